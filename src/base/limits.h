@@ -1,0 +1,23 @@
+/*
+ * Limits: how much of anything from outside we take. Kept in one place so that a
+ * reader of the code can judge them together. See also include/platebase/read.h.
+ */
+#ifndef PB_BASE_LIMITS_H
+#define PB_BASE_LIMITS_H
+
+#define PB_LINE_BYTES_MAX (1u << 20)          /* one line of CSV or NDJSON */
+#define PB_BLOCK_BYTES_MAX (16u << 20)        /* one block of the binary form or of the log */
+#define PB_JSON_DEPTH_MAX 32u
+#define PB_APPEND_READS_MAX 65536u            /* reads in one append */
+#define PB_PATTERN_BYTES_MAX 128u
+#define PB_PATTERN_STEPS_MAX 48u              /* characters, classes and stars of a pattern */
+#define PB_POLYGON_POINTS_MAX 4096u
+#define PB_CELL_RANGES_MAX 4096u              /* of one area's cover */
+#define PB_QUERY_PLATES_MAX 4000000u          /* plates that one question may follow */
+#define PB_ERASURES_MAX 100000u               /* not yet applied for good */
+#define PB_SEGMENTS_MAX 65536u
+#define PB_SEGMENT_ROWS_MAX (1u << 27)        /* rows of one merged segment */
+#define PB_BUFFER_ROWS_MAX (1u << 17)         /* rows kept in memory before a flush */
+#define PB_PATH_BYTES_MAX 4096u
+
+#endif

@@ -1,0 +1,709 @@
+/*
+ * Block codec.
+ *
+ * Each column is written in the smallest of a few forms. All forms but DELTA give any one
+ * value in a few instructions; packed values lie lowest bit first, at most 56 bits
+ * wide, so that one eight-byte load and a shift extract one.
+ */
+#include "store/local/block.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include "store/local/bytes.h"
+
+#define HEADER_BYTES 16u
+#define BLOB_HEADER_BYTES 12u
+#define FLAG_BLOB 1u
+#define WIDTH_MAX 56u
+#define VARINT_BYTES_MAX 10u
+#define COLUMN_BYTES_MAX (4u + VARINT_BYTES_MAX + PB_BLOCK_ROWS_MAX * 8u + 64u)
+#define DICT_VALUES_MAX 128u
+#define UNIT_COUNT 32u
+
+/* Units that packed values are multiples of. Index 0 is 1. Numbers are on disk: only add. */
+static const uint64_t units[UNIT_COUNT] = {
+    1,
+    10,
+    100,
+    1000,
+    10000,
+    100000,
+    1000000,
+    60000000,
+    UINT64_C(3600000000),
+    UINT64_C(86400000000),
+    UINT64_C(1) << 6,
+    UINT64_C(1) << 12,
+    UINT64_C(1) << 18,
+    UINT64_C(1) << 24,
+    UINT64_C(1) << 30,
+    UINT64_C(1) << 36,
+    UINT64_C(1) << 42,
+    UINT64_C(1) << 48,
+    UINT64_C(1) << 54,
+};
+static const uint8_t time_units[] = { 9, 8, 7, 6, 3 };
+static const uint8_t decimal_units[] = { 6, 5, 4, 3, 2, 1 };
+#define UNIT_CODE_FIRST 10u
+
+static uint8_t
+bits_of(uint64_t value)
+{
+    return value == 0 ? 0 : (uint8_t)(64 - __builtin_clzll(value));
+}
+
+static size_t
+packed_bytes(uint64_t count, unsigned width)
+{
+    return (size_t)((count * width + 7) / 8);
+}
+
+static uint64_t
+low_mask(unsigned width)
+{
+    return width == 0 ? 0 : UINT64_MAX >> (64 - width);
+}
+
+static inline uint64_t
+extract(const uint8_t *bits, uint64_t index, unsigned width)
+{
+    uint64_t bit = index * width;
+
+    return (pb_get_le64(bits + (bit >> 3)) >> (bit & 7)) & low_mask(width);
+}
+
+/* Writes count values of width bits; returns the bytes used. */
+static size_t
+pack(const uint64_t *values, uint32_t count, unsigned width, uint8_t *out)
+{
+    uint64_t pending = 0;
+    unsigned filled = 0;
+    size_t used = 0;
+
+    assert(width <= WIDTH_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        pending |= values[i] << filled;
+        if (filled + width >= 64) {
+            pb_put_le64(out + used, pending);
+            used += 8;
+            pending = filled == 0 ? 0 : values[i] >> (64 - filled);
+            filled = filled + width - 64;
+        } else {
+            filled += width;
+        }
+    }
+    while (filled > 0) {
+        out[used++] = (uint8_t)pending;
+        pending >>= 8;
+        filled = filled > 8 ? filled - 8 : 0;
+    }
+    return used;
+}
+
+static size_t
+put_varint(uint8_t *out, int64_t value)
+{
+    uint64_t rest = ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0);
+    size_t used = 0;
+
+    while (rest >= 0x80) {
+        out[used++] = (uint8_t)(rest | 0x80);
+        rest >>= 7;
+    }
+    out[used++] = (uint8_t)rest;
+    return used;
+}
+
+/* Returns the bytes used, 0 where the number is cut short or too long. */
+static size_t
+get_varint(const uint8_t *bytes, size_t count, int64_t *ret_value)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < count && i < VARINT_BYTES_MAX; i++) {
+        value |= (uint64_t)(bytes[i] & 0x7f) << (7 * i);
+        if (bytes[i] < 0x80) {
+            *ret_value = (int64_t)((value >> 1) ^ (0 - (value & 1)));
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+/* ---- encoding ---- */
+
+static bool
+all_multiples(const uint64_t *values, uint32_t count, uint64_t unit)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (values[i] % unit != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The largest unit that the hints allow and every value is a multiple of. */
+static uint8_t
+choose_unit(const uint64_t *values, uint32_t count, uint64_t all_bits, uint8_t hints)
+{
+    if ((hints & PB_HINT_CODE) && all_bits != 0) {
+        unsigned sixes = (unsigned)__builtin_ctzll(all_bits) / 6;
+
+        return sixes == 0 ? 0 : (uint8_t)(UNIT_CODE_FIRST + (sixes > 9 ? 9 : sixes) - 1);
+    }
+    if (hints & PB_HINT_TIME) {
+        for (size_t i = 0; i < sizeof(time_units); i++) {
+            if (all_multiples(values, count, units[time_units[i]]))
+                return time_units[i];
+        }
+    }
+    if (hints & PB_HINT_DECIMAL) {
+        for (size_t i = 0; i < sizeof(decimal_units); i++) {
+            if (all_multiples(values, count, units[decimal_units[i]]))
+                return decimal_units[i];
+        }
+    }
+    return 0;
+}
+
+/* Divides by the common units as by constants, which is several times faster. */
+static void
+divide(uint64_t *values, uint32_t count, uint8_t unit)
+{
+    if (unit == 0)
+        return;
+    if (unit >= UNIT_CODE_FIRST) {
+        unsigned shift = 6u * (unit - UNIT_CODE_FIRST + 1u);
+
+        for (uint32_t i = 0; i < count; i++)
+            values[i] >>= shift;
+    } else if (unit == 3) {
+        for (uint32_t i = 0; i < count; i++)
+            values[i] /= 1000;
+    } else {
+        for (uint32_t i = 0; i < count; i++)
+            values[i] /= units[unit];
+    }
+}
+
+static void
+set_bit(uint8_t *bitmap, uint32_t index)
+{
+    bitmap[index >> 3] = (uint8_t)(bitmap[index >> 3] | (1u << (index & 7)));
+}
+
+/* Finds distinct values; returns their count, 0 where there are more than DICT_VALUES_MAX. */
+static uint32_t
+find_distinct(const uint64_t *values, uint32_t count, uint64_t *ret_distinct,
+              uint64_t *ret_indexes)
+{
+    uint16_t slots[512] = { 0 };
+    uint32_t distinct = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t slot = (uint32_t)((values[i] * UINT64_C(0x9e3779b97f4a7c15)) >> 55);
+
+        while (slots[slot] != 0 && ret_distinct[slots[slot] - 1] != values[i])
+            slot = (slot + 1) & 511;
+        if (slots[slot] == 0) {
+            if (distinct == DICT_VALUES_MAX)
+                return 0;
+            ret_distinct[distinct++] = values[i];
+            slots[slot] = (uint16_t)distinct;
+        }
+        ret_indexes[i] = slots[slot] - 1u;
+    }
+    return distinct;
+}
+
+static size_t
+put_column_head(uint8_t *out, enum pb_column_mode mode, uint8_t unit, uint8_t width, int64_t base)
+{
+    out[0] = (uint8_t)((unsigned)mode | (unsigned)unit << 3);
+    out[1] = width;
+    return 2 + put_varint(out + 2, base);
+}
+
+static size_t
+encode_raw(const int64_t *values, uint32_t rows, uint8_t *out)
+{
+    size_t used = put_column_head(out, PB_COLUMN_RAW, 0, 64, 0);
+
+    for (uint32_t i = 0; i < rows; i++, used += 8)
+        pb_put_le64(out + used, (uint64_t)values[i]);
+    return used;
+}
+
+static size_t
+encode_sorted(const int64_t *values, uint32_t rows, uint8_t *out)
+{
+    uint64_t deltas[PB_BLOCK_ROWS_MAX];
+    uint64_t all_bits = 0;
+    size_t used = 0;
+
+    deltas[0] = 0;
+    for (uint32_t i = 1; i < rows; i++) {
+        assert(values[i] >= values[i - 1]);
+        deltas[i] = (uint64_t)values[i] - (uint64_t)values[i - 1];
+        all_bits |= deltas[i];
+    }
+    if (bits_of(all_bits) > WIDTH_MAX)
+        return encode_raw(values, rows, out);
+    used = put_column_head(out, PB_COLUMN_DELTA, 0, bits_of(all_bits), values[0]);
+    return used + pack(deltas, rows, bits_of(all_bits), out + used);
+}
+
+/* Encodes a column that is not constant 0. Returns the bytes written. */
+static size_t
+encode_column(const int64_t *values, uint32_t rows, uint8_t hints, uint8_t *out)
+{
+    uint64_t diffs[PB_BLOCK_ROWS_MAX];
+    uint64_t chosen[PB_BLOCK_ROWS_MAX];
+    uint64_t indexes[PB_BLOCK_ROWS_MAX];
+    int64_t least = values[0];
+    int64_t most = values[0];
+    uint64_t all_bits = 0;
+    uint32_t changes = 1;
+    uint32_t distinct = 0;
+    uint32_t nonzero = 0;
+    size_t best = 0;
+    size_t used = 0;
+    enum pb_column_mode mode = PB_COLUMN_PACKED;
+    uint8_t unit = 0;
+    uint8_t width = 0;
+    uint8_t index_width = 0;
+
+    for (uint32_t i = 1; i < rows; i++) {
+        least = values[i] < least ? values[i] : least;
+        most = values[i] > most ? values[i] : most;
+    }
+    if (least == most)
+        return put_column_head(out, PB_COLUMN_CONST, 0, 0, least);
+    if (hints & PB_HINT_SORTED)
+        return encode_sorted(values, rows, out);
+
+    for (uint32_t i = 0; i < rows; i++) {
+        diffs[i] = (uint64_t)values[i] - (uint64_t)least;
+        all_bits |= diffs[i];
+    }
+    unit = choose_unit(diffs, rows, all_bits, hints);
+    width = bits_of(((uint64_t)most - (uint64_t)least) / units[unit]);
+    if (width > WIDTH_MAX)
+        return encode_raw(values, rows, out);
+    divide(diffs, rows, unit);
+
+    best = packed_bytes(rows, width);
+    if ((hints & PB_HINT_SPARSE) && least <= 0) {
+        for (uint32_t i = 0; i < rows; i++)
+            nonzero += values[i] != 0;
+        if (packed_bytes(rows, 1) + packed_bytes(nonzero, width) < best) {
+            best = packed_bytes(rows, 1) + packed_bytes(nonzero, width);
+            mode = PB_COLUMN_SPARSE;
+        }
+    }
+    if (hints & PB_HINT_REPEAT) {
+        for (uint32_t i = 1; i < rows; i++)
+            changes += diffs[i] != diffs[i - 1];
+        if (packed_bytes(rows, 1) + packed_bytes(changes, width) < best) {
+            best = packed_bytes(rows, 1) + packed_bytes(changes, width);
+            mode = PB_COLUMN_REPEAT;
+        }
+    }
+    if (hints & PB_HINT_DICT) {
+        distinct = find_distinct(diffs, rows, chosen, indexes);
+        index_width = bits_of(distinct == 0 ? 0 : distinct - 1);
+        if (distinct != 0
+            && 2 + packed_bytes(distinct, width) + packed_bytes(rows, index_width) < best) {
+            mode = PB_COLUMN_DICT;
+        }
+    }
+
+    used = put_column_head(out, mode, unit, width, least);
+    if (mode == PB_COLUMN_PACKED)
+        return used + pack(diffs, rows, width, out + used);
+    if (mode == PB_COLUMN_DICT) {
+        out[used++] = index_width;
+        out[used++] = (uint8_t)(distinct - 1);
+        used += pack(chosen, distinct, width, out + used);
+        return used + pack(indexes, rows, index_width, out + used);
+    }
+    memset(out + used, 0, packed_bytes(rows, 1));
+    changes = 0;
+    for (uint32_t i = 0; i < rows; i++) {
+        bool is_there = mode == PB_COLUMN_SPARSE ? values[i] != 0
+                                                 : i == 0 || diffs[i] != diffs[i - 1];
+
+        if (is_there) {
+            set_bit(out + used, i);
+            chosen[changes++] = diffs[i];
+        }
+    }
+    used += packed_bytes(rows, 1);
+    return used + pack(chosen, changes, width, out + used);
+}
+
+size_t
+pb_block_bound(uint32_t columns, size_t blob_bytes)
+{
+    return HEADER_BYTES + BLOB_HEADER_BYTES + (size_t)columns * (2 + COLUMN_BYTES_MAX)
+           + ZSTD_compressBound(blob_bytes) + PB_BLOCK_PADDING;
+}
+
+static bool
+is_all_zero(const int64_t *values, uint32_t rows)
+{
+    int64_t any = 0;
+
+    for (uint32_t i = 0; i < rows; i++)
+        any |= values[i];
+    return any == 0;
+}
+
+/* Writes the blob at out, compressed where that is shorter; returns the bytes, 0 on failure. */
+static size_t
+encode_blob(const struct pb_block_input *input, uint8_t *out)
+{
+    size_t bound = ZSTD_compressBound(input->blob_bytes);
+    size_t stored = ZSTD_compress(out, bound, input->blob, input->blob_bytes, 1);
+
+    if (ZSTD_isError(stored) && ZSTD_getErrorCode(stored) != ZSTD_error_dstSize_tooSmall)
+        return 0;
+    if (ZSTD_isError(stored) || stored >= input->blob_bytes) {
+        memcpy(out, input->blob, input->blob_bytes);
+        return input->blob_bytes;
+    }
+    return stored;
+}
+
+size_t
+pb_block_encode(const struct pb_block_input *input, uint8_t *out)
+{
+    bool has_blob = input->blob_bytes != 0;
+    size_t blob_at = HEADER_BYTES;
+    size_t offsets_at = HEADER_BYTES + (has_blob ? BLOB_HEADER_BYTES : 0);
+    uint32_t present = 0;
+    uint16_t mask = 0;
+    size_t used = 0;
+    size_t stored = 0;
+
+    assert(input->rows >= 1 && input->rows <= PB_BLOCK_ROWS_MAX);
+    assert(input->columns >= 1 && input->columns <= PB_BLOCK_COLUMNS_MAX);
+    assert(input->blob_bytes <= PB_BLOCK_BLOB_MAX);
+    for (uint32_t c = 0; c < input->columns; c++) {
+        if (!is_all_zero(input->values[c], input->rows)) {
+            mask = (uint16_t)(mask | 1u << c);
+            present++;
+        }
+    }
+    used = offsets_at + 2u * present;
+    present = 0;
+    for (uint32_t c = 0; c < input->columns; c++) {
+        if (mask & 1u << c) {
+            pb_put_le16(out + offsets_at + 2u * present++, (uint16_t)used);
+            used += encode_column(input->values[c], input->rows, input->hints[c], out + used);
+        }
+    }
+    assert(used <= UINT16_MAX);
+    if (has_blob) {
+        stored = encode_blob(input, out + used);
+        if (stored == 0)
+            return 0;
+        pb_put_le32(out + blob_at, (uint32_t)stored);
+        pb_put_le32(out + blob_at + 4, (uint32_t)input->blob_bytes);
+        pb_put_le32(out + blob_at + 8,
+                   (uint32_t)XXH3_64bits_withSeed(out + used, stored, input->seed));
+    }
+    pb_put_le32(out + 4, input->number);
+    out[8] = input->table;
+    out[9] = has_blob ? FLAG_BLOB : 0;
+    pb_put_le16(out + 10, (uint16_t)input->rows);
+    pb_put_le16(out + 12, mask);
+    pb_put_le16(out + 14, (uint16_t)used);
+    pb_put_le32(out, (uint32_t)XXH3_64bits_withSeed(out + 4, used - 4, input->seed));
+    return used + stored;
+}
+
+/* ---- decoding ---- */
+
+enum pb_status
+pb_block_open(const uint8_t *bytes, size_t count, uint8_t table, uint32_t number, uint64_t seed,
+              struct pb_block *ret_block, const char **reterr_what)
+{
+    struct pb_block block = { .bytes = bytes, .seed = seed };
+    size_t offsets_at = HEADER_BYTES;
+
+    if (count < HEADER_BYTES) {
+        *reterr_what = "block cut short";
+        return PB_E_CORRUPT;
+    }
+    block.columns_end = pb_get_le16(bytes + 14);
+    if (block.columns_end < HEADER_BYTES || block.columns_end > count) {
+        *reterr_what = "block length out of range";
+        return PB_E_CORRUPT;
+    }
+    if (pb_get_le32(bytes) != (uint32_t)XXH3_64bits_withSeed(bytes + 4, block.columns_end - 4, seed)) {
+        *reterr_what = "block checksum does not fit";
+        return PB_E_CORRUPT;
+    }
+    block.number = pb_get_le32(bytes + 4);
+    block.table = bytes[8];
+    block.rows = pb_get_le16(bytes + 10);
+    block.mask = pb_get_le16(bytes + 12);
+    if (block.table != table || block.number != number) {
+        *reterr_what = "another block stands here";
+        return PB_E_CORRUPT;
+    }
+    if (bytes[9] & FLAG_BLOB)
+        offsets_at += BLOB_HEADER_BYTES;
+    if (block.rows < 1 || block.rows > PB_BLOCK_ROWS_MAX
+        || offsets_at + 2u * (unsigned)__builtin_popcount(block.mask) > block.columns_end) {
+        *reterr_what = "block head out of range";
+        return PB_E_CORRUPT;
+    }
+    block.offsets = bytes + offsets_at;
+    if (bytes[9] & FLAG_BLOB) {
+        block.blob_stored = pb_get_le32(bytes + HEADER_BYTES);
+        block.blob_raw = pb_get_le32(bytes + HEADER_BYTES + 4);
+        block.blob_checksum = pb_get_le32(bytes + HEADER_BYTES + 8);
+        block.blob = bytes + block.columns_end;
+        if (block.blob_stored > count - block.columns_end || block.blob_raw > PB_BLOCK_BLOB_MAX
+            || block.blob_stored == 0 || block.blob_stored > block.blob_raw) {
+            *reterr_what = "blob length out of range";
+            return PB_E_CORRUPT;
+        }
+    }
+    *ret_block = block;
+    return PB_OK;
+}
+
+size_t
+pb_block_bytes(const struct pb_block *block)
+{
+    return (size_t)block->columns_end + block->blob_stored;
+}
+
+enum pb_status
+pb_block_blob(const struct pb_block *block, uint8_t *ret_blob, const char **reterr_what)
+{
+    size_t raw = 0;
+
+    if (block->blob_raw == 0)
+        return PB_OK;
+    if ((uint32_t)XXH3_64bits_withSeed(block->blob, block->blob_stored, block->seed)
+        != block->blob_checksum) {
+        *reterr_what = "blob checksum does not fit";
+        return PB_E_CORRUPT;
+    }
+    if (block->blob_stored == block->blob_raw) {
+        memcpy(ret_blob, block->blob, block->blob_raw);
+        return PB_OK;
+    }
+    raw = ZSTD_decompress(ret_blob, block->blob_raw, block->blob, block->blob_stored);
+    if (ZSTD_isError(raw) || raw != block->blob_raw) {
+        *reterr_what = "blob does not decompress";
+        return PB_E_CORRUPT;
+    }
+    return PB_OK;
+}
+
+static uint32_t
+count_bits(const uint8_t *bitmap, uint32_t rows)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < rows / 8; i++)
+        count += (uint32_t)__builtin_popcount(bitmap[i]);
+    if (rows % 8 != 0)
+        count += (uint32_t)__builtin_popcount(bitmap[rows / 8] & ((1u << rows % 8) - 1));
+    return count;
+}
+
+static size_t
+column_values_bytes(const struct pb_column *column)
+{
+    switch (column->mode) {
+    case PB_COLUMN_CONST:
+        return 0;
+    case PB_COLUMN_RAW:
+        return (size_t)column->rows * 8;
+    case PB_COLUMN_PACKED:
+    case PB_COLUMN_DELTA:
+        return packed_bytes(column->rows, column->width);
+    case PB_COLUMN_DICT:
+    case PB_COLUMN_SPARSE:
+    case PB_COLUMN_REPEAT:
+        break;
+    }
+    return packed_bytes(column->value_count, column->width);
+}
+
+/* Places values and index of a column whose head has been read; at is behind the head. */
+static enum pb_status
+place_column(struct pb_column *column, const uint8_t *at, const uint8_t *end)
+{
+    size_t left = (size_t)(end - at);
+
+    if (column->mode == PB_COLUMN_DICT) {
+        if (left < 2)
+            return PB_E_CORRUPT;
+        column->index_width = at[0];
+        column->value_count = at[1] + 1u;
+        at += 2;
+        left -= 2;
+        /* Every index that fits its width must be a value: then get needs no check. */
+        if (column->index_width > 8
+            || packed_bytes(column->value_count, column->width)
+                       + packed_bytes(column->rows, column->index_width) > left) {
+            return PB_E_CORRUPT;
+        }
+        column->index = at + packed_bytes(column->value_count, column->width);
+    } else if (column->mode == PB_COLUMN_SPARSE || column->mode == PB_COLUMN_REPEAT) {
+        size_t bitmap_bytes = packed_bytes(column->rows, 1);
+
+        if (left < bitmap_bytes)
+            return PB_E_CORRUPT;
+        column->index = at;
+        column->value_count = count_bits(at, column->rows);
+        if (column->mode == PB_COLUMN_REPEAT && (at[0] & 1) == 0)
+            return PB_E_CORRUPT;
+        at += bitmap_bytes;
+        left -= bitmap_bytes;
+    }
+    column->values = at;
+    return column_values_bytes(column) <= left ? PB_OK : PB_E_CORRUPT;
+}
+
+enum pb_status
+pb_block_column(const struct pb_block *block, uint32_t column_number, struct pb_column *ret_column)
+{
+    struct pb_column column = { .mode = PB_COLUMN_CONST, .rows = block->rows, .unit = 1 };
+    const uint8_t *end = block->bytes + block->columns_end;
+    const uint8_t *at = NULL;
+    unsigned below = 0;
+    size_t used = 0;
+    uint32_t offset = 0;
+    enum pb_status status = PB_OK;
+
+    assert(column_number < PB_BLOCK_COLUMNS_MAX);
+    if ((block->mask & 1u << column_number) == 0) {
+        *ret_column = column;
+        return PB_OK;
+    }
+    below = (unsigned)__builtin_popcount(block->mask & ((1u << column_number) - 1));
+    offset = pb_get_le16(block->offsets + 2u * below);
+    if (offset + 3 > block->columns_end)
+        return PB_E_CORRUPT;
+    at = block->bytes + offset;
+    if ((at[0] & 7) > PB_COLUMN_DELTA)
+        return PB_E_CORRUPT;
+    column.mode = (enum pb_column_mode)(at[0] & 7);
+    column.unit = units[at[0] >> 3];
+    column.width = at[1];
+    if (column.unit == 0 || (column.mode != PB_COLUMN_RAW && column.width > WIDTH_MAX))
+        return PB_E_CORRUPT;
+    used = get_varint(at + 2, (size_t)(end - at) - 2, &column.base);
+    if (used == 0)
+        return PB_E_CORRUPT;
+    status = place_column(&column, at + 2 + used, end);
+    if (status == PB_OK)
+        *ret_column = column;
+    return status;
+}
+
+static inline int64_t
+scaled(const struct pb_column *column, uint64_t packed)
+{
+    return (int64_t)((uint64_t)column->base + column->unit * packed);
+}
+
+/* Set bits of the bitmap before row. */
+static uint32_t
+rank_before(const uint8_t *bitmap, uint32_t row)
+{
+    uint32_t rank = 0;
+    uint32_t i = 0;
+
+    for (; i + 64 <= row; i += 64)
+        rank += (uint32_t)__builtin_popcountll(pb_get_le64(bitmap + i / 8));
+    if (i < row)
+        rank += (uint32_t)__builtin_popcountll(pb_get_le64(bitmap + i / 8) & low_mask(row - i));
+    return rank;
+}
+
+int64_t
+pb_column_get(const struct pb_column *column, uint32_t row)
+{
+    uint64_t sum = 0;
+    uint64_t index = 0;
+
+    assert(row < column->rows);
+    switch (column->mode) {
+    case PB_COLUMN_CONST:
+        return column->base;
+    case PB_COLUMN_PACKED:
+        return scaled(column, extract(column->values, row, column->width));
+    case PB_COLUMN_RAW:
+        return (int64_t)pb_get_le64(column->values + 8u * row);
+    case PB_COLUMN_DICT:
+        index = extract(column->index, row, column->index_width);
+        if (index >= column->value_count)
+            index = column->value_count - 1; /* only in a forged block; stays inside */
+        return scaled(column, extract(column->values, index, column->width));
+    case PB_COLUMN_SPARSE:
+        if ((column->index[row >> 3] & 1u << (row & 7)) == 0)
+            return 0;
+        return scaled(column, extract(column->values, rank_before(column->index, row),
+                                      column->width));
+    case PB_COLUMN_REPEAT:
+        return scaled(column, extract(column->values, rank_before(column->index, row + 1) - 1,
+                                      column->width));
+    case PB_COLUMN_DELTA:
+        for (uint32_t i = 0; i <= row; i++)
+            sum += extract(column->values, i, column->width);
+        return scaled(column, sum);
+    }
+    return 0;
+}
+
+void
+pb_column_all(const struct pb_column *column, int64_t *ret_values)
+{
+    uint64_t sum = 0;
+    uint32_t next = 0;
+    int64_t value = 0;
+
+    switch (column->mode) {
+    case PB_COLUMN_PACKED:
+        for (uint32_t i = 0; i < column->rows; i++)
+            ret_values[i] = scaled(column, extract(column->values, i, column->width));
+        return;
+    case PB_COLUMN_DELTA:
+        for (uint32_t i = 0; i < column->rows; i++) {
+            sum += extract(column->values, i, column->width);
+            ret_values[i] = scaled(column, sum);
+        }
+        return;
+    case PB_COLUMN_SPARSE:
+    case PB_COLUMN_REPEAT:
+        for (uint32_t i = 0; i < column->rows; i++) {
+            bool is_there = (column->index[i >> 3] & 1u << (i & 7)) != 0;
+
+            if (is_there)
+                value = scaled(column, extract(column->values, next++, column->width));
+            ret_values[i] = is_there || column->mode == PB_COLUMN_REPEAT ? value : 0;
+        }
+        return;
+    case PB_COLUMN_CONST:
+    case PB_COLUMN_RAW:
+    case PB_COLUMN_DICT:
+        for (uint32_t i = 0; i < column->rows; i++)
+            ret_values[i] = pb_column_get(column, i);
+        return;
+    }
+}

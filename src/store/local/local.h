@@ -1,0 +1,120 @@
+/*
+ * The local store: one directory, one writing process.
+ *
+ * A version is what the store consists of at one moment: segments, buffer, what is hidden. It
+ * never changes; writers make a new one and swap a pointer. Whoever asks holds a
+ * reference to a version and never waits for flushes and merges.
+ *
+ * Locks, in the order in which they are taken:
+ *   maintenance  one flush, merge, purge or backup at a time
+ *   writing      the log, the active buffer, the manifest
+ *   version      the pointer to the current version; held for a few instructions only
+ *   queue        requests that wait for a group commit; never held together with others
+ */
+#ifndef PB_STORE_LOCAL_LOCAL_H
+#define PB_STORE_LOCAL_LOCAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <platebase/store.h>
+
+#include "store/local/buffer.h"
+#include "store/local/hidden.h"
+#include "store/local/log.h"
+#include "store/local/manifest.h"
+#include "store/local/segment.h"
+
+/* A segment that versions share. */
+struct pb_segment_ref {
+    _Atomic uint32_t refs;
+    struct pb_segment *segment; /* owned */
+};
+struct pb_segment_ref *pb_segment_ref_new(const struct pb_env *env, struct pb_segment *segment);
+struct pb_segment_ref *pb_segment_ref_take(struct pb_segment_ref *ref);
+void pb_segment_ref_drop(struct pb_segment_ref *ref); /* NULL is fine */
+
+struct pb_version {
+    const struct pb_env *env;
+    _Atomic uint32_t refs;
+    struct pb_segment_ref **segments; /* owned */
+    uint32_t segment_count;
+    struct pb_buffer *buffer;         /* reference */
+    struct pb_hidden *hidden;         /* owned */
+};
+void pb_version_drop(struct pb_version *version); /* NULL is fine */
+
+struct pb_store {
+    const struct pb_env *env; /* borrowed */
+    char *directory;          /* owned */
+    bool is_read_only;
+    size_t memory_bytes;
+    struct pb_file *lock;     /* owned; NULL if read only */
+
+    pthread_mutex_t maintenance;
+
+    pthread_mutex_t writing;
+    struct pb_manifest manifest;   /* guarded by writing */
+    struct pb_log *log;            /* owned; guarded by writing; NULL until the first append */
+    struct pb_log_end log_end;     /* of the newest log; guarded by writing */
+    struct pb_buffer *buffer;      /* reference; guarded by writing */
+    uint64_t commit;               /* newest; guarded by writing */
+    uint64_t next_segment;         /* guarded by version_lock, so that loaders need not wait */
+    bool is_poisoned;              /* guarded by writing */
+
+    pthread_mutex_t version_lock;
+    struct pb_version *version;    /* guarded by version_lock */
+
+    pthread_mutex_t queue_lock;
+    pthread_cond_t queue_moved;
+    struct pb_append_request *queue_first, *queue_last; /* guarded by queue_lock */
+    bool has_leader;               /* guarded by queue_lock */
+
+    pthread_t background;
+    pthread_mutex_t background_lock;
+    pthread_cond_t background_wake;
+    bool has_background, background_stops, background_is_asked; /* guarded by background_lock */
+};
+
+/* The current version; drop it when done. */
+struct pb_version *pb_store_version(struct pb_store *store);
+
+/* Number of the next segment file. */
+uint64_t pb_store_take_number(void *store);
+
+/* ---- changes of the manifest; the caller holds `writing` ---- */
+
+struct pb_change {
+    const struct pb_segment_entry *added;   /* segments that were written and synced */
+    uint32_t added_count;
+    const uint64_t *removed;                /* numbers */
+    uint32_t removed_count;
+    const struct pb_mark_entry *marks;      /* to add */
+    uint32_t mark_count;
+    const struct pb_hidden *applied;        /* what the added segments take account of, or NULL */
+    const struct pb_erasure *erasure;       /* to add, or NULL */
+    uint64_t log_first;                     /* 0: as before */
+    struct pb_buffer *buffer;               /* to take the place of the one so far, or NULL */
+    bool is_memory_only;                    /* marks that the log brings back after a restart */
+};
+/* Makes the change durable and current. On failure added files are left to the next opening,
+ * and where it is not known whether the manifest took effect the store is poisoned. */
+PB_MUST_CHECK enum pb_status pb_store_change(struct pb_store *store,
+                                             const struct pb_change *change,
+                                             struct pb_error *error);
+
+/* Flush of the buffer; the caller holds writing. */
+PB_MUST_CHECK enum pb_status pb_store_flush_locked(struct pb_store *store,
+                                                   struct pb_error *error);
+
+/* Tells the background thread that there may be work. */
+void pb_store_ask_background(struct pb_store *store);
+
+/* A thread that merges when it is asked. */
+PB_MUST_CHECK enum pb_status pb_store_start_background(struct pb_store *store,
+                                                       struct pb_error *error);
+void pb_store_stop_background(struct pb_store *store);
+
+#endif

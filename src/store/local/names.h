@@ -1,0 +1,124 @@
+/*
+ * Names: the texts and combinations that many rows share, each stored once per segment.
+ *
+ * A text is a reader's id or a word about a vehicle. A context is what a reader says alike of
+ * many reads: who, where, heading, lane, zone, scale. A vehicle is make, model, colour, body
+ * and years. Rows hold their numbers.
+ *
+ * Format: docs/formats/segment-v1.md, "Names". Threads: one at a time; once built, any number
+ * may look.
+ */
+#ifndef PB_STORE_LOCAL_NAMES_H
+#define PB_STORE_LOCAL_NAMES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <platebase/read.h>
+#include <platebase/status.h>
+
+#include "base/arena.h"
+
+#define PB_NO_NAME 0u /* text number of the empty text */
+#define PB_NAMES_BYTES_MAX (256u << 20)
+
+/* Headings and speeds are kept as hundredths plus this, 0 for none: whole numbers stay whole. */
+#define PB_CODE_SHIFT 100u
+
+/* Position and heading of a row are the context's plus the row's own (both without wrap-around):
+ * a fixed reader's rows add nothing, a mobile reader's all. */
+struct pb_context {
+    uint32_t reader;         /* text number */
+    int32_t lat_e7, lon_e7;  /* PB_NO_POSITION where the row has none */
+    uint16_t heading_code;   /* heading_cdeg + PB_CODE_SHIFT; 0: none, or in the row */
+    int16_t utc_offset_min;
+    uint8_t lane;
+    uint8_t scale;           /* enum pb_confidence_scale */
+    uint8_t is_mobile;       /* rows carry their own position and heading */
+};
+
+struct pb_vehicle {
+    uint32_t make, model, color, body; /* text numbers */
+    uint16_t year, year_last;
+};
+
+/* Open-addressed table of numbers + 1; 0 is free. */
+struct pb_name_table {
+    uint32_t *slots; /* owned: slot_count of them */
+    uint32_t slot_count;
+};
+
+struct pb_names {
+    const struct pb_env *env; /* borrowed */
+    struct pb_arena arena;    /* the texts */
+    struct pb_str *texts;     /* owned; texts[0] is empty */
+    uint64_t *text_hashes;    /* owned; only while building */
+    uint32_t text_count, text_room;
+    struct pb_context *contexts; /* owned */
+    uint32_t context_count, context_room;
+    struct pb_vehicle *vehicles; /* owned; vehicles[0] is all unknown */
+    uint32_t vehicle_count, vehicle_room;
+    struct pb_name_table text_table, context_table, vehicle_table;
+    /* By text number of a reader: how many fixed contexts it has, and its mobile context + 1. */
+    uint32_t *fixed_counts;    /* owned; text_room of them */
+    uint32_t *mobile_contexts; /* owned; likewise */
+};
+
+/* A reader that is seen at more places than this is kept as a mobile one. */
+#define PB_FIXED_CONTEXTS_MAX 48u
+
+PB_MUST_CHECK enum pb_status pb_names_init(struct pb_names *names, const struct pb_env *env);
+void pb_names_done(struct pb_names *names); /* also of zeroed memory */
+size_t pb_names_memory(const struct pb_names *names);
+
+/* Numbers of a text, vehicle or context, new or known. Only PB_OK, PB_E_NOMEM, or PB_OVER_LIMIT
+ * where there would be more than 2^31. */
+PB_MUST_CHECK enum pb_status pb_names_text(struct pb_names *names, struct pb_str text,
+                                           uint32_t *ret_text);
+PB_MUST_CHECK enum pb_status pb_names_vehicle(struct pb_names *names,
+                                              const struct pb_vehicle *vehicle,
+                                              uint32_t *ret_vehicle);
+PB_MUST_CHECK enum pb_status pb_names_context(struct pb_names *names,
+                                              const struct pb_context *context,
+                                              uint32_t *ret_context);
+
+/* What a read adds to its context. */
+struct pb_context_rest {
+    int32_t lat, lon;    /* to add to the context's */
+    uint16_t heading_code;
+};
+/* The context of a read, of which some is left to the row. */
+PB_MUST_CHECK enum pb_status pb_names_read_context(struct pb_names *names,
+                                                   const struct pb_read *read,
+                                                   uint32_t *ret_context,
+                                                   struct pb_context_rest *ret_rest);
+/* The vehicle of a read; 0 where nothing is known of it. */
+PB_MUST_CHECK enum pb_status pb_names_read_vehicle(struct pb_names *names,
+                                                   const struct pb_read *read,
+                                                   uint32_t *ret_vehicle);
+
+/* Where the rows of one context go when names are joined. */
+struct pb_context_move {
+    uint32_t context;            /* number in the target */
+    struct pb_context_rest rest; /* to add to each row's own */
+};
+/*
+ * Adds all names of source to target, and says by number where they went: moves and vehicles have
+ * room for source's contexts and vehicles. Fixed contexts of a reader that source or target
+ * knows as mobile join its mobile one. Give every source to pb_names_announce first.
+ */
+PB_MUST_CHECK enum pb_status pb_names_announce(struct pb_names *target,
+                                               const struct pb_names *source);
+PB_MUST_CHECK enum pb_status pb_names_join(struct pb_names *target, const struct pb_names *source,
+                                           struct pb_context_move *ret_moves,
+                                           uint32_t *ret_vehicles);
+
+/* Writes all names, compressed, into fresh memory that the caller frees with pb_free. */
+PB_MUST_CHECK enum pb_status pb_names_encode(const struct pb_names *names, uint8_t **ret_bytes,
+                                             size_t *ret_stored, size_t *ret_raw);
+/* Reads what pb_names_encode wrote (hostile bytes are safe); names must be zeroed memory, to be
+ * given to pb_names_done in any case. No more names can be added. */
+PB_MUST_CHECK enum pb_status pb_names_decode(struct pb_names *names, const struct pb_env *env,
+                                             const uint8_t *bytes, size_t stored, size_t raw);
+
+#endif

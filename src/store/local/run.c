@@ -1,0 +1,1078 @@
+/*
+ * Run: 64 bytes a read, texts interned, sorted by radix.
+ *
+ * Invariants after pb_run_sort:
+ *   (1) pairs of one partition lie together; within it they ascend by plate (ordinary by code, then
+ *       long ones by text), jurisdiction, time, arrival.
+ *   (2) a row with ROW_DROPPED is not written and was counted and reported.
+ */
+#include "store/local/run.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "base/text.h"
+#include "plate/plate_code.h"
+#include "store/local/bytes.h"
+#include "store/local/extras.h"
+#include "store/local/lookup.h"
+#include "store/local/sorter.h"
+
+#define ROWS_PER_CHUNK (1u << 14)
+#define HEAP_CHUNK_BYTES (1u << 20)
+#define HEAP_NONE UINT32_MAX
+#define HEAP_HEAD_BYTES 3u /* u16 extras bytes, u8 plate bytes */
+#define ROW_DROPPED 64u
+#define ROW_EVENT 128u /* found by its identity, not by plate and time */
+#define REVISIONS_MAX 1000u /* of one identity within a run; more are conflicts */
+#define LONG_KEY UINT64_MAX /* sorts long plates behind the ordinary ones */
+#define FIRST_POINTERS 64u
+
+struct run_row {
+    uint64_t code; /* 0: long; its text stands in the heap */
+    int64_t captured_us, keep_us;
+    uint32_t context, vehicle, confidence_e6;
+    int32_t lat, lon;
+    uint32_t heap; /* extras and long plate, or HEAP_NONE */
+    uint32_t revision, commit_row;
+    uint16_t speed_code, heading_code, jurisdiction;
+    uint8_t flags;
+};
+
+struct partition {
+    uint32_t month, retention_days;
+    uint64_t first, count; /* of pairs */
+};
+
+struct pb_run {
+    const struct pb_env *env;
+    struct pb_names names;
+    struct run_row **chunks; /* owned: ROWS_PER_CHUNK rows each */
+    uint32_t chunk_count, chunk_room;
+    uint64_t rows;
+    uint8_t **heap;          /* owned: HEAP_CHUNK_BYTES each */
+    uint32_t heap_count, heap_room, heap_at;
+    uint64_t dropped;
+
+    struct pb_pair *pairs;   /* owned: sorted; value is the row */
+    struct pb_pair *events;  /* owned: identity and row, of rows that are found by it */
+    uint64_t event_count;
+    struct partition *partitions; /* owned */
+    uint32_t partition_count;
+};
+
+/* ---- verdicts ---- */
+
+void
+pb_known_add(struct pb_known *known, const struct pb_read *read, const struct pb_read *stored)
+{
+    if (!known->is_there || stored->revision > known->newest_revision) {
+        known->newest_revision = stored->revision;
+        known->newest_is_revisable = stored->is_revisable;
+    }
+    known->is_there = true;
+    if (stored->revision == read->revision) {
+        known->has_revision = true;
+        known->is_equal = known->is_equal || pb_read_same_content(read, stored);
+    }
+}
+
+enum pb_verdict
+pb_judge(const struct pb_read *read, const struct pb_known *known)
+{
+    if (!known->is_there)
+        return PB_VERDICT_NEW;
+    if (known->has_revision)
+        return known->is_equal ? PB_VERDICT_DUPLICATE : PB_VERDICT_CONFLICT;
+    if (!read->is_correction && !(read->is_revisable && known->newest_is_revisable))
+        return PB_VERDICT_CONFLICT;
+    return read->revision > known->newest_revision ? PB_VERDICT_REVISION : PB_VERDICT_HISTORY;
+}
+
+void
+pb_mark_list_done(struct pb_mark_list *list, const struct pb_env *env)
+{
+    pb_free(env, list->marks);
+    memset(list, 0, sizeof(*list));
+}
+
+enum pb_status
+pb_mark_list_add(struct pb_mark_list *list, const struct pb_env *env,
+                 const struct pb_mark_entry *mark)
+{
+    if (list->count == list->room) {
+        uint32_t room = list->room == 0 ? 64 : list->room * 2;
+        struct pb_mark_entry *larger = pb_realloc(env, list->marks, room * sizeof(*larger));
+
+        if (larger == NULL)
+            return PB_E_NOMEM;
+        list->marks = larger;
+        list->room = room;
+    }
+    list->marks[list->count++] = *mark;
+    return PB_OK;
+}
+
+uint32_t
+pb_retention_class(int64_t captured_us, int64_t delete_after_us)
+{
+    static const uint16_t classes[] = { 1,   3,   7,   14,  21,  30,  60,   90,   120,
+                                        150, 180, 365, 540, 730, 913, 1095, 1825, 3650 };
+    int64_t days = 0;
+
+    if (delete_after_us == PB_NEVER)
+        return UINT32_MAX;
+    /* Rounded up: the class is a bound. */
+    days = (delete_after_us - captured_us + PB_DAY_US - 1) / PB_DAY_US;
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        if (days <= classes[i])
+            return classes[i];
+    }
+    return UINT16_MAX;
+}
+
+/* ---- adding ---- */
+
+enum pb_status
+pb_run_new(const struct pb_env *env, struct pb_run **ret_run)
+{
+    struct pb_run *run = pb_calloc(env, 1, sizeof(*run));
+    enum pb_status status = PB_OK;
+
+    if (run == NULL)
+        return PB_E_NOMEM;
+    run->env = env;
+    run->heap_at = HEAP_CHUNK_BYTES;
+    status = pb_names_init(&run->names, env);
+    if (status != PB_OK) {
+        pb_run_free(run);
+        return status;
+    }
+    *ret_run = run;
+    return PB_OK;
+}
+
+void
+pb_run_free(struct pb_run *run)
+{
+    if (run == NULL)
+        return;
+    for (uint32_t i = 0; i < run->chunk_count; i++)
+        pb_free(run->env, run->chunks[i]);
+    for (uint32_t i = 0; i < run->heap_count; i++)
+        pb_free(run->env, run->heap[i]);
+    pb_free(run->env, run->chunks);
+    pb_free(run->env, run->heap);
+    pb_free(run->env, run->pairs);
+    pb_free(run->env, run->events);
+    pb_free(run->env, run->partitions);
+    pb_names_done(&run->names);
+    pb_free(run->env, run);
+}
+
+uint64_t
+pb_run_rows(const struct pb_run *run)
+{
+    return run->rows;
+}
+
+uint64_t
+pb_run_rows_left(const struct pb_run *run)
+{
+    return run->rows - run->dropped;
+}
+
+/* Rows, and the two arrays of pairs that sorting needs. */
+size_t
+pb_run_memory_of(uint64_t rows)
+{
+    return (size_t)rows * (sizeof(struct run_row) + 2 * sizeof(struct pb_pair));
+}
+
+size_t
+pb_run_memory(const struct pb_run *run)
+{
+    return pb_run_memory_of(run->rows) + (size_t)run->heap_count * HEAP_CHUNK_BYTES
+           + pb_names_memory(&run->names);
+}
+
+static inline struct run_row *
+row_at(const struct pb_run *run, uint64_t row)
+{
+    return &run->chunks[row / ROWS_PER_CHUNK][row % ROWS_PER_CHUNK];
+}
+
+static uint8_t *
+heap_at(const struct pb_run *run, uint32_t at)
+{
+    return &run->heap[at / HEAP_CHUNK_BYTES][at % HEAP_CHUNK_BYTES];
+}
+
+/* Makes an array of pointers hold one more chunk of memory. */
+static enum pb_status
+add_chunk(const struct pb_env *env, void ***array, uint32_t *count, uint32_t *room,
+          size_t chunk_bytes)
+{
+    void *chunk = NULL;
+
+    if (*count == *room) {
+        uint32_t larger_room = *room == 0 ? FIRST_POINTERS : *room * 2;
+        void **larger = pb_realloc(env, *array, larger_room * sizeof(*larger));
+
+        if (larger == NULL)
+            return PB_E_NOMEM;
+        *array = larger;
+        *room = larger_room;
+    }
+    chunk = pb_alloc(env, chunk_bytes);
+    if (chunk == NULL)
+        return PB_E_NOMEM;
+    (*array)[(*count)++] = chunk;
+    return PB_OK;
+}
+
+static enum pb_status
+put_heap(struct pb_run *run, const struct pb_read *read, const uint8_t *extras, size_t count,
+         bool is_long, uint32_t *ret_heap)
+{
+    uint32_t plate_bytes = is_long ? read->plate.bytes : 0;
+    size_t bytes = HEAP_HEAD_BYTES + plate_bytes + count;
+    uint8_t *at = NULL;
+
+    if (bytes > HEAP_CHUNK_BYTES - run->heap_at) {
+        enum pb_status status = PB_OK;
+
+        /* Places in the heap are 32-bit numbers. */
+        if (run->heap_count == UINT32_MAX / HEAP_CHUNK_BYTES)
+            return PB_OVER_LIMIT;
+        status = add_chunk(run->env, (void ***)&run->heap, &run->heap_count, &run->heap_room,
+                           HEAP_CHUNK_BYTES);
+        if (status != PB_OK)
+            return status;
+        run->heap_at = 0;
+    }
+    *ret_heap = (run->heap_count - 1) * HEAP_CHUNK_BYTES + run->heap_at;
+    at = heap_at(run, *ret_heap);
+    pb_put_le16(at, (uint16_t)count);
+    at[2] = (uint8_t)plate_bytes;
+    if (plate_bytes != 0)
+        memcpy(at + HEAP_HEAD_BYTES, read->plate.text, plate_bytes);
+    if (count != 0)
+        memcpy(at + HEAP_HEAD_BYTES + plate_bytes, extras, count);
+    run->heap_at += (uint32_t)bytes;
+    return PB_OK;
+}
+
+enum pb_status
+pb_run_add(struct pb_run *run, const struct pb_read *read, uint32_t commit_row)
+{
+    uint8_t extras[PB_EXTRAS_BYTES_MAX];
+    struct run_row row = { .heap = HEAP_NONE };
+    struct pb_context_rest rest = { 0 };
+    size_t extras_bytes = pb_extras_encode(read, extras);
+    enum pb_status status = PB_OK;
+
+    if (run->rows % ROWS_PER_CHUNK == 0 && run->rows / ROWS_PER_CHUNK == run->chunk_count) {
+        status = add_chunk(run->env, (void ***)&run->chunks, &run->chunk_count, &run->chunk_room,
+                           ROWS_PER_CHUNK * sizeof(struct run_row));
+        if (status != PB_OK)
+            return status;
+    }
+    row.code = pb_plate_code(read->plate);
+    status = pb_names_read_context(&run->names, read, &row.context, &rest);
+    if (status == PB_OK)
+        status = pb_names_read_vehicle(&run->names, read, &row.vehicle);
+    if (status == PB_OK && (extras_bytes != 0 || row.code == 0))
+        status = put_heap(run, read, extras, extras_bytes, row.code == 0, &row.heap);
+    if (status != PB_OK)
+        return status;
+
+    row.captured_us = read->captured_at_us;
+    row.confidence_e6 = read->confidence_scale == PB_SCALE_NONE ? 0 : read->confidence_e6;
+    row.lat = rest.lat;
+    row.lon = rest.lon;
+    row.heading_code = rest.heading_code;
+    row.speed_code = (uint16_t)(read->speed_ckmh == PB_NO_SPEED ? 0
+                                                                : read->speed_ckmh + PB_CODE_SHIFT);
+    row.revision = read->revision;
+    row.commit_row = commit_row;
+    row.jurisdiction = read->jurisdiction;
+    row.flags = (uint8_t)((read->delete_after_us == PB_NEVER ? PB_ROW_NEVER : 0)
+                          | (read->is_superseded ? PB_ROW_SUPERSEDED : 0)
+                          | (read->is_revisable ? PB_ROW_REVISABLE : 0)
+                          | (read->is_correction ? PB_ROW_CORRECTION : 0)
+                          | (extras_bytes != 0 ? PB_ROW_EXTRAS : 0)
+                          | (pb_read_is_event(read) ? ROW_EVENT : 0));
+    if (read->delete_after_us != PB_NEVER)
+        row.keep_us = read->delete_after_us - read->captured_at_us;
+    if (row.flags & ROW_EVENT)
+        run->event_count++;
+    *row_at(run, run->rows) = row;
+    run->rows++;
+    return PB_OK;
+}
+
+/* ---- rows as reads ---- */
+
+static struct pb_str
+long_plate(const struct pb_run *run, const struct run_row *row)
+{
+    const uint8_t *at = heap_at(run, row->heap);
+
+    return (struct pb_str){ (const char *)at + HEAP_HEAD_BYTES, at[2] };
+}
+
+static const uint8_t *
+extras_of(const struct pb_run *run, const struct run_row *row, uint32_t *ret_bytes)
+{
+    const uint8_t *at = NULL;
+
+    *ret_bytes = 0;
+    if ((row->flags & PB_ROW_EXTRAS) == 0)
+        return NULL;
+    at = heap_at(run, row->heap);
+    *ret_bytes = pb_get_le16(at);
+    return at + HEAP_HEAD_BYTES + at[2];
+}
+
+/* The read of a row; texts point into the run and into room. */
+static void
+read_of(const struct pb_run *run, const struct run_row *row, struct pb_run_room *room,
+        struct pb_read *ret_read)
+{
+    const struct pb_context *context = &run->names.contexts[row->context];
+    const struct pb_vehicle *vehicle = &run->names.vehicles[row->vehicle];
+    unsigned heading = (unsigned)context->heading_code + row->heading_code;
+    uint32_t extras_bytes = 0;
+    const uint8_t *extras = extras_of(run, row, &extras_bytes);
+
+    pb_read_init(ret_read);
+    if (row->code == 0) {
+        ret_read->plate = long_plate(run, row);
+    } else {
+        ret_read->plate.text = room->plate;
+        ret_read->plate.bytes = pb_plate_code_text(row->code, room->plate);
+    }
+    ret_read->jurisdiction = row->jurisdiction;
+    ret_read->captured_at_us = row->captured_us;
+    ret_read->utc_offset_min = context->utc_offset_min;
+    if ((row->flags & PB_ROW_NEVER) == 0)
+        ret_read->delete_after_us = row->captured_us + row->keep_us;
+    ret_read->reader = run->names.texts[context->reader];
+    if (context->lat_e7 != PB_NO_POSITION) {
+        ret_read->lat_e7 = (int32_t)((uint32_t)context->lat_e7 + (uint32_t)row->lat);
+        ret_read->lon_e7 = (int32_t)((uint32_t)context->lon_e7 + (uint32_t)row->lon);
+    }
+    ret_read->heading_cdeg = (uint16_t)(heading == 0 ? PB_NO_HEADING : heading - PB_CODE_SHIFT);
+    ret_read->speed_ckmh = (uint16_t)(row->speed_code == 0 ? PB_NO_SPEED
+                                                           : row->speed_code - PB_CODE_SHIFT);
+    ret_read->lane = context->lane;
+    ret_read->confidence_scale = (enum pb_confidence_scale)context->scale;
+    if (context->scale != PB_SCALE_NONE)
+        ret_read->confidence_e6 = row->confidence_e6;
+    ret_read->make = run->names.texts[vehicle->make];
+    ret_read->model = run->names.texts[vehicle->model];
+    ret_read->color = run->names.texts[vehicle->color];
+    ret_read->body = run->names.texts[vehicle->body];
+    ret_read->year = vehicle->year;
+    ret_read->year_last = vehicle->year_last;
+    ret_read->revision = row->revision;
+    ret_read->is_revisable = (row->flags & PB_ROW_REVISABLE) != 0;
+    ret_read->is_correction = (row->flags & PB_ROW_CORRECTION) != 0;
+    ret_read->is_superseded = (row->flags & PB_ROW_SUPERSEDED) != 0;
+    if (extras != NULL) {
+        enum pb_status status = pb_extras_decode(extras, extras_bytes, &room->room, ret_read);
+
+        assert(status == PB_OK); /* we wrote them */
+        (void)status;
+    }
+}
+
+void
+pb_run_read(const struct pb_run *run, uint64_t row, struct pb_run_room *room,
+            struct pb_read *ret_read)
+{
+    read_of(run, row_at(run, row), room, ret_read);
+}
+
+static void
+drop(struct pb_run *run, struct run_row *row, const struct pb_read *read, bool is_conflict,
+     const struct pb_run_reject *reject, struct pb_load_counts *counts)
+{
+    assert((row->flags & ROW_DROPPED) == 0);
+    row->flags |= ROW_DROPPED;
+    run->dropped++;
+    if (!is_conflict) {
+        counts->duplicate++;
+        return;
+    }
+    counts->conflict++;
+    if (reject->on_reject != NULL)
+        reject->on_reject(reject->context, read, PB_CONFLICT,
+                          "the same read is stored with other content");
+}
+
+/* ---- sorting ---- */
+
+/* Where a pair stands among those of the same code. */
+static int
+compare_rows(const struct pb_run *run, uint64_t a_number, uint64_t b_number, bool by_jurisdiction)
+{
+    const struct run_row *a = row_at(run, a_number);
+    const struct run_row *b = row_at(run, b_number);
+
+    if (a->code == 0) {
+        int order = pb_str_compare(long_plate(run, a), long_plate(run, b));
+
+        if (order != 0)
+            return order;
+    }
+    if (by_jurisdiction && a->jurisdiction != b->jurisdiction)
+        return a->jurisdiction < b->jurisdiction ? -1 : 1;
+    if (a->captured_us != b->captured_us)
+        return a->captured_us < b->captured_us ? -1 : 1;
+    if ((a->flags & ROW_EVENT) != (b->flags & ROW_EVENT))
+        return a->flags & ROW_EVENT ? 1 : -1;
+    /* Repeats of one reader come together, in order of arrival. */
+    a_number = run->names.contexts[a->context].reader;
+    b_number = run->names.contexts[b->context].reader;
+    return (a_number > b_number) - (a_number < b_number);
+}
+
+/* Merge sort, stable; most groups are short or sorted already. */
+static void
+sort_group(const struct pb_run *run, struct pb_pair *pairs, struct pb_pair *scratch, size_t count,
+           bool by_jurisdiction)
+{
+    size_t middle = count / 2;
+    size_t left = 0;
+    size_t right = middle;
+
+    if (count <= 16) {
+        for (size_t i = 1; i < count; i++) {
+            struct pb_pair pair = pairs[i];
+            size_t j = i;
+
+            for (; j > 0 && compare_rows(run, pairs[j - 1].value, pair.value, by_jurisdiction) > 0;
+                 j--)
+                pairs[j] = pairs[j - 1];
+            pairs[j] = pair;
+        }
+        return;
+    }
+    sort_group(run, pairs, scratch, middle, by_jurisdiction);
+    sort_group(run, pairs + middle, scratch, count - middle, by_jurisdiction);
+    if (compare_rows(run, pairs[middle - 1].value, pairs[middle].value, by_jurisdiction) <= 0)
+        return;
+    memcpy(scratch, pairs, count * sizeof(*pairs));
+    for (size_t i = 0; i < count; i++) {
+        bool takes_left = right == count
+                          || (left < middle
+                              && compare_rows(run, scratch[left].value, scratch[right].value,
+                                              by_jurisdiction) <= 0);
+
+        pairs[i] = takes_left ? scratch[left++] : scratch[right++];
+    }
+}
+
+/* Drops repeats among rows of one plate that ascend by time: same reader, same moment. */
+static void
+drop_repeats(struct pb_run *run, const struct pb_pair *pairs, size_t count,
+             const struct pb_run_reject *reject, struct pb_load_counts *counts)
+{
+    const struct run_row *kept = row_at(run, pairs[0].value);
+
+    for (size_t i = 1; i < count; i++) {
+        struct run_row *row = row_at(run, pairs[i].value);
+        struct pb_run_room room;
+        struct pb_run_room kept_room;
+        struct pb_read read;
+        struct pb_read kept_read;
+        struct pb_known known = { 0 };
+
+        if ((row->flags & ROW_EVENT) || row->captured_us != kept->captured_us
+            || run->names.contexts[row->context].reader
+                   != run->names.contexts[kept->context].reader) {
+            kept = row;
+            continue;
+        }
+        read_of(run, row, &room, &read);
+        read_of(run, kept, &kept_room, &kept_read);
+        pb_known_add(&known, &read, &kept_read);
+        /* Without an event id or a correction there are no revisions. */
+        drop(run, row, &read, pb_judge(&read, &known) != PB_VERDICT_DUPLICATE, reject, counts);
+    }
+}
+
+static bool
+same_plate(const struct pb_run *run, const struct pb_pair *a, const struct pb_pair *b)
+{
+    return a->key == b->key
+           && (a->key != LONG_KEY
+               || pb_str_equal(long_plate(run, row_at(run, a->value)),
+                               long_plate(run, row_at(run, b->value))));
+}
+
+/* Sorts within one code, and drops repeats plate by plate, whatever their jurisdictions. */
+static void
+finish_group(struct pb_run *run, struct pb_pair *pairs, struct pb_pair *scratch, size_t count,
+             const struct pb_run_reject *reject, struct pb_load_counts *counts)
+{
+    size_t first = 0;
+
+    if (count == 1)
+        return;
+    sort_group(run, pairs, scratch, count, false);
+    while (first < count) {
+        size_t end = first + 1;
+        bool has_several = false;
+
+        while (end < count && same_plate(run, &pairs[first], &pairs[end])) {
+            has_several = has_several || row_at(run, pairs[end].value)->jurisdiction
+                                             != row_at(run, pairs[first].value)->jurisdiction;
+            end++;
+        }
+        drop_repeats(run, pairs + first, end - first, reject, counts);
+        if (has_several)
+            sort_group(run, pairs + first, scratch, end - first, true);
+        first = end;
+    }
+}
+
+/* ---- partitions ---- */
+
+static uint32_t
+partition_of(const struct partition *partitions, uint32_t count, uint32_t month,
+             uint32_t retention_days, uint32_t hint)
+{
+    if (hint < count && partitions[hint].month == month
+        && partitions[hint].retention_days == retention_days)
+        return hint;
+    for (uint32_t i = 0; i < count; i++) {
+        if (partitions[i].month == month && partitions[i].retention_days == retention_days)
+            return i;
+    }
+    return count;
+}
+
+static void
+partition_key(const struct run_row *row, uint32_t *ret_month, uint32_t *ret_retention_days)
+{
+    *ret_month = (uint32_t)pb_time_month(row->captured_us);
+    *ret_retention_days = pb_retention_class(
+        row->captured_us, row->flags & PB_ROW_NEVER ? PB_NEVER : row->captured_us + row->keep_us);
+}
+
+/* Finds the partitions and lays the pairs out by them. numbers: one of each row, scratch. */
+static enum pb_status
+split_partitions(struct pb_run *run, uint32_t *numbers)
+{
+    uint32_t room = 16;
+    uint32_t hint = 0;
+    uint64_t first = 0;
+
+    run->partitions = pb_alloc(run->env, room * sizeof(*run->partitions));
+    if (run->partitions == NULL)
+        return PB_E_NOMEM;
+    for (uint64_t i = 0; i < run->rows; i++) {
+        uint32_t month = 0;
+        uint32_t retention_days = 0;
+
+        partition_key(row_at(run, i), &month, &retention_days);
+        hint = partition_of(run->partitions, run->partition_count, month, retention_days, hint);
+        if (hint == run->partition_count) {
+            if (run->partition_count == room) {
+                struct partition *larger = pb_realloc(run->env, run->partitions,
+                                                      2 * room * sizeof(*larger));
+
+                if (larger == NULL)
+                    return PB_E_NOMEM;
+                run->partitions = larger;
+                room *= 2;
+            }
+            run->partitions[run->partition_count++]
+                = (struct partition){ .month = month, .retention_days = retention_days };
+        }
+        run->partitions[hint].count++;
+        numbers[i] = hint;
+    }
+    for (uint32_t p = 0; p < run->partition_count; p++) {
+        run->partitions[p].first = first;
+        first += run->partitions[p].count;
+        run->partitions[p].count = 0;
+    }
+    for (uint64_t i = 0; i < run->rows; i++) {
+        struct partition *partition = &run->partitions[numbers[i]];
+        uint64_t code = row_at(run, i)->code;
+
+        run->pairs[partition->first + partition->count++]
+            = (struct pb_pair){ code == 0 ? LONG_KEY : code, i };
+    }
+    return PB_OK;
+}
+
+/* ---- identities ---- */
+
+/* Judges the rows of one identity hash in order of arrival. */
+static void
+judge_events(struct pb_run *run, const struct pb_pair *events, size_t count,
+             const struct pb_run_reject *reject, struct pb_load_counts *counts)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct run_row *row = row_at(run, events[i].value);
+        struct run_row *newest = NULL;
+        struct pb_run_room room;
+        struct pb_read read;
+        struct pb_known known = { 0 };
+        enum pb_verdict verdict = PB_VERDICT_CONFLICT;
+        size_t kept = 0;
+
+        read_of(run, row, &room, &read);
+        for (size_t j = 0; j < i && kept < REVISIONS_MAX; j++) {
+            struct run_row *other = row_at(run, events[j].value);
+            struct pb_run_room other_room;
+            struct pb_read other_read;
+
+            if (other->flags & ROW_DROPPED)
+                continue;
+            kept++;
+            read_of(run, other, &other_room, &other_read);
+            if (!pb_read_same_identity(&read, &other_read))
+                continue;
+            pb_known_add(&known, &read, &other_read);
+            if (newest == NULL || other->revision > newest->revision)
+                newest = other;
+        }
+        if (kept < REVISIONS_MAX)
+            verdict = pb_judge(&read, &known);
+        if (verdict == PB_VERDICT_REVISION)
+            newest->flags |= PB_ROW_SUPERSEDED;
+        else if (verdict == PB_VERDICT_HISTORY)
+            row->flags |= PB_ROW_SUPERSEDED;
+        else if (verdict != PB_VERDICT_NEW)
+            drop(run, row, &read, verdict == PB_VERDICT_CONFLICT, reject, counts);
+    }
+}
+
+static enum pb_status
+sort_events(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_counts *counts)
+{
+    struct pb_pair *scratch = NULL;
+    uint64_t next = 0;
+
+    if (run->event_count == 0)
+        return PB_OK;
+    run->events = pb_alloc(run->env, (size_t)run->event_count * sizeof(*run->events));
+    scratch = pb_alloc(run->env, (size_t)run->event_count * sizeof(*scratch));
+    if (run->events == NULL || scratch == NULL) {
+        pb_free(run->env, scratch);
+        return PB_E_NOMEM;
+    }
+    for (uint64_t i = 0; i < run->rows; i++) {
+        const struct run_row *row = row_at(run, i);
+        struct pb_run_room room;
+        struct pb_read read;
+
+        if ((row->flags & ROW_EVENT) == 0)
+            continue;
+        read_of(run, row, &room, &read);
+        run->events[next++] = (struct pb_pair){ pb_read_identity(&read), i };
+    }
+    assert(next == run->event_count);
+    pb_pairs_sort(run->events, scratch, (size_t)run->event_count);
+    pb_free(run->env, scratch);
+    for (uint64_t first = 0; first < run->event_count;) {
+        uint64_t end = first + 1;
+
+        while (end < run->event_count && run->events[end].key == run->events[first].key)
+            end++;
+        if (end - first > 1)
+            judge_events(run, run->events + first, (size_t)(end - first), reject, counts);
+        first = end;
+    }
+    return PB_OK;
+}
+
+enum pb_status
+pb_run_sort(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_counts *counts)
+{
+    struct pb_pair *scratch = NULL;
+    enum pb_status status = PB_E_NOMEM;
+
+    assert(run->pairs == NULL);
+    if (run->rows == 0)
+        return PB_OK;
+    run->pairs = pb_alloc(run->env, (size_t)run->rows * sizeof(*run->pairs));
+    scratch = pb_alloc(run->env, (size_t)run->rows * sizeof(*scratch));
+    if (run->pairs == NULL || scratch == NULL)
+        goto out;
+    status = sort_events(run, reject, counts);
+    if (status == PB_OK)
+        status = split_partitions(run, (uint32_t *)(void *)scratch);
+    for (uint32_t p = 0; p < run->partition_count && status == PB_OK; p++) {
+        struct pb_pair *pairs = run->pairs + run->partitions[p].first;
+        uint64_t count = run->partitions[p].count;
+
+        pb_pairs_sort(pairs, scratch, (size_t)count);
+        for (uint64_t first = 0; first < count;) {
+            uint64_t end = first + 1;
+
+            while (end < count && pairs[end].key == pairs[first].key)
+                end++;
+            finish_group(run, pairs + first, scratch, (size_t)(end - first), reject, counts);
+            first = end;
+        }
+    }
+
+out:
+    pb_free(run->env, scratch);
+    return status;
+}
+
+/* ---- joining with what the store has ---- */
+
+struct join {
+    struct pb_run *run;
+    const struct pb_segment *segment;
+    const struct pb_run_reject *reject;
+    struct pb_load_counts *counts;
+    struct pb_mark_list *marks;
+    bool has_changed;
+    struct pb_reads_block reads; /* owned */
+    struct pb_error *error;
+};
+
+static enum pb_status
+decode_known(struct join *join, uint64_t known_row, struct pb_record_room *room,
+             struct pb_read *ret_known)
+{
+    enum pb_status status = pb_reads_block_load(&join->reads, join->segment, known_row,
+                                                join->error);
+
+    if (status == PB_OK)
+        status = pb_reads_block_decode(&join->reads, known_row, room, ret_known, join->error);
+    return status;
+}
+
+/* A row of the run and a row of the segment have plate and moment in common. */
+static enum pb_status
+meet(struct join *join, struct run_row *row, uint64_t known_row, uint16_t known_jurisdiction)
+{
+    struct pb_record_room known_room;
+    struct pb_run_room room;
+    struct pb_read read;
+    struct pb_read stored;
+    struct pb_known known = { 0 };
+    enum pb_status status = decode_known(join, known_row, &known_room, &stored);
+
+    if (status != PB_OK)
+        return status;
+    read_of(join->run, row, &room, &read);
+    stored.plate = read.plate;
+    stored.jurisdiction = known_jurisdiction;
+    if (pb_read_is_event(&stored) || !pb_read_same_identity(&read, &stored))
+        return PB_OK;
+    pb_known_add(&known, &read, &stored);
+    drop(join->run, row, &read, pb_judge(&read, &known) != PB_VERDICT_DUPLICATE, join->reject,
+         join->counts);
+    join->has_changed = true;
+    return PB_OK;
+}
+
+/* Compares the times of one plate's rows in the run and of one entry in the segment. */
+static enum pb_status
+join_plate(struct join *join, const struct pb_pair *pairs, size_t count,
+           const struct pb_plate_rows *plate)
+{
+    uint64_t known_row = plate->first;
+    enum pb_status status = PB_OK;
+
+    for (size_t i = 0; i < count && status == PB_OK; i++) {
+        struct run_row *row = row_at(join->run, pairs[i].value);
+
+        /* Rows ascend by time within a jurisdiction; at its end time falls back. */
+        if (i > 0 && row->captured_us < row_at(join->run, pairs[i - 1].value)->captured_us)
+            known_row = plate->first;
+        if ((row->flags & (ROW_DROPPED | ROW_EVENT))
+            || row->captured_us < join->segment->entry.captured_min_us
+            || row->captured_us > join->segment->entry.captured_max_us)
+            continue;
+        while (known_row < plate->end && status == PB_OK) {
+            status = pb_reads_block_load(&join->reads, join->segment, known_row, join->error);
+            if (status != PB_OK
+                || pb_reads_block_time(&join->reads, known_row) >= row->captured_us)
+                break;
+            known_row++;
+        }
+        for (uint64_t other = known_row;
+             other < plate->end && status == PB_OK && (row->flags & ROW_DROPPED) == 0; other++) {
+            status = pb_reads_block_load(&join->reads, join->segment, other, join->error);
+            if (status != PB_OK || pb_reads_block_time(&join->reads, other) != row->captured_us)
+                break;
+            status = meet(join, row, other, plate->jurisdiction);
+        }
+    }
+    return status;
+}
+
+/* Walks the plates of a partition and of the segment side by side. */
+static enum pb_status
+join_partition(struct join *join, const struct partition *partition)
+{
+    const struct pb_run *run = join->run;
+    const struct pb_pair *pairs = run->pairs + partition->first;
+    struct pb_plate_iterator iterator;
+    struct pb_plate_rows plate;
+    uint64_t first = 0;
+    bool is_at_end = false;
+    enum pb_status status = PB_OK;
+
+    pb_plate_iterator_init(&iterator, join->segment, PB_TABLE_PLATES);
+    status = pb_plate_iterator_next(&iterator, &plate, join->error);
+    while (first < partition->count && status == PB_OK && !is_at_end) {
+        struct pb_str text = { NULL, 0 };
+        uint64_t code = pairs[first].key == LONG_KEY ? 0 : pairs[first].key;
+        uint64_t end = first + 1;
+
+        while (end < partition->count && same_plate(run, &pairs[first], &pairs[end]))
+            end++;
+        if (code == 0)
+            text = long_plate(run, row_at(run, pairs[first].value));
+        if (code != 0 && plate.code != 0 && plate.code < code) {
+            status = pb_plate_iterator_seek(&iterator, code, join->error);
+            if (status == PB_OK)
+                status = pb_plate_iterator_next(&iterator, &plate, join->error);
+        }
+        /* Ordinary plates of the segment come before its long ones. */
+        while (status == PB_OK && code == 0
+               && (plate.code != 0 || pb_str_compare(plate.text, text) < 0))
+            status = pb_plate_iterator_next(&iterator, &plate, join->error);
+        while (status == PB_OK && plate.code == code
+               && (code != 0 || pb_str_equal(plate.text, text))) {
+            status = join_plate(join, pairs + first, (size_t)(end - first), &plate);
+            if (status == PB_OK)
+                status = pb_plate_iterator_next(&iterator, &plate, join->error);
+        }
+        first = end;
+    }
+    pb_plate_iterator_done(&iterator);
+    return status == PB_END ? PB_OK : status;
+}
+
+static enum pb_status
+join_event(struct join *join, const struct pb_pair *event)
+{
+    struct run_row *row = row_at(join->run, event->value);
+    struct pb_run_room room;
+    struct pb_read read;
+    struct pb_known known = { 0 };
+    enum pb_verdict verdict = PB_VERDICT_NEW;
+    enum pb_status status = PB_OK;
+
+    if (row->flags & ROW_DROPPED)
+        return PB_OK;
+    read_of(join->run, row, &room, &read);
+    status = pb_segment_find_identity(join->segment, &read, event->key, &known, join->error);
+    if (status != PB_OK)
+        return status;
+    verdict = pb_judge(&read, &known);
+    if (verdict == PB_VERDICT_NEW)
+        return PB_OK;
+    if (verdict == PB_VERDICT_REVISION) {
+        struct pb_mark_entry mark = { .identity = event->key,
+                                      .segment = join->segment->entry.number,
+                                      .revision = read.revision };
+
+        return pb_mark_list_add(join->marks, join->run->env, &mark);
+    }
+    join->has_changed = true;
+    if (verdict == PB_VERDICT_HISTORY)
+        row->flags |= PB_ROW_SUPERSEDED;
+    else
+        drop(join->run, row, &read, verdict == PB_VERDICT_CONFLICT, join->reject, join->counts);
+    return PB_OK;
+}
+
+enum pb_status
+pb_run_join(struct pb_run *run, const struct pb_segment *segment,
+            const struct pb_run_reject *reject, struct pb_load_counts *counts,
+            struct pb_mark_list *marks, bool *ret_changed, struct pb_error *error)
+{
+    struct join join = { .run = run,
+                         .segment = segment,
+                         .reject = reject,
+                         .counts = counts,
+                         .marks = marks,
+                         .error = error };
+    enum pb_status status = PB_OK;
+
+    pb_reads_block_init(&join.reads);
+    for (uint32_t p = 0; p < run->partition_count && status == PB_OK; p++) {
+        /* The same moment lies in the same month, whatever the retention class. */
+        if (run->partitions[p].month == segment->entry.month)
+            status = join_partition(&join, &run->partitions[p]);
+    }
+    for (uint64_t i = 0; i < run->event_count && status == PB_OK; i++)
+        status = join_event(&join, &run->events[i]);
+    pb_reads_block_done(&join.reads, run->env);
+    *ret_changed = join.has_changed;
+    return status;
+}
+
+/* ---- writing ---- */
+
+static void
+row_for_segment(const struct pb_run *run, const struct run_row *row,
+                const struct pb_context_move *moves, const uint32_t *vehicles,
+                struct pb_row *ret_row)
+{
+    const struct pb_context_move *move = &moves[row->context];
+
+    *ret_row = (struct pb_row){
+        .captured_us = row->captured_us,
+        .keep_us = row->keep_us,
+        .context = move->context,
+        .vehicle = vehicles[row->vehicle],
+        .confidence_e6 = row->confidence_e6,
+        .lat = (int32_t)((uint32_t)row->lat + (uint32_t)move->rest.lat),
+        .lon = (int32_t)((uint32_t)row->lon + (uint32_t)move->rest.lon),
+        .heading_code = (uint16_t)(row->heading_code + move->rest.heading_code),
+        .speed_code = row->speed_code,
+        .commit_row = row->commit_row,
+        .revision = row->revision,
+        .flags = row->flags & (uint8_t)~(ROW_DROPPED | ROW_EVENT),
+    };
+    ret_row->extras = extras_of(run, row, &ret_row->extras_bytes);
+}
+
+static enum pb_status
+write_rows(const struct pb_run *run, const struct partition *partition,
+           const struct pb_context_move *moves, const uint32_t *vehicles,
+           struct pb_segment_writer *writer, struct pb_error *error)
+{
+    const struct pb_pair *pairs = run->pairs + partition->first;
+    const struct pb_pair *before = NULL;
+    uint16_t jurisdiction = 0;
+    enum pb_status status = PB_OK;
+
+    for (uint64_t i = 0; i < partition->count && status == PB_OK; i++) {
+        const struct run_row *row = row_at(run, pairs[i].value);
+        struct pb_row out;
+
+        /* Rows lie in order of arrival, so they are fetched ahead. */
+        if (i + 8 < partition->count)
+            __builtin_prefetch(row_at(run, pairs[i + 8].value));
+        if (row->flags & ROW_DROPPED)
+            continue;
+        if (before == NULL || row->jurisdiction != jurisdiction
+            || !same_plate(run, before, &pairs[i])) {
+            struct pb_str text = { NULL, 0 };
+
+            if (row->code == 0)
+                text = long_plate(run, row);
+            status = pb_segment_writer_plate(writer, row->code, text, row->jurisdiction, error);
+            if (status != PB_OK)
+                return status;
+            jurisdiction = row->jurisdiction;
+        }
+        before = &pairs[i];
+        row_for_segment(run, row, moves, vehicles, &out);
+        status = pb_segment_writer_row(writer, &out, error);
+    }
+    return status;
+}
+
+static uint64_t
+rows_left(const struct pb_run *run, const struct partition *partition)
+{
+    uint64_t count = 0;
+
+    if (run->dropped == 0)
+        return partition->count;
+    for (uint64_t i = 0; i < partition->count; i++)
+        count += (row_at(run, run->pairs[partition->first + i].value)->flags & ROW_DROPPED) == 0;
+    return count;
+}
+
+static enum pb_status
+write_partition(const struct pb_run *run, const struct partition *partition,
+                const struct pb_run_target *target, const struct pb_names *names,
+                const struct pb_context_move *moves, const uint32_t *vehicles, uint64_t number,
+                struct pb_segment_entry *ret_entry, struct pb_error *error)
+{
+    struct pb_segment_options options = {
+        .directory = target->directory,
+        .store_id = target->store_id,
+        .number = number,
+        .month = partition->month,
+        .retention_days = partition->retention_days,
+        .names = names,
+        .memory_bytes = target->memory_bytes,
+    };
+    struct pb_segment_writer *writer = NULL;
+    enum pb_status status = pb_segment_writer_new(run->env, &options, &writer, error);
+
+    for (uint32_t i = 0; i < target->commit_count && status == PB_OK; i++) {
+        status = pb_segment_writer_commit(writer, target->commits[i].commit,
+                                          target->commits[i].received_us, error);
+    }
+    if (status == PB_OK)
+        status = write_rows(run, partition, moves, vehicles, writer, error);
+    if (status == PB_OK)
+        status = pb_segment_writer_finish(writer, ret_entry, error);
+    pb_segment_writer_free(writer);
+    return status;
+}
+
+enum pb_status
+pb_run_write(struct pb_run *run, const struct pb_run_target *target,
+             uint64_t (*take_number)(void *context), void *context,
+             struct pb_segment_entry **ret_entries, uint32_t *ret_count, struct pb_error *error)
+{
+    struct pb_names names = { 0 };
+    struct pb_context_move *moves = NULL;
+    uint32_t *vehicles = NULL;
+    struct pb_segment_entry *entries = NULL;
+    uint32_t count = 0;
+    enum pb_status status = PB_E_NOMEM;
+
+    moves = pb_calloc(run->env, run->names.context_count + 1u, sizeof(*moves));
+    vehicles = pb_calloc(run->env, run->names.vehicle_count + 1u, sizeof(*vehicles));
+    entries = pb_calloc(run->env, run->partition_count + 1u, sizeof(*entries));
+    if (moves == NULL || vehicles == NULL || entries == NULL)
+        goto out;
+    status = pb_names_init(&names, run->env);
+    if (status == PB_OK)
+        status = pb_names_announce(&names, &run->names);
+    if (status == PB_OK)
+        status = pb_names_join(&names, &run->names, moves, vehicles);
+    for (uint32_t p = 0; p < run->partition_count && status == PB_OK; p++) {
+        if (rows_left(run, &run->partitions[p]) == 0)
+            continue;
+        status = write_partition(run, &run->partitions[p], target, &names, moves, vehicles,
+                                 take_number(context), &entries[count], error);
+        if (status == PB_OK)
+            count++;
+    }
+    if (status != PB_OK) {
+        /* Files that were finished belong to nobody. */
+        for (uint32_t i = 0; i < count; i++) {
+            char path[4096];
+
+            pb_segment_path(path, sizeof(path), target->directory, entries[i].number);
+            (void)!run->env->files->unlink(run->env->file_context, path, NULL);
+        }
+        goto out;
+    }
+    *ret_entries = entries;
+    *ret_count = count;
+    entries = NULL;
+
+out:
+    pb_names_done(&names);
+    pb_free(run->env, moves);
+    pb_free(run->env, vehicles);
+    pb_free(run->env, entries);
+    return status;
+}

@@ -1,0 +1,979 @@
+/*
+ * Segment reader: a mapped file, checked where it is looked at.
+ *
+ * Footer, indexes and names are checked when the segment is opened; each block when it is
+ * read, every time. What fails a check is named by file and offset and never used.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "plate/plate_code.h"
+#include "store/local/bytes.h"
+#include "store/local/extras.h"
+#include "store/local/segment_format.h"
+
+static enum pb_status
+damaged(const struct pb_segment *segment, uint64_t offset, const char *what,
+        struct pb_error *error)
+{
+    return pb_fail(error, PB_E_CORRUPT, "%s: offset %llu: %s; restore it from a backup",
+                   segment->path == NULL ? "segment" : segment->path, (unsigned long long)offset,
+                   what);
+}
+
+/* ---- opening ---- */
+
+static enum pb_status
+open_index(struct pb_segment *segment, enum pb_table number, const uint8_t *footer,
+           struct pb_error *error)
+{
+    struct pb_table_view *table = &segment->tables[number];
+    const struct pb_table_format *format = &pb_table_formats[number];
+    uint64_t offset = pb_get_le64(footer + 16);
+    uint64_t bytes = pb_get_le64(footer + 24);
+    uint64_t groups = 0;
+
+    table->rows = pb_get_le64(footer);
+    table->blocks = pb_get_le32(footer + 8);
+    table->rows_per_block = pb_get_le32(footer + 12);
+    if (table->rows_per_block != format->rows_per_block
+        || table->rows > (uint64_t)PB_SEGMENT_ROWS_MAX * (PB_ALTERNATES_MAX + 1)
+        || table->blocks != (table->rows + table->rows_per_block - 1) / table->rows_per_block
+        || bytes != pb_table_index_bytes(number, table->blocks) || offset > segment->size
+        || bytes > segment->size - offset) {
+        return damaged(segment, offset, "a table's index is out of range", error);
+    }
+    if (XXH3_64bits_withSeed(segment->bytes + offset, (size_t)bytes, segment->seed)
+        != pb_get_le64(footer + 32))
+        return damaged(segment, offset, "the checksum of a table's index does not fit", error);
+    groups = ((uint64_t)table->blocks + PB_INDEX_GROUP - 1) / PB_INDEX_GROUP;
+    table->bases = segment->bytes + offset;
+    table->nears = table->bases + groups * 8;
+    table->keys = format->has_keys ? table->nears + (uint64_t)table->blocks * 4 : NULL;
+    return PB_OK;
+}
+
+static enum pb_status
+open_names(struct pb_segment *segment, const uint8_t *footer, struct pb_error *error)
+{
+    uint64_t offset = pb_get_le64(footer);
+    uint64_t stored = pb_get_le64(footer + 8);
+    enum pb_status status = PB_OK;
+
+    if (offset > segment->size || stored > segment->size - offset)
+        return damaged(segment, offset, "the names are out of range", error);
+    if (XXH3_64bits_withSeed(segment->bytes + offset, (size_t)stored, segment->seed)
+        != pb_get_le64(footer + 24))
+        return damaged(segment, offset, "the checksum of the names does not fit", error);
+    status = pb_names_decode(&segment->names, segment->env, segment->bytes + offset,
+                             (size_t)stored, (size_t)pb_get_le64(footer + 16));
+    if (status == PB_E_CORRUPT)
+        return damaged(segment, offset, "the names do not decode", error);
+    segment->blocks_end = offset;
+    return status;
+}
+
+enum pb_status
+pb_segment_parse(struct pb_segment *segment, const uint8_t *bytes, uint64_t size,
+                 const uint8_t store_id[PB_STORE_ID_BYTES], struct pb_error *error)
+{
+    const uint8_t *trailer = NULL;
+    const uint8_t *footer = NULL;
+    enum pb_status status = PB_OK;
+
+    segment->bytes = bytes;
+    segment->size = size;
+    if (size < PB_SEGMENT_HEAD_BYTES + PB_FOOTER_BYTES + PB_SEGMENT_TRAILER_BYTES)
+        return damaged(segment, size, "the file is cut short", error);
+    if (memcmp(bytes, PB_SEGMENT_MAGIC, PB_SEGMENT_MAGIC_BYTES) != 0)
+        return damaged(segment, 0, "the file does not begin as a segment", error);
+    for (uint32_t i = PB_SEGMENT_MAGIC_BYTES; i < PB_SEGMENT_HEAD_BYTES; i++) {
+        if (bytes[i] != 0)
+            return damaged(segment, i, "the file does not begin as a segment", error);
+    }
+    trailer = bytes + size - PB_SEGMENT_TRAILER_BYTES;
+    if (memcmp(trailer + 24, PB_SEGMENT_MAGIC, PB_SEGMENT_MAGIC_BYTES) != 0
+        || pb_get_le64(trailer) != size - PB_SEGMENT_TRAILER_BYTES - PB_FOOTER_BYTES
+        || pb_get_le64(trailer + 8) != PB_FOOTER_BYTES) {
+        return damaged(segment, size - PB_SEGMENT_TRAILER_BYTES,
+                       "the file does not end as a segment", error);
+    }
+    footer = trailer - PB_FOOTER_BYTES;
+    if (XXH3_64bits(footer, PB_FOOTER_BYTES) != pb_get_le64(trailer + 16))
+        return damaged(segment, (uint64_t)(footer - bytes), "the footer's checksum does not fit",
+                       error);
+    if (memcmp(footer, PB_SEGMENT_MAGIC, PB_SEGMENT_MAGIC_BYTES) != 0
+        || pb_get_le32(footer + 8) != PB_SEGMENT_VERSION)
+        return pb_fail(error, PB_E_VERSION, "%s: segment format %u, this program knows %u",
+                       segment->path == NULL ? "segment" : segment->path,
+                       pb_get_le32(footer + 8), PB_SEGMENT_VERSION);
+    if (memcmp(footer + 12, store_id, PB_STORE_ID_BYTES) != 0)
+        return damaged(segment, (uint64_t)(footer - bytes) + 12,
+                       "the segment belongs to another store", error);
+    segment->entry = (struct pb_segment_entry){
+        .number = pb_get_le64(footer + 28),
+        .bytes = size,
+        .month = pb_get_le32(footer + 36),
+        .retention_days = pb_get_le32(footer + 40),
+        .rows = pb_get_le64(footer + 44),
+        .captured_min_us = (int64_t)pb_get_le64(footer + 52),
+        .captured_max_us = (int64_t)pb_get_le64(footer + 60),
+        .delete_after_min_us = (int64_t)pb_get_le64(footer + 68),
+        .delete_after_max_us = (int64_t)pb_get_le64(footer + 76),
+        .checksum = pb_get_le64(trailer + 16),
+    };
+    segment->seed = pb_get_le64(footer + 84);
+    status = open_names(segment, footer + PB_FOOTER_FIXED_BYTES, error);
+    for (int t = 0; t < PB_TABLE_COUNT && status == PB_OK; t++) {
+        status = open_index(segment, (enum pb_table)t,
+                            footer + PB_FOOTER_FIXED_BYTES + PB_FOOTER_NAMES_BYTES
+                                + (size_t)t * PB_FOOTER_TABLE_BYTES,
+                            error);
+    }
+    if (status == PB_OK && segment->tables[PB_TABLE_READS].rows != segment->entry.rows)
+        status = damaged(segment, (uint64_t)(footer - bytes), "the footer contradicts itself",
+                         error);
+    return status;
+}
+
+static bool
+same_entry(const struct pb_segment_entry *a, const struct pb_segment_entry *b)
+{
+    return a->number == b->number && a->bytes == b->bytes && a->rows == b->rows
+           && a->month == b->month && a->retention_days == b->retention_days
+           && a->checksum == b->checksum;
+}
+
+enum pb_status
+pb_segment_open(const struct pb_env *env, const char *directory,
+                const uint8_t store_id[PB_STORE_ID_BYTES], const struct pb_segment_entry *entry,
+                struct pb_segment **ret_segment, struct pb_error *error)
+{
+    struct pb_segment *segment = pb_calloc(env, 1, sizeof(*segment));
+    char path[PB_PATH_BYTES_MAX];
+    struct pb_file *file = NULL;
+    const void *bytes = NULL;
+    uint64_t size = 0;
+    size_t path_bytes = 0;
+    enum pb_status status = PB_E_NOMEM;
+
+    if (segment == NULL)
+        return PB_E_NOMEM;
+    segment->env = env;
+    pb_segment_path(path, sizeof(path), directory, entry->number);
+    path_bytes = strlen(path) + 1;
+    segment->path = pb_alloc(env, path_bytes);
+    if (segment->path == NULL)
+        goto out;
+    memcpy(segment->path, path, path_bytes);
+
+    status = env->files->open(env->file_context, path, PB_OPEN_READ, &file, error);
+    if (status == PB_NOT_FOUND) {
+        status = pb_fail(error, PB_E_CORRUPT, "%s: the file is missing; restore it from a backup",
+                         path);
+    }
+    if (status != PB_OK)
+        goto out;
+    status = env->files->size(env->file_context, file, &size, error);
+    if (status != PB_OK)
+        goto out;
+    if (size != entry->bytes) {
+        status = damaged(segment, size < entry->bytes ? size : entry->bytes,
+                         "the file has another length than the manifest says", error);
+        goto out;
+    }
+    status = env->files->map(env->file_context, file, size, &bytes, error);
+    if (status != PB_OK)
+        goto out;
+    status = pb_segment_parse(segment, bytes, size, store_id, error);
+    if (status != PB_OK) {
+        segment->bytes = bytes; /* to be unmapped */
+        goto out;
+    }
+    if (!same_entry(&segment->entry, entry)) {
+        status = damaged(segment, size - PB_SEGMENT_TRAILER_BYTES,
+                         "the file is not the one that the manifest means", error);
+        goto out;
+    }
+    *ret_segment = segment;
+    segment = NULL;
+
+out:
+    env->files->close(env->file_context, file);
+    pb_segment_close(segment);
+    return status;
+}
+
+void
+pb_segment_close(struct pb_segment *segment)
+{
+    if (segment == NULL)
+        return;
+    segment->env->files->unmap(segment->env->file_context, segment->bytes, segment->size);
+    pb_names_done(&segment->names);
+    pb_free(segment->env, segment->path);
+    pb_free(segment->env, segment);
+}
+
+size_t
+pb_segment_memory(const struct pb_segment *segment)
+{
+    return sizeof(*segment) + pb_names_memory(&segment->names);
+}
+
+/* ---- blocks ---- */
+
+static uint64_t
+block_offset(const struct pb_table_view *table, uint32_t block)
+{
+    return pb_get_le64(table->bases + (size_t)(block / PB_INDEX_GROUP) * 8)
+           + pb_get_le32(table->nears + (size_t)block * 4);
+}
+
+enum pb_status
+pb_segment_block(const struct pb_segment *segment, enum pb_table number, uint32_t block,
+                 struct pb_block *ret_block, struct pb_error *error)
+{
+    const struct pb_table_view *table = &segment->tables[number];
+    const char *what = NULL;
+    uint64_t offset = 0;
+    uint64_t rows = 0;
+    enum pb_status status = PB_OK;
+
+    assert(block < table->blocks);
+    offset = block_offset(table, block);
+    if (offset < PB_SEGMENT_HEAD_BYTES || offset >= segment->blocks_end)
+        return damaged(segment, offset, "an index points outside the blocks", error);
+    status = pb_block_open(segment->bytes + offset, (size_t)(segment->blocks_end - offset),
+                           (uint8_t)number, block, segment->seed, ret_block, &what);
+    if (status != PB_OK)
+        return damaged(segment, offset, what, error);
+    rows = table->rows - (uint64_t)block * table->rows_per_block;
+    if (ret_block->rows != (rows < table->rows_per_block ? rows : table->rows_per_block))
+        return damaged(segment, offset, "a block has the wrong number of rows", error);
+    return PB_OK;
+}
+
+static enum pb_status
+open_column(const struct pb_segment *segment, const struct pb_block *block, uint32_t column,
+            struct pb_column *ret_column, struct pb_error *error)
+{
+    enum pb_status status = pb_block_column(block, column, ret_column);
+
+    if (status != PB_OK)
+        return damaged(segment, (uint64_t)(block->bytes - segment->bytes),
+                       "a column does not decode", error);
+    return PB_OK;
+}
+
+enum pb_status
+pb_segment_column(const struct pb_segment *segment, const struct pb_block *block, uint32_t column,
+                  struct pb_column *ret_column, struct pb_error *error)
+{
+    return open_column(segment, block, column, ret_column, error);
+}
+
+uint64_t
+pb_segment_block_key(const struct pb_table_view *table, uint32_t block)
+{
+    return pb_get_le64(table->keys + (size_t)block * 8);
+}
+
+uint32_t
+pb_segment_find_block(const struct pb_table_view *table, uint64_t key)
+{
+    uint32_t first = 0;
+    uint32_t end = table->blocks;
+
+    while (end - first > 1) {
+        uint32_t middle = first + (end - first) / 2;
+
+        if (pb_segment_block_key(table, middle) <= key)
+            first = middle;
+        else
+            end = middle;
+    }
+    return first;
+}
+
+/* ---- plates ---- */
+
+void
+pb_plate_iterator_init(struct pb_plate_iterator *iterator, const struct pb_segment *segment,
+                       enum pb_table table)
+{
+    /* The columns are large and need no clearing. */
+    iterator->segment = segment;
+    iterator->table = table;
+    iterator->block = 0;
+    iterator->row = 0;
+    iterator->rows = 0;
+    iterator->block_end = 0;
+    iterator->blob = NULL;
+    iterator->blob_room = 0;
+    iterator->blob_at = 0;
+    iterator->blob_bytes = 0;
+}
+
+void
+pb_plate_iterator_done(struct pb_plate_iterator *iterator)
+{
+    pb_free(iterator->segment->env, iterator->blob);
+    iterator->blob = NULL;
+}
+
+/* Rows that the plates of a table lead to: reads, or postings. */
+static uint64_t
+target_rows(const struct pb_segment *segment, enum pb_table table)
+{
+    return segment->tables[table == PB_TABLE_ALTERNATES ? PB_TABLE_POSTINGS : PB_TABLE_READS].rows;
+}
+
+/* The first row of the first plate of a block, or where rows end. */
+static enum pb_status
+first_row_of_block(const struct pb_segment *segment, enum pb_table table, uint32_t block_number,
+                   uint64_t *ret_row, struct pb_error *error)
+{
+    struct pb_block block;
+    struct pb_column column;
+    enum pb_status status = PB_OK;
+
+    if (block_number == segment->tables[table].blocks) {
+        if (table != PB_TABLE_PLATES || segment->tables[PB_TABLE_LONG].blocks == 0) {
+            *ret_row = target_rows(segment, table);
+            return PB_OK;
+        }
+        table = PB_TABLE_LONG;
+        block_number = 0;
+    }
+    status = pb_segment_block(segment, table, block_number, &block, error);
+    if (status == PB_OK)
+        status = open_column(segment, &block, PB_PLATES_FIRST, &column, error);
+    if (status == PB_OK)
+        *ret_row = (uint64_t)pb_column_get(&column, 0);
+    return status;
+}
+
+enum pb_status
+pb_segment_plates_end(const struct pb_segment *segment, enum pb_table table, uint32_t block,
+                      uint64_t *ret_row, struct pb_error *error)
+{
+    return first_row_of_block(segment, table, block + 1, ret_row, error);
+}
+
+static enum pb_status
+load_texts(struct pb_plate_iterator *iterator, const struct pb_block *block,
+           struct pb_error *error)
+{
+    const struct pb_segment *segment = iterator->segment;
+    uint64_t offset = (uint64_t)(block->bytes - segment->bytes);
+    const char *what = NULL;
+    uint64_t sum = 0;
+
+    iterator->blob_at = 0;
+    iterator->blob_bytes = block->blob_raw;
+    if (block->blob_raw > iterator->blob_room) {
+        uint8_t *larger = pb_realloc(segment->env, iterator->blob, block->blob_raw);
+
+        if (larger == NULL)
+            return PB_E_NOMEM;
+        iterator->blob = larger;
+        iterator->blob_room = block->blob_raw;
+    }
+    if (pb_block_blob(block, iterator->blob, &what) != PB_OK)
+        return damaged(segment, offset, what, error);
+    for (uint32_t i = 0; i < iterator->rows; i++) {
+        uint64_t bytes = (uint64_t)iterator->columns[PB_PLATES_CODE][i];
+
+        if (bytes == 0 || bytes > PB_PLATE_BYTES_MAX)
+            return damaged(segment, offset, "a plate's length is out of range", error);
+        sum += bytes;
+    }
+    return sum == block->blob_raw ? PB_OK
+                                  : damaged(segment, offset, "plate texts do not add up", error);
+}
+
+static enum pb_status
+load_plates(struct pb_plate_iterator *iterator, uint32_t block_number, struct pb_error *error)
+{
+    const struct pb_segment *segment = iterator->segment;
+    struct pb_block block;
+    struct pb_column column;
+    enum pb_status status = pb_segment_block(segment, iterator->table, block_number, &block, error);
+
+    for (uint32_t c = 0; c < PB_PLATES_COLUMNS && status == PB_OK; c++) {
+        status = open_column(segment, &block, c, &column, error);
+        if (status == PB_OK)
+            pb_column_all(&column, iterator->columns[c]);
+    }
+    if (status != PB_OK)
+        return status;
+    iterator->block = block_number;
+    iterator->row = 0;
+    iterator->rows = block.rows;
+    if (iterator->table == PB_TABLE_LONG)
+        status = load_texts(iterator, &block, error);
+    if (status == PB_OK)
+        status = first_row_of_block(segment, iterator->table, block_number + 1,
+                                    &iterator->block_end, error);
+    return status;
+}
+
+enum pb_status
+pb_plate_iterator_next(struct pb_plate_iterator *iterator, struct pb_plate_rows *ret_plate,
+                       struct pb_error *error)
+{
+    const struct pb_segment *segment = iterator->segment;
+    uint32_t at = 0;
+    enum pb_status status = PB_OK;
+
+    while (iterator->row == iterator->rows) {
+        uint32_t next = iterator->rows == 0 ? iterator->block : iterator->block + 1;
+
+        if (next < segment->tables[iterator->table].blocks) {
+            status = load_plates(iterator, next, error);
+            if (status != PB_OK)
+                return status;
+        } else if (iterator->table == PB_TABLE_PLATES) {
+            iterator->table = PB_TABLE_LONG;
+            iterator->block = 0;
+            iterator->row = 0;
+            iterator->rows = 0;
+        } else {
+            return PB_END;
+        }
+    }
+    at = iterator->row++;
+    ret_plate->jurisdiction = (uint16_t)iterator->columns[PB_PLATES_JURISDICTION][at];
+    ret_plate->first = (uint64_t)iterator->columns[PB_PLATES_FIRST][at];
+    ret_plate->end = at + 1 < iterator->rows
+                         ? (uint64_t)iterator->columns[PB_PLATES_FIRST][at + 1]
+                         : iterator->block_end;
+    ret_plate->code = 0;
+    ret_plate->text = (struct pb_str){ NULL, 0 };
+    if (iterator->table != PB_TABLE_LONG) {
+        ret_plate->code = (uint64_t)iterator->columns[PB_PLATES_CODE][at];
+    } else {
+        ret_plate->text.text = (const char *)iterator->blob + iterator->blob_at;
+        ret_plate->text.bytes = (uint32_t)iterator->columns[PB_PLATES_CODE][at];
+        iterator->blob_at += ret_plate->text.bytes;
+    }
+    if (ret_plate->first >= ret_plate->end
+        || ret_plate->end > target_rows(segment, iterator->table))
+        return damaged(segment, segment->blocks_end, "rows of a plate are out of range", error);
+    return PB_OK;
+}
+
+enum pb_status
+pb_plate_iterator_seek(struct pb_plate_iterator *iterator, uint64_t code, struct pb_error *error)
+{
+    const struct pb_table_view *table = &iterator->segment->tables[iterator->table];
+    uint32_t block = 0;
+    uint32_t first = 0;
+    uint32_t end = 0;
+
+    if (iterator->table == PB_TABLE_LONG || table->blocks == 0)
+        return PB_OK;
+    if (iterator->rows == 0 || (uint64_t)iterator->columns[PB_PLATES_CODE][iterator->rows - 1] < code) {
+        /* Equal codes of several jurisdictions may begin at the end of the block before. */
+        block = iterator->block;
+        if (iterator->rows != 0 && block + 2 < table->blocks
+            && pb_segment_block_key(table, block + 2) >= code
+            && pb_segment_block_key(table, block + 1) < code)
+            block++; /* the neighbour: seeking in order is mostly that */
+        else
+            block = pb_segment_find_block(table, code == 0 ? 0 : code - 1);
+        if (iterator->rows == 0 || block != iterator->block) {
+            enum pb_status status = load_plates(iterator, block, error);
+
+            if (status != PB_OK)
+                return status;
+        }
+    }
+    first = iterator->row;
+    end = iterator->rows;
+    while (first < end) {
+        uint32_t middle = first + (end - first) / 2;
+
+        if ((uint64_t)iterator->columns[PB_PLATES_CODE][middle] < code)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    iterator->row = first;
+    return PB_OK;
+}
+
+enum pb_status
+pb_plate_iterator_seek_text(struct pb_plate_iterator *iterator, struct pb_str text,
+                            struct pb_error *error)
+{
+    struct pb_plate_rows plate;
+    uint32_t first = 0;
+    uint32_t end = 0;
+    enum pb_status status = PB_OK;
+
+    iterator->table = PB_TABLE_LONG;
+    iterator->block = 0;
+    iterator->row = 0;
+    iterator->rows = 0;
+    end = iterator->segment->tables[PB_TABLE_LONG].blocks;
+    /* The last block whose first plate is below text holds it, or the one after does. */
+    while (end - first > 1) {
+        uint32_t middle = first + (end - first) / 2;
+
+        status = load_plates(iterator, middle, error);
+        if (status == PB_OK)
+            status = pb_plate_iterator_next(iterator, &plate, error);
+        if (status != PB_OK)
+            return status;
+        if (pb_str_compare(plate.text, text) < 0)
+            first = middle;
+        else
+            end = middle;
+    }
+    if (end == 0)
+        return PB_OK;
+    status = load_plates(iterator, first, error);
+    while (status == PB_OK) {
+        uint32_t row = iterator->row;
+        uint32_t blob_at = iterator->blob_at;
+
+        if (row == iterator->rows && iterator->block + 1 < iterator->segment->tables[PB_TABLE_LONG].blocks) {
+            status = load_plates(iterator, iterator->block + 1, error);
+            continue;
+        }
+        status = pb_plate_iterator_next(iterator, &plate, error);
+        if (status == PB_END)
+            return PB_OK;
+        if (status == PB_OK && pb_str_compare(plate.text, text) >= 0) {
+            iterator->row = row;
+            iterator->blob_at = blob_at;
+            return PB_OK;
+        }
+    }
+    return status;
+}
+
+/* ---- rows ---- */
+
+enum pb_status
+pb_segment_time(const struct pb_segment *segment, uint64_t row, int64_t *ret_captured_us,
+                struct pb_error *error)
+{
+    struct pb_block block;
+    struct pb_column column;
+    uint32_t rows_per_block = segment->tables[PB_TABLE_READS].rows_per_block;
+    enum pb_status status = pb_segment_block(segment, PB_TABLE_READS,
+                                             (uint32_t)(row / rows_per_block), &block, error);
+
+    if (status == PB_OK)
+        status = open_column(segment, &block, PB_READS_TIME, &column, error);
+    if (status == PB_OK)
+        *ret_captured_us = pb_column_get(&column, (uint32_t)(row % rows_per_block));
+    return status;
+}
+
+enum pb_status
+pb_segment_lower_bound(const struct pb_segment *segment, uint64_t first, uint64_t end,
+                       int64_t captured_us, uint64_t *ret_row, struct pb_error *error)
+{
+    while (first < end) {
+        uint64_t middle = first + (end - first) / 2;
+        int64_t captured = 0;
+        enum pb_status status = pb_segment_time(segment, middle, &captured, error);
+
+        if (status != PB_OK)
+            return status;
+        if (captured < captured_us)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    *ret_row = first;
+    return PB_OK;
+}
+
+/* Looks for the last plate of a table that begins at or before row, from block `block` on. */
+static enum pb_status
+find_plate(const struct pb_segment *segment, enum pb_table table, uint32_t block, uint64_t row,
+           struct pb_plate_text *ret_plate, struct pb_error *error)
+{
+    struct pb_plate_iterator iterator;
+    struct pb_plate_rows plate;
+    enum pb_status status = PB_OK;
+
+    pb_plate_iterator_init(&iterator, segment, table);
+    status = load_plates(&iterator, block, error);
+    while (status == PB_OK && iterator.block_end <= row
+           && iterator.block + 1 < segment->tables[table].blocks)
+        status = load_plates(&iterator, iterator.block + 1, error);
+    while (status == PB_OK) {
+        status = pb_plate_iterator_next(&iterator, &plate, error);
+        if (status == PB_OK && plate.end > row)
+            break;
+    }
+    if (status == PB_OK) {
+        ret_plate->jurisdiction = plate.jurisdiction;
+        ret_plate->first = plate.first;
+        ret_plate->end = plate.end;
+        ret_plate->bytes = plate.text.bytes;
+        if (plate.code != 0)
+            ret_plate->bytes = pb_plate_code_text(plate.code, ret_plate->text);
+        else
+            memcpy(ret_plate->text, plate.text.text, plate.text.bytes);
+    }
+    pb_plate_iterator_done(&iterator);
+    return status == PB_END ? damaged(segment, segment->blocks_end, "a row has no plate", error)
+                            : status;
+}
+
+enum pb_status
+pb_segment_plate_of_row(const struct pb_segment *segment, uint64_t row,
+                        struct pb_plate_text *ret_plate, struct pb_error *error)
+{
+    const struct pb_table_view *reads = &segment->tables[PB_TABLE_READS];
+    const struct pb_table_view *plates = &segment->tables[PB_TABLE_PLATES];
+    uint64_t ordinal = pb_segment_block_key(reads, (uint32_t)(row / reads->rows_per_block));
+    uint64_t block = 0;
+
+    if (ordinal < plates->rows) {
+        block = ordinal / plates->rows_per_block;
+        /* Rows of the block may lead on into later plates' blocks, and into the long ones. */
+        return find_plate(segment, PB_TABLE_PLATES, (uint32_t)block, row, ret_plate, error);
+    }
+    ordinal -= plates->rows;
+    if (ordinal >= segment->tables[PB_TABLE_LONG].rows)
+        return damaged(segment, segment->blocks_end, "a row has no plate", error);
+    block = ordinal / segment->tables[PB_TABLE_LONG].rows_per_block;
+    return find_plate(segment, PB_TABLE_LONG, (uint32_t)block, row, ret_plate, error);
+}
+
+void
+pb_reads_block_init(struct pb_reads_block *reads)
+{
+    reads->segment = NULL;
+    reads->block_number = UINT32_MAX;
+    reads->blob = NULL;
+    reads->blob_room = 0;
+    reads->has_blob = false;
+}
+
+void
+pb_reads_block_done(struct pb_reads_block *reads, const struct pb_env *env)
+{
+    pb_free(env, reads->blob);
+    pb_reads_block_init(reads);
+}
+
+enum pb_status
+pb_reads_block_load(struct pb_reads_block *reads, const struct pb_segment *segment, uint64_t row,
+                    struct pb_error *error)
+{
+    uint32_t number = (uint32_t)(row / segment->tables[PB_TABLE_READS].rows_per_block);
+    enum pb_status status = PB_OK;
+
+    if (reads->segment == segment && reads->block_number == number)
+        return PB_OK;
+    reads->block_number = UINT32_MAX;
+    reads->has_blob = false;
+    status = pb_segment_block(segment, PB_TABLE_READS, number, &reads->block, error);
+    for (uint32_t c = 0; c < PB_READS_COLUMNS && status == PB_OK; c++)
+        status = open_column(segment, &reads->block, c, &reads->columns[c], error);
+    if (status == PB_OK) {
+        reads->segment = segment;
+        reads->block_number = number;
+    }
+    return status;
+}
+
+static uint32_t
+row_in_block(const struct pb_reads_block *reads, uint64_t row)
+{
+    return (uint32_t)(row % reads->segment->tables[PB_TABLE_READS].rows_per_block);
+}
+
+int64_t
+pb_reads_block_time(const struct pb_reads_block *reads, uint64_t row)
+{
+    return pb_column_get(&reads->columns[PB_READS_TIME], row_in_block(reads, row));
+}
+
+void
+pb_reads_block_lifetime(const struct pb_reads_block *reads, uint64_t row,
+                        struct pb_read *ret_read)
+{
+    uint32_t at = row_in_block(reads, row);
+    uint64_t flags = (uint64_t)pb_column_get(&reads->columns[PB_READS_FLAGS], at);
+
+    ret_read->captured_at_us = pb_column_get(&reads->columns[PB_READS_TIME], at);
+    ret_read->is_superseded = (flags & PB_ROW_SUPERSEDED) != 0;
+    ret_read->delete_after_us
+        = flags & PB_ROW_NEVER
+              ? PB_NEVER
+              : ret_read->captured_at_us + pb_column_get(&reads->columns[PB_READS_KEEP], at);
+}
+
+/* The context of a row; NULL where its number is forged. */
+static const struct pb_context *
+context_of(const struct pb_reads_block *reads, uint32_t at)
+{
+    const struct pb_names *names = &reads->segment->names;
+    uint64_t number = (uint64_t)pb_column_get(&reads->columns[PB_READS_CONTEXT], at);
+
+    return number < names->context_count ? &names->contexts[number] : NULL;
+}
+
+void
+pb_reads_block_position(const struct pb_reads_block *reads, uint64_t row, int32_t *ret_lat_e7,
+                        int32_t *ret_lon_e7)
+{
+    uint32_t at = row_in_block(reads, row);
+    const struct pb_context *context = context_of(reads, at);
+
+    *ret_lat_e7 = PB_NO_POSITION;
+    *ret_lon_e7 = PB_NO_POSITION;
+    if (context == NULL || context->lat_e7 == PB_NO_POSITION)
+        return;
+    *ret_lat_e7 = (int32_t)((uint32_t)context->lat_e7
+                            + (uint32_t)pb_column_get(&reads->columns[PB_READS_LAT], at));
+    *ret_lon_e7 = (int32_t)((uint32_t)context->lon_e7
+                            + (uint32_t)pb_column_get(&reads->columns[PB_READS_LON], at));
+}
+
+static enum pb_status
+load_blob(struct pb_reads_block *reads, struct pb_error *error)
+{
+    const struct pb_segment *segment = reads->segment;
+    const char *what = NULL;
+
+    if (reads->has_blob)
+        return PB_OK;
+    if (reads->block.blob_raw > reads->blob_room) {
+        uint8_t *larger = pb_realloc(segment->env, reads->blob, reads->block.blob_raw);
+
+        if (larger == NULL)
+            return PB_E_NOMEM;
+        reads->blob = larger;
+        reads->blob_room = reads->block.blob_raw;
+    }
+    if (pb_block_blob(&reads->block, reads->blob, &what) != PB_OK)
+        return damaged(segment, (uint64_t)(reads->block.bytes - segment->bytes), what, error);
+    reads->has_blob = true;
+    return PB_OK;
+}
+
+/* Bytes of one row's extras: fields follow one another to where the next row's begin, and
+ * each row's begin with its length. */
+static enum pb_status
+find_extras(struct pb_reads_block *reads, uint32_t at, const uint8_t **ret_bytes,
+            uint32_t *ret_count, struct pb_error *error)
+{
+    uint32_t offset = 0;
+    uint32_t count = 0;
+    enum pb_status status = load_blob(reads, error);
+
+    if (status != PB_OK)
+        return status;
+    for (uint32_t i = 0; i <= at; i++) {
+        if ((pb_column_get(&reads->columns[PB_READS_FLAGS], i) & PB_ROW_EXTRAS) == 0)
+            continue;
+        offset += count;
+        if (reads->block.blob_raw - offset < 2)
+            return damaged(reads->segment, (uint64_t)(reads->block.bytes - reads->segment->bytes),
+                           "extras are cut short", error);
+        count = pb_get_le16(reads->blob + offset);
+        offset += 2;
+        if (reads->block.blob_raw - offset < count)
+            return damaged(reads->segment, (uint64_t)(reads->block.bytes - reads->segment->bytes),
+                           "extras are cut short", error);
+    }
+    *ret_bytes = reads->blob + offset;
+    *ret_count = count;
+    return PB_OK;
+}
+
+enum pb_status
+pb_reads_block_decode(struct pb_reads_block *reads, uint64_t row, struct pb_record_room *room,
+                      struct pb_read *ret_read, struct pb_error *error)
+{
+    const struct pb_segment *segment = reads->segment;
+    const struct pb_names *names = &segment->names;
+    const struct pb_column *columns = reads->columns;
+    uint32_t at = row_in_block(reads, row);
+    uint64_t flags = (uint64_t)pb_column_get(&columns[PB_READS_FLAGS], at);
+    uint64_t vehicle_number = (uint64_t)pb_column_get(&columns[PB_READS_VEHICLE], at);
+    uint64_t commit_row = (uint64_t)pb_column_get(&columns[PB_READS_COMMIT], at);
+    uint64_t speed = (uint64_t)pb_column_get(&columns[PB_READS_SPEED], at);
+    uint64_t heading = 0;
+    const struct pb_context *context = context_of(reads, at);
+    struct pb_block commit_block;
+    struct pb_column commits;
+    enum pb_status status = PB_OK;
+
+    pb_read_init(ret_read);
+    if (context == NULL || vehicle_number >= names->vehicle_count
+        || commit_row >= segment->tables[PB_TABLE_COMMITS].rows) {
+        return damaged(segment, (uint64_t)(reads->block.bytes - segment->bytes),
+                       "a row's number is out of range", error);
+    }
+    ret_read->captured_at_us = pb_column_get(&columns[PB_READS_TIME], at);
+    ret_read->reader = names->texts[context->reader];
+    ret_read->utc_offset_min = context->utc_offset_min;
+    ret_read->lane = context->lane;
+    ret_read->confidence_scale = (enum pb_confidence_scale)context->scale;
+    if (context->scale != PB_SCALE_NONE)
+        ret_read->confidence_e6 = (uint32_t)pb_column_get(&columns[PB_READS_CONFIDENCE], at);
+    pb_reads_block_position(reads, row, &ret_read->lat_e7, &ret_read->lon_e7);
+    heading = context->heading_code + (uint64_t)pb_column_get(&columns[PB_READS_HEADING], at);
+    ret_read->heading_cdeg = (uint16_t)(heading == 0 ? PB_NO_HEADING : heading - PB_CODE_SHIFT);
+    ret_read->speed_ckmh = (uint16_t)(speed == 0 ? PB_NO_SPEED : speed - PB_CODE_SHIFT);
+    if ((flags & PB_ROW_NO_VEHICLE) == 0) {
+        const struct pb_vehicle *vehicle = &names->vehicles[vehicle_number];
+
+        ret_read->make = names->texts[vehicle->make];
+        ret_read->model = names->texts[vehicle->model];
+        ret_read->color = names->texts[vehicle->color];
+        ret_read->body = names->texts[vehicle->body];
+        ret_read->year = vehicle->year;
+        ret_read->year_last = vehicle->year_last;
+    }
+    if ((flags & PB_ROW_NEVER) == 0) {
+        ret_read->delete_after_us
+            = ret_read->captured_at_us + pb_column_get(&columns[PB_READS_KEEP], at);
+    }
+    ret_read->revision = (uint32_t)pb_column_get(&columns[PB_READS_REVISION], at);
+    ret_read->is_revisable = (flags & PB_ROW_REVISABLE) != 0;
+    ret_read->is_correction = (flags & PB_ROW_CORRECTION) != 0;
+    ret_read->is_superseded = (flags & PB_ROW_SUPERSEDED) != 0;
+    status = pb_segment_block(segment, PB_TABLE_COMMITS, (uint32_t)(commit_row / 256),
+                              &commit_block, error);
+    if (status == PB_OK)
+        status = open_column(segment, &commit_block, 0, &commits, error);
+    if (status == PB_OK) {
+        ret_read->commit = (uint64_t)pb_column_get(&commits, (uint32_t)(commit_row % 256));
+        status = open_column(segment, &commit_block, 1, &commits, error);
+    }
+    if (status == PB_OK)
+        ret_read->received_at_us = pb_column_get(&commits, (uint32_t)(commit_row % 256));
+    if (status == PB_OK && (flags & PB_ROW_EXTRAS) != 0) {
+        const uint8_t *extras = NULL;
+        uint32_t count = 0;
+
+        status = find_extras(reads, at, &extras, &count, error);
+        if (status == PB_OK && pb_extras_decode(extras, count, room, ret_read) != PB_OK)
+            status = damaged(segment, (uint64_t)(reads->block.bytes - segment->bytes),
+                             "extras do not decode", error);
+    }
+    return status;
+}
+
+/* ---- events ---- */
+
+enum pb_status
+pb_segment_find_event(const struct pb_segment *segment, uint64_t identity, pb_row_fn *each,
+                      void *context, struct pb_error *error)
+{
+    const struct pb_table_view *table = &segment->tables[PB_TABLE_EVENTS];
+    uint64_t key = identity >> 16;
+    int64_t keys[PB_BLOCK_ROWS_MAX];
+    struct pb_block block;
+    struct pb_column column;
+    enum pb_status status = PB_OK;
+
+    if (table->blocks == 0)
+        return PB_OK;
+    for (uint32_t b = pb_segment_find_block(table, key == 0 ? 0 : key - 1);
+         b < table->blocks && pb_segment_block_key(table, b) <= key && status == PB_OK; b++) {
+        status = pb_segment_block(segment, PB_TABLE_EVENTS, b, &block, error);
+        if (status == PB_OK)
+            status = open_column(segment, &block, 0, &column, error);
+        if (status != PB_OK)
+            break;
+        pb_column_all(&column, keys);
+        status = open_column(segment, &block, 1, &column, error);
+        for (uint32_t i = 0; i < block.rows && status == PB_OK; i++) {
+            uint64_t row = 0;
+
+            if ((uint64_t)keys[i] != key)
+                continue;
+            row = (uint64_t)pb_column_get(&column, i);
+            if (row >= segment->entry.rows)
+                return damaged(segment, (uint64_t)(block.bytes - segment->bytes),
+                               "an event's row is out of range", error);
+            if (!each(context, row))
+                return PB_OK;
+        }
+    }
+    return status;
+}
+
+/* ---- verifying ---- */
+
+static void
+report(const struct pb_segment *segment, pb_damage_fn *on_damage, void *context,
+       struct pb_verify_counts *counts, uint64_t offset, const char *what)
+{
+    counts->damaged++;
+    if (on_damage != NULL)
+        on_damage(context, segment->path == NULL ? "segment" : segment->path, offset, what);
+}
+
+enum pb_status
+pb_segment_verify(const struct pb_segment *segment, pb_damage_fn *on_damage, void *context,
+                  struct pb_verify_counts *counts)
+{
+    int64_t values[PB_BLOCK_ROWS_MAX];
+    uint8_t *blob = NULL;
+    size_t blob_room = 0;
+    enum pb_status status = PB_OK;
+
+    for (int t = 0; t < PB_TABLE_COUNT; t++) {
+        const struct pb_table_view *table = &segment->tables[t];
+
+        for (uint32_t b = 0; b < table->blocks; b++) {
+            uint64_t offset = block_offset(table, b);
+            const char *what = "a column does not decode";
+            struct pb_block block;
+            struct pb_column column;
+
+            if (pb_segment_block(segment, (enum pb_table)t, b, &block, NULL) != PB_OK) {
+                report(segment, on_damage, context, counts, offset, "a block is damaged");
+                continue;
+            }
+            counts->blocks++;
+            for (uint32_t c = 0; c < pb_table_formats[t].columns; c++) {
+                if (pb_block_column(&block, c, &column) != PB_OK)
+                    report(segment, on_damage, context, counts, offset, what);
+                else
+                    pb_column_all(&column, values);
+            }
+            if (block.blob_raw > blob_room) {
+                uint8_t *larger = pb_realloc(segment->env, blob, block.blob_raw);
+
+                if (larger == NULL) {
+                    status = PB_E_NOMEM;
+                    goto out;
+                }
+                blob = larger;
+                blob_room = block.blob_raw;
+            }
+            if (pb_block_blob(&block, blob, &what) != PB_OK)
+                report(segment, on_damage, context, counts, offset, what);
+            if (t == PB_TABLE_READS)
+                counts->reads += block.rows;
+        }
+        /* Nobody needs these pages now that they were looked at. */
+        segment->env->files->forget(segment->env->file_context, segment->bytes, segment->size);
+    }
+
+out:
+    pb_free(segment->env, blob);
+    return status;
+}

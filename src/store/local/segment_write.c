@@ -1,0 +1,793 @@
+/*
+ * Segment writer: rows come in plate order and leave as blocks at once; the other orders are
+ * sorted at the end. Memory does not grow with the rows but for the indexes.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "geo/geo.h"
+#include "plate/plate_code.h"
+#include "store/local/bytes.h"
+#include "store/local/extras.h"
+#include "store/local/segment_format.h"
+#include "store/local/sorter.h"
+
+#define OUT_BYTES (1u << 20)
+#define BLOB_FIRST_BYTES (64u << 10)
+
+const struct pb_table_format pb_table_formats[PB_TABLE_COUNT] = {
+    [PB_TABLE_READS] = { 256, PB_READS_COLUMNS, true,
+                         { [PB_READS_TIME] = PB_HINT_TIME,
+                           [PB_READS_CONTEXT] = PB_HINT_DICT,
+                           [PB_READS_CONFIDENCE] = PB_HINT_DECIMAL | PB_HINT_DICT,
+                           [PB_READS_SPEED] = PB_HINT_DECIMAL | PB_HINT_SPARSE,
+                           [PB_READS_VEHICLE] = PB_HINT_REPEAT | PB_HINT_DICT,
+                           [PB_READS_LAT] = PB_HINT_DECIMAL | PB_HINT_SPARSE,
+                           [PB_READS_LON] = PB_HINT_DECIMAL | PB_HINT_SPARSE,
+                           [PB_READS_HEADING] = PB_HINT_DECIMAL | PB_HINT_SPARSE,
+                           [PB_READS_KEEP] = PB_HINT_TIME | PB_HINT_DICT,
+                           [PB_READS_FLAGS] = PB_HINT_DICT,
+                           [PB_READS_COMMIT] = PB_HINT_DICT,
+                           [PB_READS_REVISION] = PB_HINT_SPARSE } },
+    [PB_TABLE_PLATES] = { 64, PB_PLATES_COLUMNS, true,
+                          { PB_HINT_CODE, PB_HINT_DICT | PB_HINT_REPEAT, 0 } },
+    [PB_TABLE_LONG] = { 64, PB_PLATES_COLUMNS, false,
+                        { 0, PB_HINT_DICT | PB_HINT_REPEAT, 0 } },
+    [PB_TABLE_PLACES] = { 128, 1, true, { PB_HINT_SORTED } },
+    [PB_TABLE_EVENTS] = { 128, 2, true, { PB_HINT_SORTED, 0 } },
+    [PB_TABLE_ALTERNATES] = { 64, PB_PLATES_COLUMNS, true,
+                              { PB_HINT_CODE, PB_HINT_DICT | PB_HINT_REPEAT, 0 } },
+    [PB_TABLE_POSTINGS] = { 128, 2, false, { 0, PB_HINT_DICT } },
+    [PB_TABLE_COMMITS] = { 256, 2, false, { PB_HINT_SORTED, PB_HINT_TIME } },
+};
+
+uint64_t
+pb_table_index_bytes(enum pb_table table, uint32_t blocks)
+{
+    uint64_t groups = ((uint64_t)blocks + PB_INDEX_GROUP - 1) / PB_INDEX_GROUP;
+
+    return groups * 8 + (uint64_t)blocks * (pb_table_formats[table].has_keys ? 12 : 4);
+}
+
+uint64_t
+pb_alternate_key(struct pb_str plate)
+{
+    uint64_t code = pb_plate_code(plate);
+
+    return code != 0 ? code : pb_hash_bytes(plate.text, plate.bytes) | PB_ALTERNATE_HASH_BIT;
+}
+
+uint64_t
+pb_place_key(uint32_t cell, int64_t captured_us)
+{
+    /* PB_TIME_MAX_US needs 43 bits, of which PB_PLACE_TIME_SHIFT are dropped. */
+    return (uint64_t)cell << 32 | ((uint64_t)captured_us >> PB_PLACE_TIME_SHIFT & UINT32_MAX);
+}
+
+void
+pb_segment_path(char *ret_path, size_t room, const char *directory, uint64_t number)
+{
+    (void)snprintf(ret_path, room, "%s/segments/%08llu.seg", directory,
+                   (unsigned long long)number);
+}
+
+/* The block of a table that is being filled, and the index of those before. */
+struct table_builder {
+    enum pb_table table;
+    uint64_t rows;
+    uint32_t filled; /* rows in columns */
+    uint32_t blocks;
+    uint64_t key;    /* of the block being filled */
+    int64_t (*columns)[PB_BLOCK_ROWS_MAX]; /* owned: columns of the table's format */
+    uint64_t *bases; /* owned */
+    uint32_t *nears; /* owned */
+    uint64_t *keys;  /* owned */
+    uint32_t room;   /* of nears and keys */
+    uint8_t *blob;   /* owned */
+    size_t blob_bytes, blob_room;
+};
+
+struct pb_segment_writer {
+    const struct pb_env *env;     /* borrowed */
+    const struct pb_names *names; /* borrowed */
+    const char *directory;        /* borrowed */
+    struct pb_segment_entry entry;
+    uint8_t store_id[PB_STORE_ID_BYTES];
+    uint64_t seed;
+    struct pb_file *file; /* owned */
+    uint8_t *out;         /* owned: OUT_BYTES and room for a block */
+    size_t out_room, out_bytes;
+    uint64_t offset;      /* of the file, without what is in out */
+    struct table_builder tables[PB_TABLE_COUNT];
+    struct pb_sorter *places, *events, *alternates; /* owned; the latter two when first needed */
+    size_t memory_bytes;
+
+    /* The plate that is open; put into its table with its first row. */
+    uint64_t plate_code;
+    char plate_text[PB_PLATE_BYTES_MAX];
+    uint32_t plate_bytes;
+    uint16_t plate_jurisdiction;
+    bool has_plate_row;
+    uint64_t plate_ordinal; /* of the plate that is open, once it has a row */
+    uint32_t last_vehicle;
+    bool is_finished;
+};
+
+static enum pb_status
+flush_out(struct pb_segment_writer *writer, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    if (writer->out_bytes == 0)
+        return PB_OK;
+    status = writer->env->files->write(writer->env->file_context, writer->file, writer->offset,
+                                       writer->out, writer->out_bytes, error);
+    if (status == PB_OK) {
+        writer->offset += writer->out_bytes;
+        writer->out_bytes = 0;
+    }
+    return status;
+}
+
+/* Makes room for count more bytes in out. */
+static enum pb_status
+reserve_out(struct pb_segment_writer *writer, size_t count, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    if (writer->out_bytes + count <= writer->out_room)
+        return PB_OK;
+    status = flush_out(writer, error);
+    if (status == PB_OK && count > writer->out_room) {
+        uint8_t *larger = pb_realloc(writer->env, writer->out, count);
+
+        if (larger == NULL)
+            return PB_E_NOMEM;
+        writer->out = larger;
+        writer->out_room = count;
+    }
+    return status;
+}
+
+static enum pb_status
+put_out(struct pb_segment_writer *writer, const void *bytes, size_t count, struct pb_error *error)
+{
+    enum pb_status status = reserve_out(writer, count, error);
+
+    if (status == PB_OK && count != 0) {
+        memcpy(writer->out + writer->out_bytes, bytes, count);
+        writer->out_bytes += count;
+    }
+    return status;
+}
+
+/* ---- tables ---- */
+
+static enum pb_status
+index_grow(struct pb_segment_writer *writer, struct table_builder *table)
+{
+    uint32_t room = table->room == 0 ? 4 * PB_INDEX_GROUP : table->room * 2;
+    void *larger = pb_realloc(writer->env, table->bases, (room / PB_INDEX_GROUP) * sizeof(uint64_t));
+
+    if (larger == NULL)
+        return PB_E_NOMEM;
+    table->bases = larger;
+    larger = pb_realloc(writer->env, table->nears, (size_t)room * sizeof(uint32_t));
+    if (larger == NULL)
+        return PB_E_NOMEM;
+    table->nears = larger;
+    larger = pb_realloc(writer->env, table->keys, (size_t)room * sizeof(uint64_t));
+    if (larger == NULL)
+        return PB_E_NOMEM;
+    table->keys = larger;
+    table->room = room;
+    return PB_OK;
+}
+
+static enum pb_status
+end_block(struct pb_segment_writer *writer, struct table_builder *table, struct pb_error *error)
+{
+    const struct pb_table_format *format = &pb_table_formats[table->table];
+    struct pb_block_input input = {
+        .table = (uint8_t)table->table,
+        .number = table->blocks,
+        .rows = table->filled,
+        .columns = format->columns,
+        .hints = format->hints,
+        .blob = table->blob,
+        .blob_bytes = table->blob_bytes,
+        .seed = writer->seed,
+    };
+    uint64_t offset = 0;
+    size_t used = 0;
+    enum pb_status status = PB_OK;
+
+    if (table->filled == 0)
+        return PB_OK;
+    if (table->blocks == table->room)
+        status = index_grow(writer, table);
+    if (status == PB_OK)
+        status = reserve_out(writer, pb_block_bound(format->columns, table->blob_bytes), error);
+    if (status != PB_OK)
+        return status;
+    for (uint32_t c = 0; c < format->columns; c++)
+        input.values[c] = table->columns[c];
+    offset = writer->offset + writer->out_bytes;
+    used = pb_block_encode(&input, writer->out + writer->out_bytes);
+    if (used == 0)
+        return PB_E_NOMEM;
+    writer->out_bytes += used;
+    if (table->blocks % PB_INDEX_GROUP == 0)
+        table->bases[table->blocks / PB_INDEX_GROUP] = offset;
+    offset -= table->bases[table->blocks / PB_INDEX_GROUP];
+    if (offset > UINT32_MAX)
+        return pb_fail(error, PB_OVER_LIMIT, "segment %llu: 64 blocks take more than 4 GiB",
+                       (unsigned long long)writer->entry.number);
+    table->nears[table->blocks] = (uint32_t)offset;
+    table->keys[table->blocks] = table->key;
+    table->blocks++;
+    table->filled = 0;
+    table->blob_bytes = 0;
+    return PB_OK;
+}
+
+/* Ends the block if it is full, so that a row can be put at table->filled. Where this row begins
+ * a block, key becomes the block's. */
+static enum pb_status
+begin_row(struct pb_segment_writer *writer, struct table_builder *table, uint64_t key,
+          size_t blob_bytes, struct pb_error *error)
+{
+    const struct pb_table_format *format = &pb_table_formats[table->table];
+    enum pb_status status = PB_OK;
+
+    if (table->columns == NULL) {
+        table->columns = pb_calloc(writer->env, format->columns, sizeof(*table->columns));
+        if (table->columns == NULL)
+            return PB_E_NOMEM;
+    }
+    if (table->filled == format->rows_per_block) {
+        status = end_block(writer, table, error);
+        if (status != PB_OK)
+            return status;
+    }
+    if (table->filled == 0)
+        table->key = key;
+    if (blob_bytes > table->blob_room - table->blob_bytes) {
+        size_t room = 2 * (table->blob_room + blob_bytes) + BLOB_FIRST_BYTES;
+        uint8_t *larger = pb_realloc(writer->env, table->blob, room);
+
+        if (larger == NULL)
+            return PB_E_NOMEM;
+        table->blob = larger;
+        table->blob_room = room;
+    }
+    table->rows++;
+    return PB_OK;
+}
+
+static enum pb_status
+put_row3(struct pb_segment_writer *writer, enum pb_table number, uint64_t key, int64_t first,
+         int64_t second, int64_t third, struct pb_error *error)
+{
+    struct table_builder *table = &writer->tables[number];
+    enum pb_status status = begin_row(writer, table, key, 0, error);
+    const int64_t values[3] = { first, second, third };
+
+    if (status != PB_OK)
+        return status;
+    for (uint32_t c = 0; c < pb_table_formats[number].columns; c++)
+        table->columns[c][table->filled] = values[c];
+    table->filled++;
+    return PB_OK;
+}
+
+/* ---- building ---- */
+
+enum pb_status
+pb_segment_writer_new(const struct pb_env *env, const struct pb_segment_options *options,
+                      struct pb_segment_writer **ret_writer, struct pb_error *error)
+{
+    static const uint8_t head[PB_SEGMENT_HEAD_BYTES] = PB_SEGMENT_MAGIC;
+    struct pb_segment_writer *writer = pb_calloc(env, 1, sizeof(*writer));
+    char path[PB_PATH_BYTES_MAX];
+    enum pb_status status = PB_OK;
+
+    if (writer == NULL)
+        return PB_E_NOMEM;
+    writer->env = env;
+    writer->names = options->names;
+    writer->directory = options->directory;
+    writer->memory_bytes = options->memory_bytes;
+    memcpy(writer->store_id, options->store_id, PB_STORE_ID_BYTES);
+    writer->entry = (struct pb_segment_entry){
+        .number = options->number,
+        .month = options->month,
+        .retention_days = options->retention_days,
+        .captured_min_us = INT64_MAX,
+        .captured_max_us = INT64_MIN,
+        .delete_after_min_us = INT64_MAX,
+        .delete_after_max_us = INT64_MIN,
+    };
+    /* A block of one segment must not pass for one of another, even of the same number in
+     * another store. */
+    writer->seed = XXH3_64bits_withSeed(options->store_id, PB_STORE_ID_BYTES, options->number);
+    for (int t = 0; t < PB_TABLE_COUNT; t++)
+        writer->tables[t].table = (enum pb_table)t;
+
+    writer->out_room = OUT_BYTES;
+    writer->out = pb_alloc(env, writer->out_room);
+    if (writer->out == NULL) {
+        status = PB_E_NOMEM;
+        goto out;
+    }
+    (void)snprintf(path, sizeof(path), "%s/tmp/%08llu.places", options->directory,
+                   (unsigned long long)options->number);
+    status = pb_sorter_new(env, path, options->memory_bytes / 2, &writer->places);
+    if (status != PB_OK)
+        goto out;
+    pb_segment_path(path, sizeof(path), options->directory, options->number);
+    status = env->files->open(env->file_context, path, PB_OPEN_CREATE, &writer->file, error);
+    if (status != PB_OK)
+        goto out;
+    status = put_out(writer, head, sizeof(head), error);
+    if (status != PB_OK)
+        goto out;
+    *ret_writer = writer;
+    writer = NULL;
+
+out:
+    pb_segment_writer_free(writer);
+    return status;
+}
+
+void
+pb_segment_writer_free(struct pb_segment_writer *writer)
+{
+    const struct pb_env *env = NULL;
+
+    if (writer == NULL)
+        return;
+    env = writer->env;
+    if (writer->file != NULL) {
+        env->files->close(env->file_context, writer->file);
+        if (!writer->is_finished) {
+            char path[PB_PATH_BYTES_MAX];
+
+            pb_segment_path(path, sizeof(path), writer->directory, writer->entry.number);
+            /* What is left behind is deleted when the store is opened next. */
+            (void)!env->files->unlink(env->file_context, path, NULL);
+        }
+    }
+    for (int t = 0; t < PB_TABLE_COUNT; t++) {
+        pb_free(env, writer->tables[t].columns);
+        pb_free(env, writer->tables[t].bases);
+        pb_free(env, writer->tables[t].nears);
+        pb_free(env, writer->tables[t].keys);
+        pb_free(env, writer->tables[t].blob);
+    }
+    pb_sorter_free(writer->places);
+    pb_sorter_free(writer->events);
+    pb_sorter_free(writer->alternates);
+    pb_free(env, writer->out);
+    pb_free(env, writer);
+}
+
+uint64_t
+pb_segment_writer_rows(const struct pb_segment_writer *writer)
+{
+    return writer->entry.rows;
+}
+
+enum pb_status
+pb_segment_writer_commit(struct pb_segment_writer *writer, uint64_t commit, int64_t received_us,
+                         struct pb_error *error)
+{
+    return put_row3(writer, PB_TABLE_COMMITS, 0, (int64_t)commit, received_us, 0, error);
+}
+
+enum pb_status
+pb_segment_writer_plate(struct pb_segment_writer *writer, uint64_t code, struct pb_str text,
+                        uint16_t jurisdiction, struct pb_error *error)
+{
+    (void)error;
+    assert(code != 0 || (text.bytes >= 1 && text.bytes <= PB_PLATE_BYTES_MAX));
+    writer->plate_code = code;
+    writer->plate_bytes = 0;
+    if (code == 0) {
+        memcpy(writer->plate_text, text.text, text.bytes);
+        writer->plate_bytes = text.bytes;
+    }
+    writer->plate_jurisdiction = jurisdiction;
+    writer->has_plate_row = false;
+    return PB_OK;
+}
+
+/* Puts the open plate into its table. */
+static enum pb_status
+put_plate(struct pb_segment_writer *writer, struct pb_error *error)
+{
+    struct table_builder *table = &writer->tables[PB_TABLE_LONG];
+    enum pb_status status = PB_OK;
+
+    writer->has_plate_row = true;
+    writer->plate_ordinal
+        = writer->tables[PB_TABLE_PLATES].rows + writer->tables[PB_TABLE_LONG].rows;
+    if (writer->plate_code != 0) {
+        return put_row3(writer, PB_TABLE_PLATES, writer->plate_code, (int64_t)writer->plate_code,
+                        writer->plate_jurisdiction, (int64_t)writer->entry.rows, error);
+    }
+    status = begin_row(writer, table, 0, writer->plate_bytes, error);
+    if (status != PB_OK)
+        return status;
+    table->columns[PB_PLATES_CODE][table->filled] = writer->plate_bytes;
+    table->columns[PB_PLATES_JURISDICTION][table->filled] = writer->plate_jurisdiction;
+    table->columns[PB_PLATES_FIRST][table->filled] = (int64_t)writer->entry.rows;
+    table->filled++;
+    memcpy(table->blob + table->blob_bytes, writer->plate_text, writer->plate_bytes);
+    table->blob_bytes += writer->plate_bytes;
+    return PB_OK;
+}
+
+/* A sorter that is made when it is first needed. */
+static enum pb_status
+need_sorter(struct pb_segment_writer *writer, const char *kind, struct pb_sorter **sorter)
+{
+    char path[PB_PATH_BYTES_MAX];
+
+    if (*sorter != NULL)
+        return PB_OK;
+    (void)snprintf(path, sizeof(path), "%s/tmp/%08llu.%s", writer->directory,
+                   (unsigned long long)writer->entry.number, kind);
+    return pb_sorter_new(writer->env, path, writer->memory_bytes / 4, sorter);
+}
+
+/* Notes what of a row's extras is searched: its identity, its alternates. */
+static enum pb_status
+index_extras(struct pb_segment_writer *writer, const struct pb_row *row, struct pb_error *error)
+{
+    struct pb_record_room room;
+    struct pb_read read;
+    char text[PB_PLATE_CODE_CHARS];
+    enum pb_status status = PB_OK;
+
+    pb_read_init(&read);
+    status = pb_extras_decode(row->extras, row->extras_bytes, &room, &read);
+    if (status != PB_OK)
+        return pb_fail(error, status, "segment %llu: extras of a row do not decode",
+                       (unsigned long long)writer->entry.number);
+    if (read.event_id.bytes != 0 || read.identity_plate.bytes != 0) {
+        read.reader = writer->names->texts[writer->names->contexts[row->context].reader];
+        read.captured_at_us = row->captured_us;
+        read.plate.text = text;
+        read.plate.bytes = writer->plate_code == 0
+                               ? writer->plate_bytes
+                               : pb_plate_code_text(writer->plate_code, text);
+        if (writer->plate_code == 0)
+            read.plate.text = writer->plate_text;
+        status = need_sorter(writer, "events", &writer->events);
+        if (status == PB_OK)
+            status = pb_sorter_add(writer->events, pb_read_identity(&read) >> 16,
+                                   writer->entry.rows, error);
+    }
+    for (uint32_t i = 0; i < read.alternate_count && status == PB_OK; i++) {
+        status = need_sorter(writer, "alternates", &writer->alternates);
+        /* Jurisdiction, rank and row in one number: sorted by key, then by these. */
+        if (status == PB_OK) {
+            status = pb_sorter_add(writer->alternates,
+                                   pb_alternate_key(read.alternates[i].plate),
+                                   (uint64_t)writer->plate_jurisdiction << 40
+                                       | writer->entry.rows << 4 | (i + 1),
+                                   error);
+        }
+    }
+    return status;
+}
+
+static void
+note_times(struct pb_segment_entry *entry, const struct pb_row *row)
+{
+    int64_t delete_after = row->flags & PB_ROW_NEVER ? PB_NEVER : row->captured_us + row->keep_us;
+
+    if (row->captured_us < entry->captured_min_us)
+        entry->captured_min_us = row->captured_us;
+    if (row->captured_us > entry->captured_max_us)
+        entry->captured_max_us = row->captured_us;
+    if (delete_after < entry->delete_after_min_us)
+        entry->delete_after_min_us = delete_after;
+    if (delete_after > entry->delete_after_max_us)
+        entry->delete_after_max_us = delete_after;
+}
+
+enum pb_status
+pb_segment_writer_row(struct pb_segment_writer *writer, const struct pb_row *row,
+                      struct pb_error *error)
+{
+    const struct pb_context *context = &writer->names->contexts[row->context];
+    struct table_builder *table = &writer->tables[PB_TABLE_READS];
+    uint8_t flags = row->flags;
+    uint32_t at = 0;
+    enum pb_status status = PB_OK;
+
+    assert(((flags & PB_ROW_EXTRAS) != 0) == (row->extras_bytes != 0));
+    if (writer->entry.rows == PB_SEGMENT_ROWS_MAX)
+        return pb_fail(error, PB_OVER_LIMIT, "segment %llu: too many rows",
+                       (unsigned long long)writer->entry.number);
+    if (!writer->has_plate_row) {
+        status = put_plate(writer, error);
+        if (status != PB_OK)
+            return status;
+    }
+    /* 256 rows of PB_EXTRAS_BYTES_MAX stay below PB_BLOCK_BLOB_MAX. */
+    status = begin_row(writer, table, writer->plate_ordinal,
+                       row->extras_bytes == 0 ? 0 : row->extras_bytes + 2u, error);
+    if (status != PB_OK)
+        return status;
+    at = table->filled;
+    if (at == 0)
+        writer->last_vehicle = 0;
+    if (row->vehicle == 0)
+        flags |= PB_ROW_NO_VEHICLE;
+    else
+        writer->last_vehicle = row->vehicle;
+    table->columns[PB_READS_TIME][at] = row->captured_us;
+    table->columns[PB_READS_CONTEXT][at] = row->context;
+    table->columns[PB_READS_CONFIDENCE][at] = row->confidence_e6;
+    table->columns[PB_READS_SPEED][at] = row->speed_code;
+    table->columns[PB_READS_VEHICLE][at] = writer->last_vehicle;
+    table->columns[PB_READS_LAT][at] = row->lat;
+    table->columns[PB_READS_LON][at] = row->lon;
+    table->columns[PB_READS_HEADING][at] = row->heading_code;
+    table->columns[PB_READS_KEEP][at] = row->keep_us;
+    table->columns[PB_READS_FLAGS][at] = flags;
+    table->columns[PB_READS_COMMIT][at] = row->commit_row;
+    table->columns[PB_READS_REVISION][at] = row->revision;
+    table->filled++;
+    if (row->extras_bytes != 0) {
+        pb_put_le16(table->blob + table->blob_bytes, (uint16_t)row->extras_bytes);
+        memcpy(table->blob + table->blob_bytes + 2, row->extras, row->extras_bytes);
+        table->blob_bytes += row->extras_bytes + 2u;
+        status = index_extras(writer, row, error);
+    }
+    if (status == PB_OK && context->lat_e7 != PB_NO_POSITION) {
+        uint32_t cell = pb_geo_cell((int32_t)((uint32_t)context->lat_e7 + (uint32_t)row->lat),
+                                    (int32_t)((uint32_t)context->lon_e7 + (uint32_t)row->lon));
+
+        status = pb_sorter_add(writer->places, pb_place_key(cell, row->captured_us),
+                               writer->entry.rows, error);
+    }
+    note_times(&writer->entry, row);
+    writer->entry.rows++;
+    return status;
+}
+
+/* ---- finishing ---- */
+
+/* Sorts up to 128 row numbers: nearly always short and unordered, so a simple radix of two
+ * passes would not pay; insertion into a sorted array by halves does. */
+static void
+sort_rows(int64_t *rows, uint32_t count)
+{
+    for (uint32_t gap = count / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11) {
+        for (uint32_t i = gap; i < count; i++) {
+            int64_t row = rows[i];
+            uint32_t j = i;
+
+            for (; j >= gap && rows[j - gap] > row; j -= gap)
+                rows[j] = rows[j - gap];
+            rows[j] = row;
+        }
+    }
+}
+
+static enum pb_status
+write_places(struct pb_segment_writer *writer, struct pb_error *error)
+{
+    struct table_builder *table = &writer->tables[PB_TABLE_PLACES];
+    struct pb_pair pair = { 0 };
+    enum pb_status status = pb_sorter_finish(writer->places, error);
+
+    while (status == PB_OK) {
+        status = pb_sorter_next(writer->places, &pair, error);
+        if (status != PB_OK)
+            break;
+        if (table->filled == pb_table_formats[PB_TABLE_PLACES].rows_per_block)
+            sort_rows(table->columns[0], table->filled);
+        status = begin_row(writer, table, pair.key, 0, error);
+        if (status == PB_OK)
+            table->columns[0][table->filled++] = (int64_t)pair.value;
+    }
+    if (status != PB_END)
+        return status;
+    if (table->filled != 0)
+        sort_rows(table->columns[0], table->filled);
+    return end_block(writer, table, error);
+}
+
+static enum pb_status
+write_events(struct pb_segment_writer *writer, struct pb_error *error)
+{
+    struct pb_pair pair = { 0 };
+    enum pb_status status = PB_OK;
+
+    if (writer->events == NULL)
+        return PB_OK;
+    status = pb_sorter_finish(writer->events, error);
+    while (status == PB_OK) {
+        status = pb_sorter_next(writer->events, &pair, error);
+        if (status == PB_OK) {
+            status = put_row3(writer, PB_TABLE_EVENTS, pair.key, (int64_t)pair.key,
+                              (int64_t)pair.value, 0, error);
+        }
+    }
+    return status == PB_END ? end_block(writer, &writer->tables[PB_TABLE_EVENTS], error) : status;
+}
+
+static enum pb_status
+write_alternates(struct pb_segment_writer *writer, struct pb_error *error)
+{
+    struct pb_pair pair = { 0 };
+    uint64_t key = 0;
+    uint64_t jurisdiction = 0;
+    enum pb_status status = PB_OK;
+
+    if (writer->alternates == NULL)
+        return PB_OK;
+    status = pb_sorter_finish(writer->alternates, error);
+    while (status == PB_OK) {
+        status = pb_sorter_next(writer->alternates, &pair, error);
+        if (status != PB_OK)
+            break;
+        if (pair.key != key || pair.value >> 40 != jurisdiction
+            || writer->tables[PB_TABLE_ALTERNATES].rows == 0) {
+            key = pair.key;
+            jurisdiction = pair.value >> 40;
+            status = put_row3(writer, PB_TABLE_ALTERNATES, key, (int64_t)key,
+                              (int64_t)jurisdiction,
+                              (int64_t)writer->tables[PB_TABLE_POSTINGS].rows, error);
+        }
+        if (status == PB_OK) {
+            status = put_row3(writer, PB_TABLE_POSTINGS, 0,
+                              (int64_t)(pair.value >> 4 & UINT32_MAX),
+                              (int64_t)(pair.value & 15), 0, error);
+        }
+    }
+    return status == PB_END ? PB_OK : status;
+}
+
+/* Writes one table's index; returns through at what the footer says of it. */
+static enum pb_status
+write_index(struct pb_segment_writer *writer, struct table_builder *table, uint8_t *footer,
+            struct pb_error *error)
+{
+    uint64_t bytes = pb_table_index_bytes(table->table, table->blocks);
+    uint64_t offset = writer->offset + writer->out_bytes;
+    uint32_t groups = (table->blocks + PB_INDEX_GROUP - 1) / PB_INDEX_GROUP;
+    uint8_t *index = NULL;
+    uint8_t *at = NULL;
+    enum pb_status status = PB_OK;
+
+    index = pb_alloc(writer->env, (size_t)bytes + 1);
+    if (index == NULL)
+        return PB_E_NOMEM;
+    at = index;
+    for (uint32_t i = 0; i < groups; i++, at += 8)
+        pb_put_le64(at, table->bases[i]);
+    for (uint32_t i = 0; i < table->blocks; i++, at += 4)
+        pb_put_le32(at, table->nears[i]);
+    for (uint32_t i = 0; i < table->blocks && pb_table_formats[table->table].has_keys; i++, at += 8)
+        pb_put_le64(at, table->keys[i]);
+    assert((uint64_t)(at - index) == bytes);
+    pb_put_le64(footer, table->rows);
+    pb_put_le32(footer + 8, table->blocks);
+    pb_put_le32(footer + 12, pb_table_formats[table->table].rows_per_block);
+    pb_put_le64(footer + 16, offset);
+    pb_put_le64(footer + 24, bytes);
+    pb_put_le64(footer + 32, XXH3_64bits_withSeed(index, (size_t)bytes, writer->seed));
+    status = put_out(writer, index, (size_t)bytes, error);
+    pb_free(writer->env, index);
+    return status;
+}
+
+static enum pb_status
+write_names(struct pb_segment_writer *writer, uint8_t *footer, struct pb_error *error)
+{
+    uint8_t *bytes = NULL;
+    size_t stored = 0;
+    size_t raw = 0;
+    enum pb_status status = pb_names_encode(writer->names, &bytes, &stored, &raw);
+
+    if (status != PB_OK)
+        return pb_fail(error, status, "segment %llu: names cannot be written",
+                       (unsigned long long)writer->entry.number);
+    pb_put_le64(footer, writer->offset + writer->out_bytes);
+    pb_put_le64(footer + 8, stored);
+    pb_put_le64(footer + 16, raw);
+    pb_put_le64(footer + 24, XXH3_64bits_withSeed(bytes, stored, writer->seed));
+    status = put_out(writer, bytes, stored, error);
+    pb_free(writer->env, bytes);
+    return status;
+}
+
+static uint8_t *
+put_le64_at(uint8_t *at, uint64_t value)
+{
+    pb_put_le64(at, value);
+    return at + 8;
+}
+
+static enum pb_status
+write_footer(struct pb_segment_writer *writer, struct pb_error *error)
+{
+    const struct pb_segment_entry *entry = &writer->entry;
+    uint8_t footer[PB_FOOTER_BYTES + PB_SEGMENT_TRAILER_BYTES];
+    uint8_t *at = footer;
+    uint64_t offset = 0;
+    enum pb_status status = PB_OK;
+
+    memcpy(at, PB_SEGMENT_MAGIC, PB_SEGMENT_MAGIC_BYTES);
+    pb_put_le32(at + 8, PB_SEGMENT_VERSION);
+    memcpy(at + 12, writer->store_id, PB_STORE_ID_BYTES);
+    at = put_le64_at(at + 28, entry->number);
+    pb_put_le32(at, entry->month);
+    pb_put_le32(at + 4, entry->retention_days);
+    at = put_le64_at(at + 8, entry->rows);
+    at = put_le64_at(at, (uint64_t)entry->captured_min_us);
+    at = put_le64_at(at, (uint64_t)entry->captured_max_us);
+    at = put_le64_at(at, (uint64_t)entry->delete_after_min_us);
+    at = put_le64_at(at, (uint64_t)entry->delete_after_max_us);
+    at = put_le64_at(at, writer->seed);
+    assert(at == footer + PB_FOOTER_FIXED_BYTES);
+    status = write_names(writer, at, error);
+    at += PB_FOOTER_NAMES_BYTES;
+    for (int t = 0; t < PB_TABLE_COUNT && status == PB_OK; t++, at += PB_FOOTER_TABLE_BYTES)
+        status = write_index(writer, &writer->tables[t], at, error);
+    if (status != PB_OK)
+        return status;
+    offset = writer->offset + writer->out_bytes;
+    writer->entry.checksum = XXH3_64bits(footer, PB_FOOTER_BYTES);
+    at = put_le64_at(at, offset);
+    at = put_le64_at(at, PB_FOOTER_BYTES);
+    at = put_le64_at(at, writer->entry.checksum);
+    memcpy(at, PB_SEGMENT_MAGIC, PB_SEGMENT_MAGIC_BYTES);
+    writer->entry.bytes = offset + sizeof(footer);
+    return put_out(writer, footer, sizeof(footer), error);
+}
+
+enum pb_status
+pb_segment_writer_finish(struct pb_segment_writer *writer, struct pb_segment_entry *ret_entry,
+                         struct pb_error *error)
+{
+    static const enum pb_table streamed[] = { PB_TABLE_READS, PB_TABLE_PLATES, PB_TABLE_LONG,
+                                              PB_TABLE_COMMITS };
+    enum pb_status status = PB_OK;
+
+    for (size_t i = 0; i < sizeof(streamed) / sizeof(streamed[0]) && status == PB_OK; i++)
+        status = end_block(writer, &writer->tables[streamed[i]], error);
+    if (status == PB_OK)
+        status = write_places(writer, error);
+    if (status == PB_OK)
+        status = write_events(writer, error);
+    if (status == PB_OK)
+        status = write_alternates(writer, error);
+    if (status == PB_OK)
+        status = end_block(writer, &writer->tables[PB_TABLE_ALTERNATES], error);
+    if (status == PB_OK)
+        status = end_block(writer, &writer->tables[PB_TABLE_POSTINGS], error);
+    if (status == PB_OK)
+        status = write_footer(writer, error);
+    if (status == PB_OK)
+        status = flush_out(writer, error);
+    if (status == PB_OK)
+        status = writer->env->files->sync(writer->env->file_context, writer->file, error);
+    if (status == PB_OK) {
+        writer->is_finished = true;
+        *ret_entry = writer->entry;
+    }
+    return status;
+}

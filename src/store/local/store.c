@@ -1,0 +1,1240 @@
+/*
+ * Local store: opening, versions, appending.
+ *
+ * An append is judged, written to the log and synced by one thread (the leader) for all that
+ * wait with it. Reads become visible when their sync has returned. See local.h for locks.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/text.h"
+#include "read/read.h"
+#include "store/local/local.h"
+#include "store/local/lookup.h"
+#include "store/local/run.h"
+
+#define MEMORY_DEFAULT ((size_t)1 << 30)
+#define MEMORY_MIN ((size_t)16 << 20)
+#define PAYLOAD_FIRST_BYTES 4096u
+
+/* ---- versions ---- */
+
+struct pb_segment_ref *
+pb_segment_ref_new(const struct pb_env *env, struct pb_segment *segment)
+{
+    struct pb_segment_ref *ref = pb_alloc(env, sizeof(*ref));
+
+    if (ref != NULL) {
+        atomic_init(&ref->refs, 1);
+        ref->segment = segment;
+    }
+    return ref;
+}
+
+struct pb_segment_ref *
+pb_segment_ref_take(struct pb_segment_ref *ref)
+{
+    atomic_fetch_add_explicit(&ref->refs, 1, memory_order_relaxed);
+    return ref;
+}
+
+void
+pb_segment_ref_drop(struct pb_segment_ref *ref)
+{
+    const struct pb_env *env = NULL;
+
+    if (ref == NULL || atomic_fetch_sub_explicit(&ref->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    env = ref->segment->env;
+    pb_segment_close(ref->segment);
+    pb_free(env, ref);
+}
+
+void
+pb_version_drop(struct pb_version *version)
+{
+    if (version == NULL || atomic_fetch_sub_explicit(&version->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    for (uint32_t i = 0; i < version->segment_count; i++)
+        pb_segment_ref_drop(version->segments[i]);
+    pb_free(version->env, version->segments);
+    pb_buffer_unref(version->buffer);
+    pb_hidden_free(version->hidden);
+    pb_free(version->env, version);
+}
+
+struct pb_version *
+pb_store_version(struct pb_store *store)
+{
+    struct pb_version *version = NULL;
+
+    (void)pthread_mutex_lock(&store->version_lock);
+    version = store->version;
+    atomic_fetch_add_explicit(&version->refs, 1, memory_order_relaxed);
+    (void)pthread_mutex_unlock(&store->version_lock);
+    return version;
+}
+
+uint64_t
+pb_store_take_number(void *context)
+{
+    struct pb_store *store = context;
+    uint64_t number = 0;
+
+    (void)pthread_mutex_lock(&store->version_lock);
+    number = store->next_segment++;
+    (void)pthread_mutex_unlock(&store->version_lock);
+    return number;
+}
+
+static enum pb_status
+version_new(const struct pb_store *store, const struct pb_manifest *manifest,
+            uint32_t segment_room, struct pb_version **ret_version)
+{
+    struct pb_version *version = pb_calloc(store->env, 1, sizeof(*version));
+    enum pb_status status = PB_E_NOMEM;
+
+    if (version == NULL)
+        return PB_E_NOMEM;
+    version->env = store->env;
+    atomic_init(&version->refs, 1);
+    version->segments = pb_calloc(store->env, segment_room + 1u, sizeof(*version->segments));
+    if (version->segments != NULL)
+        status = pb_hidden_new(store->env, manifest, &version->hidden);
+    if (status != PB_OK) {
+        pb_version_drop(version);
+        return status;
+    }
+    version->buffer = pb_buffer_ref(store->buffer);
+    *ret_version = version;
+    return PB_OK;
+}
+
+static void
+swap_version(struct pb_store *store, struct pb_version *version)
+{
+    struct pb_version *old = NULL;
+
+    (void)pthread_mutex_lock(&store->version_lock);
+    old = store->version;
+    store->version = version;
+    (void)pthread_mutex_unlock(&store->version_lock);
+    pb_version_drop(old);
+}
+
+/* ---- changing the manifest ---- */
+
+static bool
+is_removed(const struct pb_change *change, uint64_t number)
+{
+    for (uint32_t i = 0; i < change->removed_count; i++) {
+        if (change->removed[i] == number)
+            return true;
+    }
+    return false;
+}
+
+static enum pb_status
+next_segments(const struct pb_manifest *old, const struct pb_change *change,
+              struct pb_manifest *next)
+{
+    uint32_t count = 0;
+
+    next->segments = pb_arena_alloc(&next->arena, (old->segment_count + change->added_count + 1)
+                                                      * sizeof(*next->segments));
+    if (next->segments == NULL)
+        return PB_E_NOMEM;
+    for (uint32_t i = 0; i < old->segment_count; i++) {
+        if (!is_removed(change, old->segments[i].number))
+            next->segments[count++] = old->segments[i];
+    }
+    for (uint32_t i = 0; i < change->added_count; i++) {
+        uint32_t at = count++;
+
+        /* Two loaders may finish out of order; the manifest is in order of number. */
+        for (; at > 0 && next->segments[at - 1].number > change->added[i].number; at--)
+            next->segments[at] = next->segments[at - 1];
+        next->segments[at] = change->added[i];
+    }
+    next->segment_count = count;
+    return count > PB_SEGMENTS_MAX ? PB_OVER_LIMIT : PB_OK;
+}
+
+static enum pb_status
+next_erasures(const struct pb_store *store, const struct pb_manifest *old,
+              const struct pb_change *change, struct pb_manifest *next)
+{
+    uint32_t count = old->erasure_count;
+    enum pb_status status = PB_OK;
+
+    next->erasures = pb_arena_alloc(&next->arena, (count + 1u) * sizeof(*next->erasures));
+    if (next->erasures == NULL)
+        return PB_E_NOMEM;
+    for (uint32_t i = 0; i < count && status == PB_OK; i++) {
+        next->erasures[i] = old->erasures[i];
+        status = pb_arena_copy(&next->arena, old->erasures[i].plate, &next->erasures[i].plate);
+        if (status == PB_OK)
+            status = pb_arena_copy(&next->arena, old->erasures[i].reader,
+                                   &next->erasures[i].reader);
+        /* A load that began before the erasure may bring its rows after it. */
+        for (uint32_t j = 0; j < change->added_count && change->applied != NULL; j++) {
+            if (change->added[j].number >= next->erasures[i].segment_limit
+                && !pb_hidden_knows_erasure(change->applied, i))
+                next->erasures[i].segment_limit = change->added[j].number + 1;
+        }
+    }
+    if (status == PB_OK && change->erasure != NULL) {
+        struct pb_erasure_entry *entry = &next->erasures[count++];
+
+        *entry = (struct pb_erasure_entry){ .jurisdiction = change->erasure->jurisdiction,
+                                            .from_us = change->erasure->from_us,
+                                            .to_us = change->erasure->to_us,
+                                            .segment_limit = store->next_segment };
+        status = pb_arena_copy(&next->arena, change->erasure->plate, &entry->plate);
+        if (status == PB_OK)
+            status = pb_arena_copy(&next->arena, change->erasure->reader, &entry->reader);
+    }
+    next->erasure_count = count;
+    return status;
+}
+
+static void
+put_mark(struct pb_manifest *manifest, const struct pb_mark_entry *mark)
+{
+    uint32_t at = manifest->mark_count++;
+
+    for (; at > 0 && manifest->marks[at - 1].identity > mark->identity; at--)
+        manifest->marks[at] = manifest->marks[at - 1];
+    manifest->marks[at] = *mark;
+}
+
+static enum pb_status
+next_marks(const struct pb_manifest *old, const struct pb_change *change,
+           struct pb_manifest *next)
+{
+    next->marks = pb_arena_alloc(&next->arena, (old->mark_count + change->mark_count + 1)
+                                                   * sizeof(*next->marks));
+    if (next->marks == NULL)
+        return PB_E_NOMEM;
+    for (uint32_t i = 0; i < old->mark_count; i++) {
+        struct pb_mark_entry mark = old->marks[i];
+
+        if (is_removed(change, mark.segment)) {
+            /* The merge applied what it knew; what came since concerns what it made. */
+            if (change->added_count == 0
+                || (change->applied != NULL && pb_hidden_knows(change->applied, &mark)))
+                continue;
+            mark.segment = change->added[0].number;
+        }
+        put_mark(next, &mark);
+    }
+    for (uint32_t i = 0; i < change->mark_count; i++)
+        put_mark(next, &change->marks[i]);
+    return PB_OK;
+}
+
+/* The version after the change: segments that stay are shared, added ones are opened. */
+static enum pb_status
+next_version(struct pb_store *store, const struct pb_change *change,
+             const struct pb_manifest *next, struct pb_version **ret_version,
+             struct pb_error *error)
+{
+    struct pb_version *version = NULL;
+    enum pb_status status = version_new(store, next, next->segment_count, &version);
+
+    for (uint32_t i = 0; i < store->version->segment_count && status == PB_OK; i++) {
+        struct pb_segment_ref *ref = store->version->segments[i];
+
+        if (!is_removed(change, ref->segment->entry.number))
+            version->segments[version->segment_count++] = pb_segment_ref_take(ref);
+    }
+    for (uint32_t i = 0; i < change->added_count && status == PB_OK; i++) {
+        struct pb_segment *segment = NULL;
+        struct pb_segment_ref *ref = NULL;
+
+        status = pb_segment_open(store->env, store->directory, next->store_id, &change->added[i],
+                                 &segment, error);
+        if (status != PB_OK)
+            break;
+        ref = pb_segment_ref_new(store->env, segment);
+        if (ref == NULL) {
+            pb_segment_close(segment);
+            status = PB_E_NOMEM;
+            break;
+        }
+        version->segments[version->segment_count++] = ref;
+    }
+    if (status != PB_OK) {
+        pb_version_drop(version);
+        return status;
+    }
+    *ret_version = version;
+    return PB_OK;
+}
+
+static enum pb_status
+sync_segments_directory(const struct pb_store *store, struct pb_error *error)
+{
+    char path[PB_PATH_BYTES_MAX];
+
+    (void)snprintf(path, sizeof(path), "%s/segments", store->directory);
+    return store->env->files->sync_directory(store->env->file_context, path, error);
+}
+
+enum pb_status
+pb_store_change(struct pb_store *store, const struct pb_change *change, struct pb_error *error)
+{
+    struct pb_manifest next;
+    struct pb_version *version = NULL;
+    struct pb_buffer *old_buffer = NULL;
+    bool is_unknown = false;
+    enum pb_status status = PB_OK;
+
+    if (store->is_poisoned)
+        return pb_fail(error, PB_E_POISONED,
+                       "%s: an earlier write failed; open the store again", store->directory);
+    pb_manifest_init(&next, store->env);
+    memcpy(next.store_id, store->manifest.store_id, PB_STORE_ID_BYTES);
+    next.generation = store->manifest.generation + 1;
+    next.log_first = change->log_first != 0 ? change->log_first : store->manifest.log_first;
+    /* Loaders take numbers meanwhile: what the manifest says is a lower bound. */
+    (void)pthread_mutex_lock(&store->version_lock);
+    next.next_segment = store->next_segment;
+    (void)pthread_mutex_unlock(&store->version_lock);
+    next.commit = change->is_memory_only ? store->manifest.commit : store->commit;
+    status = next_segments(&store->manifest, change, &next);
+    if (status == PB_OK)
+        status = next_erasures(store, &store->manifest, change, &next);
+    if (status == PB_OK)
+        status = next_marks(&store->manifest, change, &next);
+    if (status != PB_OK)
+        goto out;
+
+    old_buffer = store->buffer;
+    if (change->buffer != NULL)
+        store->buffer = change->buffer;
+    status = next_version(store, change, &next, &version, error);
+    if (status == PB_OK && change->added_count != 0)
+        status = sync_segments_directory(store, error);
+    if (status == PB_OK && !change->is_memory_only)
+        status = pb_manifest_write(&next, store->directory, &is_unknown, error);
+    if (status != PB_OK) {
+        store->buffer = old_buffer;
+        store->is_poisoned = is_unknown;
+        goto out;
+    }
+    if (change->buffer != NULL) {
+        pb_buffer_ref(change->buffer);
+        pb_buffer_unref(old_buffer);
+    }
+    swap_version(store, version);
+    version = NULL;
+    pb_manifest_done(&store->manifest);
+    store->manifest = next;
+    pb_manifest_init(&next, store->env);
+    for (uint32_t i = 0; i < change->removed_count; i++) {
+        char path[PB_PATH_BYTES_MAX];
+
+        pb_segment_path(path, sizeof(path), store->directory, change->removed[i]);
+        /* Those who ask keep their maps; a file left behind goes at the next opening. */
+        (void)!store->env->files->unlink(store->env->file_context, path, NULL);
+    }
+
+out:
+    pb_version_drop(version);
+    pb_manifest_done(&next);
+    return status;
+}
+
+/* ---- creating and opening ---- */
+
+static bool
+note_any(void *context, const char *name, bool is_directory)
+{
+    (void)name;
+    (void)is_directory;
+    *(bool *)context = true;
+    return false;
+}
+
+static enum pb_status
+make_directory(const struct pb_env *env, const char *path, const char *name,
+               struct pb_error *error)
+{
+    char inner[PB_PATH_BYTES_MAX];
+    int length = snprintf(inner, sizeof(inner), "%s/%s", path, name);
+
+    if (length < 0 || (size_t)length >= sizeof(inner) - 64)
+        return pb_fail(error, PB_BAD_INPUT, "%s: the path is too long", path);
+    return env->files->mkdir(env->file_context, inner, error);
+}
+
+enum pb_status
+pb_store_create(const struct pb_env *env, const char *path, struct pb_error *error)
+{
+    const struct pb_file_ops *files = env->files;
+    struct pb_manifest manifest;
+    char lock_path[PB_PATH_BYTES_MAX];
+    struct pb_file *lock = NULL;
+    bool has_any = false;
+    bool is_unknown = false;
+    enum pb_status status = files->list(env->file_context, path, note_any, &has_any, error);
+
+    if (status == PB_NOT_FOUND)
+        status = files->mkdir(env->file_context, path, error);
+    if (status == PB_OK && has_any)
+        status = pb_fail(error, PB_E_NOT_STORE,
+                         "%s: the directory is not empty; name a new or empty one", path);
+    if (status != PB_OK)
+        return status == PB_NOT_FOUND
+                   ? pb_fail(error, PB_E_IO, "%s: its parent directory does not exist", path)
+                   : status;
+    pb_manifest_init(&manifest, env);
+    status = make_directory(env, path, "segments", error);
+    if (status == PB_OK)
+        status = make_directory(env, path, "log", error);
+    if (status == PB_OK)
+        status = make_directory(env, path, "tmp", error);
+    if (status == PB_OK) {
+        (void)snprintf(lock_path, sizeof(lock_path), "%s/lock", path);
+        status = files->open(env->file_context, lock_path, PB_OPEN_CREATE, &lock, error);
+    }
+    files->close(env->file_context, lock);
+    if (status == PB_OK)
+        status = env->random(env->random_context, manifest.store_id, PB_STORE_ID_BYTES);
+    if (status == PB_OK) {
+        manifest.generation = 1;
+        manifest.next_segment = 1;
+        manifest.log_first = 1;
+        /* The manifest is what makes it a store: it comes last. */
+        status = pb_manifest_write(&manifest, path, &is_unknown, error);
+    }
+    pb_manifest_done(&manifest);
+    return status;
+}
+
+static enum pb_status
+open_segments(struct pb_store *store, bool skips_damaged, struct pb_error *error)
+{
+    struct pb_version *version = NULL;
+    enum pb_status status = version_new(store, &store->manifest, store->manifest.segment_count,
+                                        &version);
+
+    for (uint32_t i = 0; i < store->manifest.segment_count && status == PB_OK; i++) {
+        struct pb_segment *segment = NULL;
+
+        status = pb_segment_open(store->env, store->directory, store->manifest.store_id,
+                                 &store->manifest.segments[i], &segment, error);
+        if (status == PB_E_CORRUPT && skips_damaged) {
+            status = PB_OK;
+            continue;
+        }
+        if (status != PB_OK)
+            break;
+        version->segments[version->segment_count] = pb_segment_ref_new(store->env, segment);
+        if (version->segments[version->segment_count] == NULL) {
+            pb_segment_close(segment);
+            status = PB_E_NOMEM;
+            break;
+        }
+        version->segment_count++;
+    }
+    if (status == PB_OK) {
+        store->version = version;
+        version = NULL;
+    }
+    pb_version_drop(version);
+    return status;
+}
+
+/* ---- judging appended reads ---- */
+
+/* What an append does besides adding rows. */
+struct admission {
+    enum pb_verdict verdict;
+    uint32_t superseded_row;  /* of the buffer, PB_BUFFER_NO_ROW: none */
+    struct pb_mark_list *marks; /* borrowed */
+};
+
+static enum pb_status
+judge_append(struct pb_store *store, const struct pb_read *read, struct admission *admission,
+             struct pb_error *error)
+{
+    uint64_t identity = pb_read_identity(read);
+    struct pb_known known = { 0 };
+    uint64_t segments_known = 0; /* bit i: segment i has the identity; of the first 64 */
+    enum pb_status status = PB_OK;
+
+    admission->superseded_row = PB_BUFFER_NO_ROW;
+    for (uint32_t row = pb_buffer_first_of_identity(store->buffer, identity);
+         row != PB_BUFFER_NO_ROW; row = pb_buffer_next_of_identity(store->buffer, row)) {
+        const struct pb_read *stored = pb_buffer_read(store->buffer, row);
+
+        if (!pb_read_same_identity(read, stored))
+            continue;
+        if (!known.is_there || stored->revision > known.newest_revision)
+            admission->superseded_row = row;
+        pb_known_add(&known, read, stored);
+    }
+    for (uint32_t i = 0; i < store->version->segment_count && status == PB_OK; i++) {
+        const struct pb_segment *segment = store->version->segments[i]->segment;
+        struct pb_known here = known;
+
+        status = pb_segment_find_identity(segment, read, identity, &here, error);
+        if (here.is_there && (!known.is_there || memcmp(&here, &known, sizeof(here)) != 0))
+            segments_known |= UINT64_C(1) << (i & 63);
+        known = here;
+    }
+    if (status != PB_OK)
+        return status;
+    admission->verdict = pb_judge(read, &known);
+    if (admission->verdict != PB_VERDICT_REVISION) {
+        admission->superseded_row = PB_BUFFER_NO_ROW;
+        return PB_OK;
+    }
+    for (uint32_t i = 0; i < store->version->segment_count && status == PB_OK; i++) {
+        struct pb_mark_entry mark = { .identity = identity,
+                                      .segment = store->version->segments[i]->segment->entry.number,
+                                      .revision = read->revision };
+
+        if (segments_known & UINT64_C(1) << (i & 63))
+            status = pb_mark_list_add(admission->marks, store->env, &mark);
+    }
+    return status;
+}
+
+/* ---- recovering ---- */
+
+struct recovery {
+    struct pb_store *store;
+    struct pb_mark_list marks; /* owned */
+};
+
+/* Whether the verdict on a read may have been other than "new" when it was logged. */
+static bool
+may_revise(const struct pb_read *read)
+{
+    return read->is_revisable || read->is_correction;
+}
+
+static enum pb_status
+recover_read(struct recovery *recovery, const struct pb_read *read, struct pb_error *error)
+{
+    struct pb_store *store = recovery->store;
+    struct pb_read copy = *read;
+    struct admission admission = { .verdict = PB_VERDICT_NEW,
+                                   .superseded_row = PB_BUFFER_NO_ROW,
+                                   .marks = &recovery->marks };
+    uint32_t row = 0;
+    enum pb_status status = PB_OK;
+
+    if (may_revise(read)) {
+        status = judge_append(store, read, &admission, error);
+        if (status != PB_OK)
+            return status;
+        if (admission.verdict == PB_VERDICT_DUPLICATE || admission.verdict == PB_VERDICT_CONFLICT)
+            return PB_OK;
+        copy.is_superseded = admission.verdict == PB_VERDICT_HISTORY;
+    }
+    status = pb_buffer_add(store->buffer, &copy, &row);
+    if (status == PB_OK && admission.superseded_row != PB_BUFFER_NO_ROW)
+        pb_buffer_supersede(store->buffer, admission.superseded_row);
+    return status;
+}
+
+static enum pb_status
+recover_record(void *context, const struct pb_log_record *record, struct pb_error *error)
+{
+    struct recovery *recovery = context;
+    size_t at = 0;
+    enum pb_status status = PB_OK;
+
+    for (uint32_t i = 0; i < record->count && status == PB_OK; i++) {
+        struct pb_record_room room;
+        struct pb_read read;
+        const char *field = NULL;
+        const char *reason = NULL;
+        size_t used = 0;
+
+        status = pb_record_decode(record->payload + at, record->payload_bytes - at, &room, &read,
+                                  &used);
+        if (status == PB_OK)
+            status = pb_read_validate(&read, &field, &reason);
+        if (status == PB_BAD_INPUT)
+            return pb_fail(error, PB_E_CORRUPT, "log: read %u of commit %llu does not decode",
+                           i + 1, (unsigned long long)record->commit);
+        if (status != PB_OK)
+            return status;
+        read.received_at_us = record->received_at_us;
+        read.commit = record->commit;
+        status = recover_read(recovery, &read, error);
+        at += used;
+    }
+    if (status == PB_OK)
+        recovery->store->commit = record->commit;
+    return status;
+}
+
+static enum pb_status
+recover(struct pb_store *store, struct pb_error *error)
+{
+    struct recovery recovery = { .store = store };
+    struct pb_change change = { .is_memory_only = true };
+    enum pb_status status = PB_OK;
+
+    store->commit = store->manifest.commit;
+    status = pb_log_replay(store->env, store->directory, store->manifest.store_id,
+                           store->manifest.log_first, recover_record, &recovery, &store->log_end,
+                           error);
+    if (store->commit < store->manifest.commit)
+        store->commit = store->manifest.commit;
+    if (store->log_end.number == 0)
+        store->log_end.commit = store->commit;
+    if (status == PB_OK)
+        pb_buffer_publish(store->buffer);
+    if (status == PB_OK && recovery.marks.count != 0) {
+        change.marks = recovery.marks.marks;
+        change.mark_count = recovery.marks.count;
+        status = pb_store_change(store, &change, error);
+    }
+    pb_mark_list_done(&recovery.marks, store->env);
+    return status;
+}
+
+/* ---- tidying ---- */
+
+struct tidy {
+    struct pb_store *store;
+    const char *directory;
+};
+
+static bool
+tidy_name(void *context, const char *name, bool is_directory)
+{
+    const struct tidy *tidy = context;
+    const struct pb_store *store = tidy->store;
+    char path[PB_PATH_BYTES_MAX];
+    char known[PB_PATH_BYTES_MAX];
+    int length = snprintf(path, sizeof(path), "%s/%s/%s", store->directory, tidy->directory, name);
+
+    if (is_directory || length < 0 || (size_t)length >= sizeof(path))
+        return true;
+    for (uint32_t i = 0; i < store->manifest.segment_count; i++) {
+        pb_segment_path(known, sizeof(known), store->directory, store->manifest.segments[i].number);
+        if (strcmp(known, path) == 0)
+            return true;
+    }
+    /* Left by a crash or a reader's open file; if it stays now, it goes next time. */
+    (void)!store->env->files->unlink(store->env->file_context, path, NULL);
+    return true;
+}
+
+/* Deletes files that belong to nothing. */
+static enum pb_status
+tidy_up(struct pb_store *store, struct pb_error *error)
+{
+    static const char *const directories[] = { "segments", "tmp" };
+    enum pb_status status = PB_OK;
+
+    for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]) && status == PB_OK; i++) {
+        struct tidy tidy = { store, directories[i] };
+        char path[PB_PATH_BYTES_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/%s", store->directory, directories[i]);
+        status = store->env->files->list(store->env->file_context, path, tidy_name, &tidy, error);
+        if (status == PB_NOT_FOUND)
+            status = pb_fail(error, PB_E_CORRUPT, "%s: the directory is missing", path);
+    }
+    if (status == PB_OK)
+        pb_log_delete_below(store->env, store->directory, store->manifest.log_first);
+    return status;
+}
+
+static enum pb_status
+take_lock(struct pb_store *store, struct pb_error *error)
+{
+    const struct pb_file_ops *files = store->env->files;
+    char path[PB_PATH_BYTES_MAX];
+    enum pb_status status = PB_OK;
+
+    (void)snprintf(path, sizeof(path), "%s/lock", store->directory);
+    status = files->open(store->env->file_context, path, PB_OPEN_WRITE, &store->lock, error);
+    if (status == PB_NOT_FOUND)
+        return pb_fail(error, PB_E_NOT_STORE,
+                       "%s: not a Platebase store; make one with `platebase init`",
+                       store->directory);
+    if (status == PB_OK)
+        status = files->lock(store->env->file_context, store->lock, error);
+    if (status == PB_E_BUSY)
+        return pb_fail(error, status, "%s: another process writes to this store; wait for it or "
+                       "stop it", store->directory);
+    return status;
+}
+
+static enum pb_status
+init_store(struct pb_store *store, const char *path, const struct pb_store_options *options)
+{
+    size_t path_bytes = strlen(path) + 1;
+
+    /* Room for the longest name inside. */
+    if (path_bytes > PB_PATH_BYTES_MAX - 64)
+        return PB_BAD_INPUT;
+    pb_manifest_init(&store->manifest, store->env);
+    store->is_read_only = options != NULL && options->is_read_only;
+    store->memory_bytes = options == NULL || options->memory_bytes == 0
+                              ? MEMORY_DEFAULT
+                              : (size_t)options->memory_bytes;
+    if (store->memory_bytes < MEMORY_MIN)
+        store->memory_bytes = MEMORY_MIN;
+    /* With default attributes these cannot fail on Linux. */
+    (void)pthread_mutex_init(&store->maintenance, NULL);
+    (void)pthread_mutex_init(&store->writing, NULL);
+    (void)pthread_mutex_init(&store->version_lock, NULL);
+    (void)pthread_mutex_init(&store->queue_lock, NULL);
+    (void)pthread_cond_init(&store->queue_moved, NULL);
+    (void)pthread_mutex_init(&store->background_lock, NULL);
+    (void)pthread_cond_init(&store->background_wake, NULL);
+    store->directory = pb_alloc(store->env, path_bytes);
+    if (store->directory == NULL)
+        return PB_E_NOMEM;
+    memcpy(store->directory, path, path_bytes);
+    return PB_OK;
+}
+
+enum pb_status
+pb_store_open(const struct pb_env *env, const char *path, const struct pb_store_options *options,
+              struct pb_store **ret_store, struct pb_error *error)
+{
+    struct pb_store *store = NULL;
+    enum pb_status status = PB_OK;
+
+    if (strlen(path) > PB_PATH_BYTES_MAX - 64)
+        return pb_fail(error, PB_BAD_INPUT, "the path of the store is too long");
+    store = pb_calloc(env, 1, sizeof(*store));
+    if (store == NULL)
+        return PB_E_NOMEM;
+    store->env = env;
+    status = init_store(store, path, options);
+    if (status == PB_OK && !store->is_read_only)
+        status = take_lock(store, error);
+    if (status == PB_OK)
+        status = pb_manifest_read(&store->manifest, store->directory, error);
+    if (status == PB_OK) {
+        store->next_segment = store->manifest.next_segment;
+        /* Two logs may be waiting: that of the last session and that of this one. */
+        status = pb_buffer_new(env, 2 * PB_BUFFER_ROWS_MAX + PB_APPEND_READS_MAX, &store->buffer);
+    }
+    if (status == PB_OK)
+        status = open_segments(store, store->is_read_only && options->skips_damaged, error);
+    if (status == PB_OK)
+        status = recover(store, error);
+    if (status == PB_OK && !store->is_read_only)
+        status = tidy_up(store, error);
+    if (status == PB_OK && !store->is_read_only
+        && pb_buffer_count(store->buffer) > PB_BUFFER_ROWS_MAX)
+        status = pb_store_flush_locked(store, error);
+    if (status == PB_OK && options != NULL && options->merge_in_background
+        && !store->is_read_only)
+        status = pb_store_start_background(store, error);
+    if (status == PB_OK) {
+        *ret_store = store;
+        store = NULL;
+    }
+    pb_store_close(store);
+    return status;
+}
+
+void
+pb_store_close(struct pb_store *store)
+{
+    if (store == NULL)
+        return;
+    pb_store_stop_background(store);
+    pb_log_close(store->log);
+    pb_buffer_unref(store->buffer);
+    pb_version_drop(store->version);
+    pb_manifest_done(&store->manifest);
+    store->env->files->close(store->env->file_context, store->lock);
+    (void)pthread_mutex_destroy(&store->maintenance);
+    (void)pthread_mutex_destroy(&store->writing);
+    (void)pthread_mutex_destroy(&store->version_lock);
+    (void)pthread_mutex_destroy(&store->queue_lock);
+    (void)pthread_cond_destroy(&store->queue_moved);
+    (void)pthread_mutex_destroy(&store->background_lock);
+    (void)pthread_cond_destroy(&store->background_wake);
+    pb_free(store->env, store->directory);
+    pb_free(store->env, store);
+}
+
+/* ---- appending ---- */
+
+struct pb_append_request {
+    const struct pb_read *reads;
+    size_t count;
+    enum pb_status *statuses;
+    struct pb_append_request *next;
+    enum pb_status status;
+    struct pb_error error;
+    bool is_done; /* guarded by queue_lock */
+};
+
+/* What one group commit gathers before it is written. */
+struct group {
+    uint8_t *payload; /* owned */
+    size_t payload_bytes, payload_room;
+    struct pb_log_record *records; /* owned: one a request at most */
+    uint32_t record_count;
+    uint32_t *superseded; /* owned: rows of the buffer */
+    uint32_t superseded_count, superseded_room;
+    struct pb_mark_list marks; /* owned */
+    int64_t now_us;
+};
+
+static void
+group_done(struct group *group, const struct pb_env *env)
+{
+    pb_free(env, group->payload);
+    pb_free(env, group->records);
+    pb_free(env, group->superseded);
+    pb_mark_list_done(&group->marks, env);
+}
+
+static enum pb_status
+group_reserve(struct group *group, const struct pb_env *env)
+{
+    size_t room = group->payload_room == 0 ? PAYLOAD_FIRST_BYTES : group->payload_room;
+    uint8_t *larger = NULL;
+
+    while (room - group->payload_bytes < PB_RECORD_BYTES_MAX)
+        room *= 2;
+    if (room == group->payload_room)
+        return PB_OK;
+    larger = pb_realloc(env, group->payload, room);
+    if (larger == NULL)
+        return PB_E_NOMEM;
+    group->payload = larger;
+    group->payload_room = room;
+    return PB_OK;
+}
+
+static enum pb_status
+note_superseded(struct group *group, const struct pb_env *env, uint32_t row)
+{
+    if (row == PB_BUFFER_NO_ROW)
+        return PB_OK;
+    if (group->superseded_count == group->superseded_room) {
+        uint32_t room = group->superseded_room == 0 ? 16 : group->superseded_room * 2;
+        uint32_t *larger = pb_realloc(env, group->superseded, room * sizeof(*larger));
+
+        if (larger == NULL)
+            return PB_E_NOMEM;
+        group->superseded = larger;
+        group->superseded_room = room;
+    }
+    group->superseded[group->superseded_count++] = row;
+    return PB_OK;
+}
+
+/* Judges one read; where it is to be stored, adds it to the payload and, unpublished, to the
+ * buffer. */
+static enum pb_status
+admit(struct pb_store *store, struct group *group, const struct pb_read *read, uint64_t commit,
+      enum pb_status *ret_answer, struct pb_error *error)
+{
+    struct admission admission = { .marks = &group->marks };
+    struct pb_read copy = *read;
+    const char *field = NULL;
+    const char *reason = NULL;
+    uint32_t row = 0;
+    enum pb_status status = pb_read_validate(read, &field, &reason);
+
+    if (status != PB_OK) {
+        *ret_answer = status;
+        return PB_OK;
+    }
+    if (read->delete_after_us <= group->now_us
+        || pb_hidden_is_erased(store->version->hidden, read, PB_SEGMENT_NONE)) {
+        *ret_answer = PB_EXPIRED;
+        return PB_OK;
+    }
+    status = judge_append(store, read, &admission, error);
+    if (status != PB_OK)
+        return status;
+    if (admission.verdict == PB_VERDICT_DUPLICATE || admission.verdict == PB_VERDICT_CONFLICT) {
+        *ret_answer = admission.verdict == PB_VERDICT_DUPLICATE ? PB_DUPLICATE : PB_CONFLICT;
+        return PB_OK;
+    }
+    copy.is_superseded = admission.verdict == PB_VERDICT_HISTORY;
+    copy.received_at_us = group->now_us;
+    copy.commit = commit;
+    status = group_reserve(group, store->env);
+    if (status == PB_OK)
+        status = note_superseded(group, store->env, admission.superseded_row);
+    if (status == PB_OK)
+        status = pb_buffer_add(store->buffer, &copy, &row);
+    if (status != PB_OK)
+        return status;
+    group->payload_bytes += pb_record_encode(&copy, group->payload + group->payload_bytes);
+    *ret_answer = PB_OK;
+    return PB_OK;
+}
+
+/* Judges all reads of a request: they become one record. Payloads are offsets until all are in. */
+static enum pb_status
+admit_request(struct pb_store *store, struct group *group, struct pb_append_request *request,
+              struct pb_error *error)
+{
+    struct pb_log_record record = { .commit = store->commit + 1,
+                                    .received_at_us = group->now_us };
+    size_t first = group->payload_bytes;
+    enum pb_status status = PB_OK;
+
+    for (size_t i = 0; i < request->count && status == PB_OK; i++) {
+        status = admit(store, group, &request->reads[i], record.commit, &request->statuses[i],
+                       error);
+        if (status == PB_OK && request->statuses[i] == PB_OK)
+            record.count++;
+    }
+    record.payload_bytes = group->payload_bytes - first;
+    if (status == PB_OK && record.count != 0) {
+        group->records[group->record_count++] = record;
+        store->commit++;
+    }
+    return status;
+}
+
+static enum pb_status
+need_log(struct pb_store *store, struct pb_error *error)
+{
+    uint64_t number = store->log_end.number + 1;
+
+    if (store->log != NULL)
+        return PB_OK;
+    if (number < store->manifest.log_first)
+        number = store->manifest.log_first;
+    return pb_log_create(store->env, store->directory, store->manifest.store_id, number,
+                         &store->log_end, &store->log, error);
+}
+
+/* Makes marks that appends brought current; the log brings them back after a restart. */
+static enum pb_status
+take_marks(struct pb_store *store, const struct pb_mark_list *marks, struct pb_error *error)
+{
+    struct pb_change change = { .marks = marks->marks,
+                                .mark_count = marks->count,
+                                .is_memory_only = true };
+
+    return marks->count == 0 ? PB_OK : pb_store_change(store, &change, error);
+}
+
+static enum pb_status
+write_group(struct pb_store *store, struct group *group, struct pb_error *error)
+{
+    const uint8_t *at = group->payload;
+    enum pb_status status = PB_OK;
+
+    if (group->record_count == 0)
+        return PB_OK;
+    for (uint32_t i = 0; i < group->record_count; i++) {
+        group->records[i].payload = at;
+        at += group->records[i].payload_bytes;
+    }
+    status = need_log(store, error);
+    if (status == PB_OK)
+        status = pb_log_append(store->log, group->records, group->record_count, error);
+    if (status != PB_OK)
+        return status;
+    pb_log_end_of(store->log, &store->log_end);
+    for (uint32_t i = 0; i < group->superseded_count; i++)
+        pb_buffer_supersede(store->buffer, group->superseded[i]);
+    pb_buffer_publish(store->buffer);
+    return take_marks(store, &group->marks, error);
+}
+
+/* Puts a buffer of the published rows alone in the place of one that has others, too. */
+static enum pb_status
+renew_buffer(struct pb_store *store)
+{
+    struct pb_change change = { .is_memory_only = true };
+    struct pb_buffer *buffer = NULL;
+    uint32_t count = pb_buffer_count(store->buffer);
+    uint32_t row = 0;
+    enum pb_status status = pb_buffer_new(store->env, PB_BUFFER_ROWS_MAX, &buffer);
+
+    for (uint32_t i = 0; i < count && status == PB_OK; i++) {
+        struct pb_read read = *pb_buffer_read(store->buffer, i);
+
+        read.is_superseded = pb_buffer_is_superseded(store->buffer, i);
+        status = pb_buffer_add(buffer, &read, &row);
+    }
+    if (status == PB_OK) {
+        pb_buffer_publish(buffer);
+        change.buffer = buffer;
+        status = pb_store_change(store, &change, NULL);
+    }
+    pb_buffer_unref(buffer);
+    return status;
+}
+
+/* Commits the requests of a list, whose reads fit the buffer. The caller holds writing. */
+static enum pb_status
+commit_group(struct pb_store *store, struct pb_append_request *requests, uint32_t request_count,
+             size_t read_count, struct pb_error *error)
+{
+    struct group group = { .now_us = pb_now_us(store->env) };
+    uint64_t commit = store->commit;
+    bool has_written = false;
+    enum pb_status status = PB_OK;
+
+    if (store->is_poisoned)
+        return pb_fail(error, PB_E_POISONED, "%s: an earlier write failed; open the store again",
+                       store->directory);
+    if (pb_buffer_count(store->buffer) + read_count > PB_BUFFER_ROWS_MAX) {
+        status = pb_store_flush_locked(store, error);
+        if (status != PB_OK)
+            return status;
+        pb_store_ask_background(store);
+    }
+    group.records = pb_calloc(store->env, request_count, sizeof(*group.records));
+    if (group.records == NULL)
+        status = PB_E_NOMEM;
+    for (struct pb_append_request *request = requests; request != NULL && status == PB_OK;
+         request = request->next)
+        status = admit_request(store, &group, request, error);
+    has_written = status == PB_OK;
+    if (status == PB_OK)
+        status = write_group(store, &group, error);
+    if (status != PB_OK) {
+        /* Nothing of the group is visible. Where only memory or a look-up failed, a fresh buffer
+         * lets others go on; once the log may have failed nobody can. */
+        pb_buffer_retract(store->buffer);
+        store->commit = commit;
+        if (has_written || renew_buffer(store) != PB_OK)
+            store->is_poisoned = true;
+    }
+    group_done(&group, store->env);
+    return status;
+}
+
+/* Takes as many waiting requests as one group may hold. The caller holds queue_lock. */
+static struct pb_append_request *
+take_requests(struct pb_store *store, uint32_t *ret_requests, size_t *ret_reads)
+{
+    struct pb_append_request *first = store->queue_first;
+    struct pb_append_request *last = first;
+    size_t reads = first->count;
+    uint32_t requests = 1;
+
+    while (last->next != NULL && reads + last->next->count <= PB_APPEND_READS_MAX) {
+        last = last->next;
+        reads += last->count;
+        requests++;
+    }
+    store->queue_first = last->next;
+    if (store->queue_first == NULL)
+        store->queue_last = NULL;
+    last->next = NULL;
+    *ret_requests = requests;
+    *ret_reads = reads;
+    return first;
+}
+
+static void
+lead(struct pb_store *store)
+{
+    struct pb_append_request *requests = NULL;
+    struct pb_error error = { { 0 } };
+    uint32_t request_count = 0;
+    size_t read_count = 0;
+    enum pb_status status = PB_OK;
+
+    store->has_leader = true;
+    requests = take_requests(store, &request_count, &read_count);
+    (void)pthread_mutex_unlock(&store->queue_lock);
+
+    (void)pthread_mutex_lock(&store->writing);
+    status = commit_group(store, requests, request_count, read_count, &error);
+    (void)pthread_mutex_unlock(&store->writing);
+
+    (void)pthread_mutex_lock(&store->queue_lock);
+    while (requests != NULL) {
+        struct pb_append_request *next = requests->next;
+
+        requests->status = status;
+        requests->error = error;
+        requests->is_done = true;
+        requests = next;
+    }
+    store->has_leader = false;
+    (void)pthread_cond_broadcast(&store->queue_moved);
+}
+
+enum pb_status
+pb_store_append(struct pb_store *store, const struct pb_read *reads, size_t count,
+                enum pb_status *ret_statuses, struct pb_error *error)
+{
+    struct pb_append_request request = { .reads = reads,
+                                         .count = count,
+                                         .statuses = ret_statuses };
+
+    if (store->is_read_only)
+        return pb_fail(error, PB_BAD_INPUT, "%s: opened for reading only", store->directory);
+    if (count == 0)
+        return PB_OK;
+    if (count > PB_APPEND_READS_MAX)
+        return pb_fail(error, PB_OVER_LIMIT, "at most %u reads in one append",
+                       PB_APPEND_READS_MAX);
+    (void)pthread_mutex_lock(&store->queue_lock);
+    if (store->queue_last == NULL)
+        store->queue_first = &request;
+    else
+        store->queue_last->next = &request;
+    store->queue_last = &request;
+    while (!request.is_done) {
+        if (store->has_leader)
+            (void)pthread_cond_wait(&store->queue_moved, &store->queue_lock);
+        else
+            lead(store);
+    }
+    (void)pthread_mutex_unlock(&store->queue_lock);
+    if (request.status != PB_OK && error != NULL)
+        *error = request.error;
+    return request.status;
+}
+
+/* ---- erasing, figures ---- */
+
+enum pb_status
+pb_store_erase(struct pb_store *store, const struct pb_erasure *erasure, struct pb_error *error)
+{
+    struct pb_change change = { .erasure = erasure };
+    enum pb_status status = PB_OK;
+
+    if (store->is_read_only)
+        return pb_fail(error, PB_BAD_INPUT, "%s: opened for reading only", store->directory);
+    if (erasure->from_us >= erasure->to_us)
+        return pb_fail(error, PB_BAD_INPUT, "from, to: the window is empty");
+    if (erasure->plate.bytes > PB_PLATE_BYTES_MAX || erasure->reader.bytes > PB_READER_BYTES_MAX)
+        return pb_fail(error, PB_BAD_INPUT, "plate, reader: too long");
+    (void)pthread_mutex_lock(&store->writing);
+    if (store->manifest.erasure_count == PB_ERASURES_MAX)
+        status = pb_fail(error, PB_OVER_LIMIT, "at most %u erasures are kept", PB_ERASURES_MAX);
+    else
+        status = pb_store_change(store, &change, error);
+    (void)pthread_mutex_unlock(&store->writing);
+    return status;
+}
+
+struct sizes {
+    const struct pb_store *store;
+    const char *directory;
+    uint64_t bytes;
+};
+
+static bool
+add_size(void *context, const char *name, bool is_directory)
+{
+    struct sizes *sizes = context;
+    const struct pb_env *env = sizes->store->env;
+    char path[PB_PATH_BYTES_MAX];
+    struct pb_file *file = NULL;
+    uint64_t bytes = 0;
+    int length = snprintf(path, sizeof(path), "%s/%s%s", sizes->store->directory,
+                          sizes->directory, name);
+
+    if (is_directory || length < 0 || (size_t)length >= sizeof(path))
+        return true;
+    /* A file may vanish meanwhile: then it has no size. */
+    if (env->files->open(env->file_context, path, PB_OPEN_READ, &file, NULL) == PB_OK
+        && env->files->size(env->file_context, file, &bytes, NULL) == PB_OK)
+        sizes->bytes += bytes;
+    env->files->close(env->file_context, file);
+    return true;
+}
+
+static enum pb_status
+measure(const struct pb_store *store, const char *inner, uint64_t *bytes, struct pb_error *error)
+{
+    char path[PB_PATH_BYTES_MAX];
+    char prefix[16];
+    struct sizes sizes = { .store = store, .directory = prefix };
+    enum pb_status status = PB_OK;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", store->directory, inner);
+    (void)snprintf(prefix, sizeof(prefix), inner[0] == '\0' ? "%s" : "%s/", inner);
+    status = store->env->files->list(store->env->file_context, path, add_size, &sizes, error);
+    *bytes += sizes.bytes;
+    return status;
+}
+
+static uint64_t
+count_partitions(const struct pb_version *version)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < version->segment_count; i++) {
+        const struct pb_segment_entry *entry = &version->segments[i]->segment->entry;
+        bool is_first = true;
+
+        for (uint32_t j = 0; j < i && is_first; j++) {
+            const struct pb_segment_entry *other = &version->segments[j]->segment->entry;
+
+            is_first = other->month != entry->month
+                       || other->retention_days != entry->retention_days;
+        }
+        count += is_first;
+    }
+    return count;
+}
+
+enum pb_status
+pb_store_stats(struct pb_store *store, struct pb_store_stats *ret_stats, struct pb_error *error)
+{
+    struct pb_version *version = pb_store_version(store);
+    struct pb_store_stats stats = { .oldest_us = INT64_MAX, .newest_us = INT64_MIN };
+    uint32_t buffered = pb_buffer_count(version->buffer);
+    enum pb_status status = PB_OK;
+
+    for (uint32_t i = 0; i < version->segment_count; i++) {
+        const struct pb_segment *segment = version->segments[i]->segment;
+
+        stats.reads += segment->entry.rows;
+        stats.plates += segment->tables[PB_TABLE_PLATES].rows + segment->tables[PB_TABLE_LONG].rows;
+        stats.memory_bytes += pb_segment_memory(segment);
+        if (segment->entry.captured_min_us < stats.oldest_us)
+            stats.oldest_us = segment->entry.captured_min_us;
+        if (segment->entry.captured_max_us > stats.newest_us)
+            stats.newest_us = segment->entry.captured_max_us;
+    }
+    for (uint32_t row = 0; row < buffered; row++) {
+        const struct pb_read *read = pb_buffer_read(version->buffer, row);
+
+        if (read->captured_at_us < stats.oldest_us)
+            stats.oldest_us = read->captured_at_us;
+        if (read->captured_at_us > stats.newest_us)
+            stats.newest_us = read->captured_at_us;
+        /* A plate of the buffer counts where it is the first of its plate there. */
+        stats.plates += pb_buffer_next_of_plate(version->buffer, row) == PB_BUFFER_NO_ROW;
+    }
+    stats.reads += buffered;
+    stats.buffered_reads = buffered;
+    stats.segments = version->segment_count;
+    stats.partitions = count_partitions(version);
+    stats.memory_bytes += pb_buffer_bytes(version->buffer);
+    pb_version_drop(version);
+
+    status = measure(store, "", &stats.bytes, error);
+    if (status == PB_OK)
+        status = measure(store, "segments", &stats.bytes, error);
+    if (status == PB_OK)
+        status = measure(store, "log", &stats.bytes, error);
+    (void)pthread_mutex_lock(&store->writing);
+    stats.erasures = store->manifest.erasure_count;
+    stats.commit = store->commit;
+    (void)pthread_mutex_unlock(&store->writing);
+    if (status == PB_OK)
+        *ret_stats = stats;
+    return status;
+}

@@ -1,0 +1,208 @@
+#include "store/local/walk.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+enum pb_status
+pb_walk_init(struct pb_walk *walk, const struct pb_segment *segment, enum pb_table table,
+             const struct pb_pattern *pattern, uint16_t jurisdiction, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    walk->segment = segment;
+    walk->pattern = pattern;
+    walk->table = table;
+    walk->jurisdiction = jurisdiction;
+    walk->is_exact = pb_pattern_is_exact(pattern, &walk->exact);
+    walk->is_long = false;
+    walk->block_number = UINT32_MAX;
+    walk->rows = 0;
+    walk->at = 0;
+    walk->maybe = 0;
+    walk->next_code = 1;
+    walk->matched_code = 0;
+    memset(&walk->match, 0, sizeof(walk->match));
+    pb_pattern_scan_init(&walk->scan, pattern);
+    pb_plate_iterator_init(&walk->plates, segment, table);
+    if (walk->is_exact) {
+        uint64_t code = pb_plate_code(walk->exact);
+
+        if (table == PB_TABLE_ALTERNATES)
+            status = pb_plate_iterator_seek(&walk->plates, pb_alternate_key(walk->exact), error);
+        else if (code != 0)
+            status = pb_plate_iterator_seek(&walk->plates, code, error);
+        else
+            status = pb_plate_iterator_seek_text(&walk->plates, walk->exact, error);
+    }
+    return status;
+}
+
+void
+pb_walk_done(struct pb_walk *walk)
+{
+    pb_plate_iterator_done(&walk->plates);
+}
+
+static bool
+is_wanted(const struct pb_walk *walk, uint16_t jurisdiction)
+{
+    return walk->jurisdiction == 0 || walk->jurisdiction == jurisdiction;
+}
+
+static enum pb_status
+next_exact(struct pb_walk *walk, struct pb_plate_rows *ret_plate, struct pb_error *error)
+{
+    uint64_t code = walk->table == PB_TABLE_ALTERNATES ? pb_alternate_key(walk->exact)
+                                                       : pb_plate_code(walk->exact);
+    enum pb_status status = PB_OK;
+
+    do {
+        status = pb_plate_iterator_next(&walk->plates, ret_plate, error);
+        if (status != PB_OK)
+            return status;
+        if (ret_plate->code != code || (code == 0 && !pb_str_equal(ret_plate->text, walk->exact)))
+            return PB_END;
+    } while (!is_wanted(walk, ret_plate->jurisdiction));
+    return PB_OK;
+}
+
+static enum pb_status
+load_block(struct pb_walk *walk, uint32_t number, struct pb_error *error)
+{
+    struct pb_column column;
+    enum pb_status status = pb_segment_block(walk->segment, walk->table, number, &walk->block,
+                                             error);
+
+    if (status == PB_OK)
+        status = pb_segment_column(walk->segment, &walk->block, PB_PLATES_CODE, &column, error);
+    if (status != PB_OK)
+        return status;
+    pb_column_all(&column, (int64_t *)walk->codes);
+    walk->block_number = number;
+    walk->rows = walk->block.rows;
+    walk->at = 0;
+    walk->maybe = pb_pattern_prefilter(walk->pattern, walk->codes, walk->rows);
+    return PB_OK;
+}
+
+/* Goes to the block where next_code may stand; PB_END behind the last one. */
+static enum pb_status
+next_block(struct pb_walk *walk, struct pb_error *error)
+{
+    const struct pb_table_view *table = &walk->segment->tables[walk->table];
+    uint32_t number = walk->block_number + 1; /* UINT32_MAX + 1 is 0 */
+
+    if (number >= table->blocks || walk->next_code == UINT64_MAX)
+        return PB_END;
+    /* Most jumps are short or none: look at the neighbour before searching all. */
+    if (number + 1 < table->blocks && pb_segment_block_key(table, number + 1) < walk->next_code) {
+        uint32_t found = pb_segment_find_block(table, walk->next_code - 1);
+
+        number = found > number ? found : number;
+    }
+    return load_block(walk, number, error);
+}
+
+static enum pb_status
+take(struct pb_walk *walk, uint32_t at, struct pb_plate_rows *ret_plate, struct pb_error *error)
+{
+    const struct pb_segment *segment = walk->segment;
+    struct pb_column column;
+    enum pb_status status = pb_segment_column(segment, &walk->block, PB_PLATES_JURISDICTION,
+                                              &column, error);
+
+    if (status != PB_OK)
+        return status;
+    ret_plate->code = walk->codes[at];
+    ret_plate->text = (struct pb_str){ NULL, 0 };
+    ret_plate->jurisdiction = (uint16_t)pb_column_get(&column, at);
+    status = pb_segment_column(segment, &walk->block, PB_PLATES_FIRST, &column, error);
+    if (status != PB_OK)
+        return status;
+    ret_plate->first = (uint64_t)pb_column_get(&column, at);
+    if (at + 1 < walk->rows)
+        ret_plate->end = (uint64_t)pb_column_get(&column, at + 1);
+    else
+        status = pb_segment_plates_end(segment, walk->table, walk->block_number,
+                                       &ret_plate->end, error);
+    if (status == PB_OK
+        && (ret_plate->first >= ret_plate->end
+            || ret_plate->end > segment->tables[walk->table == PB_TABLE_ALTERNATES
+                                                    ? PB_TABLE_POSTINGS
+                                                    : PB_TABLE_READS].rows))
+        status = pb_fail(error, PB_E_CORRUPT, "%s: rows of a plate are out of range",
+                         segment->path == NULL ? "segment" : segment->path);
+    return status;
+}
+
+static enum pb_status
+next_packed(struct pb_walk *walk, struct pb_plate_rows *ret_plate, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    for (;;) {
+        while (walk->at < walk->rows) {
+            uint64_t left = walk->maybe >> walk->at;
+            uint64_t code = 0;
+            uint32_t at = 0;
+
+            if (left == 0)
+                break;
+            at = walk->at + (uint32_t)__builtin_ctzll(left);
+            code = walk->codes[at];
+            walk->at = at + 1;
+            if (walk->table == PB_TABLE_ALTERNATES && (code & PB_ALTERNATE_HASH_BIT))
+                return PB_END; /* hashes stand last and say nothing of their texts */
+            /* One code may stand several times, once a jurisdiction. */
+            if (code != walk->matched_code) {
+                if (code < walk->next_code)
+                    continue;
+                if (!pb_pattern_scan_code(&walk->scan, code, &walk->match, &walk->next_code)) {
+                    if (walk->next_code > walk->codes[walk->rows - 1])
+                        break;
+                    continue;
+                }
+                walk->matched_code = code;
+            }
+            status = take(walk, at, ret_plate, error);
+            if (status != PB_OK || is_wanted(walk, ret_plate->jurisdiction))
+                return status;
+        }
+        /* A code that matched may go on in the next block, under another jurisdiction. */
+        if (walk->rows != 0 && walk->codes[walk->rows - 1] == walk->matched_code
+            && walk->matched_code != 0
+            && walk->block_number + 1 < walk->segment->tables[walk->table].blocks)
+            status = load_block(walk, walk->block_number + 1, error);
+        else
+            status = next_block(walk, error);
+        if (status != PB_OK)
+            return status;
+    }
+}
+
+enum pb_status
+pb_walk_next(struct pb_walk *walk, struct pb_plate_rows *ret_plate,
+             struct pb_pattern_match *ret_match, struct pb_error *error)
+{
+    enum pb_status status = PB_END;
+
+    if (walk->is_exact) {
+        memset(ret_match, 0, sizeof(*ret_match));
+        return next_exact(walk, ret_plate, error);
+    }
+    if (!walk->is_long) {
+        status = next_packed(walk, ret_plate, error);
+        *ret_match = walk->match;
+        if (status != PB_END || walk->table == PB_TABLE_ALTERNATES)
+            return status;
+        walk->is_long = true;
+        pb_plate_iterator_init(&walk->plates, walk->segment, PB_TABLE_LONG);
+    }
+    do {
+        status = pb_plate_iterator_next(&walk->plates, ret_plate, error);
+    } while (status == PB_OK
+             && (!is_wanted(walk, ret_plate->jurisdiction)
+                 || !pb_pattern_matches(walk->pattern, ret_plate->text, ret_match)));
+    return status;
+}
