@@ -83,7 +83,7 @@ struct pb_load_counts {
 
 /*
  * Bulk loading: reads go into sorted runs and straight into segments, without
- * the log. A lane is one thread's share; what a lane took is on disk when
+ * the log; a loader is one commit. A lane is one thread's share; what a lane took is on disk when
  * pb_lane_finish returned, not before. A crash loses at most what was not yet
  * flushed, and loading the same input again completes it without duplicates.
  *

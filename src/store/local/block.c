@@ -22,8 +22,11 @@
 #define FLAG_BLOB 1u
 #define WIDTH_MAX 56u
 #define VARINT_BYTES_MAX 10u
-#define COLUMN_BYTES_MAX (4u + VARINT_BYTES_MAX + PB_BLOCK_ROWS_MAX * 8u + 64u)
+#define COLUMN_HEAD_BYTES 2u
+#define COLUMN_BYTES_MAX \
+    (COLUMN_HEAD_BYTES + 4u + 2 * VARINT_BYTES_MAX + PB_BLOCK_ROWS_MAX * 8u + 64u)
 #define DICT_VALUES_MAX 128u
+#define CHAIN_ROWS 32u /* differences are summed up from a multiple of this */
 #define UNIT_COUNT 32u
 
 /* Units that packed values are multiples of. Index 0 is 1. Numbers are on disk: only add. */
@@ -150,7 +153,7 @@ all_multiples(const uint64_t *values, uint32_t count, uint64_t unit)
 
 /* The largest unit that the hints allow and every value is a multiple of. */
 static uint8_t
-choose_unit(const uint64_t *values, uint32_t count, uint64_t all_bits, uint8_t hints)
+choose_unit(const uint64_t *values, uint32_t count, uint64_t all_bits, unsigned hints)
 {
     if ((hints & PB_HINT_CODE) && all_bits != 0) {
         unsigned sixes = (unsigned)__builtin_ctzll(all_bits) / 6;
@@ -222,12 +225,61 @@ find_distinct(const uint64_t *values, uint32_t count, uint64_t *ret_distinct,
     return distinct;
 }
 
+/* Mode in 4 bits, unit in 5, width in 7; then the base. */
 static size_t
 put_column_head(uint8_t *out, enum pb_column_mode mode, uint8_t unit, uint8_t width, int64_t base)
 {
-    out[0] = (uint8_t)((unsigned)mode | (unsigned)unit << 3);
-    out[1] = width;
-    return 2 + put_varint(out + 2, base);
+    pb_put_le16(out, (uint16_t)((unsigned)mode | (unsigned)unit << 4 | (unsigned)width << 9));
+    return COLUMN_HEAD_BYTES + put_varint(out + COLUMN_HEAD_BYTES, base);
+}
+
+/* The narrow width that makes a split shortest; ret_bits is then the bits of all values and the
+ * bitmap. */
+static uint8_t
+choose_narrow(const uint64_t *values, uint32_t rows, uint8_t width, uint64_t *ret_bits)
+{
+    uint32_t counts[WIDTH_MAX + 1] = { 0 };
+    uint32_t fitting = 0;
+    uint8_t best = 0;
+
+    *ret_bits = UINT64_MAX;
+    for (uint32_t i = 0; i < rows; i++)
+        counts[bits_of(values[i])]++;
+    for (uint8_t narrow = 0; narrow < width; narrow++) {
+        uint64_t bits = 0;
+
+        fitting += counts[narrow];
+        bits = rows + (uint64_t)fitting * narrow + (uint64_t)(rows - fitting) * width;
+        if (bits < *ret_bits) {
+            *ret_bits = bits;
+            best = narrow;
+        }
+    }
+    return best;
+}
+
+/* Writes the narrow width, the bitmap, the narrow and the wide values. */
+static size_t
+put_split(const uint64_t *values, uint32_t rows, uint8_t narrow, uint8_t width, uint8_t *out)
+{
+    uint64_t narrows[PB_BLOCK_ROWS_MAX];
+    uint64_t wides[PB_BLOCK_ROWS_MAX];
+    uint32_t narrow_count = 0;
+    uint32_t wide_count = 0;
+    size_t used = 1 + packed_bytes(rows, 1);
+
+    out[0] = narrow;
+    memset(out + 1, 0, packed_bytes(rows, 1));
+    for (uint32_t i = 0; i < rows; i++) {
+        if (bits_of(values[i]) <= narrow) {
+            narrows[narrow_count++] = values[i];
+        } else {
+            wides[wide_count++] = values[i];
+            set_bit(out + 1, i);
+        }
+    }
+    used += pack(narrows, narrow_count, narrow, out + used);
+    return used + pack(wides, wide_count, width, out + used);
 }
 
 static size_t
@@ -241,34 +293,116 @@ encode_raw(const int64_t *values, uint32_t rows, uint8_t *out)
 }
 
 static size_t
-encode_sorted(const int64_t *values, uint32_t rows, uint8_t *out)
+encode_sorted(const int64_t *values, uint32_t rows, unsigned hints, uint8_t *out)
 {
     uint64_t deltas[PB_BLOCK_ROWS_MAX];
     uint64_t all_bits = 0;
+    uint64_t split_bits = 0;
+    uint8_t narrow = 0;
+    uint8_t width = 0;
+    uint8_t unit = 0;
     size_t used = 0;
 
     deltas[0] = 0;
     for (uint32_t i = 1; i < rows; i++) {
-        assert(values[i] >= values[i - 1]);
+        assert((uint64_t)values[i] >= (uint64_t)values[i - 1]);
         deltas[i] = (uint64_t)values[i] - (uint64_t)values[i - 1];
         all_bits |= deltas[i];
     }
-    if (bits_of(all_bits) > WIDTH_MAX)
+    unit = choose_unit(deltas, rows, all_bits, hints);
+    divide(deltas, rows, unit);
+    for (uint32_t i = 1; i < rows; i++)
+        width = bits_of(deltas[i]) > width ? bits_of(deltas[i]) : width;
+    if (width > WIDTH_MAX)
         return encode_raw(values, rows, out);
-    used = put_column_head(out, PB_COLUMN_DELTA, 0, bits_of(all_bits), values[0]);
-    return used + pack(deltas, rows, bits_of(all_bits), out + used);
+    narrow = choose_narrow(deltas, rows, width, &split_bits);
+    if (split_bits / 8 + 1 < packed_bytes(rows, width)) {
+        used = put_column_head(out, PB_COLUMN_DELTA_SPLIT, unit, width, values[0]);
+        return used + put_split(deltas, rows, narrow, width, out + used);
+    }
+    used = put_column_head(out, PB_COLUMN_DELTA, unit, width, values[0]);
+    return used + pack(deltas, rows, width, out + used);
 }
 
-/* Encodes a column that is not constant 0. Returns the bytes written. */
+static bool
+is_bit_set(const uint8_t *bitmap, uint32_t index)
+{
+    return (bitmap[index >> 3] & 1u << (index & 7)) != 0;
+}
+
+/* Whether all rows that are not 0 are in bitmap, so that it serves this column, too. */
+static bool
+is_covered(const int64_t *values, uint32_t rows, const uint8_t *bitmap)
+{
+    for (uint32_t i = 0; i < rows; i++) {
+        if (values[i] != 0 && !is_bit_set(bitmap, i))
+            return false;
+    }
+    return true;
+}
+
+/* Writes the values of the rows in bitmap, which stands before them or in another column. */
 static size_t
-encode_column(const int64_t *values, uint32_t rows, uint8_t hints, uint8_t *out)
+put_marked(const uint64_t *diffs, uint32_t rows, const uint8_t *bitmap, uint8_t width,
+           uint8_t *out)
+{
+    uint64_t marked[PB_BLOCK_ROWS_MAX];
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < rows; i++) {
+        if (is_bit_set(bitmap, i))
+            marked[count++] = diffs[i];
+    }
+    return pack(marked, count, width, out);
+}
+
+/* The differences that a chain holds: each value's from the one before, from 0 every CHAIN_ROWS. */
+static void
+make_chain(const uint64_t *values, uint32_t rows, enum pb_column_mode mode, uint64_t modulus,
+           uint64_t *ret_chain)
+{
+    for (uint32_t i = 0; i < rows; i++) {
+        uint64_t before = i % CHAIN_ROWS == 0 ? 0 : values[i - 1];
+        uint64_t step = values[i] - before;
+
+        if (mode == PB_COLUMN_CYCLE)
+            ret_chain[i] = values[i] >= before ? step : step + modulus;
+        else
+            ret_chain[i] = step << 1 ^ (values[i] < before ? UINT64_MAX : 0);
+    }
+}
+
+/* Bytes of a chain, without head; sets what put_split needs. */
+static size_t
+chain_bytes(const uint64_t *chain, uint32_t rows, uint8_t *ret_narrow, uint8_t *ret_width)
+{
+    uint64_t all_bits = 0;
+    uint64_t split_bits = 0;
+
+    for (uint32_t i = 0; i < rows; i++)
+        all_bits |= chain[i];
+    *ret_width = bits_of(all_bits);
+    if (*ret_width > WIDTH_MAX)
+        return SIZE_MAX;
+    *ret_narrow = choose_narrow(chain, rows, *ret_width, &split_bits);
+    return split_bits == UINT64_MAX ? SIZE_MAX : (size_t)split_bits / 8 + 3;
+}
+
+/* Encodes a column that is not constant 0. bitmap: of the column before where that is SPARSE,
+ * else NULL; set to this column's where it has one. Returns the bytes written. */
+static size_t
+encode_column(const int64_t *values, uint32_t rows, unsigned hints, const uint8_t **bitmap,
+              uint8_t *out)
 {
     uint64_t diffs[PB_BLOCK_ROWS_MAX];
     uint64_t chosen[PB_BLOCK_ROWS_MAX];
     uint64_t indexes[PB_BLOCK_ROWS_MAX];
+    uint64_t chain[PB_BLOCK_ROWS_MAX];
+    const uint8_t *bitmap_before = *bitmap;
     int64_t least = values[0];
     int64_t most = values[0];
     uint64_t all_bits = 0;
+    uint64_t split_bits = 0;
     uint32_t changes = 1;
     uint32_t distinct = 0;
     uint32_t nonzero = 0;
@@ -277,16 +411,18 @@ encode_column(const int64_t *values, uint32_t rows, uint8_t hints, uint8_t *out)
     enum pb_column_mode mode = PB_COLUMN_PACKED;
     uint8_t unit = 0;
     uint8_t width = 0;
+    uint8_t narrow = 0;
     uint8_t index_width = 0;
 
+    *bitmap = NULL;
+    if (hints & PB_HINT_SORTED)
+        return encode_sorted(values, rows, hints, out);
     for (uint32_t i = 1; i < rows; i++) {
         least = values[i] < least ? values[i] : least;
         most = values[i] > most ? values[i] : most;
     }
     if (least == most)
         return put_column_head(out, PB_COLUMN_CONST, 0, 0, least);
-    if (hints & PB_HINT_SORTED)
-        return encode_sorted(values, rows, out);
 
     for (uint32_t i = 0; i < rows; i++) {
         diffs[i] = (uint64_t)values[i] - (uint64_t)least;
@@ -306,6 +442,9 @@ encode_column(const int64_t *values, uint32_t rows, uint8_t hints, uint8_t *out)
             best = packed_bytes(rows, 1) + packed_bytes(nonzero, width);
             mode = PB_COLUMN_SPARSE;
         }
+        if ((hints & PB_HINT_ALSO) && bitmap_before != NULL
+            && is_covered(values, rows, bitmap_before))
+            mode = PB_COLUMN_SPARSE_ALSO;
     }
     if (hints & PB_HINT_REPEAT) {
         for (uint32_t i = 1; i < rows; i++)
@@ -315,37 +454,63 @@ encode_column(const int64_t *values, uint32_t rows, uint8_t hints, uint8_t *out)
             mode = PB_COLUMN_REPEAT;
         }
     }
-    if (hints & PB_HINT_DICT) {
+    if (mode == PB_COLUMN_PACKED) {
+        narrow = choose_narrow(diffs, rows, width, &split_bits);
+        if (split_bits / 8 + 2 < best) {
+            best = (size_t)split_bits / 8 + 2;
+            mode = PB_COLUMN_SPLIT;
+        }
+    }
+    if ((hints & PB_HINT_DICT) && mode != PB_COLUMN_SPARSE_ALSO) {
         distinct = find_distinct(diffs, rows, chosen, indexes);
         index_width = bits_of(distinct == 0 ? 0 : distinct - 1);
         if (distinct != 0
             && 2 + packed_bytes(distinct, width) + packed_bytes(rows, index_width) < best) {
+            best = 2 + packed_bytes(distinct, width) + packed_bytes(rows, index_width);
             mode = PB_COLUMN_DICT;
+        }
+    }
+    if (hints & (PB_HINT_NEAR | PB_HINT_CYCLE)) {
+        enum pb_column_mode chain_mode = hints & PB_HINT_NEAR ? PB_COLUMN_NEAR : PB_COLUMN_CYCLE;
+        uint64_t modulus = ((uint64_t)most - (uint64_t)least) / units[unit] + 1;
+        uint8_t chain_narrow = 0;
+        uint8_t chain_width = 0;
+
+        make_chain(diffs, rows, chain_mode, modulus, chain);
+        if (chain_bytes(chain, rows, &chain_narrow, &chain_width) < best) {
+            used = put_column_head(out, chain_mode, unit, chain_width, least);
+            if (chain_mode == PB_COLUMN_CYCLE)
+                used += put_varint(out + used, (int64_t)modulus);
+            return used + put_split(chain, rows, chain_narrow, chain_width, out + used);
         }
     }
 
     used = put_column_head(out, mode, unit, width, least);
-    if (mode == PB_COLUMN_PACKED)
-        return used + pack(diffs, rows, width, out + used);
-    if (mode == PB_COLUMN_DICT) {
+    switch (mode) {
+    case PB_COLUMN_DICT:
         out[used++] = index_width;
         out[used++] = (uint8_t)(distinct - 1);
         used += pack(chosen, distinct, width, out + used);
         return used + pack(indexes, rows, index_width, out + used);
-    }
-    memset(out + used, 0, packed_bytes(rows, 1));
-    changes = 0;
-    for (uint32_t i = 0; i < rows; i++) {
-        bool is_there = mode == PB_COLUMN_SPARSE ? values[i] != 0
-                                                 : i == 0 || diffs[i] != diffs[i - 1];
-
-        if (is_there) {
-            set_bit(out + used, i);
-            chosen[changes++] = diffs[i];
+    case PB_COLUMN_SPLIT:
+        return used + put_split(diffs, rows, narrow, width, out + used);
+    case PB_COLUMN_SPARSE_ALSO:
+        *bitmap = bitmap_before;
+        return used + put_marked(diffs, rows, bitmap_before, width, out + used);
+    case PB_COLUMN_SPARSE:
+    case PB_COLUMN_REPEAT:
+        memset(out + used, 0, packed_bytes(rows, 1));
+        for (uint32_t i = 0; i < rows; i++) {
+            if (mode == PB_COLUMN_SPARSE ? values[i] != 0 : i == 0 || diffs[i] != diffs[i - 1])
+                set_bit(out + used, i);
         }
+        if (mode == PB_COLUMN_SPARSE)
+            *bitmap = out + used;
+        return used + packed_bytes(rows, 1)
+               + put_marked(diffs, rows, out + used, width, out + used + packed_bytes(rows, 1));
+    default:
+        return used + pack(diffs, rows, width, out + used);
     }
-    used += packed_bytes(rows, 1);
-    return used + pack(chosen, changes, width, out + used);
 }
 
 size_t
@@ -389,6 +554,7 @@ pb_block_encode(const struct pb_block_input *input, uint8_t *out)
     size_t offsets_at = HEADER_BYTES + (has_blob ? BLOB_HEADER_BYTES : 0);
     uint32_t present = 0;
     uint16_t mask = 0;
+    const uint8_t *bitmap = NULL;
     size_t used = 0;
     size_t stored = 0;
 
@@ -406,7 +572,10 @@ pb_block_encode(const struct pb_block_input *input, uint8_t *out)
     for (uint32_t c = 0; c < input->columns; c++) {
         if (mask & 1u << c) {
             pb_put_le16(out + offsets_at + 2u * present++, (uint16_t)used);
-            used += encode_column(input->values[c], input->rows, input->hints[c], out + used);
+            used += encode_column(input->values[c], input->rows, input->hints[c], &bitmap,
+                                  out + used);
+        } else {
+            bitmap = NULL; /* a column that is not there lends none */
         }
     }
     assert(used <= UINT16_MAX);
@@ -524,59 +693,104 @@ count_bits(const uint8_t *bitmap, uint32_t rows)
     return count;
 }
 
-static size_t
-column_values_bytes(const struct pb_column *column)
+/* Places the bitmap of rows that stands at at; returns what is behind it, NULL where it is cut. */
+static const uint8_t *
+place_bitmap(struct pb_column *column, const uint8_t *at, const uint8_t *end)
 {
-    switch (column->mode) {
-    case PB_COLUMN_CONST:
-        return 0;
-    case PB_COLUMN_RAW:
-        return (size_t)column->rows * 8;
-    case PB_COLUMN_PACKED:
-    case PB_COLUMN_DELTA:
-        return packed_bytes(column->rows, column->width);
-    case PB_COLUMN_DICT:
-    case PB_COLUMN_SPARSE:
-    case PB_COLUMN_REPEAT:
-        break;
-    }
-    return packed_bytes(column->value_count, column->width);
+    size_t bytes = packed_bytes(column->rows, 1);
+
+    if ((size_t)(end - at) < bytes)
+        return NULL;
+    column->index = at;
+    column->value_count = count_bits(at, column->rows);
+    return at + bytes;
 }
 
-/* Places values and index of a column whose head has been read; at is behind the head. */
+static enum pb_status
+place_dict(struct pb_column *column, const uint8_t *at, const uint8_t *end)
+{
+    size_t values_bytes = 0;
+
+    if (end - at < 2)
+        return PB_E_CORRUPT;
+    column->index_width = at[0];
+    column->value_count = at[1] + 1u;
+    values_bytes = packed_bytes(column->value_count, column->width);
+    column->values = at + 2;
+    column->index = column->values + values_bytes;
+    return column->index_width <= 8
+                   && values_bytes + packed_bytes(column->rows, column->index_width)
+                          <= (size_t)(end - at) - 2
+               ? PB_OK
+               : PB_E_CORRUPT;
+}
+
+static enum pb_status
+place_split(struct pb_column *column, const uint8_t *at, const uint8_t *end)
+{
+    size_t narrow_bytes = 0;
+
+    if (end - at < 1 || at[0] > WIDTH_MAX)
+        return PB_E_CORRUPT;
+    column->narrow_width = at[0];
+    at = place_bitmap(column, at + 1, end);
+    if (at == NULL)
+        return PB_E_CORRUPT;
+    column->value_count = column->rows - column->value_count; /* the narrow ones */
+    narrow_bytes = packed_bytes(column->value_count, column->narrow_width);
+    column->values = at;
+    column->wide = at + narrow_bytes;
+    return narrow_bytes + packed_bytes(column->rows - column->value_count, column->width)
+                   <= (size_t)(end - at)
+               ? PB_OK
+               : PB_E_CORRUPT;
+}
+
+/* Places values and index of a column whose head has been read; at is behind the head.
+ * SPARSE_ALSO has its bitmap already. */
 static enum pb_status
 place_column(struct pb_column *column, const uint8_t *at, const uint8_t *end)
 {
-    size_t left = (size_t)(end - at);
+    size_t bytes = 0;
 
-    if (column->mode == PB_COLUMN_DICT) {
-        if (left < 2)
-            return PB_E_CORRUPT;
-        column->index_width = at[0];
-        column->value_count = at[1] + 1u;
-        at += 2;
-        left -= 2;
-        /* Every index that fits its width must be a value: then get needs no check. */
-        if (column->index_width > 8
-            || packed_bytes(column->value_count, column->width)
-                       + packed_bytes(column->rows, column->index_width) > left) {
-            return PB_E_CORRUPT;
-        }
-        column->index = at + packed_bytes(column->value_count, column->width);
-    } else if (column->mode == PB_COLUMN_SPARSE || column->mode == PB_COLUMN_REPEAT) {
-        size_t bitmap_bytes = packed_bytes(column->rows, 1);
+    switch (column->mode) {
+    case PB_COLUMN_DICT:
+        return place_dict(column, at, end);
+    case PB_COLUMN_CYCLE: {
+        int64_t modulus = 0;
+        size_t used = get_varint(at, (size_t)(end - at), &modulus);
 
-        if (left < bitmap_bytes)
+        column->modulus = (uint64_t)modulus;
+        return used == 0 ? PB_E_CORRUPT : place_split(column, at + used, end);
+    }
+    case PB_COLUMN_SPLIT:
+    case PB_COLUMN_DELTA_SPLIT:
+    case PB_COLUMN_NEAR:
+        return place_split(column, at, end);
+    case PB_COLUMN_SPARSE:
+    case PB_COLUMN_REPEAT:
+        at = place_bitmap(column, at, end);
+        if (at == NULL
+            || (column->mode == PB_COLUMN_REPEAT && !is_bit_set(column->index, 0)))
             return PB_E_CORRUPT;
-        column->index = at;
-        column->value_count = count_bits(at, column->rows);
-        if (column->mode == PB_COLUMN_REPEAT && (at[0] & 1) == 0)
-            return PB_E_CORRUPT;
-        at += bitmap_bytes;
-        left -= bitmap_bytes;
+        bytes = packed_bytes(column->value_count, column->width);
+        break;
+    case PB_COLUMN_SPARSE_ALSO:
+        bytes = packed_bytes(column->value_count, column->width);
+        break;
+    case PB_COLUMN_PACKED:
+    case PB_COLUMN_DELTA:
+        bytes = packed_bytes(column->rows, column->width);
+        break;
+    case PB_COLUMN_RAW:
+        bytes = (size_t)column->rows * 8;
+        break;
+    case PB_COLUMN_CONST:
+    case PB_COLUMN_MODES:
+        break;
     }
     column->values = at;
-    return column_values_bytes(column) <= left ? PB_OK : PB_E_CORRUPT;
+    return bytes <= (size_t)(end - at) ? PB_OK : PB_E_CORRUPT;
 }
 
 enum pb_status
@@ -586,6 +800,7 @@ pb_block_column(const struct pb_block *block, uint32_t column_number, struct pb_
     const uint8_t *end = block->bytes + block->columns_end;
     const uint8_t *at = NULL;
     unsigned below = 0;
+    unsigned head = 0;
     size_t used = 0;
     uint32_t offset = 0;
     enum pb_status status = PB_OK;
@@ -597,20 +812,32 @@ pb_block_column(const struct pb_block *block, uint32_t column_number, struct pb_
     }
     below = (unsigned)__builtin_popcount(block->mask & ((1u << column_number) - 1));
     offset = pb_get_le16(block->offsets + 2u * below);
-    if (offset + 3 > block->columns_end)
+    if (offset + COLUMN_HEAD_BYTES + 1 > block->columns_end)
         return PB_E_CORRUPT;
     at = block->bytes + offset;
-    if ((at[0] & 7) > PB_COLUMN_DELTA)
+    head = pb_get_le16(at);
+    column.width = (uint8_t)(head >> 9);
+    column.unit = units[head >> 4 & (UNIT_COUNT - 1)];
+    if ((head & 15) >= PB_COLUMN_MODES || column.unit == 0)
         return PB_E_CORRUPT;
-    column.mode = (enum pb_column_mode)(at[0] & 7);
-    column.unit = units[at[0] >> 3];
-    column.width = at[1];
-    if (column.unit == 0 || (column.mode != PB_COLUMN_RAW && column.width > WIDTH_MAX))
+    column.mode = (enum pb_column_mode)(head & 15);
+    if (column.mode != PB_COLUMN_RAW && column.width > WIDTH_MAX)
         return PB_E_CORRUPT;
-    used = get_varint(at + 2, (size_t)(end - at) - 2, &column.base);
+    used = get_varint(at + COLUMN_HEAD_BYTES, (size_t)(end - at) - COLUMN_HEAD_BYTES,
+                      &column.base);
     if (used == 0)
         return PB_E_CORRUPT;
-    status = place_column(&column, at + 2 + used, end);
+    if (column.mode == PB_COLUMN_SPARSE_ALSO) {
+        struct pb_column before;
+
+        if (column_number == 0
+            || pb_block_column(block, column_number - 1, &before) != PB_OK
+            || (before.mode != PB_COLUMN_SPARSE && before.mode != PB_COLUMN_SPARSE_ALSO))
+            return PB_E_CORRUPT;
+        column.index = before.index;
+        column.value_count = before.value_count;
+    }
+    status = place_column(&column, at + COLUMN_HEAD_BYTES + used, end);
     if (status == PB_OK)
         *ret_column = column;
     return status;
@@ -636,6 +863,48 @@ rank_before(const uint8_t *bitmap, uint32_t row)
     return rank;
 }
 
+/* Adds one difference of a chain to the value before it. */
+static inline uint64_t
+chain_step(const struct pb_column *column, uint64_t value, uint64_t step)
+{
+    if (column->mode == PB_COLUMN_NEAR)
+        return value + (step >> 1 ^ (0 - (step & 1)));
+    value += step;
+    return value >= column->modulus ? value - column->modulus : value;
+}
+
+/* Values of a chain from the multiple of CHAIN_ROWS at or before first up to last, both included;
+ * those from first on go to ret_values. Returns the last one, before scaling. */
+static uint64_t
+chain_values(const struct pb_column *column, uint32_t first, uint32_t last, int64_t *ret_values)
+{
+    uint32_t row = first - first % CHAIN_ROWS;
+    uint32_t wide = rank_before(column->index, row);
+    uint64_t value = 0;
+
+    for (; row <= last; row++) {
+        uint64_t step = is_bit_set(column->index, row)
+                            ? extract(column->wide, wide++, column->width)
+                            : extract(column->values, row - wide, column->narrow_width);
+
+        value = chain_step(column, row % CHAIN_ROWS == 0 ? 0 : value, step);
+        if (ret_values != NULL && row >= first)
+            ret_values[row - first] = scaled(column, value);
+    }
+    return value;
+}
+
+/* The value of a split column, before scaling. */
+static uint64_t
+split_value(const struct pb_column *column, uint32_t row)
+{
+    uint32_t wide_before = rank_before(column->index, row);
+
+    return is_bit_set(column->index, row)
+               ? extract(column->wide, wide_before, column->width)
+               : extract(column->values, row - wide_before, column->narrow_width);
+}
+
 int64_t
 pb_column_get(const struct pb_column *column, uint32_t row)
 {
@@ -645,6 +914,7 @@ pb_column_get(const struct pb_column *column, uint32_t row)
     assert(row < column->rows);
     switch (column->mode) {
     case PB_COLUMN_CONST:
+    case PB_COLUMN_MODES:
         return column->base;
     case PB_COLUMN_PACKED:
         return scaled(column, extract(column->values, row, column->width));
@@ -656,19 +926,46 @@ pb_column_get(const struct pb_column *column, uint32_t row)
             index = column->value_count - 1; /* only in a forged block; stays inside */
         return scaled(column, extract(column->values, index, column->width));
     case PB_COLUMN_SPARSE:
-        if ((column->index[row >> 3] & 1u << (row & 7)) == 0)
+    case PB_COLUMN_SPARSE_ALSO:
+        if (!is_bit_set(column->index, row))
             return 0;
         return scaled(column, extract(column->values, rank_before(column->index, row),
                                       column->width));
     case PB_COLUMN_REPEAT:
         return scaled(column, extract(column->values, rank_before(column->index, row + 1) - 1,
                                       column->width));
+    case PB_COLUMN_SPLIT:
+        return scaled(column, split_value(column, row));
+    case PB_COLUMN_NEAR:
+    case PB_COLUMN_CYCLE:
+        return scaled(column, chain_values(column, row, row, NULL));
     case PB_COLUMN_DELTA:
         for (uint32_t i = 0; i <= row; i++)
             sum += extract(column->values, i, column->width);
         return scaled(column, sum);
+    case PB_COLUMN_DELTA_SPLIT:
+        for (uint32_t i = 0; i <= row; i++)
+            sum += split_value(column, i);
+        return scaled(column, sum);
     }
     return 0;
+}
+
+/* All values of a split column; summed up where it holds differences. */
+static void
+split_all(const struct pb_column *column, bool is_delta, int64_t *ret_values)
+{
+    uint64_t sum = 0;
+    uint32_t wide = 0;
+
+    for (uint32_t i = 0; i < column->rows; i++) {
+        uint64_t value = is_bit_set(column->index, i)
+                             ? extract(column->wide, wide++, column->width)
+                             : extract(column->values, i - wide, column->narrow_width);
+
+        sum = is_delta ? sum + value : value;
+        ret_values[i] = scaled(column, sum);
+    }
 }
 
 void
@@ -689,10 +986,19 @@ pb_column_all(const struct pb_column *column, int64_t *ret_values)
             ret_values[i] = scaled(column, sum);
         }
         return;
+    case PB_COLUMN_NEAR:
+    case PB_COLUMN_CYCLE:
+        (void)chain_values(column, 0, column->rows - 1, ret_values);
+        return;
+    case PB_COLUMN_SPLIT:
+    case PB_COLUMN_DELTA_SPLIT:
+        split_all(column, column->mode == PB_COLUMN_DELTA_SPLIT, ret_values);
+        return;
     case PB_COLUMN_SPARSE:
+    case PB_COLUMN_SPARSE_ALSO:
     case PB_COLUMN_REPEAT:
         for (uint32_t i = 0; i < column->rows; i++) {
-            bool is_there = (column->index[i >> 3] & 1u << (i & 7)) != 0;
+            bool is_there = is_bit_set(column->index, i);
 
             if (is_there)
                 value = scaled(column, extract(column->values, next++, column->width));
@@ -702,6 +1008,7 @@ pb_column_all(const struct pb_column *column, int64_t *ret_values)
     case PB_COLUMN_CONST:
     case PB_COLUMN_RAW:
     case PB_COLUMN_DICT:
+    case PB_COLUMN_MODES:
         for (uint32_t i = 0; i < column->rows; i++)
             ret_values[i] = pb_column_get(column, i);
         return;

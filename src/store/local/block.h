@@ -4,7 +4,7 @@
  *
  * A block carries its table and number and a checksum seeded by its segment, so that
  * a block read from a wrong place never passes for another. One value is found without
- * decoding the others (but in a DELTA column).
+ * decoding the others (but in an ascending column).
  *
  * Format: docs/formats/segment-v1.md, "Blocks". Threads: everything here is pure.
  */
@@ -34,7 +34,10 @@ enum pb_column_hint {
     PB_HINT_DICT = 8,     /* few distinct values */
     PB_HINT_SPARSE = 16,  /* mostly 0 */
     PB_HINT_REPEAT = 32,  /* long runs */
-    PB_HINT_SORTED = 64,  /* ascending, always read as a whole */
+    PB_HINT_SORTED = 64,  /* ascending (as unsigned), always read as a whole */
+    PB_HINT_ALSO = 128,   /* 0 where the column before is 0, mostly */
+    PB_HINT_NEAR = 256,   /* values lie near the one before, mostly */
+    PB_HINT_CYCLE = 512,  /* several ascending stretches, one after another */
 };
 
 struct pb_block_input {
@@ -43,7 +46,7 @@ struct pb_block_input {
     uint32_t rows;    /* 1 to PB_BLOCK_ROWS_MAX */
     uint32_t columns; /* 1 to PB_BLOCK_COLUMNS_MAX */
     const int64_t *values[PB_BLOCK_COLUMNS_MAX]; /* rows each */
-    const uint8_t *hints; /* columns of them */
+    const uint16_t *hints; /* columns of them */
     const uint8_t *blob;
     size_t blob_bytes; /* at most PB_BLOCK_BLOB_MAX */
     uint64_t seed;
@@ -81,11 +84,17 @@ PB_MUST_CHECK enum pb_status pb_block_blob(const struct pb_block *block, uint8_t
 enum pb_column_mode {
     PB_COLUMN_CONST = 0,
     PB_COLUMN_PACKED = 1,
-    PB_COLUMN_RAW = 2,    /* 8 bytes each */
+    PB_COLUMN_RAW = 2,          /* 8 bytes each */
     PB_COLUMN_DICT = 3,
-    PB_COLUMN_SPARSE = 4,
-    PB_COLUMN_REPEAT = 5,
-    PB_COLUMN_DELTA = 6,
+    PB_COLUMN_SPARSE = 4,       /* a bitmap tells which rows are not 0 */
+    PB_COLUMN_REPEAT = 5,       /* a bitmap tells where a value differs from the one before */
+    PB_COLUMN_DELTA = 6,        /* ascending */
+    PB_COLUMN_SPLIT = 7,        /* a bitmap tells which values are wide, the others are narrow */
+    PB_COLUMN_DELTA_SPLIT = 8,
+    PB_COLUMN_SPARSE_ALSO = 9,  /* as SPARSE, with the bitmap of the column before */
+    PB_COLUMN_NEAR = 10,        /* differences of either sign; begins anew every 32 rows */
+    PB_COLUMN_CYCLE = 11,       /* differences modulo a number; likewise */
+    PB_COLUMN_MODES = 12,
 };
 
 /* A column ready for access; a view. */
@@ -97,8 +106,11 @@ struct pb_column {
     uint8_t width;       /* of values, bits */
     uint8_t index_width; /* DICT: of indexes, bits */
     const uint8_t *values;
-    const uint8_t *index; /* DICT: indexes; SPARSE and REPEAT: bitmap of rows */
-    uint32_t value_count; /* DICT, SPARSE, REPEAT */
+    const uint8_t *index; /* DICT: indexes; others: bitmap of rows */
+    uint32_t value_count; /* DICT, SPARSE, REPEAT: values; SPLIT: narrow ones */
+    uint8_t narrow_width; /* SPLIT */
+    const uint8_t *wide;  /* SPLIT: the wide values; `values` are the narrow ones */
+    uint64_t modulus;     /* CYCLE: all values, before scaling, are below it */
 };
 
 /* Opens column `column` of a block (a column that is not there is constant 0). Checks lengths, so

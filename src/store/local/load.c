@@ -35,6 +35,8 @@ struct pb_loader {
     pb_reject_fn *on_reject;
     void *context;
     pthread_mutex_t reject_lock;
+    struct pb_run_commit commit; /* of all segments; its number is 0 until one is written;
+                                    guarded by the store's writing */
 };
 
 enum pb_status
@@ -208,7 +210,7 @@ write_lane(struct pb_lane *lane, struct pb_error *error)
     struct pb_loader *loader = lane->loader;
     struct pb_store *store = loader->store;
     struct pb_run_reject reject = { tell_reject, loader };
-    struct pb_run_commit commit = { .received_us = pb_now_us(loader->env) };
+    struct pb_run_commit commit = { 0 };
     struct pb_mark_list marks = { 0 };
     struct pb_version *version = NULL;
     struct pb_segment_entry *entries = NULL;
@@ -219,7 +221,11 @@ write_lane(struct pb_lane *lane, struct pb_error *error)
     if (status != PB_OK)
         goto out;
     (void)pthread_mutex_lock(&store->writing);
-    commit.commit = ++store->commit;
+    if (loader->commit.commit == 0) {
+        loader->commit.commit = ++store->commit;
+        loader->commit.received_us = pb_now_us(loader->env);
+    }
+    commit = loader->commit;
     (void)pthread_mutex_unlock(&store->writing);
     version = pb_store_version(store);
     status = join_new_segments(lane, version, NULL, &marks, &has_changed, error);

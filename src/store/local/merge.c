@@ -88,6 +88,23 @@ done_input(const struct pb_env *env, struct input *input)
                                        input->segment->size);
 }
 
+static enum pb_status
+sort_contexts(struct merge *merge)
+{
+    uint32_t *numbers = pb_calloc(merge->env, merge->names.context_count + 1u, sizeof(*numbers));
+    enum pb_status status = numbers == NULL ? PB_E_NOMEM
+                                            : pb_names_sort_contexts(&merge->names, numbers);
+
+    for (uint32_t i = 0; i < merge->count && status == PB_OK; i++) {
+        struct input *input = &merge->inputs[i];
+
+        for (uint32_t c = 0; c < input->segment->names.context_count; c++)
+            input->moves[c].context = numbers[input->moves[c].context];
+    }
+    pb_free(merge->env, numbers);
+    return status;
+}
+
 /* Reads an input's commits in order. */
 struct commit_reader {
     const struct pb_segment *segment;
@@ -268,15 +285,15 @@ row_of(struct merge *merge, struct input *input, struct pb_row *ret_row)
         .captured_us = input->values[PB_READS_TIME][at],
         .keep_us = input->values[PB_READS_KEEP][at],
         .context = move->context,
-        .vehicle = flags & PB_ROW_NO_VEHICLE ? 0 : input->vehicles[vehicle],
-        .confidence_e6 = (uint32_t)input->values[PB_READS_CONFIDENCE][at],
+        .vehicle = input->vehicles[vehicle],
+        .confidence_code = (uint32_t)input->values[PB_READS_CONFIDENCE][at],
         .lat = (int32_t)((uint32_t)input->values[PB_READS_LAT][at] + (uint32_t)move->rest.lat),
         .lon = (int32_t)((uint32_t)input->values[PB_READS_LON][at] + (uint32_t)move->rest.lon),
         .heading_code = (uint16_t)(input->values[PB_READS_HEADING][at] + move->rest.heading_code),
         .speed_code = (uint16_t)input->values[PB_READS_SPEED][at],
         .commit_row = input->commits[commit],
         .revision = (uint32_t)input->values[PB_READS_REVISION][at],
-        .flags = flags & (uint8_t)~PB_ROW_NO_VEHICLE,
+        .flags = flags,
     };
     return flags & PB_ROW_EXTRAS ? take_extras(merge, input, at, ret_row) : PB_OK;
 }
@@ -484,6 +501,8 @@ pb_merge(const struct pb_env *env, const struct pb_merge_options *options,
         status = pb_names_join(&merge.names, &segments[i]->names, merge.inputs[i].moves,
                                merge.inputs[i].vehicles);
     }
+    if (status == PB_OK)
+        status = sort_contexts(&merge);
     if (status == PB_OK)
         status = pb_segment_writer_new(env, &segment_options, &merge.writer, error);
     if (status == PB_OK)

@@ -9,12 +9,14 @@
 #include <zstd.h>
 
 #include "base/text.h"
+#include "geo/geo.h"
 #include "store/local/bytes.h"
+#include "store/local/sorter.h"
 
 #define TABLE_SLOTS_FIRST 1024u
 #define NAMES_MAX (1u << 31)
 #define HEADER_BYTES 12u
-#define CONTEXT_BYTES 19u
+#define CONTEXT_BYTES 20u
 #define VEHICLE_BYTES 20u
 #define MIX UINT64_C(0x9e3779b97f4a7c15)
 
@@ -45,7 +47,7 @@ context_hash(const struct pb_context *context)
 
     return mix(hash, (uint64_t)context->heading_code | (uint64_t)(uint16_t)context->utc_offset_min << 16
                          | (uint64_t)context->lane << 32 | (uint64_t)context->scale << 40
-                         | (uint64_t)context->is_mobile << 48);
+                         | (uint64_t)context->is_mobile << 48 | (uint64_t)context->reports << 56);
 }
 
 static bool
@@ -53,7 +55,8 @@ same_context(const struct pb_context *a, const struct pb_context *b)
 {
     return a->reader == b->reader && a->lat_e7 == b->lat_e7 && a->lon_e7 == b->lon_e7
            && a->heading_code == b->heading_code && a->utc_offset_min == b->utc_offset_min
-           && a->lane == b->lane && a->scale == b->scale && a->is_mobile == b->is_mobile;
+           && a->lane == b->lane && a->scale == b->scale && a->is_mobile == b->is_mobile
+           && a->reports == b->reports;
 }
 
 static uint64_t
@@ -65,8 +68,8 @@ vehicle_hash(const struct pb_vehicle *vehicle)
     return mix(hash, (uint64_t)vehicle->year << 16 | vehicle->year_last);
 }
 
-static bool
-same_vehicle(const struct pb_vehicle *a, const struct pb_vehicle *b)
+bool
+pb_vehicle_is_equal(const struct pb_vehicle *a, const struct pb_vehicle *b)
 {
     return a->make == b->make && a->model == b->model && a->color == b->color
            && a->body == b->body && a->year == b->year && a->year_last == b->year_last;
@@ -243,7 +246,7 @@ pb_names_vehicle(struct pb_names *names, const struct pb_vehicle *vehicle, uint3
     while (names->vehicle_table.slots[slot] != 0) {
         uint32_t number = names->vehicle_table.slots[slot] - 1;
 
-        if (same_vehicle(&names->vehicles[number], vehicle)) {
+        if (pb_vehicle_is_equal(&names->vehicles[number], vehicle)) {
             *ret_vehicle = number;
             return PB_OK;
         }
@@ -316,6 +319,17 @@ pb_names_context(struct pb_names *names, const struct pb_context *context, uint3
     return add_context(names, context, hash, ret_context);
 }
 
+static uint8_t
+reports_of(const struct pb_read *read)
+{
+    return (uint8_t)((read->make.bytes != 0 ? PB_REPORTS_MAKE : 0)
+                     | (read->model.bytes != 0 ? PB_REPORTS_MODEL : 0)
+                     | (read->color.bytes != 0 ? PB_REPORTS_COLOR : 0)
+                     | (read->body.bytes != 0 ? PB_REPORTS_BODY : 0)
+                     | (read->year != 0 ? PB_REPORTS_YEAR : 0)
+                     | (read->year_last != 0 ? PB_REPORTS_YEAR_LAST : 0));
+}
+
 /* The mobile context of what would be a fixed one, and what is left to the row. Positions are kept
  * as differences from the reader's first one, so that they take few bits. */
 static enum pb_status
@@ -356,6 +370,7 @@ pb_names_read_context(struct pb_names *names, const struct pb_read *read, uint32
         .utc_offset_min = read->utc_offset_min,
         .lane = read->lane,
         .scale = (uint8_t)read->confidence_scale,
+        .reports = reports_of(read),
     };
     struct pb_context_rest rest = { 0 };
     uint64_t hash = 0;
@@ -400,6 +415,79 @@ pb_names_read_vehicle(struct pb_names *names, const struct pb_read *read, uint32
     if (status == PB_OK)
         status = pb_names_vehicle(names, &vehicle, ret_vehicle);
     return status;
+}
+
+/* ---- vehicles ---- */
+
+void
+pb_vehicle_overwrite(struct pb_vehicle *into, const struct pb_vehicle *from, uint8_t reports)
+{
+    if (reports & PB_REPORTS_MAKE)
+        into->make = from->make;
+    if (reports & PB_REPORTS_MODEL)
+        into->model = from->model;
+    if (reports & PB_REPORTS_COLOR)
+        into->color = from->color;
+    if (reports & PB_REPORTS_BODY)
+        into->body = from->body;
+    if (reports & PB_REPORTS_YEAR)
+        into->year = from->year;
+    if (reports & PB_REPORTS_YEAR_LAST)
+        into->year_last = from->year_last;
+}
+
+struct pb_vehicle
+pb_vehicle_masked(const struct pb_vehicle *vehicle, uint8_t reports)
+{
+    struct pb_vehicle masked = { 0 };
+
+    pb_vehicle_overwrite(&masked, vehicle, reports);
+    return masked;
+}
+
+void
+pb_vehicle_fill(struct pb_vehicle *into, const struct pb_vehicle *from)
+{
+    uint8_t missing = (uint8_t)((into->make == PB_NO_NAME ? PB_REPORTS_MAKE : 0)
+                                | (into->model == PB_NO_NAME ? PB_REPORTS_MODEL : 0)
+                                | (into->color == PB_NO_NAME ? PB_REPORTS_COLOR : 0)
+                                | (into->body == PB_NO_NAME ? PB_REPORTS_BODY : 0)
+                                | (into->year == 0 ? PB_REPORTS_YEAR : 0)
+                                | (into->year_last == 0 ? PB_REPORTS_YEAR_LAST : 0));
+
+    pb_vehicle_overwrite(into, from, missing);
+}
+
+/* ---- order ---- */
+
+enum pb_status
+pb_names_sort_contexts(struct pb_names *names, uint32_t *ret_numbers)
+{
+    uint32_t count = names->context_count;
+    struct pb_pair *pairs = pb_alloc(names->env, ((size_t)count + 1) * 2 * sizeof(*pairs));
+    struct pb_context *sorted = pb_alloc(names->env, ((size_t)count + 1) * sizeof(*sorted));
+
+    if (pairs == NULL || sorted == NULL) {
+        pb_free(names->env, pairs);
+        pb_free(names->env, sorted);
+        return PB_E_NOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct pb_context *context = &names->contexts[i];
+
+        pairs[i] = (struct pb_pair){ (uint64_t)pb_geo_cell(context->lat_e7, context->lon_e7) << 32
+                                         | context->reader, i };
+    }
+    pb_pairs_sort(pairs, pairs + count, count);
+    for (uint32_t i = 0; i < count; i++) {
+        sorted[i] = names->contexts[pairs[i].value];
+        ret_numbers[pairs[i].value] = i;
+    }
+    pb_free(names->env, pairs);
+    pb_free(names->env, names->contexts);
+    names->contexts = sorted;
+    names->context_room = count + 1;
+    return PB_OK;
 }
 
 /* ---- joining ---- */
@@ -484,6 +572,7 @@ put_context(uint8_t *at, const struct pb_context *context)
     at[16] = context->lane;
     at[17] = context->scale;
     at[18] = context->is_mobile;
+    at[19] = context->reports;
     return at + CONTEXT_BYTES;
 }
 
@@ -584,6 +673,7 @@ decode_contexts(struct pb_names *names, const uint8_t **at)
         context->lane = (*at)[16];
         context->scale = (*at)[17];
         context->is_mobile = (*at)[18];
+        context->reports = (*at)[19];
         if (context->reader >= names->text_count || context->scale > PB_SCALE_PERCENT
             || context->is_mobile > 1)
             return PB_E_CORRUPT;

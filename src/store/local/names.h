@@ -35,6 +35,18 @@ struct pb_context {
     uint8_t lane;
     uint8_t scale;           /* enum pb_confidence_scale */
     uint8_t is_mobile;       /* rows carry their own position and heading */
+    uint8_t reports;         /* enum pb_vehicle_field: what its rows say of vehicles */
+};
+
+/* Of a row's vehicle only the fields that its context reports are the row's own; others may be
+ * what other reads said of the same vehicle, so that the number repeats. */
+enum pb_vehicle_field {
+    PB_REPORTS_MAKE = 1,
+    PB_REPORTS_MODEL = 2,
+    PB_REPORTS_COLOR = 4,
+    PB_REPORTS_BODY = 8,
+    PB_REPORTS_YEAR = 16,
+    PB_REPORTS_YEAR_LAST = 32,
 };
 
 struct pb_vehicle {
@@ -112,6 +124,20 @@ PB_MUST_CHECK enum pb_status pb_names_announce(struct pb_names *target,
 PB_MUST_CHECK enum pb_status pb_names_join(struct pb_names *target, const struct pb_names *source,
                                            struct pb_context_move *ret_moves,
                                            uint32_t *ret_vehicles);
+
+/* Numbers contexts anew by place, so that those of one town lie near one another; ret_numbers has
+ * room for all and gets each old number's new one. After that no context can be added. */
+PB_MUST_CHECK enum pb_status pb_names_sort_contexts(struct pb_names *names,
+                                                    uint32_t *ret_numbers);
+
+/* What several rows say of one vehicle, taken together. */
+struct pb_vehicle pb_vehicle_masked(const struct pb_vehicle *vehicle, uint8_t reports);
+/* Fills what `into` does not know yet. */
+void pb_vehicle_fill(struct pb_vehicle *into, const struct pb_vehicle *from);
+/* Takes over the fields of reports. */
+void pb_vehicle_overwrite(struct pb_vehicle *into, const struct pb_vehicle *from,
+                          uint8_t reports);
+bool pb_vehicle_is_equal(const struct pb_vehicle *a, const struct pb_vehicle *b);
 
 /* Writes all names, compressed, into fresh memory that the caller frees with pb_free. */
 PB_MUST_CHECK enum pb_status pb_names_encode(const struct pb_names *names, uint8_t **ret_bytes,

@@ -32,7 +32,7 @@
 struct run_row {
     uint64_t code; /* 0: long; its text stands in the heap */
     int64_t captured_us, keep_us;
-    uint32_t context, vehicle, confidence_e6;
+    uint32_t context, vehicle, confidence_code;
     int32_t lat, lon;
     uint32_t heap; /* extras and long plate, or HEAP_NONE */
     uint32_t revision, commit_row;
@@ -289,7 +289,7 @@ pb_run_add(struct pb_run *run, const struct pb_read *read, uint32_t commit_row)
         return status;
 
     row.captured_us = read->captured_at_us;
-    row.confidence_e6 = read->confidence_scale == PB_SCALE_NONE ? 0 : read->confidence_e6;
+    row.confidence_code = pb_confidence_code(read);
     row.lat = rest.lat;
     row.lon = rest.lon;
     row.heading_code = rest.heading_code;
@@ -369,8 +369,8 @@ read_of(const struct pb_run *run, const struct run_row *row, struct pb_run_room 
                                                            : row->speed_code - PB_CODE_SHIFT);
     ret_read->lane = context->lane;
     ret_read->confidence_scale = (enum pb_confidence_scale)context->scale;
-    if (context->scale != PB_SCALE_NONE)
-        ret_read->confidence_e6 = row->confidence_e6;
+    ret_read->confidence_e6
+        = pb_confidence_of_code(row->confidence_code, ret_read->confidence_scale);
     ret_read->make = run->names.texts[vehicle->make];
     ret_read->model = run->names.texts[vehicle->model];
     ret_read->color = run->names.texts[vehicle->color];
@@ -934,7 +934,7 @@ row_for_segment(const struct pb_run *run, const struct run_row *row,
         .keep_us = row->keep_us,
         .context = move->context,
         .vehicle = vehicles[row->vehicle],
-        .confidence_e6 = row->confidence_e6,
+        .confidence_code = row->confidence_code,
         .lat = (int32_t)((uint32_t)row->lat + (uint32_t)move->rest.lat),
         .lon = (int32_t)((uint32_t)row->lon + (uint32_t)move->rest.lon),
         .heading_code = (uint16_t)(row->heading_code + move->rest.heading_code),
@@ -997,7 +997,7 @@ rows_left(const struct pb_run *run, const struct partition *partition)
 
 static enum pb_status
 write_partition(const struct pb_run *run, const struct partition *partition,
-                const struct pb_run_target *target, const struct pb_names *names,
+                const struct pb_run_target *target, struct pb_names *names,
                 const struct pb_context_move *moves, const uint32_t *vehicles, uint64_t number,
                 struct pb_segment_entry *ret_entry, struct pb_error *error)
 {
@@ -1033,6 +1033,7 @@ pb_run_write(struct pb_run *run, const struct pb_run_target *target,
     struct pb_names names = { 0 };
     struct pb_context_move *moves = NULL;
     uint32_t *vehicles = NULL;
+    uint32_t *numbers = NULL;
     struct pb_segment_entry *entries = NULL;
     uint32_t count = 0;
     enum pb_status status = PB_E_NOMEM;
@@ -1047,6 +1048,12 @@ pb_run_write(struct pb_run *run, const struct pb_run_target *target,
         status = pb_names_announce(&names, &run->names);
     if (status == PB_OK)
         status = pb_names_join(&names, &run->names, moves, vehicles);
+    if (status == PB_OK) {
+        numbers = pb_calloc(run->env, names.context_count + 1u, sizeof(*numbers));
+        status = numbers == NULL ? PB_E_NOMEM : pb_names_sort_contexts(&names, numbers);
+    }
+    for (uint32_t i = 0; i < run->names.context_count && status == PB_OK; i++)
+        moves[i].context = numbers[moves[i].context];
     for (uint32_t p = 0; p < run->partition_count && status == PB_OK; p++) {
         if (rows_left(run, &run->partitions[p]) == 0)
             continue;
@@ -1073,6 +1080,7 @@ out:
     pb_names_done(&names);
     pb_free(run->env, moves);
     pb_free(run->env, vehicles);
+    pb_free(run->env, numbers);
     pb_free(run->env, entries);
     return status;
 }

@@ -46,12 +46,12 @@ enum pb_table {
 enum pb_reads_column {
     PB_READS_TIME,       /* captured_at_us */
     PB_READS_CONTEXT,
-    PB_READS_CONFIDENCE, /* confidence_e6; 0 where the context's scale is NONE */
+    PB_READS_CONFIDENCE, /* pb_confidence_code(); 0 where the context's scale is NONE */
     PB_READS_SPEED,      /* speed_ckmh + PB_CODE_SHIFT, 0 none */
-    PB_READS_VEHICLE,    /* where flag NO_VEHICLE is set: that of the row before */
-    PB_READS_LAT,        /* to add to the context's */
+    PB_READS_VEHICLE,    /* of which the context's `reports` are the row's own */
+    PB_READS_HEADING,    /* code to add to the context's; mobile readers' alone are not 0, as */
+    PB_READS_LAT,        /* are these, to add to the context's, too */
     PB_READS_LON,
-    PB_READS_HEADING,    /* code to add to the context's */
     PB_READS_KEEP,       /* delete_after_us - captured_at_us; 0 where flag NEVER is set */
     PB_READS_FLAGS,
     PB_READS_COMMIT,     /* row of table commits */
@@ -61,11 +61,10 @@ enum pb_reads_column {
 
 enum pb_row_flag {
     PB_ROW_NEVER = 1,
-    PB_ROW_NO_VEHICLE = 2,
-    PB_ROW_SUPERSEDED = 4,
-    PB_ROW_REVISABLE = 8,
-    PB_ROW_CORRECTION = 16,
-    PB_ROW_EXTRAS = 32,
+    PB_ROW_SUPERSEDED = 2,
+    PB_ROW_REVISABLE = 4,
+    PB_ROW_CORRECTION = 8,
+    PB_ROW_EXTRAS = 16,
 };
 
 /* Columns of `plates` and `long` and `alternates`. */
@@ -76,6 +75,21 @@ enum pb_plates_column {
     PB_PLATES_COLUMNS,
 };
 
+/* An unknown jurisdiction is kept as a number near those of subdivisions, which never means
+ * anything else: so the numbers of a block lie near one another. */
+#define PB_JURISDICTION_UNKNOWN_CODE 999u
+static inline int64_t
+pb_jurisdiction_code(uint16_t jurisdiction)
+{
+    return jurisdiction == 0 ? PB_JURISDICTION_UNKNOWN_CODE : jurisdiction;
+}
+
+static inline uint16_t
+pb_jurisdiction_of_code(int64_t code)
+{
+    return code == PB_JURISDICTION_UNKNOWN_CODE ? 0 : (uint16_t)code;
+}
+
 /* An alternate that has no plate code is found by the hash of its text, with this bit set. */
 #define PB_ALTERNATE_HASH_BIT (UINT64_C(1) << 63)
 uint64_t pb_alternate_key(struct pb_str plate);
@@ -84,18 +98,37 @@ uint64_t pb_alternate_key(struct pb_str plate);
 uint64_t pb_place_key(uint32_t cell, int64_t captured_us);
 #define PB_PLACE_TIME_SHIFT 20u
 
+/* Confidences of both scales are kept as percent times 10^6, so that they share their range. */
+#define PB_CONFIDENCE_UNIT 100u
+static inline uint32_t
+pb_confidence_code(const struct pb_read *read)
+{
+    if (read->confidence_scale == PB_SCALE_NONE)
+        return 0;
+    return read->confidence_scale == PB_SCALE_UNIT ? read->confidence_e6 * PB_CONFIDENCE_UNIT
+                                                   : read->confidence_e6;
+}
+
+static inline uint32_t
+pb_confidence_of_code(uint32_t code, enum pb_confidence_scale scale)
+{
+    if (scale == PB_SCALE_NONE)
+        return PB_NO_CONFIDENCE;
+    return scale == PB_SCALE_UNIT ? code / PB_CONFIDENCE_UNIT : code;
+}
+
 /* One row on its way into a segment, or out of it for a merge. */
 struct pb_row {
     int64_t captured_us;
     int64_t keep_us;         /* 0 with flag NEVER */
     uint32_t context, vehicle;
-    uint32_t confidence_e6;  /* 0 where there is none */
+    uint32_t confidence_code; /* 0 where there is none */
     int32_t lat, lon;        /* to add to the context's */
     uint16_t heading_code;   /* to add */
     uint16_t speed_code;
     uint32_t commit_row;     /* row of table commits */
     uint32_t revision;
-    uint8_t flags;           /* enum pb_row_flag but NO_VEHICLE */
+    uint8_t flags;           /* enum pb_row_flag */
     const uint8_t *extras;   /* borrowed */
     uint32_t extras_bytes;   /* not 0 exactly where flag EXTRAS is set */
 };
@@ -109,7 +142,8 @@ struct pb_segment_options {
     const uint8_t *store_id;  /* PB_STORE_ID_BYTES; borrowed for the call */
     uint64_t number;
     uint32_t month, retention_days;
-    const struct pb_names *names; /* borrowed for the writer's life; may still grow until finish */
+    struct pb_names *names;   /* borrowed for the writer's life, which may add vehicles; its contexts
+                               * are complete */
     size_t memory_bytes;      /* budget of the second orders */
 };
 

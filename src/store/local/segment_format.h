@@ -25,7 +25,7 @@ struct pb_table_format {
     uint16_t rows_per_block;
     uint8_t columns;
     bool has_keys;
-    uint8_t hints[PB_BLOCK_COLUMNS_MAX];
+    uint16_t hints[PB_BLOCK_COLUMNS_MAX];
 };
 
 /* By enum pb_table. */

@@ -450,7 +450,8 @@ pb_plate_iterator_next(struct pb_plate_iterator *iterator, struct pb_plate_rows 
         }
     }
     at = iterator->row++;
-    ret_plate->jurisdiction = (uint16_t)iterator->columns[PB_PLATES_JURISDICTION][at];
+    ret_plate->jurisdiction
+        = pb_jurisdiction_of_code(iterator->columns[PB_PLATES_JURISDICTION][at]);
     ret_plate->first = (uint64_t)iterator->columns[PB_PLATES_FIRST][at];
     ret_plate->end = at + 1 < iterator->rows
                          ? (uint64_t)iterator->columns[PB_PLATES_FIRST][at + 1]
@@ -813,6 +814,7 @@ pb_reads_block_decode(struct pb_reads_block *reads, uint64_t row, struct pb_reco
     uint64_t speed = (uint64_t)pb_column_get(&columns[PB_READS_SPEED], at);
     uint64_t heading = 0;
     const struct pb_context *context = context_of(reads, at);
+    struct pb_vehicle vehicle = { 0 };
     struct pb_block commit_block;
     struct pb_column commits;
     enum pb_status status = PB_OK;
@@ -828,22 +830,20 @@ pb_reads_block_decode(struct pb_reads_block *reads, uint64_t row, struct pb_reco
     ret_read->utc_offset_min = context->utc_offset_min;
     ret_read->lane = context->lane;
     ret_read->confidence_scale = (enum pb_confidence_scale)context->scale;
-    if (context->scale != PB_SCALE_NONE)
-        ret_read->confidence_e6 = (uint32_t)pb_column_get(&columns[PB_READS_CONFIDENCE], at);
+    ret_read->confidence_e6
+        = pb_confidence_of_code((uint32_t)pb_column_get(&columns[PB_READS_CONFIDENCE], at),
+                                ret_read->confidence_scale);
     pb_reads_block_position(reads, row, &ret_read->lat_e7, &ret_read->lon_e7);
     heading = context->heading_code + (uint64_t)pb_column_get(&columns[PB_READS_HEADING], at);
     ret_read->heading_cdeg = (uint16_t)(heading == 0 ? PB_NO_HEADING : heading - PB_CODE_SHIFT);
     ret_read->speed_ckmh = (uint16_t)(speed == 0 ? PB_NO_SPEED : speed - PB_CODE_SHIFT);
-    if ((flags & PB_ROW_NO_VEHICLE) == 0) {
-        const struct pb_vehicle *vehicle = &names->vehicles[vehicle_number];
-
-        ret_read->make = names->texts[vehicle->make];
-        ret_read->model = names->texts[vehicle->model];
-        ret_read->color = names->texts[vehicle->color];
-        ret_read->body = names->texts[vehicle->body];
-        ret_read->year = vehicle->year;
-        ret_read->year_last = vehicle->year_last;
-    }
+    vehicle = pb_vehicle_masked(&names->vehicles[vehicle_number], context->reports);
+    ret_read->make = names->texts[vehicle.make];
+    ret_read->model = names->texts[vehicle.model];
+    ret_read->color = names->texts[vehicle.color];
+    ret_read->body = names->texts[vehicle.body];
+    ret_read->year = vehicle.year;
+    ret_read->year_last = vehicle.year_last;
     if ((flags & PB_ROW_NEVER) == 0) {
         ret_read->delete_after_us
             = ret_read->captured_at_us + pb_column_get(&columns[PB_READS_KEEP], at);

@@ -23,26 +23,28 @@
 
 const struct pb_table_format pb_table_formats[PB_TABLE_COUNT] = {
     [PB_TABLE_READS] = { 256, PB_READS_COLUMNS, true,
-                         { [PB_READS_TIME] = PB_HINT_TIME,
-                           [PB_READS_CONTEXT] = PB_HINT_DICT,
+                         { [PB_READS_TIME] = PB_HINT_TIME | PB_HINT_CYCLE,
+                           [PB_READS_CONTEXT] = PB_HINT_DICT | PB_HINT_NEAR,
                            [PB_READS_CONFIDENCE] = PB_HINT_DECIMAL | PB_HINT_DICT,
                            [PB_READS_SPEED] = PB_HINT_DECIMAL | PB_HINT_SPARSE,
                            [PB_READS_VEHICLE] = PB_HINT_REPEAT | PB_HINT_DICT,
-                           [PB_READS_LAT] = PB_HINT_DECIMAL | PB_HINT_SPARSE,
-                           [PB_READS_LON] = PB_HINT_DECIMAL | PB_HINT_SPARSE,
                            [PB_READS_HEADING] = PB_HINT_DECIMAL | PB_HINT_SPARSE,
+                           [PB_READS_LAT] = PB_HINT_DECIMAL | PB_HINT_SPARSE | PB_HINT_ALSO,
+                           [PB_READS_LON] = PB_HINT_DECIMAL | PB_HINT_SPARSE | PB_HINT_ALSO,
                            [PB_READS_KEEP] = PB_HINT_TIME | PB_HINT_DICT,
                            [PB_READS_FLAGS] = PB_HINT_DICT,
                            [PB_READS_COMMIT] = PB_HINT_DICT,
                            [PB_READS_REVISION] = PB_HINT_SPARSE } },
     [PB_TABLE_PLATES] = { 64, PB_PLATES_COLUMNS, true,
-                          { PB_HINT_CODE, PB_HINT_DICT | PB_HINT_REPEAT, 0 } },
+                          { PB_HINT_CODE | PB_HINT_SORTED, PB_HINT_DICT | PB_HINT_REPEAT,
+                            PB_HINT_SORTED } },
     [PB_TABLE_LONG] = { 64, PB_PLATES_COLUMNS, false,
-                        { 0, PB_HINT_DICT | PB_HINT_REPEAT, 0 } },
-    [PB_TABLE_PLACES] = { 128, 1, true, { PB_HINT_SORTED } },
+                        { 0, PB_HINT_DICT | PB_HINT_REPEAT, PB_HINT_SORTED } },
+    [PB_TABLE_PLACES] = { 256, 1, true, { PB_HINT_SORTED } },
     [PB_TABLE_EVENTS] = { 128, 2, true, { PB_HINT_SORTED, 0 } },
     [PB_TABLE_ALTERNATES] = { 64, PB_PLATES_COLUMNS, true,
-                              { PB_HINT_CODE, PB_HINT_DICT | PB_HINT_REPEAT, 0 } },
+                              { PB_HINT_CODE | PB_HINT_SORTED, PB_HINT_DICT | PB_HINT_REPEAT,
+                                PB_HINT_SORTED } },
     [PB_TABLE_POSTINGS] = { 128, 2, false, { 0, PB_HINT_DICT } },
     [PB_TABLE_COMMITS] = { 256, 2, false, { PB_HINT_SORTED, PB_HINT_TIME } },
 };
@@ -95,7 +97,7 @@ struct table_builder {
 
 struct pb_segment_writer {
     const struct pb_env *env;     /* borrowed */
-    const struct pb_names *names; /* borrowed */
+    struct pb_names *names;       /* borrowed */
     const char *directory;        /* borrowed */
     struct pb_segment_entry entry;
     uint8_t store_id[PB_STORE_ID_BYTES];
@@ -115,7 +117,7 @@ struct pb_segment_writer {
     uint16_t plate_jurisdiction;
     bool has_plate_row;
     uint64_t plate_ordinal; /* of the plate that is open, once it has a row */
-    uint32_t last_vehicle;
+    bool begins_plate[PB_BLOCK_ROWS_MAX]; /* rows of the block being filled */
     bool is_finished;
 };
 
@@ -190,6 +192,69 @@ index_grow(struct pb_segment_writer *writer, struct table_builder *table)
     return PB_OK;
 }
 
+/* Gives the rows of one plate, [first, end) of the block being filled, one vehicle as far as they
+ * agree: what none of them contradicts, each reporting only some of it. */
+static enum pb_status
+unify_vehicles(struct pb_segment_writer *writer, uint32_t first, uint32_t end,
+               uint32_t *vehicle_before)
+{
+    struct table_builder *table = &writer->tables[PB_TABLE_READS];
+    struct pb_names *names = writer->names;
+    struct pb_vehicle all = { 0 };
+    uint32_t number = 0;
+    uint8_t reports = 0;
+    enum pb_status status = PB_OK;
+
+    for (uint32_t i = first; i < end; i++) {
+        uint8_t own = names->contexts[table->columns[PB_READS_CONTEXT][i]].reports;
+        struct pb_vehicle vehicle
+            = pb_vehicle_masked(&names->vehicles[table->columns[PB_READS_VEHICLE][i]], own);
+
+        pb_vehicle_fill(&all, &vehicle);
+        reports |= own;
+    }
+    if (reports != 0) {
+        status = pb_names_vehicle(names, &all, &number);
+        if (status != PB_OK)
+            return status;
+    }
+    for (uint32_t i = first; i < end; i++) {
+        uint8_t own = names->contexts[table->columns[PB_READS_CONTEXT][i]].reports;
+        struct pb_vehicle vehicle = all;
+
+        if (own == 0) {
+            table->columns[PB_READS_VEHICLE][i] = *vehicle_before;
+            continue;
+        }
+        pb_vehicle_overwrite(&vehicle, &names->vehicles[table->columns[PB_READS_VEHICLE][i]], own);
+        if (pb_vehicle_is_equal(&vehicle, &all))
+            *vehicle_before = number;
+        else
+            status = pb_names_vehicle(names, &vehicle, vehicle_before);
+        if (status != PB_OK)
+            return status;
+        table->columns[PB_READS_VEHICLE][i] = *vehicle_before;
+    }
+    return PB_OK;
+}
+
+static enum pb_status
+unify_block(struct pb_segment_writer *writer)
+{
+    uint32_t rows = writer->tables[PB_TABLE_READS].filled;
+    uint32_t before = 0;
+    uint32_t first = 0;
+    enum pb_status status = PB_OK;
+
+    for (uint32_t i = 1; i <= rows && status == PB_OK; i++) {
+        if (i == rows || writer->begins_plate[i]) {
+            status = unify_vehicles(writer, first, i, &before);
+            first = i;
+        }
+    }
+    return status;
+}
+
 static enum pb_status
 end_block(struct pb_segment_writer *writer, struct table_builder *table, struct pb_error *error)
 {
@@ -210,7 +275,9 @@ end_block(struct pb_segment_writer *writer, struct table_builder *table, struct 
 
     if (table->filled == 0)
         return PB_OK;
-    if (table->blocks == table->room)
+    if (table->table == PB_TABLE_READS)
+        status = unify_block(writer);
+    if (status == PB_OK && table->blocks == table->room)
         status = index_grow(writer, table);
     if (status == PB_OK)
         status = reserve_out(writer, pb_block_bound(format->columns, table->blob_bytes), error);
@@ -420,13 +487,15 @@ put_plate(struct pb_segment_writer *writer, struct pb_error *error)
         = writer->tables[PB_TABLE_PLATES].rows + writer->tables[PB_TABLE_LONG].rows;
     if (writer->plate_code != 0) {
         return put_row3(writer, PB_TABLE_PLATES, writer->plate_code, (int64_t)writer->plate_code,
-                        writer->plate_jurisdiction, (int64_t)writer->entry.rows, error);
+                        pb_jurisdiction_code(writer->plate_jurisdiction),
+                        (int64_t)writer->entry.rows, error);
     }
     status = begin_row(writer, table, 0, writer->plate_bytes, error);
     if (status != PB_OK)
         return status;
     table->columns[PB_PLATES_CODE][table->filled] = writer->plate_bytes;
-    table->columns[PB_PLATES_JURISDICTION][table->filled] = writer->plate_jurisdiction;
+    table->columns[PB_PLATES_JURISDICTION][table->filled]
+        = pb_jurisdiction_code(writer->plate_jurisdiction);
     table->columns[PB_PLATES_FIRST][table->filled] = (int64_t)writer->entry.rows;
     table->filled++;
     memcpy(table->blob + table->blob_bytes, writer->plate_text, writer->plate_bytes);
@@ -510,11 +579,11 @@ pb_segment_writer_row(struct pb_segment_writer *writer, const struct pb_row *row
 {
     const struct pb_context *context = &writer->names->contexts[row->context];
     struct table_builder *table = &writer->tables[PB_TABLE_READS];
-    uint8_t flags = row->flags;
+    bool begins_plate = !writer->has_plate_row;
     uint32_t at = 0;
     enum pb_status status = PB_OK;
 
-    assert(((flags & PB_ROW_EXTRAS) != 0) == (row->extras_bytes != 0));
+    assert(((row->flags & PB_ROW_EXTRAS) != 0) == (row->extras_bytes != 0));
     if (writer->entry.rows == PB_SEGMENT_ROWS_MAX)
         return pb_fail(error, PB_OVER_LIMIT, "segment %llu: too many rows",
                        (unsigned long long)writer->entry.number);
@@ -529,22 +598,17 @@ pb_segment_writer_row(struct pb_segment_writer *writer, const struct pb_row *row
     if (status != PB_OK)
         return status;
     at = table->filled;
-    if (at == 0)
-        writer->last_vehicle = 0;
-    if (row->vehicle == 0)
-        flags |= PB_ROW_NO_VEHICLE;
-    else
-        writer->last_vehicle = row->vehicle;
+    writer->begins_plate[at] = begins_plate;
     table->columns[PB_READS_TIME][at] = row->captured_us;
     table->columns[PB_READS_CONTEXT][at] = row->context;
-    table->columns[PB_READS_CONFIDENCE][at] = row->confidence_e6;
+    table->columns[PB_READS_CONFIDENCE][at] = row->confidence_code;
     table->columns[PB_READS_SPEED][at] = row->speed_code;
-    table->columns[PB_READS_VEHICLE][at] = writer->last_vehicle;
+    table->columns[PB_READS_VEHICLE][at] = row->vehicle;
     table->columns[PB_READS_LAT][at] = row->lat;
     table->columns[PB_READS_LON][at] = row->lon;
     table->columns[PB_READS_HEADING][at] = row->heading_code;
     table->columns[PB_READS_KEEP][at] = row->keep_us;
-    table->columns[PB_READS_FLAGS][at] = flags;
+    table->columns[PB_READS_FLAGS][at] = row->flags;
     table->columns[PB_READS_COMMIT][at] = row->commit_row;
     table->columns[PB_READS_REVISION][at] = row->revision;
     table->filled++;
@@ -648,7 +712,7 @@ write_alternates(struct pb_segment_writer *writer, struct pb_error *error)
             key = pair.key;
             jurisdiction = pair.value >> 40;
             status = put_row3(writer, PB_TABLE_ALTERNATES, key, (int64_t)key,
-                              (int64_t)jurisdiction,
+                              pb_jurisdiction_code((uint16_t)jurisdiction),
                               (int64_t)writer->tables[PB_TABLE_POSTINGS].rows, error);
         }
         if (status == PB_OK) {

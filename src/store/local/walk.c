@@ -83,6 +83,13 @@ load_block(struct pb_walk *walk, uint32_t number, struct pb_error *error)
     walk->rows = walk->block.rows;
     walk->at = 0;
     walk->maybe = pb_pattern_prefilter(walk->pattern, walk->codes, walk->rows);
+    /* Where none of a block can match, its last code tells how far none can. */
+    if (walk->maybe == 0 && walk->next_code <= walk->codes[walk->rows - 1]) {
+        struct pb_pattern_match match;
+
+        (void)pb_pattern_scan_code(&walk->scan, walk->codes[walk->rows - 1], &match,
+                                   &walk->next_code);
+    }
     return PB_OK;
 }
 
@@ -116,7 +123,7 @@ take(struct pb_walk *walk, uint32_t at, struct pb_plate_rows *ret_plate, struct 
         return status;
     ret_plate->code = walk->codes[at];
     ret_plate->text = (struct pb_str){ NULL, 0 };
-    ret_plate->jurisdiction = (uint16_t)pb_column_get(&column, at);
+    ret_plate->jurisdiction = pb_jurisdiction_of_code(pb_column_get(&column, at));
     status = pb_segment_column(segment, &walk->block, PB_PLATES_FIRST, &column, error);
     if (status != PB_OK)
         return status;
