@@ -233,53 +233,107 @@ put_column_head(uint8_t *out, enum pb_column_mode mode, uint8_t unit, uint8_t wi
     return COLUMN_HEAD_BYTES + put_varint(out + COLUMN_HEAD_BYTES, base);
 }
 
-/* The narrow width that makes a split shortest; ret_bits is then the bits of all values and the
- * bitmap. */
-static uint8_t
-choose_narrow(const uint64_t *values, uint32_t rows, uint8_t width, uint64_t *ret_bits)
+/* How a list of values is split: by width, into two classes (one bitmap) or four (two). */
+struct split {
+    uint8_t class_count;
+    uint8_t widths[PB_SPLIT_CLASSES]; /* ascending */
+    uint64_t bits;                    /* of values, bitmaps and widths */
+};
+
+/* Splits widths that occur (ascending, with counts) into class_count groups so that each value
+ * costs the widest of its group and all cost least. Dynamic programming over the few widths. */
+static void
+best_split(const uint8_t *widths, const uint32_t *counts, uint32_t width_count, uint32_t rows,
+           uint8_t class_count, struct split *ret_split)
 {
-    uint32_t counts[WIDTH_MAX + 1] = { 0 };
-    uint32_t fitting = 0;
-    uint8_t best = 0;
+    uint64_t cost[PB_SPLIT_CLASSES][WIDTH_MAX + 1];
+    uint8_t from[PB_SPLIT_CLASSES][WIDTH_MAX + 1];
+    uint32_t end = width_count - 1;
 
-    *ret_bits = UINT64_MAX;
-    for (uint32_t i = 0; i < rows; i++)
-        counts[bits_of(values[i])]++;
-    for (uint8_t narrow = 0; narrow < width; narrow++) {
-        uint64_t bits = 0;
+    for (uint32_t k = 0; k < class_count; k++) {
+        for (uint32_t i = 0; i < width_count; i++) {
+            uint64_t sum = 0;
 
-        fitting += counts[narrow];
-        bits = rows + (uint64_t)fitting * narrow + (uint64_t)(rows - fitting) * width;
-        if (bits < *ret_bits) {
-            *ret_bits = bits;
-            best = narrow;
+            cost[k][i] = UINT64_MAX;
+            /* The last group is widths[j .. i]. */
+            for (uint32_t j = i + 1; j-- > 0;) {
+                uint64_t before = 0;
+
+                sum += counts[j];
+                if (j > 0)
+                    before = k == 0 ? UINT64_MAX : cost[k - 1][j - 1];
+                if (before != UINT64_MAX && before + sum * widths[i] < cost[k][i]) {
+                    cost[k][i] = before + sum * widths[i];
+                    from[k][i] = (uint8_t)j;
+                }
+            }
         }
     }
-    return best;
+    ret_split->class_count = class_count;
+    ret_split->bits = cost[class_count - 1][end] + (uint64_t)rows * (class_count / 2)
+                      + 8u * class_count;
+    for (uint32_t k = class_count; k-- > 0;) {
+        ret_split->widths[k] = widths[end];
+        end = from[k][end] == 0 ? 0 : from[k][end] - 1u;
+    }
 }
 
-/* Writes the narrow width, the bitmap, the narrow and the wide values. */
-static size_t
-put_split(const uint64_t *values, uint32_t rows, uint8_t narrow, uint8_t width, uint8_t *out)
+/* The better of two and four classes; false where there are too few widths to split. */
+static bool
+choose_split(const uint64_t *values, uint32_t rows, struct split *ret_split)
 {
-    uint64_t narrows[PB_BLOCK_ROWS_MAX];
-    uint64_t wides[PB_BLOCK_ROWS_MAX];
-    uint32_t narrow_count = 0;
-    uint32_t wide_count = 0;
-    size_t used = 1 + packed_bytes(rows, 1);
+    uint32_t all_counts[WIDTH_MAX + 1] = { 0 };
+    uint8_t widths[WIDTH_MAX + 1];
+    uint32_t counts[WIDTH_MAX + 1];
+    uint32_t width_count = 0;
+    struct split four;
 
-    out[0] = narrow;
-    memset(out + 1, 0, packed_bytes(rows, 1));
-    for (uint32_t i = 0; i < rows; i++) {
-        if (bits_of(values[i]) <= narrow) {
-            narrows[narrow_count++] = values[i];
-        } else {
-            wides[wide_count++] = values[i];
-            set_bit(out + 1, i);
+    for (uint32_t i = 0; i < rows; i++)
+        all_counts[bits_of(values[i])]++;
+    for (uint8_t width = 0; width <= WIDTH_MAX; width++) {
+        if (all_counts[width] != 0) {
+            widths[width_count] = width;
+            counts[width_count++] = all_counts[width];
         }
     }
-    used += pack(narrows, narrow_count, narrow, out + used);
-    return used + pack(wides, wide_count, width, out + used);
+    if (width_count < 2)
+        return false;
+    best_split(widths, counts, width_count, rows, 2, ret_split);
+    if (width_count < PB_SPLIT_CLASSES)
+        return true;
+    best_split(widths, counts, width_count, rows, PB_SPLIT_CLASSES, &four);
+    if (four.bits < ret_split->bits)
+        *ret_split = four;
+    return true;
+}
+
+/* Writes the class count, the widths, the bitmaps, and the values class by class. */
+static size_t
+put_split(const uint64_t *values, uint32_t rows, const struct split *split, uint8_t *out)
+{
+    uint64_t chosen[PB_SPLIT_CLASSES][PB_BLOCK_ROWS_MAX];
+    uint32_t counts[PB_SPLIT_CLASSES] = { 0 };
+    size_t bitmap_bytes = packed_bytes(rows, 1);
+    size_t bitmaps_at = 1u + split->class_count;
+    size_t used = bitmaps_at + bitmap_bytes * (split->class_count / 2u);
+
+    out[0] = split->class_count;
+    memcpy(out + 1, split->widths, split->class_count);
+    memset(out + bitmaps_at, 0, used - bitmaps_at);
+    for (uint32_t i = 0; i < rows; i++) {
+        uint32_t class = 0;
+
+        while (bits_of(values[i]) > split->widths[class])
+            class++;
+        chosen[class][counts[class]++] = values[i];
+        if (class & 1)
+            set_bit(out + bitmaps_at, i);
+        if (class & 2)
+            set_bit(out + bitmaps_at + bitmap_bytes, i);
+    }
+    for (uint32_t k = 0; k < split->class_count; k++)
+        used += pack(chosen[k], counts[k], split->widths[k], out + used);
+    return used;
 }
 
 static size_t
@@ -296,9 +350,8 @@ static size_t
 encode_sorted(const int64_t *values, uint32_t rows, unsigned hints, uint8_t *out)
 {
     uint64_t deltas[PB_BLOCK_ROWS_MAX];
+    struct split split;
     uint64_t all_bits = 0;
-    uint64_t split_bits = 0;
-    uint8_t narrow = 0;
     uint8_t width = 0;
     uint8_t unit = 0;
     size_t used = 0;
@@ -315,10 +368,9 @@ encode_sorted(const int64_t *values, uint32_t rows, unsigned hints, uint8_t *out
         width = bits_of(deltas[i]) > width ? bits_of(deltas[i]) : width;
     if (width > WIDTH_MAX)
         return encode_raw(values, rows, out);
-    narrow = choose_narrow(deltas, rows, width, &split_bits);
-    if (split_bits / 8 + 1 < packed_bytes(rows, width)) {
+    if (choose_split(deltas, rows, &split) && split.bits / 8 + 5 < packed_bytes(rows, width)) {
         used = put_column_head(out, PB_COLUMN_DELTA_SPLIT, unit, width, values[0]);
-        return used + put_split(deltas, rows, narrow, width, out + used);
+        return used + put_split(deltas, rows, &split, out + used);
     }
     used = put_column_head(out, PB_COLUMN_DELTA, unit, width, values[0]);
     return used + pack(deltas, rows, width, out + used);
@@ -372,20 +424,17 @@ make_chain(const uint64_t *values, uint32_t rows, enum pb_column_mode mode, uint
     }
 }
 
-/* Bytes of a chain, without head; sets what put_split needs. */
+/* Bytes of a split list, a little more than less. */
 static size_t
-chain_bytes(const uint64_t *chain, uint32_t rows, uint8_t *ret_narrow, uint8_t *ret_width)
+split_bytes(const uint64_t *values, uint32_t rows, struct split *ret_split)
 {
     uint64_t all_bits = 0;
-    uint64_t split_bits = 0;
 
     for (uint32_t i = 0; i < rows; i++)
-        all_bits |= chain[i];
-    *ret_width = bits_of(all_bits);
-    if (*ret_width > WIDTH_MAX)
+        all_bits |= values[i];
+    if (bits_of(all_bits) > WIDTH_MAX || !choose_split(values, rows, ret_split))
         return SIZE_MAX;
-    *ret_narrow = choose_narrow(chain, rows, *ret_width, &split_bits);
-    return split_bits == UINT64_MAX ? SIZE_MAX : (size_t)split_bits / 8 + 3;
+    return (size_t)ret_split->bits / 8 + 5;
 }
 
 /* Encodes a column that is not constant 0. bitmap: of the column before where that is SPARSE,
@@ -401,8 +450,8 @@ encode_column(const int64_t *values, uint32_t rows, unsigned hints, const uint8_
     const uint8_t *bitmap_before = *bitmap;
     int64_t least = values[0];
     int64_t most = values[0];
+    struct split split = { 0 };
     uint64_t all_bits = 0;
-    uint64_t split_bits = 0;
     uint32_t changes = 1;
     uint32_t distinct = 0;
     uint32_t nonzero = 0;
@@ -411,7 +460,6 @@ encode_column(const int64_t *values, uint32_t rows, unsigned hints, const uint8_
     enum pb_column_mode mode = PB_COLUMN_PACKED;
     uint8_t unit = 0;
     uint8_t width = 0;
-    uint8_t narrow = 0;
     uint8_t index_width = 0;
 
     *bitmap = NULL;
@@ -455,9 +503,10 @@ encode_column(const int64_t *values, uint32_t rows, unsigned hints, const uint8_
         }
     }
     if (mode == PB_COLUMN_PACKED) {
-        narrow = choose_narrow(diffs, rows, width, &split_bits);
-        if (split_bits / 8 + 2 < best) {
-            best = (size_t)split_bits / 8 + 2;
+        size_t bytes = split_bytes(diffs, rows, &split);
+
+        if (bytes < best) {
+            best = bytes;
             mode = PB_COLUMN_SPLIT;
         }
     }
@@ -473,15 +522,14 @@ encode_column(const int64_t *values, uint32_t rows, unsigned hints, const uint8_
     if (hints & (PB_HINT_NEAR | PB_HINT_CYCLE)) {
         enum pb_column_mode chain_mode = hints & PB_HINT_NEAR ? PB_COLUMN_NEAR : PB_COLUMN_CYCLE;
         uint64_t modulus = ((uint64_t)most - (uint64_t)least) / units[unit] + 1;
-        uint8_t chain_narrow = 0;
-        uint8_t chain_width = 0;
+        struct split chain_split;
 
         make_chain(diffs, rows, chain_mode, modulus, chain);
-        if (chain_bytes(chain, rows, &chain_narrow, &chain_width) < best) {
-            used = put_column_head(out, chain_mode, unit, chain_width, least);
+        if (split_bytes(chain, rows, &chain_split) < best) {
+            used = put_column_head(out, chain_mode, unit, 0, least);
             if (chain_mode == PB_COLUMN_CYCLE)
                 used += put_varint(out + used, (int64_t)modulus);
-            return used + put_split(chain, rows, chain_narrow, chain_width, out + used);
+            return used + put_split(chain, rows, &chain_split, out + used);
         }
     }
 
@@ -493,7 +541,7 @@ encode_column(const int64_t *values, uint32_t rows, unsigned hints, const uint8_
         used += pack(chosen, distinct, width, out + used);
         return used + pack(indexes, rows, index_width, out + used);
     case PB_COLUMN_SPLIT:
-        return used + put_split(diffs, rows, narrow, width, out + used);
+        return used + put_split(diffs, rows, &split, out + used);
     case PB_COLUMN_SPARSE_ALSO:
         *bitmap = bitmap_before;
         return used + put_marked(diffs, rows, bitmap_before, width, out + used);
@@ -693,6 +741,43 @@ count_bits(const uint8_t *bitmap, uint32_t rows)
     return count;
 }
 
+/* Set bits of the bitmap before row. */
+static uint32_t
+rank_before(const uint8_t *bitmap, uint32_t row)
+{
+    uint32_t rank = 0;
+    uint32_t i = 0;
+
+    for (; i + 64 <= row; i += 64)
+        rank += (uint32_t)__builtin_popcountll(pb_get_le64(bitmap + i / 8));
+    if (i < row)
+        rank += (uint32_t)__builtin_popcountll(pb_get_le64(bitmap + i / 8) & low_mask(row - i));
+    return rank;
+}
+
+/* How many of the rows before row are of each class. */
+static void
+count_classes(const struct pb_column *column, uint32_t row, uint32_t ret_counts[PB_SPLIT_CLASSES])
+{
+    uint32_t low = rank_before(column->index, row);
+    uint32_t high = 0;
+    uint32_t both = 0;
+
+    if (column->high_index != NULL) {
+        for (uint32_t i = 0; i < row; i += 64) {
+            uint64_t mask = row - i < 64 ? low_mask(row - i) : UINT64_MAX;
+            uint64_t bits = pb_get_le64(column->high_index + i / 8) & mask;
+
+            high += (uint32_t)__builtin_popcountll(bits);
+            both += (uint32_t)__builtin_popcountll(bits & pb_get_le64(column->index + i / 8));
+        }
+    }
+    ret_counts[0] = row - low - high + both;
+    ret_counts[1] = low - both;
+    ret_counts[2] = high - both;
+    ret_counts[3] = both;
+}
+
 /* Places the bitmap of rows that stands at at; returns what is behind it, NULL where it is cut. */
 static const uint8_t *
 place_bitmap(struct pb_column *column, const uint8_t *at, const uint8_t *end)
@@ -728,22 +813,30 @@ place_dict(struct pb_column *column, const uint8_t *at, const uint8_t *end)
 static enum pb_status
 place_split(struct pb_column *column, const uint8_t *at, const uint8_t *end)
 {
-    size_t narrow_bytes = 0;
+    size_t bitmap_bytes = packed_bytes(column->rows, 1);
+    uint32_t counts[PB_SPLIT_CLASSES] = { 0 };
+    uint32_t class_count = 0;
 
-    if (end - at < 1 || at[0] > WIDTH_MAX)
+    if (at == end)
         return PB_E_CORRUPT;
-    column->narrow_width = at[0];
-    at = place_bitmap(column, at + 1, end);
-    if (at == NULL)
+    class_count = *at++;
+    if ((class_count != 2 && class_count != PB_SPLIT_CLASSES)
+        || (size_t)(end - at) < class_count + bitmap_bytes * (class_count / 2))
         return PB_E_CORRUPT;
-    column->value_count = column->rows - column->value_count; /* the narrow ones */
-    narrow_bytes = packed_bytes(column->value_count, column->narrow_width);
-    column->values = at;
-    column->wide = at + narrow_bytes;
-    return narrow_bytes + packed_bytes(column->rows - column->value_count, column->width)
-                   <= (size_t)(end - at)
-               ? PB_OK
-               : PB_E_CORRUPT;
+    memcpy(column->widths, at, class_count);
+    column->index = at + class_count;
+    column->high_index = class_count == 2 ? NULL : column->index + bitmap_bytes;
+    count_classes(column, column->rows, counts);
+    at = column->index + bitmap_bytes * (class_count / 2);
+    for (uint32_t k = 0; k < class_count; k++) {
+        size_t bytes = packed_bytes(counts[k], column->widths[k]);
+
+        if (column->widths[k] > WIDTH_MAX || bytes > (size_t)(end - at))
+            return PB_E_CORRUPT;
+        column->classes[k] = at;
+        at += bytes;
+    }
+    return PB_OK;
 }
 
 /* Places values and index of a column whose head has been read; at is behind the head.
@@ -849,20 +942,6 @@ scaled(const struct pb_column *column, uint64_t packed)
     return (int64_t)((uint64_t)column->base + column->unit * packed);
 }
 
-/* Set bits of the bitmap before row. */
-static uint32_t
-rank_before(const uint8_t *bitmap, uint32_t row)
-{
-    uint32_t rank = 0;
-    uint32_t i = 0;
-
-    for (; i + 64 <= row; i += 64)
-        rank += (uint32_t)__builtin_popcountll(pb_get_le64(bitmap + i / 8));
-    if (i < row)
-        rank += (uint32_t)__builtin_popcountll(pb_get_le64(bitmap + i / 8) & low_mask(row - i));
-    return rank;
-}
-
 /* Adds one difference of a chain to the value before it. */
 static inline uint64_t
 chain_step(const struct pb_column *column, uint64_t value, uint64_t step)
@@ -873,19 +952,30 @@ chain_step(const struct pb_column *column, uint64_t value, uint64_t step)
     return value >= column->modulus ? value - column->modulus : value;
 }
 
+/* The value of row of a split list, where counts says how many of each class come before it;
+ * counts it. */
+static inline uint64_t
+split_next(const struct pb_column *column, uint32_t row, uint32_t counts[PB_SPLIT_CLASSES])
+{
+    uint32_t class = is_bit_set(column->index, row) ? 1 : 0;
+
+    if (column->high_index != NULL && is_bit_set(column->high_index, row))
+        class += 2;
+    return extract(column->classes[class], counts[class]++, column->widths[class]);
+}
+
 /* Values of a chain from the multiple of CHAIN_ROWS at or before first up to last, both included;
  * those from first on go to ret_values. Returns the last one, before scaling. */
 static uint64_t
 chain_values(const struct pb_column *column, uint32_t first, uint32_t last, int64_t *ret_values)
 {
+    uint32_t counts[PB_SPLIT_CLASSES];
     uint32_t row = first - first % CHAIN_ROWS;
-    uint32_t wide = rank_before(column->index, row);
     uint64_t value = 0;
 
+    count_classes(column, row, counts);
     for (; row <= last; row++) {
-        uint64_t step = is_bit_set(column->index, row)
-                            ? extract(column->wide, wide++, column->width)
-                            : extract(column->values, row - wide, column->narrow_width);
+        uint64_t step = split_next(column, row, counts);
 
         value = chain_step(column, row % CHAIN_ROWS == 0 ? 0 : value, step);
         if (ret_values != NULL && row >= first)
@@ -898,11 +988,10 @@ chain_values(const struct pb_column *column, uint32_t first, uint32_t last, int6
 static uint64_t
 split_value(const struct pb_column *column, uint32_t row)
 {
-    uint32_t wide_before = rank_before(column->index, row);
+    uint32_t counts[PB_SPLIT_CLASSES];
 
-    return is_bit_set(column->index, row)
-               ? extract(column->wide, wide_before, column->width)
-               : extract(column->values, row - wide_before, column->narrow_width);
+    count_classes(column, row, counts);
+    return split_next(column, row, counts);
 }
 
 int64_t
@@ -955,13 +1044,11 @@ pb_column_get(const struct pb_column *column, uint32_t row)
 static void
 split_all(const struct pb_column *column, bool is_delta, int64_t *ret_values)
 {
+    uint32_t counts[PB_SPLIT_CLASSES] = { 0 };
     uint64_t sum = 0;
-    uint32_t wide = 0;
 
     for (uint32_t i = 0; i < column->rows; i++) {
-        uint64_t value = is_bit_set(column->index, i)
-                             ? extract(column->wide, wide++, column->width)
-                             : extract(column->values, i - wide, column->narrow_width);
+        uint64_t value = split_next(column, i, counts);
 
         sum = is_delta ? sum + value : value;
         ret_values[i] = scaled(column, sum);

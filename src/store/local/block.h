@@ -89,13 +89,15 @@ enum pb_column_mode {
     PB_COLUMN_SPARSE = 4,       /* a bitmap tells which rows are not 0 */
     PB_COLUMN_REPEAT = 5,       /* a bitmap tells where a value differs from the one before */
     PB_COLUMN_DELTA = 6,        /* ascending */
-    PB_COLUMN_SPLIT = 7,        /* a bitmap tells which values are wide, the others are narrow */
+    PB_COLUMN_SPLIT = 7,        /* values of two or four widths; bitmaps tell of which each is */
     PB_COLUMN_DELTA_SPLIT = 8,
     PB_COLUMN_SPARSE_ALSO = 9,  /* as SPARSE, with the bitmap of the column before */
     PB_COLUMN_NEAR = 10,        /* differences of either sign; begins anew every 32 rows */
     PB_COLUMN_CYCLE = 11,       /* differences modulo a number; likewise */
     PB_COLUMN_MODES = 12,
 };
+
+#define PB_SPLIT_CLASSES 4u
 
 /* A column ready for access; a view. */
 struct pb_column {
@@ -107,9 +109,11 @@ struct pb_column {
     uint8_t index_width; /* DICT: of indexes, bits */
     const uint8_t *values;
     const uint8_t *index; /* DICT: indexes; others: bitmap of rows */
-    uint32_t value_count; /* DICT, SPARSE, REPEAT: values; SPLIT: narrow ones */
-    uint8_t narrow_width; /* SPLIT */
-    const uint8_t *wide;  /* SPLIT: the wide values; `values` are the narrow ones */
+    uint32_t value_count; /* DICT, SPARSE, REPEAT */
+    /* SPLIT and all that hold differences so: */
+    const uint8_t *high_index; /* second bitmap, NULL where there are two widths only */
+    uint8_t widths[PB_SPLIT_CLASSES];
+    const uint8_t *classes[PB_SPLIT_CLASSES]; /* values of each width */
     uint64_t modulus;     /* CYCLE: all values, before scaling, are below it */
 };
 

@@ -53,14 +53,14 @@ fill_run(const struct pb_store *store, struct pb_run *run, const uint32_t *commi
 }
 
 enum pb_status
-pb_store_flush_locked(struct pb_store *store, struct pb_error *error)
+pb_store_flush_locked(struct pb_store *store, uint64_t *ret_dropped, struct pb_error *error)
 {
     const struct pb_env *env = store->env;
     uint32_t rows = pb_buffer_count(store->buffer);
     struct pb_run_reject reject = { NULL, NULL };
     struct pb_load_counts counts = { 0 };
     struct pb_run_target target = { .directory = store->directory,
-                                    .store_id = store->manifest.store_id,
+                                    .store_id = store->store_id,
                                     .memory_bytes = store->memory_bytes / 4 };
     struct pb_change change = { 0 };
     struct pb_run_commit *commits = NULL;
@@ -74,6 +74,8 @@ pb_store_flush_locked(struct pb_store *store, struct pb_error *error)
     if (store->is_poisoned)
         return pb_fail(error, PB_E_POISONED, "%s: an earlier write failed; open the store again",
                        store->directory);
+    if (ret_dropped != NULL)
+        *ret_dropped = 0;
     if (rows == 0)
         return PB_OK;
     commits = pb_calloc(env, rows, sizeof(*commits));
@@ -110,6 +112,8 @@ pb_store_flush_locked(struct pb_store *store, struct pb_error *error)
     store->log = NULL;
     store->log_end = (struct pb_log_end){ .commit = store->commit };
     pb_log_delete_below(env, store->directory, store->manifest.log_first);
+    if (ret_dropped != NULL)
+        *ret_dropped = rows - pb_run_rows(run);
 
 out:
     pb_buffer_unref(buffer);
@@ -136,7 +140,7 @@ pb_store_flush(struct pb_store *store, struct pb_error *error)
     if (status != PB_OK)
         return status;
     (void)pthread_mutex_lock(&store->writing);
-    status = pb_store_flush_locked(store, error);
+    status = pb_store_flush_locked(store, NULL, error);
     (void)pthread_mutex_unlock(&store->writing);
     return status;
 }
@@ -228,7 +232,7 @@ merge_segments(struct pb_store *store, struct pb_version *version,
                struct pb_error *error)
 {
     struct pb_merge_options options = { .directory = store->directory,
-                                        .store_id = store->manifest.store_id,
+                                        .store_id = store->store_id,
                                         .number = pb_store_take_number(store),
                                         .memory_bytes = store->memory_bytes / 2,
                                         .now_us = pb_now_us(store->env),
@@ -362,12 +366,10 @@ pb_store_purge(struct pb_store *store, const struct pb_progress *progress,
     (void)pthread_mutex_lock(&store->maintenance);
     /* The log holds reads, too: what of them has expired is not written into a segment. */
     (void)pthread_mutex_lock(&store->writing);
-    counts.reads_removed = pb_buffer_count(store->buffer);
-    status = pb_store_flush_locked(store, error);
+    status = pb_store_flush_locked(store, &counts.reads_removed, error);
     (void)pthread_mutex_unlock(&store->writing);
     if (status == PB_OK) {
         version = pb_store_version(store);
-        counts.reads_removed = 0;
         purging.total = count_rows(version);
     }
     for (uint32_t i = 0; status == PB_OK && i < version->segment_count; i++) {
@@ -478,7 +480,8 @@ copy_file(const struct pb_env *env, const char *from, const char *to, struct pb_
     return status;
 }
 
-/* Fills a store that was just created at target_path with the segments of a manifest. */
+/* Fills a directory that was just made at target_path with the segments of a manifest, and then
+ * the manifest itself. */
 static enum pb_status
 fill_copy(const struct pb_env *env, const char *source_path, const char *target_path,
           const struct pb_manifest *manifest, bool may_link, const struct pb_progress *progress,
@@ -560,12 +563,12 @@ pb_store_backup(struct pb_store *store, const char *target_path,
     /* Files that merges would delete stay as long as maintenance is held. */
     (void)pthread_mutex_lock(&store->maintenance);
     (void)pthread_mutex_lock(&store->writing);
-    status = pb_store_flush_locked(store, error);
+    status = pb_store_flush_locked(store, NULL, error);
     if (status == PB_OK)
         status = copy_manifest(&store->manifest, &manifest);
     (void)pthread_mutex_unlock(&store->writing);
     if (status == PB_OK)
-        status = pb_store_create(store->env, target_path, error);
+        status = pb_store_make_directory(store->env, target_path, error);
     if (status == PB_OK)
         status = fill_copy(store->env, store->directory, target_path, &manifest, true, progress,
                            error);
@@ -591,7 +594,7 @@ pb_store_restore(const struct pb_env *env, const char *backup_path, const char *
     pb_manifest_init(&manifest, env);
     status = pb_manifest_read(&manifest, backup_path, error);
     if (status == PB_OK)
-        status = pb_store_create(env, target_path, error);
+        status = pb_store_make_directory(env, target_path, error);
     if (status == PB_OK)
         status = fill_copy(env, backup_path, target_path, &manifest, false, progress, error);
     pb_manifest_done(&manifest);

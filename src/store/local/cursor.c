@@ -342,13 +342,18 @@ static bool
 fits_pattern(const struct pb_cursor *cursor, const struct pb_read *read, struct how *ret_how)
 {
     struct pb_pattern_match match = { 0 };
+    struct pb_str exact;
+    bool is_exact = false;
 
     if (pb_pattern_matches(cursor->pattern, read->plate, &match)) {
         *ret_how = how_of(&match, 0);
         return true;
     }
+    is_exact = pb_pattern_is_exact(cursor->pattern, &exact);
     for (uint32_t i = 0; i < read->alternate_count && !cursor->query.without_alternates; i++) {
-        if (pb_pattern_matches(cursor->pattern, read->alternates[i].plate, &match)) {
+        /* As in segments: of alternates without a code only an exact pattern finds any. */
+        if ((is_exact || pb_plate_code(read->alternates[i].plate) != 0)
+            && pb_pattern_matches(cursor->pattern, read->alternates[i].plate, &match)) {
             *ret_how = how_of(&match, i + 1);
             return true;
         }

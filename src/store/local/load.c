@@ -163,7 +163,7 @@ write_run(struct pb_lane *lane, const struct pb_run_commit *commit,
 {
     struct pb_store *store = lane->loader->store;
     struct pb_run_target target = { .directory = store->directory,
-                                    .store_id = store->manifest.store_id,
+                                    .store_id = store->store_id,
                                     .memory_bytes = lane->loader->lane_bytes / 4,
                                     .commits = commit,
                                     .commit_count = 1 };
@@ -185,7 +185,7 @@ publish_locked(struct pb_lane *lane, struct pb_version *version, struct pb_mark_
 
     /* What was appended meanwhile is compared as a segment, too. */
     if (pb_buffer_count(store->buffer) != 0)
-        status = pb_store_flush_locked(store, error);
+        status = pb_store_flush_locked(store, NULL, error);
     if (status == PB_OK)
         status = join_new_segments(lane, store->version, version, marks, &has_changed, error);
     if (status == PB_OK && has_changed) {

@@ -49,6 +49,7 @@ void pb_version_drop(struct pb_version *version); /* NULL is fine */
 struct pb_store {
     const struct pb_env *env; /* borrowed */
     char *directory;          /* owned */
+    uint8_t store_id[PB_STORE_ID_BYTES]; /* as in the manifest, but never replaced */
     bool is_read_only;
     size_t memory_bytes;
     struct pb_file *lock;     /* owned; NULL if read only */
@@ -78,6 +79,11 @@ struct pb_store {
     bool has_background, background_stops, background_is_asked; /* guarded by background_lock */
 };
 
+/* Makes a directory, new or empty, with all that a store has but for the manifest. The manifest is
+ * what makes it a store: it comes last, so that what was interrupted never passes for one. */
+PB_MUST_CHECK enum pb_status pb_store_make_directory(const struct pb_env *env, const char *path,
+                                                     struct pb_error *error);
+
 /* The current version; drop it when done. */
 struct pb_version *pb_store_version(struct pb_store *store);
 
@@ -105,8 +111,10 @@ PB_MUST_CHECK enum pb_status pb_store_change(struct pb_store *store,
                                              const struct pb_change *change,
                                              struct pb_error *error);
 
-/* Flush of the buffer; the caller holds writing. */
+/* Flush of the buffer; the caller holds writing. ret_dropped may be NULL: expired or erased reads
+ * that were not written. */
 PB_MUST_CHECK enum pb_status pb_store_flush_locked(struct pb_store *store,
+                                                   uint64_t *ret_dropped,
                                                    struct pb_error *error);
 
 /* Tells the background thread that there may be work. */

@@ -286,7 +286,7 @@ row_of(struct merge *merge, struct input *input, struct pb_row *ret_row)
         .keep_us = input->values[PB_READS_KEEP][at],
         .context = move->context,
         .vehicle = input->vehicles[vehicle],
-        .confidence_code = (uint32_t)input->values[PB_READS_CONFIDENCE][at],
+        .confidence_code = (uint32_t)-input->values[PB_READS_CONFIDENCE][at],
         .lat = (int32_t)((uint32_t)input->values[PB_READS_LAT][at] + (uint32_t)move->rest.lat),
         .lon = (int32_t)((uint32_t)input->values[PB_READS_LON][at] + (uint32_t)move->rest.lon),
         .heading_code = (uint16_t)(input->values[PB_READS_HEADING][at] + move->rest.heading_code),

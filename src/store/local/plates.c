@@ -79,14 +79,20 @@ sort_buffered(struct plates *plates)
     }
 }
 
-/* Whether a row counts: neither expired, history nor erased. */
+/* Whether a row is neither expired nor history by its own word. */
 static bool
-counts(const struct plates *plates, struct pb_read *read, uint64_t segment)
+is_current(const struct plates *plates, const struct pb_read *read)
+{
+    return read->delete_after_us > plates->now_us && !read->is_superseded;
+}
+
+/* Whether a row, decoded in full, counts: neither expired, history nor erased. */
+static bool
+counts(const struct plates *plates, const struct pb_read *read, uint64_t segment)
 {
     const struct pb_hidden *hidden = plates->version->hidden;
 
-    return read->delete_after_us > plates->now_us && !read->is_superseded
-           && !pb_hidden_is_erased(hidden, read, segment)
+    return is_current(plates, read) && !pb_hidden_is_erased(hidden, read, segment)
            && (segment == PB_SEGMENT_NONE || !pb_hidden_is_history(hidden, read, segment));
 }
 
@@ -230,7 +236,9 @@ count_rows(struct plates *plates, const struct input *input, struct pb_plate_cou
         }
         read.plate = count->plate;
         read.jurisdiction = count->jurisdiction;
-        if (status == PB_OK && counts(plates, &read, segment->entry.number))
+        if (status == PB_OK
+            && (is_concerned ? counts(plates, &read, segment->entry.number)
+                             : is_current(plates, &read)))
             count_row(count, read.captured_at_us);
     }
     return status;

@@ -28,6 +28,8 @@
 #define REVISIONS_MAX 1000u /* of one identity within a run; more are conflicts */
 #define LONG_KEY UINT64_MAX /* sorts long plates behind the ordinary ones */
 #define FIRST_POINTERS 64u
+#define LINE_BYTES 64u
+#define AHEAD 24u
 
 struct run_row {
     uint64_t code; /* 0: long; its text stands in the heap */
@@ -48,7 +50,7 @@ struct partition {
 struct pb_run {
     const struct pb_env *env;
     struct pb_names names;
-    struct run_row **chunks; /* owned: ROWS_PER_CHUNK rows each */
+    void **chunks; /* owned: ROWS_PER_CHUNK rows each, see row_at() */
     uint32_t chunk_count, chunk_room;
     uint64_t rows;
     uint8_t **heap;          /* owned: HEAP_CHUNK_BYTES each */
@@ -197,10 +199,22 @@ pb_run_memory(const struct pb_run *run)
            + pb_names_memory(&run->names);
 }
 
+/* A row is one cache line, so that fetching it by number costs one miss. */
 static inline struct run_row *
 row_at(const struct pb_run *run, uint64_t row)
 {
-    return &run->chunks[row / ROWS_PER_CHUNK][row % ROWS_PER_CHUNK];
+    uintptr_t chunk = (uintptr_t)run->chunks[row / ROWS_PER_CHUNK];
+
+    chunk = (chunk + LINE_BYTES - 1) & ~(uintptr_t)(LINE_BYTES - 1);
+    return (struct run_row *)chunk + row % ROWS_PER_CHUNK;
+}
+
+/* Rows are visited in order of plate and lie in order of arrival: fetch the one AHEAD of i. */
+static inline void
+fetch_ahead(const struct pb_run *run, const struct pb_pair *pairs, uint64_t i, uint64_t count)
+{
+    if (i + AHEAD < count)
+        __builtin_prefetch(row_at(run, pairs[i + AHEAD].value));
 }
 
 static uint8_t *
@@ -274,8 +288,8 @@ pb_run_add(struct pb_run *run, const struct pb_read *read, uint32_t commit_row)
     enum pb_status status = PB_OK;
 
     if (run->rows % ROWS_PER_CHUNK == 0 && run->rows / ROWS_PER_CHUNK == run->chunk_count) {
-        status = add_chunk(run->env, (void ***)&run->chunks, &run->chunk_count, &run->chunk_room,
-                           ROWS_PER_CHUNK * sizeof(struct run_row));
+        status = add_chunk(run->env, &run->chunks, &run->chunk_count, &run->chunk_room,
+                           ROWS_PER_CHUNK * sizeof(struct run_row) + LINE_BYTES);
         if (status != PB_OK)
             return status;
     }
@@ -718,8 +732,9 @@ pb_run_sort(struct pb_run *run, const struct pb_run_reject *reject, struct pb_lo
         for (uint64_t first = 0; first < count;) {
             uint64_t end = first + 1;
 
+            fetch_ahead(run, pairs, first, count);
             while (end < count && pairs[end].key == pairs[first].key)
-                end++;
+                fetch_ahead(run, pairs, end++, count);
             finish_group(run, pairs + first, scratch, (size_t)(end - first), reject, counts);
             first = end;
         }
@@ -835,8 +850,9 @@ join_partition(struct join *join, const struct partition *partition)
         uint64_t code = pairs[first].key == LONG_KEY ? 0 : pairs[first].key;
         uint64_t end = first + 1;
 
+        fetch_ahead(run, pairs, first, partition->count);
         while (end < partition->count && same_plate(run, &pairs[first], &pairs[end]))
-            end++;
+            fetch_ahead(run, pairs, end++, partition->count);
         if (code == 0)
             text = long_plate(run, row_at(run, pairs[first].value));
         if (code != 0 && plate.code != 0 && plate.code < code) {
@@ -960,9 +976,7 @@ write_rows(const struct pb_run *run, const struct partition *partition,
         const struct run_row *row = row_at(run, pairs[i].value);
         struct pb_row out;
 
-        /* Rows lie in order of arrival, so they are fetched ahead. */
-        if (i + 8 < partition->count)
-            __builtin_prefetch(row_at(run, pairs[i + 8].value));
+        fetch_ahead(run, pairs, i, partition->count);
         if (row->flags & ROW_DROPPED)
             continue;
         if (before == NULL || row->jurisdiction != jurisdiction

@@ -46,7 +46,7 @@ enum pb_table {
 enum pb_reads_column {
     PB_READS_TIME,       /* captured_at_us */
     PB_READS_CONTEXT,
-    PB_READS_CONFIDENCE, /* pb_confidence_code(); 0 where the context's scale is NONE */
+    PB_READS_CONFIDENCE, /* minus pb_confidence_code(); 0 where the context's scale is NONE */
     PB_READS_SPEED,      /* speed_ckmh + PB_CODE_SHIFT, 0 none */
     PB_READS_VEHICLE,    /* of which the context's `reports` are the row's own */
     PB_READS_HEADING,    /* code to add to the context's; mobile readers' alone are not 0, as */

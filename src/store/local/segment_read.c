@@ -831,7 +831,7 @@ pb_reads_block_decode(struct pb_reads_block *reads, uint64_t row, struct pb_reco
     ret_read->lane = context->lane;
     ret_read->confidence_scale = (enum pb_confidence_scale)context->scale;
     ret_read->confidence_e6
-        = pb_confidence_of_code((uint32_t)pb_column_get(&columns[PB_READS_CONFIDENCE], at),
+        = pb_confidence_of_code((uint32_t)-pb_column_get(&columns[PB_READS_CONFIDENCE], at),
                                 ret_read->confidence_scale);
     pb_reads_block_position(reads, row, &ret_read->lat_e7, &ret_read->lon_e7);
     heading = context->heading_code + (uint64_t)pb_column_get(&columns[PB_READS_HEADING], at);

@@ -227,10 +227,13 @@ unify_vehicles(struct pb_segment_writer *writer, uint32_t first, uint32_t end,
             continue;
         }
         pb_vehicle_overwrite(&vehicle, &names->vehicles[table->columns[PB_READS_VEHICLE][i]], own);
-        if (pb_vehicle_is_equal(&vehicle, &all))
+        if (pb_vehicle_is_equal(&vehicle, &all)) {
             *vehicle_before = number;
-        else
+        } else {
+            /* One that disagrees stands for itself. */
+            vehicle = pb_vehicle_masked(&vehicle, own);
             status = pb_names_vehicle(names, &vehicle, vehicle_before);
+        }
         if (status != PB_OK)
             return status;
         table->columns[PB_READS_VEHICLE][i] = *vehicle_before;
@@ -601,7 +604,8 @@ pb_segment_writer_row(struct pb_segment_writer *writer, const struct pb_row *row
     writer->begins_plate[at] = begins_plate;
     table->columns[PB_READS_TIME][at] = row->captured_us;
     table->columns[PB_READS_CONTEXT][at] = row->context;
-    table->columns[PB_READS_CONFIDENCE][at] = row->confidence_code;
+    /* Negative: most confidences are near the top, and small differences take few bits. */
+    table->columns[PB_READS_CONFIDENCE][at] = -(int64_t)row->confidence_code;
     table->columns[PB_READS_SPEED][at] = row->speed_code;
     table->columns[PB_READS_VEHICLE][at] = row->vehicle;
     table->columns[PB_READS_LAT][at] = row->lat;

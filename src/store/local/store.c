@@ -371,27 +371,55 @@ make_directory(const struct pb_env *env, const char *path, const char *name,
     return env->files->mkdir(env->file_context, inner, error);
 }
 
+/* Makes the entry of path in its parent directory durable. One that was there before may be in a
+ * parent that we may not open (a service's state directory): then it is its maker's affair. */
+static enum pb_status
+sync_parent(const struct pb_env *env, const char *path, bool is_made, struct pb_error *error)
+{
+    char parent[PB_PATH_BYTES_MAX];
+    size_t length = strlen(path);
+    enum pb_status status = PB_OK;
+
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    if (length == 0)
+        (void)snprintf(parent, sizeof(parent), ".");
+    else
+        (void)snprintf(parent, sizeof(parent), "%.*s", (int)length, path);
+    status = env->files->sync_directory(env->file_context, parent, is_made ? error : NULL);
+    return is_made ? status : PB_OK;
+}
+
 enum pb_status
-pb_store_create(const struct pb_env *env, const char *path, struct pb_error *error)
+pb_store_make_directory(const struct pb_env *env, const char *path, struct pb_error *error)
 {
     const struct pb_file_ops *files = env->files;
-    struct pb_manifest manifest;
     char lock_path[PB_PATH_BYTES_MAX];
     struct pb_file *lock = NULL;
     bool has_any = false;
-    bool is_unknown = false;
-    enum pb_status status = files->list(env->file_context, path, note_any, &has_any, error);
+    bool is_made = false;
+    enum pb_status status = PB_OK;
 
-    if (status == PB_NOT_FOUND)
+    if (strlen(path) >= PB_PATH_BYTES_MAX - 64)
+        return pb_fail(error, PB_BAD_INPUT, "the path of the store is too long");
+    status = files->list(env->file_context, path, note_any, &has_any, error);
+    if (status == PB_NOT_FOUND) {
         status = files->mkdir(env->file_context, path, error);
+        is_made = true;
+    }
     if (status == PB_OK && has_any)
         status = pb_fail(error, PB_E_NOT_STORE,
                          "%s: the directory is not empty; name a new or empty one", path);
+    if (status == PB_OK)
+        status = sync_parent(env, path, is_made, error);
     if (status != PB_OK)
         return status == PB_NOT_FOUND
                    ? pb_fail(error, PB_E_IO, "%s: its parent directory does not exist", path)
                    : status;
-    pb_manifest_init(&manifest, env);
     status = make_directory(env, path, "segments", error);
     if (status == PB_OK)
         status = make_directory(env, path, "log", error);
@@ -402,13 +430,27 @@ pb_store_create(const struct pb_env *env, const char *path, struct pb_error *err
         status = files->open(env->file_context, lock_path, PB_OPEN_CREATE, &lock, error);
     }
     files->close(env->file_context, lock);
+    /* Not all file systems keep the order in which names were made. */
+    if (status == PB_OK)
+        status = files->sync_directory(env->file_context, path, error);
+    return status;
+}
+
+enum pb_status
+pb_store_create(const struct pb_env *env, const char *path, struct pb_error *error)
+{
+    struct pb_manifest manifest;
+    bool is_unknown = false;
+    enum pb_status status = PB_OK;
+
+    pb_manifest_init(&manifest, env);
+    status = pb_store_make_directory(env, path, error);
     if (status == PB_OK)
         status = env->random(env->random_context, manifest.store_id, PB_STORE_ID_BYTES);
     if (status == PB_OK) {
         manifest.generation = 1;
         manifest.next_segment = 1;
         manifest.log_first = 1;
-        /* The manifest is what makes it a store: it comes last. */
         status = pb_manifest_write(&manifest, path, &is_unknown, error);
     }
     pb_manifest_done(&manifest);
@@ -723,6 +765,7 @@ pb_store_open(const struct pb_env *env, const char *path, const struct pb_store_
         status = pb_manifest_read(&store->manifest, store->directory, error);
     if (status == PB_OK) {
         store->next_segment = store->manifest.next_segment;
+        memcpy(store->store_id, store->manifest.store_id, PB_STORE_ID_BYTES);
         /* Two logs may be waiting: that of the last session and that of this one. */
         status = pb_buffer_new(env, 2 * PB_BUFFER_ROWS_MAX + PB_APPEND_READS_MAX, &store->buffer);
     }
@@ -734,7 +777,7 @@ pb_store_open(const struct pb_env *env, const char *path, const struct pb_store_
         status = tidy_up(store, error);
     if (status == PB_OK && !store->is_read_only
         && pb_buffer_count(store->buffer) > PB_BUFFER_ROWS_MAX)
-        status = pb_store_flush_locked(store, error);
+        status = pb_store_flush_locked(store, NULL, error);
     if (status == PB_OK && options != NULL && options->merge_in_background
         && !store->is_read_only)
         status = pb_store_start_background(store, error);
@@ -992,7 +1035,7 @@ commit_group(struct pb_store *store, struct pb_append_request *requests, uint32_
         return pb_fail(error, PB_E_POISONED, "%s: an earlier write failed; open the store again",
                        store->directory);
     if (pb_buffer_count(store->buffer) + read_count > PB_BUFFER_ROWS_MAX) {
-        status = pb_store_flush_locked(store, error);
+        status = pb_store_flush_locked(store, NULL, error);
         if (status != PB_OK)
             return status;
         pb_store_ask_background(store);
@@ -1189,6 +1232,23 @@ count_partitions(const struct pb_version *version)
     return count;
 }
 
+/* Erasures whose reads may still be on disk. They are kept after that, so that what was erased
+ * is refused when it is sent again. The caller holds writing. */
+static uint64_t
+count_pending_erasures(const struct pb_store *store)
+{
+    const struct pb_manifest *manifest = &store->manifest;
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < manifest->erasure_count; i++) {
+        /* Segments are in order of number: the first is the oldest. */
+        count += (manifest->segment_count != 0
+                  && manifest->segments[0].number < manifest->erasures[i].segment_limit)
+                 || pb_buffer_count(store->buffer) != 0;
+    }
+    return count;
+}
+
 enum pb_status
 pb_store_stats(struct pb_store *store, struct pb_store_stats *ret_stats, struct pb_error *error)
 {
@@ -1231,7 +1291,7 @@ pb_store_stats(struct pb_store *store, struct pb_store_stats *ret_stats, struct 
     if (status == PB_OK)
         status = measure(store, "log", &stats.bytes, error);
     (void)pthread_mutex_lock(&store->writing);
-    stats.erasures = store->manifest.erasure_count;
+    stats.erasures = count_pending_erasures(store);
     stats.commit = store->commit;
     (void)pthread_mutex_unlock(&store->writing);
     if (status == PB_OK)

@@ -82,6 +82,11 @@ load_block(struct pb_walk *walk, uint32_t number, struct pb_error *error)
     walk->block_number = number;
     walk->rows = walk->block.rows;
     walk->at = 0;
+    /* Hashes stand behind all codes and say nothing of their texts. */
+    while (walk->rows > 0 && (walk->codes[walk->rows - 1] & PB_ALTERNATE_HASH_BIT))
+        walk->rows--;
+    if (walk->rows == 0)
+        return PB_END;
     walk->maybe = pb_pattern_prefilter(walk->pattern, walk->codes, walk->rows);
     /* Where none of a block can match, its last code tells how far none can. */
     if (walk->maybe == 0 && walk->next_code <= walk->codes[walk->rows - 1]) {
@@ -128,7 +133,7 @@ take(struct pb_walk *walk, uint32_t at, struct pb_plate_rows *ret_plate, struct 
     if (status != PB_OK)
         return status;
     ret_plate->first = (uint64_t)pb_column_get(&column, at);
-    if (at + 1 < walk->rows)
+    if (at + 1 < walk->block.rows)
         ret_plate->end = (uint64_t)pb_column_get(&column, at + 1);
     else
         status = pb_segment_plates_end(segment, walk->table, walk->block_number,
@@ -159,8 +164,6 @@ next_packed(struct pb_walk *walk, struct pb_plate_rows *ret_plate, struct pb_err
             at = walk->at + (uint32_t)__builtin_ctzll(left);
             code = walk->codes[at];
             walk->at = at + 1;
-            if (walk->table == PB_TABLE_ALTERNATES && (code & PB_ALTERNATE_HASH_BIT))
-                return PB_END; /* hashes stand last and say nothing of their texts */
             /* One code may stand several times, once a jurisdiction. */
             if (code != walk->matched_code) {
                 if (code < walk->next_code)

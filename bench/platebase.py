@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Platebase with the same file and the same questions as the other engines.
+
+usage: platebase.py COMMAND CSV WORK_DIRECTORY PLATES PLACES
+
+COMMAND is the platebase program. Loading is an import from the CSV file until all is on disk and
+merged; the questions are those of `platebase bench`. Prints one JSON object (common.mjs).
+"""
+import json
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+
+LIKE = "?AB*12"  # LIKE '_AB%12' of the others
+
+
+def main() -> None:
+    if len(sys.argv) != 6:
+        sys.exit("usage: platebase.py COMMAND CSV WORK_DIRECTORY PLATES PLACES")
+    command, csv, work, plates, places = sys.argv[1:]
+    store = f"{work}/store"
+
+    shutil.rmtree(work, ignore_errors=True)
+    subprocess.run(["mkdir", "-p", work], check=True)
+    subprocess.run([command, "init", "--quiet", store], check=True)
+    began = time.monotonic()
+    subprocess.run([command, "import", "--data", store, "--quiet", csv], check=True)
+    imported = time.monotonic()
+    subprocess.run([command, "merge", "--data", store, "--all", "--quiet"], check=True)
+    load_s = time.monotonic() - began
+    load_rss_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+    with open(plates, encoding="utf-8") as file:
+        listed = file.read().split()
+    edit = next((plate for plate in listed if re.fullmatch("[A-Z0-9]{7}", plate)), listed[0])
+    printed = subprocess.run(
+        [command, "bench", "--data", store, "--json", "--plates", plates, "--places", places,
+         "--like", LIKE, "--edit", edit],
+        check=True, stdout=subprocess.PIPE)
+    answer = json.loads(printed.stdout)
+    answer.update({
+        "load_s": round(load_s, 3),
+        "load_reads_per_s": round(answer["reads"] / load_s),
+        "import_s": round(imported - began, 3),
+        "merge_s": round(load_s - (imported - began), 3),
+        "merged": True,
+        # The others load and ask in one process.
+        "query_rss_mb": answer["peak_rss_mb"],
+        "peak_rss_mb": round(max(load_rss_mb, answer["peak_rss_mb"]), 1),
+        "notes": "",
+    })
+    print(json.dumps(answer))
+
+
+main()

@@ -1,0 +1,151 @@
+/*
+ * Command line: messages, opening a store, and how many threads are worth having.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MESSAGE_BYTES_MAX 2048u
+
+/* One write for one line, so that lines of several threads do not mix. */
+static void
+write_line(const struct pb_cli *cli, const char *format, va_list arguments)
+{
+    static const char clear_line[] = "\r\033[K";
+    static const char prefix[] = "platebase: ";
+    char message[MESSAGE_BYTES_MAX];
+    /* Making text safe may turn one byte into three. */
+    char line[sizeof(clear_line) + sizeof(prefix) + 3 * MESSAGE_BYTES_MAX + 1];
+    size_t used = 0, message_bytes, at = 0;
+    int length = vsnprintf(message, sizeof(message), format, arguments);
+
+    if (length < 0)
+        return;
+    message_bytes = (size_t)length < sizeof(message) ? (size_t)length : sizeof(message) - 1;
+    if (cli->has_progress_line) {
+        memcpy(line, clear_line, sizeof(clear_line) - 1);
+        used = sizeof(clear_line) - 1;
+    }
+    memcpy(line + used, prefix, sizeof(prefix) - 1);
+    used += sizeof(prefix) - 1;
+    used += pb_cli_safe_text(message, message_bytes, line + used, sizeof(line) - 1 - used, NULL);
+    line[used++] = '\n';
+
+    while (at < used) {
+        ssize_t put = write(STDERR_FILENO, line + at, used - at);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return; /* nobody is left to be told */
+        at += (size_t)put;
+    }
+}
+
+void
+pb_cli_say(const struct pb_cli *cli, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    write_line(cli, format, arguments);
+    va_end(arguments);
+}
+
+int
+pb_cli_usage_error(const struct pb_cli *cli, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    write_line(cli, format, arguments);
+    va_end(arguments);
+    if (cli->command != NULL)
+        pb_cli_say(cli, "see 'platebase %s --help'", cli->command);
+    else
+        pb_cli_say(cli, "see 'platebase --help'");
+    return PB_CLI_EXIT_USAGE;
+}
+
+/* What a person can do about it, where the message itself may not say so. */
+static const char *
+mend_of(enum pb_status status)
+{
+    switch (status) {
+    case PB_E_BUSY:
+        return "another process writes to this store: wait for it or stop it; "
+               "search, near, plates and stats work meanwhile";
+    case PB_E_NOT_STORE:
+        return "make a store with 'platebase init DIR'";
+    case PB_E_FULL:
+        return "free some space and do it again: what was stored before is kept";
+    case PB_E_CORRUPT:
+        return "see 'platebase verify' for every damaged place, and restore from a backup; "
+               "--skip-damaged asks what is left";
+    case PB_E_VERSION:
+        return "use the version of platebase that made it, or a later one";
+    case PB_E_POISONED:
+        return "the disk refused a sync: check it, then do it again";
+    case PB_E_NOMEM:
+        return "use a smaller --memory, or fewer --threads";
+    case PB_OK:
+    case PB_NOT_FOUND:
+    case PB_DUPLICATE:
+    case PB_BAD_INPUT:
+    case PB_OVER_LIMIT:
+    case PB_CONFLICT:
+    case PB_END:
+    case PB_EXPIRED:
+    case PB_E_IO:
+        break;
+    }
+    return NULL;
+}
+
+int
+pb_cli_failure(const struct pb_cli *cli, enum pb_status status, const struct pb_error *error)
+{
+    const char *mend = mend_of(status);
+
+    if (error != NULL && error->message[0] != '\0')
+        pb_cli_say(cli, "%s", error->message);
+    else
+        pb_cli_say(cli, "%s: %s", cli->command != NULL ? cli->command : "failed",
+                   pb_status_name(status));
+    if (mend != NULL)
+        pb_cli_say(cli, "%s", mend);
+    return PB_CLI_EXIT_FAILURE;
+}
+
+enum pb_status
+pb_cli_open_store(const struct pb_cli *cli, const char *path,
+                  const struct pb_store_options *options, struct pb_store **ret_store)
+{
+    struct pb_error error = { "" };
+    enum pb_status status = pb_store_open(cli->env, path, options, ret_store, &error);
+
+    if (status == PB_NOT_FOUND && error.message[0] == '\0')
+        (void)pb_fail(&error, status, "there is no directory '%s'", path);
+    if (status != PB_OK)
+        (void)pb_cli_failure(cli, status, &error);
+    return status;
+}
+
+unsigned
+pb_cli_processors(void)
+{
+    cpu_set_t set;
+    int count = 1;
+
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        count = CPU_COUNT(&set);
+    if (count < 1)
+        return 1;
+    return (unsigned)count < PB_CLI_THREADS_MAX ? (unsigned)count : PB_CLI_THREADS_MAX;
+}

@@ -1,0 +1,77 @@
+/*
+ * Command line: what all commands share.
+ *
+ * A command is one file, cmd_<name>.c, and one row of the table in main.c. It parses
+ * its options, calls the store and prints; it decides nothing about reads itself.
+ *
+ * Standard output carries answers only. Everything said to a person goes to standard error,
+ * after "platebase: ", with control characters made harmless.
+ *
+ * Threads: pb_cli_say may be called from any thread, the rest from the main thread.
+ */
+#ifndef PB_CLI_CLI_H
+#define PB_CLI_CLI_H
+
+#include <stdbool.h>
+
+#include <platebase/status.h>
+#include <platebase/store.h>
+
+#include "base/env.h"
+#include "cli/out.h"
+
+enum pb_cli_exit {
+    PB_CLI_EXIT_OK = 0,
+    PB_CLI_EXIT_FAILURE = 1,       /* it was asked rightly and did not work */
+    PB_CLI_EXIT_USAGE = 2,         /* it was asked wrongly; nothing was done */
+    PB_CLI_EXIT_INTERRUPTED = 130, /* SIGINT or SIGTERM; what was in hand is finished */
+};
+
+struct pb_cli {
+    const struct pb_env *env; /* borrowed */
+    const char *command;      /* borrowed: name of the running command */
+    struct pb_cli_out *out;   /* borrowed: standard output */
+    bool has_progress_line;   /* a progress bar stands on the line where a message would go */
+};
+
+struct pb_cli_command {
+    const char *name;
+    const char *summary; /* a few words, no full stop */
+    int (*run)(struct pb_cli *cli, int argc, char **argv);
+};
+
+/* Says one line to the person, after "platebase: ". */
+void pb_cli_say(const struct pb_cli *cli, const char *format, ...) PB_PRINTF(2, 3);
+/* As pb_cli_say for a mistake in how the command was called; points to its --help.
+ * Returns PB_CLI_EXIT_USAGE. */
+int pb_cli_usage_error(const struct pb_cli *cli, const char *format, ...) PB_PRINTF(2, 3);
+/* Says what failed (or the status's name where error is empty) and how to mend it where that is
+ * known. Returns PB_CLI_EXIT_FAILURE. */
+int pb_cli_failure(const struct pb_cli *cli, enum pb_status status, const struct pb_error *error);
+
+/* As pb_store_open; says what failed. */
+PB_MUST_CHECK enum pb_status pb_cli_open_store(const struct pb_cli *cli, const char *path,
+                                               const struct pb_store_options *options,
+                                               struct pb_store **ret_store);
+
+/* Processors that this process may run on, 1 to PB_CLI_THREADS_MAX. */
+#define PB_CLI_THREADS_MAX 64u
+unsigned pb_cli_processors(void);
+
+int pb_cmd_backup(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_bench(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_convert(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_erase(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_generate(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_import(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_init(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_merge(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_near(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_plates(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_purge(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_restore(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_search(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_stats(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_verify(struct pb_cli *cli, int argc, char **argv);
+
+#endif

@@ -1,0 +1,120 @@
+/*
+ * JSON: strict (RFC 8259), bounded, many small documents at a time.
+ *
+ * A text is loaded (indexed) as a whole, a window of lines say, and then each document in it
+ * is checked to the last byte and its known members are laid out flat:
+ *
+ *     {"plate":"AB1","x":[1],"alternates":[{"plate":"A81"}]}
+ *     OBJECT, STRING plate, ARRAY alternates, OBJECT, STRING plate
+ *
+ * Members with other keys are checked too, and left out. A key that stands twice is there
+ * twice. Numbers are given as their text, so that nothing is rounded.
+ *
+ * Threads: a pb_json belongs to one thread; pb_json_keys may be shared once made.
+ * Limits:  PB_JSON_DEPTH_MAX, PB_JSON_VALUES_MAX values kept of one document.
+ */
+#ifndef PB_INGEST_JSON_H
+#define PB_INGEST_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <platebase/read.h>
+#include <platebase/status.h>
+
+struct pb_env;
+
+#define PB_JSON_VALUES_MAX 65536u
+#define PB_JSON_KEYS_MAX 120u
+#define PB_JSON_NO_KEY 0u
+
+enum pb_json_type {
+    PB_JSON_NULL,
+    PB_JSON_FALSE,
+    PB_JSON_TRUE,
+    PB_JSON_NUMBER,
+    PB_JSON_STRING,
+    PB_JSON_OBJECT,
+    PB_JSON_ARRAY,
+};
+
+struct pb_json_value {
+    struct pb_str text; /* of a number as it stands; of a string without quotes and escapes */
+    uint32_t next;      /* index of the first value after this one and all that is in it */
+    uint8_t key;        /* from 1; PB_JSON_NO_KEY for what is in an array, and the document */
+    uint8_t type;       /* enum pb_json_type */
+};
+
+/* The known keys: texts[0] has number 1. */
+struct pb_json_keys {
+    const char *const *texts; /* borrowed */
+    struct {
+        uint64_t words[2]; /* the first 16 bytes, then zeros */
+        uint32_t bytes;    /* of the whole key */
+    } names[PB_JSON_KEYS_MAX + 1]; /* by number */
+    uint8_t slots[256];            /* numbers, by hash, open addressing */
+};
+/* count: at most PB_JSON_KEYS_MAX distinct texts of 1 to 255 bytes. */
+void pb_json_keys_init(struct pb_json_keys *keys, const char *const *texts, size_t count);
+
+struct pb_json; /* opaque */
+/* NULL if there is no memory. env is borrowed. */
+struct pb_json *pb_json_new(const struct pb_env *env);
+void pb_json_free(struct pb_json *json); /* NULL is fine */
+
+/*
+ * Loads a text of documents.
+ *
+ * bytes       borrowed until the next load
+ * readable    how many bytes can be read at bytes, at least count; where that is not
+ *             PB_JSON_PADDING_BYTES more, the text is copied
+ * ret_reason  set on PB_BAD_INPUT only: a static sentence
+ *
+ * Returns  PB_OK
+ *          PB_BAD_INPUT  not UTF-8, a string not closed, a control character in one, or
+ *                        nothing at all: of which document is not known
+ *          PB_E_NOMEM
+ */
+PB_MUST_CHECK enum pb_status pb_json_load(struct pb_json *json, const uint8_t *bytes,
+                                          size_t count, size_t readable,
+                                          const char **ret_reason);
+
+/* true where texts of values may lie in memory that the next load overwrites; otherwise they
+ * are views of the bytes that were loaded. */
+bool pb_json_owns_texts(const struct pb_json *json);
+
+/*
+ * Checks the one document that stands in [from, to) of the loaded text. Documents must be
+ * asked for in ascending order. Texts of values stay until the next load, values until the
+ * next document.
+ *
+ * keys        NULL: nothing but the document itself is kept
+ * ret_count   0 where there is nothing but white space, otherwise values[0] is the document
+ * ret_reason  set on PB_BAD_INPUT only: a static sentence
+ *
+ * Returns  PB_OK, PB_BAD_INPUT, PB_E_NOMEM
+ */
+PB_MUST_CHECK enum pb_status pb_json_document(struct pb_json *json, size_t from, size_t to,
+                                              const struct pb_json_keys *keys,
+                                              const struct pb_json_value **ret_values,
+                                              uint32_t *ret_count, const char **ret_reason);
+
+/* The strict check on its own: is this one JSON text? Depth is limited as everywhere here. */
+PB_MUST_CHECK enum pb_status pb_json_check(struct pb_json *json, const uint8_t *bytes,
+                                           size_t count, const char **ret_reason);
+
+/*
+ * Where the value that begins at bytes[at] ends, by counting brackets outside strings: right
+ * for valid JSON, and some border for anything else. Returns count and sets ret_is_open where
+ * it does not end; a scalar at the end of bytes is open too.
+ */
+size_t pb_json_value_end(const uint8_t *bytes, size_t count, size_t at, bool *ret_is_open);
+
+static inline bool
+pb_json_is_space(uint8_t byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
+
+#endif

@@ -1,0 +1,278 @@
+/* Native JSON: lines, arrays and single objects. */
+#include "base/limits.h"
+#include "ingest/collector.h"
+
+static struct collector collector;
+
+#define HEAD "\"captured_at\":\"2026-03-08T12:00:00Z\",\"reader\":\"g\""
+#define OBJECT "{\"plate\":\"AB12\"," HEAD "}"
+#define READ "{\"plate\":\"AB12\",\"captured_at\":\"2026-03-08T12:00:00.000Z\",\"reader\":\"g\"}\n"
+
+static void
+parse(const void *text, size_t bytes)
+{
+    struct pb_ingest_defaults defaults = no_defaults();
+
+    collector_init(&collector);
+    assert_int_equal(PB_OK, collect(&collector, PB_FORMAT_NDJSON, text, bytes, &defaults));
+}
+
+static void
+objects_become_reads_however_they_lie(void **state)
+{
+    static const struct {
+        const char *text, *reads;
+    } cases[] = {
+        { "", "" },
+        { "\n \r\n\t\n", "" },
+        { OBJECT, READ },
+        { OBJECT "\n", READ },
+        { "\xEF\xBB\xBF" OBJECT "\r\n\n" OBJECT "\r\n", READ READ },
+        { " " OBJECT " \n  \n\t" OBJECT, READ READ },
+        { "[]", "" },
+        { " [ ] \n", "" },
+        { "\xEF\xBB\xBF[" OBJECT "]", READ },
+        { "[" OBJECT "," OBJECT "]", READ READ },
+        { "\n[\n" OBJECT "\n,\n" OBJECT "\n]\n", READ READ },
+        { "{\n\"plate\":\"AB12\",\n" HEAD "\n}\n", READ },
+        { "{\n\"plate\":\"AB12\",\n" HEAD "\n}\n" OBJECT "\n{\n\"plate\":\"AB12\"," HEAD "}",
+          READ READ READ },
+        { "{\"\\u0070late\":\"\\u0041B1\\u0032\"," HEAD "}", READ },
+        { "{\"plate\":\"AB12\",\"match\":\"exact\",\"x\":{\"plate\":[1,2]},\"superseded\":true,"
+          "\"received_at\":\"later\",\"lat\":null,\"kind\":1," HEAD "}",
+          READ },
+        { "{\"plate\":\"ab 12\"," HEAD "}",
+          "{\"plate\":\"AB12\",\"plate_raw\":\"ab 12\","
+          "\"captured_at\":\"2026-03-08T12:00:00.000Z\",\"reader\":\"g\"}\n" },
+        { "{\"plate\":\"AB12\",\"captured_at\":1772971200000,\"reader\":\"g\",\"event_id\":12}",
+          "{\"plate\":\"AB12\",\"captured_at\":\"2026-03-08T12:00:00.000-00:00\",\"reader\":\"g\","
+          "\"event_id\":\"12\"}\n" },
+        { "{\"plate\":\"AB12\",\"lat\":5.1e1,\"lon\":-5E-05,\"year\":2015," HEAD "}",
+          "{\"plate\":\"AB12\",\"captured_at\":\"2026-03-08T12:00:00.000Z\",\"reader\":\"g\","
+          "\"lat\":51,\"lon\":-0.00005,\"year\":2015}\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        parse(cases[i].text, strlen(cases[i].text));
+        assert_string_equal("", collector.rejections);
+        assert_string_equal(cases[i].reads, collector.reads);
+    }
+}
+
+static void
+everything_that_we_write_we_read(void **state)
+{
+    static const char text[] =
+        "{\"plate\":\"AB123CD\",\"plate_raw\":\"ab-123 cd\",\"jurisdiction\":\"US-CA\","
+        "\"captured_at\":\"2026-11-23T06:00:08.125-08:00\",\"reader\":\"gate-4\","
+        "\"lat\":37.7749,\"lon\":-122.4194,\"heading_deg\":181.5,\"speed_kmh\":42.03,\"lane\":2,"
+        "\"confidence\":91.609123,\"confidence_scale\":\"percent\",\"make\":\"toyota\","
+        "\"model\":\"camry\",\"color\":\"gray\",\"body\":\"sedan\",\"year\":\"2015-2019\","
+        "\"revision\":1,\"revises\":true,\"correction\":true,\"identity_plate\":\"A8123CD\","
+        "\"delete_after\":\"2026-12-23T14:00:08.125Z\",\"alternates\":[{\"plate\":\"A8123CD\","
+        "\"confidence\":71.2},{\"plate\":\"AB123C0\"}],\"images\":[{\"kind\":\"plate\",\"ref\":"
+        "\"a/1.jpg\"},{\"kind\":\"other\",\"ref\":\"\\\"\\\\\xC3\xA9\"}]}\n";
+
+    (void)state;
+    parse(text, sizeof(text) - 1);
+    assert_string_equal("", collector.rejections);
+    assert_string_equal(text, collector.reads);
+}
+
+static void
+bad_lines_say_why_and_cost_no_other(void **state)
+{
+    /* Each stands as line 2 between two good lines. */
+    static const struct {
+        const char *line, *rejection;
+    } cases[] = {
+        { "{\"plate\":\"AB12\",", "2 a key is missing in an object\n" },
+        { "{\"plate\":\"AB12", "2 a string is not closed\n" },
+        { "{\"plate\":\"AB12\xff\"," HEAD "}", "2 not UTF-8\n" },
+        { "{\"plate\":\"AB\x01\"," HEAD "}", "2 a control character within a string\n" },
+        { OBJECT OBJECT, "2 text after the end of the value\n" },
+        { OBJECT ",", "2 text after the end of the value\n" },
+        { "[" OBJECT "]", "2 not an object\n" },
+        { "\"AB12\"", "2 not an object\n" },
+        { "7", "2 not an object\n" },
+        { "null", "2 not an object\n" },
+        { "AB12,g", "2 neither a number nor any other JSON value\n" },
+        { "}", "2 neither a number nor any other JSON value\n" },
+        { "{" HEAD "}", "2 plate is empty\n" },
+        { "{\"plate\":\"\"," HEAD "}", "2 plate is empty\n" },
+        { "{\"plate\":null," HEAD "}", "2 plate is empty\n" },
+        { "{\"plate\":\"AB12\",\"plate\":\"AB12\"," HEAD "}", "2 plate stands twice\n" },
+        { "{\"plate\":\"AB12\",\"plate\":null," HEAD "}", "2 plate stands twice\n" },
+        { "{\"plate\":12," HEAD "}", "2 plate has a value of another type\n" },
+        { "{\"plate\":\"A\\u0000B\"," HEAD "}",
+          "2 plate is not UTF-8, has a control character or is too long\n" },
+        { "{\"plate\":\"AB12\",\"lat\":\"1\",\"lon\":2," HEAD "}",
+          "2 lat has a value of another type\n" },
+        { "{\"plate\":\"AB12\",\"lat\":91,\"lon\":2," HEAD "}",
+          "2 lat is not from -90 to 90 degrees\n" },
+        { "{\"plate\":\"AB12\",\"lat\":01,\"lon\":2," HEAD "}",
+          "2 neither a number nor any other JSON value\n" },
+        { "{\"plate\":\"AB12\",\"confidence\":-1," HEAD "}",
+          "2 confidence is not from 0 to 100\n" },
+        { "{\"plate\":\"AB12\",\"captured_at\":\"1601-01-01T00:00:00Z\",\"reader\":\"g\"}",
+          "2 captured_at is not a time with a zone from 1970 to 2199\n" },
+        { "{\"plate\":\"AB12\",\"captured_at\":9999999999999,\"reader\":\"g\"}",
+          "2 captured_at is not a time with a zone from 1970 to 2199\n" },
+        { "{\"plate\":\"AB12\",\"reader\":\"g\"}", "2 captured_at is missing\n" },
+        { "{\"plate\":\"AB12\",\"captured_at\":1772971200000}", "2 reader is empty\n" },
+        { "{\"plate\":\"AB12\",\"event_id\":1.5," HEAD "}",
+          "2 event_id is a number that is not whole\n" },
+        { "{\"plate\":\"AB12\",\"revises\":1," HEAD "}",
+          "2 revises has a value of another type\n" },
+        { "{\"plate\":\"AB12\",\"identity_plate\":\"ab\",\"correction\":true," HEAD "}",
+          "2 identity_plate is not a folded plate\n" },
+        { "{\"plate\":\"AB12\",\"alternates\":{}," HEAD "}",
+          "2 alternates has a value of another type\n" },
+        { "{\"plate\":\"AB12\",\"alternates\":[1]," HEAD "}",
+          "2 alternates have an item that is not an object\n" },
+        { "{\"plate\":\"AB12\",\"alternates\":[{}]," HEAD "}",
+          "2 alternates have an item whose plate is not a string\n" },
+        { "{\"plate\":\"AB12\",\"alternates\":[{\"plate\":\"A\",\"plate\":\"A\"}]," HEAD "}",
+          "2 alternates have an item with the same key twice\n" },
+        { "{\"plate\":\"AB12\",\"alternates\":[{\"plate\":\"A\",\"confidence\":1}]," HEAD "}",
+          "2 alternates have a confidence where the read has none\n" },
+        { "{\"plate\":\"AB12\",\"images\":[{\"kind\":\"plate\"}]," HEAD "}",
+          "2 images have an item whose kind or ref is not a string\n" },
+        { "{\"plate\":\"AB12\",\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1"
+          "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
+          "2 nested too deeply\n" },
+    };
+    char text[2048];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int bytes = snprintf(text, sizeof(text), OBJECT "\n%s\n" OBJECT "\n", cases[i].line);
+
+        parse(text, (size_t)bytes);
+        assert_string_equal(cases[i].rejection, collector.rejections);
+        assert_string_equal(READ READ, collector.reads);
+    }
+}
+
+static void
+a_first_line_that_is_broken_does_not_change_how_the_rest_is_read(void **state)
+{
+    static const char text[] = "{\"plate\":\"AB12\",\n" OBJECT "\n" OBJECT "\n";
+
+    (void)state;
+    parse(text, sizeof(text) - 1);
+    assert_string_equal("1 a key is missing in an object\n", collector.rejections);
+    assert_string_equal(READ READ, collector.reads);
+}
+
+static void
+arrays_are_as_strict_as_the_standard(void **state)
+{
+    static const struct {
+        const char *text, *reads, *rejections;
+    } cases[] = {
+        { "[" OBJECT, READ, "1 the array is not closed\n" },
+        { "[" OBJECT ",", READ, "1 the array is not closed\n" },
+        { "[" OBJECT ",]", READ, "1 a comma without an element after it\n" },
+        { "[" OBJECT "\n" OBJECT "]", READ READ, "2 a comma is missing before an element\n" },
+        { "[" OBJECT ",," OBJECT "]", READ READ, "1 a bracket or a comma out of place\n" },
+        { "[," OBJECT "]", READ, "1 a bracket or a comma out of place\n" },
+        { "[" OBJECT "]\n\nx", READ, "3 text after the end of the array\n" },
+        { "[1," OBJECT ",\"a\",null]", READ,
+          "1 not an object\n1 not an object\n1 not an object\n" },
+        { "[{\"a\"},\n" OBJECT "]", READ, "1 a colon is missing after a key\n" },
+        { "[\n\n{\"a\":1,\n" OBJECT, "", "3 a bracket or a quote is not closed\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        parse(cases[i].text, strlen(cases[i].text));
+        assert_string_equal(cases[i].rejections, collector.rejections);
+        assert_string_equal(cases[i].reads, collector.reads);
+    }
+}
+
+/* The first object spans lines, so that borders are found by brackets. */
+static void
+broken_objects_over_several_lines_cost_what_they_swallow(void **state)
+{
+    static const char text[] = "{\n" HEAD ",\"plate\":\"AB12\"}\n}\n" OBJECT "\n{\n" HEAD "\n";
+
+    (void)state;
+    parse(text, sizeof(text) - 1);
+    assert_string_equal("3 a bracket or a comma out of place\n"
+                        "5 a bracket or a quote is not closed\n",
+                        collector.rejections);
+    assert_string_equal(READ READ, collector.reads);
+}
+
+static void
+a_line_too_long_is_one_rejection(void **state)
+{
+    size_t long_bytes = 10u << 20, room = long_bytes + 1024;
+    char *text = malloc(room);
+    size_t at;
+
+    (void)state;
+    assert_non_null(text);
+    at = put_text(text, room, 0, OBJECT "\n{\"plate\":\"");
+    memset(text + at, 'x', long_bytes);
+    at += long_bytes;
+    at = put_text(text, room, at, "\"}\n" OBJECT "\n");
+    parse(text, at);
+    assert_string_equal("2 the record is longer than 1 MiB\n", collector.rejections);
+    assert_string_equal(READ READ, collector.reads);
+    free(text);
+}
+
+/* More than one window of the index, with escapes so that texts lie in the parser's memory,
+ * and with a bad line in the middle. */
+static void
+long_inputs_keep_their_order_and_their_line_numbers(void **state)
+{
+    size_t lines = 4000, at = 0, room = lines * 128;
+    char *text = malloc(room);
+
+    (void)state;
+    assert_non_null(text);
+    for (size_t i = 1; i <= lines; i++) {
+        if (i == 2500)
+            at = put_text(text, room, at, "{\"plate\n");
+        else
+            at = put_text(text, room, at, "{\"plate\":\"%s%zu\"," HEAD "}\n",
+                          i % 3 == 0 ? "\\u0041" : "A", i);
+    }
+    parse(text, at);
+    assert_string_equal("2500 a string is not closed\n", collector.rejections);
+    assert_int_equal(lines - 1, collector.read_count);
+    at = 0;
+    for (size_t i = 1; i <= lines; i++) {
+        char beginning[64];
+        int bytes = snprintf(beginning, sizeof(beginning), "{\"plate\":\"A%zu\",", i);
+
+        if (i == 2500)
+            continue;
+        if (strncmp(collector.reads + at, beginning, (size_t)bytes) != 0)
+            fail_msg("line %zu: %.60s", i, collector.reads + at);
+        at = (size_t)(strchr(collector.reads + at, '\n') - collector.reads) + 1;
+    }
+    free(text);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(objects_become_reads_however_they_lie),
+        cmocka_unit_test(everything_that_we_write_we_read),
+        cmocka_unit_test(bad_lines_say_why_and_cost_no_other),
+        cmocka_unit_test(a_first_line_that_is_broken_does_not_change_how_the_rest_is_read),
+        cmocka_unit_test(arrays_are_as_strict_as_the_standard),
+        cmocka_unit_test(broken_objects_over_several_lines_cost_what_they_swallow),
+        cmocka_unit_test(a_line_too_long_is_one_rejection),
+        cmocka_unit_test(long_inputs_keep_their_order_and_their_line_numbers),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
