@@ -57,8 +57,6 @@ pb_store_flush_locked(struct pb_store *store, uint64_t *ret_dropped, struct pb_e
 {
     const struct pb_env *env = store->env;
     uint32_t rows = pb_buffer_count(store->buffer);
-    struct pb_run_reject reject = { NULL, NULL };
-    struct pb_load_counts counts = { 0 };
     struct pb_run_target target = { .directory = store->directory,
                                     .store_id = store->store_id,
                                     .memory_bytes = store->memory_bytes / 4 };
@@ -91,12 +89,11 @@ pb_store_flush_locked(struct pb_store *store, uint64_t *ret_dropped, struct pb_e
         status = fill_run(store, run, commit_rows);
     }
     if (status == PB_OK)
-        status = pb_run_sort(run, &reject, &counts);
+        status = pb_run_sort_judged(run);
     if (status == PB_OK)
         status = pb_run_write(run, &target, pb_store_take_number, store, &entries, &count, error);
     if (status != PB_OK)
         goto out;
-    assert(counts.duplicate == 0 && counts.conflict == 0);
     change.added = entries;
     change.added_count = count;
     change.log_first = (store->log_end.number < store->manifest.log_first

@@ -290,7 +290,7 @@ row_of(struct merge *merge, struct input *input, struct pb_row *ret_row)
         .lat = (int32_t)((uint32_t)input->values[PB_READS_LAT][at] + (uint32_t)move->rest.lat),
         .lon = (int32_t)((uint32_t)input->values[PB_READS_LON][at] + (uint32_t)move->rest.lon),
         .heading_code = (uint16_t)(input->values[PB_READS_HEADING][at] + move->rest.heading_code),
-        .speed_code = (uint16_t)input->values[PB_READS_SPEED][at],
+        .speed_code = (uint32_t)input->values[PB_READS_SPEED][at],
         .commit_row = input->commits[commit],
         .revision = (uint32_t)input->values[PB_READS_REVISION][at],
         .flags = flags,

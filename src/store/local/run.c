@@ -38,7 +38,7 @@ struct run_row {
     int32_t lat, lon;
     uint32_t heap; /* extras and long plate, or HEAP_NONE */
     uint32_t revision, commit_row;
-    uint16_t speed_code, heading_code, jurisdiction;
+    uint16_t speed_ckmh, heading_code, jurisdiction;
     uint8_t flags;
 };
 
@@ -307,8 +307,7 @@ pb_run_add(struct pb_run *run, const struct pb_read *read, uint32_t commit_row)
     row.lat = rest.lat;
     row.lon = rest.lon;
     row.heading_code = rest.heading_code;
-    row.speed_code = (uint16_t)(read->speed_ckmh == PB_NO_SPEED ? 0
-                                                                : read->speed_ckmh + PB_CODE_SHIFT);
+    row.speed_ckmh = read->speed_ckmh;
     row.revision = read->revision;
     row.commit_row = commit_row;
     row.jurisdiction = read->jurisdiction;
@@ -379,8 +378,7 @@ read_of(const struct pb_run *run, const struct run_row *row, struct pb_run_room 
         ret_read->lon_e7 = (int32_t)((uint32_t)context->lon_e7 + (uint32_t)row->lon);
     }
     ret_read->heading_cdeg = (uint16_t)(heading == 0 ? PB_NO_HEADING : heading - PB_CODE_SHIFT);
-    ret_read->speed_ckmh = (uint16_t)(row->speed_code == 0 ? PB_NO_SPEED
-                                                           : row->speed_code - PB_CODE_SHIFT);
+    ret_read->speed_ckmh = row->speed_ckmh;
     ret_read->lane = context->lane;
     ret_read->confidence_scale = (enum pb_confidence_scale)context->scale;
     ret_read->confidence_e6
@@ -528,7 +526,8 @@ same_plate(const struct pb_run *run, const struct pb_pair *a, const struct pb_pa
                                long_plate(run, row_at(run, b->value))));
 }
 
-/* Sorts within one code, and drops repeats plate by plate, whatever their jurisdictions. */
+/* Sorts within one code, and drops repeats plate by plate, whatever their jurisdictions; without
+ * reject nothing is dropped. */
 static void
 finish_group(struct pb_run *run, struct pb_pair *pairs, struct pb_pair *scratch, size_t count,
              const struct pb_run_reject *reject, struct pb_load_counts *counts)
@@ -547,7 +546,8 @@ finish_group(struct pb_run *run, struct pb_pair *pairs, struct pb_pair *scratch,
                                              != row_at(run, pairs[first].value)->jurisdiction;
             end++;
         }
-        drop_repeats(run, pairs + first, end - first, reject, counts);
+        if (reject != NULL)
+            drop_repeats(run, pairs + first, end - first, reject, counts);
         if (has_several)
             sort_group(run, pairs + first, scratch, end - first, true);
         first = end;
@@ -708,8 +708,69 @@ sort_events(struct pb_run *run, const struct pb_run_reject *reject, struct pb_lo
     return PB_OK;
 }
 
-enum pb_status
-pb_run_sort(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_counts *counts)
+/* The first pair of a partition whose key is at least key. */
+static uint64_t
+first_pair(const struct pb_run *run, const struct partition *partition, uint64_t key)
+{
+    uint64_t first = partition->first;
+    uint64_t end = partition->first + partition->count;
+
+    while (first < end) {
+        uint64_t middle = first + (end - first) / 2;
+
+        if (run->pairs[middle].key < key)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first;
+}
+
+/* Makes what a correction of a read without event id corrects history, where it is in the run. */
+static void
+apply_correction(struct pb_run *run, const struct pb_read *correction)
+{
+    uint64_t code = pb_plate_code(correction->identity_plate);
+    uint64_t key = code == 0 ? LONG_KEY : code;
+
+    for (uint32_t p = 0; p < run->partition_count; p++) {
+        const struct partition *partition = &run->partitions[p];
+
+        for (uint64_t i = first_pair(run, partition, key);
+             i < partition->first + partition->count && run->pairs[i].key == key; i++) {
+            struct run_row *row = row_at(run, run->pairs[i].value);
+            struct pb_run_room room;
+            struct pb_read read;
+
+            if ((row->flags & (ROW_EVENT | ROW_DROPPED))
+                || row->captured_us != correction->captured_at_us
+                || row->revision >= correction->revision)
+                continue;
+            read_of(run, row, &room, &read);
+            if (pb_read_same_identity(&read, correction))
+                row->flags |= PB_ROW_SUPERSEDED;
+        }
+    }
+}
+
+static void
+apply_corrections(struct pb_run *run)
+{
+    for (uint64_t i = 0; i < run->event_count; i++) {
+        const struct run_row *row = row_at(run, run->events[i].value);
+        struct pb_run_room room;
+        struct pb_read read;
+
+        if ((row->flags & PB_ROW_CORRECTION) == 0 || (row->flags & ROW_DROPPED))
+            continue;
+        read_of(run, row, &room, &read);
+        if (read.event_id.bytes == 0)
+            apply_correction(run, &read);
+    }
+}
+
+static enum pb_status
+sort_all(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_counts *counts)
 {
     struct pb_pair *scratch = NULL;
     enum pb_status status = PB_E_NOMEM;
@@ -721,7 +782,7 @@ pb_run_sort(struct pb_run *run, const struct pb_run_reject *reject, struct pb_lo
     scratch = pb_alloc(run->env, (size_t)run->rows * sizeof(*scratch));
     if (run->pairs == NULL || scratch == NULL)
         goto out;
-    status = sort_events(run, reject, counts);
+    status = reject == NULL ? PB_OK : sort_events(run, reject, counts);
     if (status == PB_OK)
         status = split_partitions(run, (uint32_t *)(void *)scratch);
     for (uint32_t p = 0; p < run->partition_count && status == PB_OK; p++) {
@@ -739,10 +800,24 @@ pb_run_sort(struct pb_run *run, const struct pb_run_reject *reject, struct pb_lo
             first = end;
         }
     }
+    if (status == PB_OK && reject != NULL)
+        apply_corrections(run);
 
 out:
     pb_free(run->env, scratch);
     return status;
+}
+
+enum pb_status
+pb_run_sort(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_counts *counts)
+{
+    return sort_all(run, reject, counts);
+}
+
+enum pb_status
+pb_run_sort_judged(struct pb_run *run)
+{
+    return sort_all(run, NULL, NULL);
 }
 
 /* ---- joining with what the store has ---- */
@@ -954,7 +1029,7 @@ row_for_segment(const struct pb_run *run, const struct run_row *row,
         .lat = (int32_t)((uint32_t)row->lat + (uint32_t)move->rest.lat),
         .lon = (int32_t)((uint32_t)row->lon + (uint32_t)move->rest.lon),
         .heading_code = (uint16_t)(row->heading_code + move->rest.heading_code),
-        .speed_code = row->speed_code,
+        .speed_code = row->speed_ckmh == PB_NO_SPEED ? 0 : row->speed_ckmh + PB_CODE_SHIFT,
         .commit_row = row->commit_row,
         .revision = row->revision,
         .flags = row->flags & (uint8_t)~(ROW_DROPPED | ROW_EVENT),

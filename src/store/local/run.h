@@ -55,6 +55,8 @@ size_t pb_run_memory_of(uint64_t rows);
 /* Sorts and drops repeats within the run, adding them to counts. */
 PB_MUST_CHECK enum pb_status pb_run_sort(struct pb_run *run, const struct pb_run_reject *reject,
                                          struct pb_load_counts *counts);
+/* Sorts reads that were judged when they were appended. */
+PB_MUST_CHECK enum pb_status pb_run_sort_judged(struct pb_run *run);
 /* Drops reads that segment has already; notes in marks which of its rows are history now.
  * ret_changed: a read was dropped or became history. */
 PB_MUST_CHECK enum pb_status pb_run_join(struct pb_run *run, const struct pb_segment *segment,

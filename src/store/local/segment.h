@@ -94,9 +94,9 @@ pb_jurisdiction_of_code(int64_t code)
 #define PB_ALTERNATE_HASH_BIT (UINT64_C(1) << 63)
 uint64_t pb_alternate_key(struct pb_str plate);
 
-/* Places are ordered by this key; times within 2^20 us are not told apart. */
+/* Places are ordered by this key; times within 2^21 us are not told apart. */
 uint64_t pb_place_key(uint32_t cell, int64_t captured_us);
-#define PB_PLACE_TIME_SHIFT 20u
+#define PB_PLACE_TIME_SHIFT 21u /* so that PB_TIME_MAX_US fits 32 bits */
 
 /* Confidences of both scales are kept as percent times 10^6, so that they share their range. */
 #define PB_CONFIDENCE_UNIT 100u
@@ -125,7 +125,7 @@ struct pb_row {
     uint32_t confidence_code; /* 0 where there is none */
     int32_t lat, lon;        /* to add to the context's */
     uint16_t heading_code;   /* to add */
-    uint16_t speed_code;
+    uint32_t speed_code;
     uint32_t commit_row;     /* row of table commits */
     uint32_t revision;
     uint8_t flags;           /* enum pb_row_flag */

@@ -68,7 +68,7 @@ pb_alternate_key(struct pb_str plate)
 uint64_t
 pb_place_key(uint32_t cell, int64_t captured_us)
 {
-    /* PB_TIME_MAX_US needs 43 bits, of which PB_PLACE_TIME_SHIFT are dropped. */
+    /* PB_TIME_MAX_US needs 53 bits, of which PB_PLACE_TIME_SHIFT are dropped. */
     return (uint64_t)cell << 32 | ((uint64_t)captured_us >> PB_PLACE_TIME_SHIFT & UINT32_MAX);
 }
 

@@ -18,6 +18,9 @@
 #define MEMORY_DEFAULT ((size_t)1 << 30)
 #define MEMORY_MIN ((size_t)16 << 20)
 #define PAYLOAD_FIRST_BYTES 4096u
+#define OPEN_ATTEMPTS_MAX 20 /* of a reader beside a writer */
+#define GROUP_BYTES_MAX (PB_LOG_WRITE_BYTES_MAX / 2) /* of all requests; leaves room for headers */
+#define RECORD_REST_BYTES 96u /* of a record without texts and lists */
 
 /* ---- versions ---- */
 
@@ -297,7 +300,7 @@ pb_store_change(struct pb_store *store, const struct pb_change *change, struct p
                        "%s: an earlier write failed; open the store again", store->directory);
     pb_manifest_init(&next, store->env);
     memcpy(next.store_id, store->manifest.store_id, PB_STORE_ID_BYTES);
-    next.generation = store->manifest.generation + 1;
+    next.generation = store->manifest.generation + (change->is_memory_only ? 0 : 1);
     next.log_first = change->log_first != 0 ? change->log_first : store->manifest.log_first;
     /* Loaders take numbers meanwhile: what the manifest says is a lower bound. */
     (void)pthread_mutex_lock(&store->version_lock);
@@ -745,6 +748,59 @@ init_store(struct pb_store *store, const char *path, const struct pb_store_optio
     return PB_OK;
 }
 
+/* Reads manifest, segments and logs. */
+static enum pb_status
+load(struct pb_store *store, bool skips_damaged, struct pb_error *error)
+{
+    enum pb_status status = pb_manifest_read(&store->manifest, store->directory, error);
+
+    if (status == PB_OK) {
+        store->next_segment = store->manifest.next_segment;
+        memcpy(store->store_id, store->manifest.store_id, PB_STORE_ID_BYTES);
+        /* Two logs may be waiting: that of the last session and that of this one. */
+        status = pb_buffer_new(store->env, 2 * PB_BUFFER_ROWS_MAX + PB_APPEND_READS_MAX,
+                               &store->buffer);
+    }
+    if (status == PB_OK)
+        status = open_segments(store, skips_damaged, error);
+    return status == PB_OK ? recover(store, error) : status;
+}
+
+static void
+unload(struct pb_store *store)
+{
+    store->buffer = pb_buffer_unref(store->buffer);
+    pb_version_drop(store->version);
+    store->version = NULL;
+    memset(&store->log_end, 0, sizeof(store->log_end));
+}
+
+/*
+ * Loads beside a process that may write. It replaces the manifest before it deletes what the one
+ * before named, so what was loaded is whole if the manifest is still the same.
+ */
+static enum pb_status
+load_beside_writer(struct pb_store *store, bool skips_damaged, struct pb_error *error)
+{
+    for (int attempt = 0; attempt < OPEN_ATTEMPTS_MAX; attempt++) {
+        struct pb_manifest now;
+        bool is_same = false;
+        enum pb_status status = load(store, skips_damaged, error);
+
+        if (store->version == NULL && store->buffer == NULL)
+            return status; /* not even a manifest */
+        pb_manifest_init(&now, store->env);
+        is_same = pb_manifest_read(&now, store->directory, NULL) == PB_OK
+                  && now.generation == store->manifest.generation;
+        pb_manifest_done(&now);
+        if (is_same || status == PB_E_NOMEM)
+            return status;
+        unload(store);
+    }
+    return pb_fail(error, PB_E_BUSY, "%s: another process changes this store all the time",
+                   store->directory);
+}
+
 enum pb_status
 pb_store_open(const struct pb_env *env, const char *path, const struct pb_store_options *options,
               struct pb_store **ret_store, struct pb_error *error)
@@ -762,17 +818,8 @@ pb_store_open(const struct pb_env *env, const char *path, const struct pb_store_
     if (status == PB_OK && !store->is_read_only)
         status = take_lock(store, error);
     if (status == PB_OK)
-        status = pb_manifest_read(&store->manifest, store->directory, error);
-    if (status == PB_OK) {
-        store->next_segment = store->manifest.next_segment;
-        memcpy(store->store_id, store->manifest.store_id, PB_STORE_ID_BYTES);
-        /* Two logs may be waiting: that of the last session and that of this one. */
-        status = pb_buffer_new(env, 2 * PB_BUFFER_ROWS_MAX + PB_APPEND_READS_MAX, &store->buffer);
-    }
-    if (status == PB_OK)
-        status = open_segments(store, store->is_read_only && options->skips_damaged, error);
-    if (status == PB_OK)
-        status = recover(store, error);
+        status = store->is_read_only ? load_beside_writer(store, options->skips_damaged, error)
+                                     : load(store, false, error);
     if (status == PB_OK && !store->is_read_only)
         status = tidy_up(store, error);
     if (status == PB_OK && !store->is_read_only
@@ -816,6 +863,7 @@ pb_store_close(struct pb_store *store)
 struct pb_append_request {
     const struct pb_read *reads;
     size_t count;
+    size_t bytes; /* upper bound of its record */
     enum pb_status *statuses;
     struct pb_append_request *next;
     enum pb_status status;
@@ -972,8 +1020,10 @@ take_marks(struct pb_store *store, const struct pb_mark_list *marks, struct pb_e
     return marks->count == 0 ? PB_OK : pb_store_change(store, &change, error);
 }
 
+/* ret_is_final: on failure, whether a restart may find what was not acknowledged. */
 static enum pb_status
-write_group(struct pb_store *store, struct group *group, struct pb_error *error)
+write_group(struct pb_store *store, struct group *group, bool *ret_is_final,
+            struct pb_error *error)
 {
     const uint8_t *at = group->payload;
     enum pb_status status = PB_OK;
@@ -985,8 +1035,11 @@ write_group(struct pb_store *store, struct group *group, struct pb_error *error)
         at += group->records[i].payload_bytes;
     }
     status = need_log(store, error);
-    if (status == PB_OK)
+    *ret_is_final = status == PB_E_POISONED;
+    if (status == PB_OK) {
         status = pb_log_append(store->log, group->records, group->record_count, error);
+        *ret_is_final = status != PB_E_NOMEM && status != PB_OVER_LIMIT;
+    }
     if (status != PB_OK)
         return status;
     pb_log_end_of(store->log, &store->log_end);
@@ -1028,7 +1081,7 @@ commit_group(struct pb_store *store, struct pb_append_request *requests, uint32_
 {
     struct group group = { .now_us = pb_now_us(store->env) };
     uint64_t commit = store->commit;
-    bool has_written = false;
+    bool is_final = false;
     enum pb_status status = PB_OK;
 
     if (store->is_poisoned)
@@ -1046,15 +1099,14 @@ commit_group(struct pb_store *store, struct pb_append_request *requests, uint32_
     for (struct pb_append_request *request = requests; request != NULL && status == PB_OK;
          request = request->next)
         status = admit_request(store, &group, request, error);
-    has_written = status == PB_OK;
     if (status == PB_OK)
-        status = write_group(store, &group, error);
+        status = write_group(store, &group, &is_final, error);
     if (status != PB_OK) {
         /* Nothing of the group is visible. Where only memory or a look-up failed, a fresh buffer
          * lets others go on; once the log may have failed nobody can. */
         pb_buffer_retract(store->buffer);
         store->commit = commit;
-        if (has_written || renew_buffer(store) != PB_OK)
+        if (is_final || renew_buffer(store) != PB_OK)
             store->is_poisoned = true;
     }
     group_done(&group, store->env);
@@ -1068,11 +1120,14 @@ take_requests(struct pb_store *store, uint32_t *ret_requests, size_t *ret_reads)
     struct pb_append_request *first = store->queue_first;
     struct pb_append_request *last = first;
     size_t reads = first->count;
+    size_t bytes = first->bytes;
     uint32_t requests = 1;
 
-    while (last->next != NULL && reads + last->next->count <= PB_APPEND_READS_MAX) {
+    while (last->next != NULL && reads + last->next->count <= PB_APPEND_READS_MAX
+           && bytes + last->next->bytes <= GROUP_BYTES_MAX) {
         last = last->next;
         reads += last->count;
+        bytes += last->bytes;
         requests++;
     }
     store->queue_first = last->next;
@@ -1114,6 +1169,26 @@ lead(struct pb_store *store)
     (void)pthread_cond_broadcast(&store->queue_moved);
 }
 
+/* Upper bound of the bytes that reads take in the log. Invalid ones are not written. */
+static size_t
+bound_bytes(const struct pb_read *reads, size_t count)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct pb_read *read = &reads[i];
+        size_t of_read = (size_t)RECORD_REST_BYTES + read->plate.bytes + read->plate_raw.bytes
+                         + read->reader.bytes + read->make.bytes + read->model.bytes
+                         + read->color.bytes + read->body.bytes + read->event_id.bytes
+                         + read->identity_plate.bytes
+                         + read->alternate_count * (size_t)(PB_PLATE_BYTES_MAX + 8)
+                         + read->image_count * (size_t)(PB_IMAGE_REF_BYTES_MAX + 8);
+
+        bytes += of_read < PB_RECORD_BYTES_MAX ? of_read : PB_RECORD_BYTES_MAX;
+    }
+    return bytes;
+}
+
 enum pb_status
 pb_store_append(struct pb_store *store, const struct pb_read *reads, size_t count,
                 enum pb_status *ret_statuses, struct pb_error *error)
@@ -1129,6 +1204,10 @@ pb_store_append(struct pb_store *store, const struct pb_read *reads, size_t coun
     if (count > PB_APPEND_READS_MAX)
         return pb_fail(error, PB_OVER_LIMIT, "at most %u reads in one append",
                        PB_APPEND_READS_MAX);
+    request.bytes = bound_bytes(reads, count);
+    if (request.bytes > PB_BLOCK_BYTES_MAX)
+        return pb_fail(error, PB_OVER_LIMIT, "at most %u bytes in one append; append fewer reads",
+                       PB_BLOCK_BYTES_MAX);
     (void)pthread_mutex_lock(&store->queue_lock);
     if (store->queue_last == NULL)
         store->queue_first = &request;
