@@ -66,7 +66,8 @@ struct life {
     uint64_t seed;
     uint32_t backups;
     bool may_fail;          /* a sync was made to fail */
-    bool has_poison;        /* an append failed since the store was opened */
+    bool has_log;           /* the step before was an append that wrote to a log */
+    bool has_poison;        /* an append to a log failed since the store was opened */
 };
 
 /* What all tests of this file ran; printed at the end. */
@@ -354,6 +355,7 @@ open_store(struct life *life)
     struct pb_error error = { .message = "" };
 
     life->has_poison = false;
+    life->has_log = false;
     return went_well(life, pb_store_open(&life->env, path, NULL, &life->store, &error), "open",
                      &error);
 }
@@ -403,6 +405,7 @@ append(struct life *life)
     enum pb_status answers[REQUEST_READS_MAX];
     struct pb_error error = { .message = "" };
     uint32_t count = 1 + below(&life->seed, REQUEST_READS_MAX);
+    enum pb_status status = PB_OK;
     bool is_good = false;
 
     ledger->pending_count = 0;
@@ -418,16 +421,19 @@ append(struct life *life)
         numbered_read_make(&made[i], number, EXPIRES_US);
         reads[i] = made[i].read;
     }
-    is_good = went_well(life, pb_store_append(life->store, reads, count, answers, &error),
-                        "append", &error);
+    status = pb_store_append(life->store, reads, count, answers, &error);
+    is_good = went_well(life, status, "append", &error);
+    /* Where there was no log yet, and none could be made, a later append may make it. */
     if (!is_good) {
-        life->has_poison = true;
+        life->has_poison = life->has_poison || life->has_log || status == PB_E_POISONED;
         return false;
     }
     if (life->has_poison)
         fail_msg("an append is answered for after another one failed");
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         check_answer(ledger, numbers[i], answers[i]);
+        life->has_log = life->has_log || answers[i] == PB_OK;
+    }
     ledger->pending_count = 0;
     return true;
 }
@@ -556,6 +562,7 @@ step(struct life *life)
 
     if (kind < 10)
         return append(life);
+    life->has_log = false; /* what follows may flush */
     if (kind < 12)
         return load(life, 1 + below(&life->seed, 60));
     if (kind < 14)

@@ -600,7 +600,7 @@ pb_store_restore(const struct pb_env *env, const char *backup_path, const char *
 
 /* ---- verify ---- */
 
-/* Splits "<file>: offset <n>: <what>..." is not needed: messages go to the listener whole. */
+/* Of damage that was found when a file was opened: the message names the offset. */
 static void
 tell_damage(pb_damage_fn *on_damage, void *context, struct pb_verify_counts *counts,
             const char *file, const char *what)

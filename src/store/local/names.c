@@ -19,11 +19,12 @@
 #define CONTEXT_BYTES 20u
 #define VEHICLE_BYTES 20u
 #define MIX UINT64_C(0x9e3779b97f4a7c15)
+#define TAG_MASK (UINT64_MAX << 32) /* of a slot: tells most others apart without a look at them */
 
 static enum pb_status
 table_new(const struct pb_env *env, struct pb_name_table *table, uint32_t slot_count)
 {
-    uint32_t *slots = pb_calloc(env, slot_count, sizeof(*slots));
+    uint64_t *slots = pb_calloc(env, slot_count, sizeof(*slots));
 
     if (slots == NULL)
         return PB_E_NOMEM;
@@ -83,7 +84,16 @@ table_put(struct pb_name_table *table, uint64_t hash, uint32_t number)
 
     while (table->slots[slot] != 0)
         slot = (slot + 1) & (table->slot_count - 1);
-    table->slots[slot] = number + 1;
+    table->slots[slot] = (hash & TAG_MASK) | (number + 1u);
+}
+
+/* The number in the slot where a search stands if it may be the one of hash; UINT32_MAX if not. */
+static inline uint32_t
+number_in_slot(const struct pb_name_table *table, uint32_t slot, uint64_t hash)
+{
+    uint64_t entry = table->slots[slot];
+
+    return (entry & TAG_MASK) == (hash & TAG_MASK) ? (uint32_t)entry - 1 : UINT32_MAX;
 }
 
 enum name_kind { TEXTS, CONTEXTS, VEHICLES };
@@ -176,7 +186,7 @@ pb_names_memory(const struct pb_names *names)
            + (size_t)names->context_room * sizeof(struct pb_context)
            + (size_t)names->vehicle_room * sizeof(struct pb_vehicle)
            + ((size_t)names->text_table.slot_count + names->context_table.slot_count
-              + names->vehicle_table.slot_count) * sizeof(uint32_t);
+              + names->vehicle_table.slot_count) * sizeof(uint64_t);
 }
 
 enum pb_status
@@ -212,9 +222,9 @@ pb_names_text(struct pb_names *names, struct pb_str text, uint32_t *ret_text)
     enum pb_status status = PB_OK;
 
     while (names->text_table.slots[slot] != 0) {
-        uint32_t number = names->text_table.slots[slot] - 1;
+        uint32_t number = number_in_slot(&names->text_table, slot, hash);
 
-        if (names->text_hashes[number] == hash && pb_str_equal(names->texts[number], text)) {
+        if (number != UINT32_MAX && pb_str_equal(names->texts[number], text)) {
             *ret_text = number;
             return PB_OK;
         }
@@ -244,9 +254,9 @@ pb_names_vehicle(struct pb_names *names, const struct pb_vehicle *vehicle, uint3
     enum pb_status status = PB_OK;
 
     while (names->vehicle_table.slots[slot] != 0) {
-        uint32_t number = names->vehicle_table.slots[slot] - 1;
+        uint32_t number = number_in_slot(&names->vehicle_table, slot, hash);
 
-        if (pb_vehicle_is_equal(&names->vehicles[number], vehicle)) {
+        if (number != UINT32_MAX && pb_vehicle_is_equal(&names->vehicles[number], vehicle)) {
             *ret_vehicle = number;
             return PB_OK;
         }
@@ -275,9 +285,9 @@ find_context(const struct pb_names *names, const struct pb_context *context, uin
     uint32_t slot = (uint32_t)(hash & (names->context_table.slot_count - 1));
 
     while (names->context_table.slots[slot] != 0) {
-        uint32_t number = names->context_table.slots[slot] - 1;
+        uint32_t number = number_in_slot(&names->context_table, slot, hash);
 
-        if (same_context(&names->contexts[number], context))
+        if (number != UINT32_MAX && same_context(&names->contexts[number], context))
             return number;
         slot = (slot + 1) & (names->context_table.slot_count - 1);
     }

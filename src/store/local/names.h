@@ -54,9 +54,9 @@ struct pb_vehicle {
     uint16_t year, year_last;
 };
 
-/* Open-addressed table of numbers + 1; 0 is free. */
+/* Open-addressed table: high half of the hash, number + 1; 0 is free. */
 struct pb_name_table {
-    uint32_t *slots; /* owned: slot_count of them */
+    uint64_t *slots; /* owned: slot_count of them */
     uint32_t slot_count;
 };
 
