@@ -99,6 +99,10 @@ PB_MUST_CHECK enum pb_status pb_loader_new(struct pb_store *store, unsigned lane
 struct pb_lane *pb_loader_lane(struct pb_loader *loader, unsigned index);
 PB_MUST_CHECK enum pb_status pb_lane_add(struct pb_lane *lane, const struct pb_read *reads,
                                          size_t count, struct pb_error *error);
+/* The same for reads that are known to be valid, as those of Platebase's own parsers are: it saves
+ * checking them twice. What is not valid must not be given. */
+PB_MUST_CHECK enum pb_status pb_lane_add_valid(struct pb_lane *lane, const struct pb_read *reads,
+                                               size_t count, struct pb_error *error);
 PB_MUST_CHECK enum pb_status pb_lane_finish(struct pb_lane *lane, struct pb_error *error);
 /* Sums over all lanes; call when all have finished. */
 void pb_loader_counts(const struct pb_loader *loader, struct pb_load_counts *ret_counts);

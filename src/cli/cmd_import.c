@@ -53,7 +53,7 @@ on_reads(void *context, const struct pb_read *reads, size_t count)
     struct worker *worker = context;
 
     (void)atomic_fetch_add_explicit(&worker->import->reads, count, memory_order_relaxed);
-    return pb_lane_add(worker->lane, reads, count, &worker->error);
+    return pb_lane_add_valid(worker->lane, reads, count, &worker->error);
 }
 
 static enum pb_status

@@ -147,9 +147,13 @@ take_document(struct pb_parser *parser, size_t from, size_t to)
     const struct pb_json_value *values;
     const char *reason;
     uint32_t count;
-    enum pb_status status = pb_json_document(parser->json, from, to, &parser->head->keys, &values,
-                                             &count, &reason);
+    enum pb_status status;
 
+    if (parser->head->format == PB_FORMAT_NDJSON &&
+        pb_native_members(&parser->batch, parser->json, from, to, &parser->head->keys, &status))
+        return status;
+    status = pb_json_document(parser->json, from, to, &parser->head->keys, &values, &count,
+                              &reason);
     if (status == PB_BAD_INPUT)
         return pb_batch_reject(&parser->batch, "", reason);
     if (status != PB_OK || count == 0)

@@ -4,7 +4,7 @@
  * Invariants while a document is walked:
  *   (1) a token is taken only where it begins before walk.end, so that nothing outside the
  *       document's own tokens is judged, whatever the bytes after it are; the index ends with
- *       a sentinel that begins at the end of the text, and nothing goes past that.
+ *       sentinels that begin at the end of the text, and nothing goes past the first of them.
  *   (2) a token's bytes end where the next token begins, or at the document's end.
  *   (3) unescaped_used <= bytes loaded: an escape is never shorter than what it stands for.
  *   (4) PB_JSON_PADDING_BYTES are readable after every text, so that words can be loaded whole.
@@ -37,6 +37,9 @@ struct pb_json {
     bool has_escapes;           /* a backslash stands somewhere in it */
     bool is_copied;             /* bytes is padded */
     const uint32_t *next_token; /* borrowed from index: first token after the last document */
+
+    /* Which key followed each key the last time: objects of one input look alike. */
+    uint8_t followers[PB_JSON_KEYS_MAX + 1];
 };
 
 /* One document being walked. */
@@ -44,7 +47,7 @@ struct walk {
     struct pb_json *json;
     const struct pb_json_keys *keys; /* borrowed; may be NULL */
     const uint8_t *bytes;            /* what is loaded */
-    const uint32_t *token;           /* the next one's start; its last one's is a sentinel */
+    const uint32_t *token;           /* the next one's start; after the last stand sentinels */
     size_t end;                      /* first byte after the document */
     uint32_t value_count;
     enum pb_status status; /* of what went wrong */
@@ -109,12 +112,25 @@ pb_json_keys_init(struct pb_json_keys *keys, const char *const *texts, size_t co
         assert(bytes > 0 && bytes <= UINT8_MAX);
         memcpy(padded, texts[i], bytes < sizeof(padded) ? bytes : sizeof(padded));
         name_words(padded, (uint32_t)bytes, keys->names[i + 1].words);
+        keys->names[i + 1].masks[0] = name_masks[bytes < 16 ? bytes : 16][0];
+        keys->names[i + 1].masks[1] = name_masks[bytes < 16 ? bytes : 16][1];
         keys->names[i + 1].bytes = (uint32_t)bytes;
+        keys->names[i + 1].span = bytes <= 16 ? (uint32_t)bytes + 2 : 0;
         slot = name_hash(keys->names[i + 1].words);
         while (keys->slots[slot] != PB_JSON_NO_KEY)
             slot++; /* wraps around; at most half of the slots are ever taken */
         keys->slots[slot] = (uint8_t)(i + 1);
     }
+}
+
+/* words: of text. */
+static inline bool
+is_key(const struct pb_json_keys *keys, uint8_t key, struct pb_str text, const uint64_t words[2])
+{
+    return keys->names[key].words[0] == words[0] && keys->names[key].words[1] == words[1] &&
+           keys->names[key].bytes == text.bytes &&
+           (text.bytes <= 16 ||
+            memcmp(keys->texts[key - 1] + 16, text.text + 16, text.bytes - 16) == 0);
 }
 
 /* text has padding after it. */
@@ -127,10 +143,7 @@ find_key(const struct pb_json_keys *keys, struct pb_str text)
     name_words(text.text, text.bytes, words);
     slot = name_hash(words);
     for (key = keys->slots[slot]; key != PB_JSON_NO_KEY; key = keys->slots[++slot]) {
-        if (keys->names[key].words[0] == words[0] && keys->names[key].words[1] == words[1] &&
-            keys->names[key].bytes == text.bytes &&
-            (text.bytes <= 16 ||
-             memcmp(keys->texts[key - 1] + 16, text.text + 16, text.bytes - 16) == 0))
+        if (is_key(keys, key, text, words))
             return key;
     }
     return PB_JSON_NO_KEY;
@@ -608,6 +621,148 @@ pb_json_document(struct pb_json *json, size_t from, size_t to, const struct pb_j
     *ret_reason = walk.reason;
     return walk.status;
 }
+
+/* ---- members ---- */
+
+/* Do key's quotes and text stand at `at`, up to at + span? Padding is readable there. */
+static inline bool
+is_quoted_key(const struct pb_json_keys *keys, uint8_t key, const uint8_t *at, size_t span)
+{
+    uint64_t words[2];
+
+    memcpy(words, at + 1, sizeof(words));
+    words[0] = (le64toh(words[0]) ^ keys->names[key].words[0]) & keys->names[key].masks[0];
+    words[1] = (le64toh(words[1]) ^ keys->names[key].words[1]) & keys->names[key].masks[1];
+    return span == keys->names[key].span && (words[0] | words[1]) == 0 && at[0] == '"' &&
+           at[span - 1] == '"';
+}
+
+/* Takes the key that is the token [begin, end), of whatever shape; false where only walk_key
+ * can tell what it is. */
+static bool
+take_any_key(const struct walk *walk, size_t begin, size_t end, uint8_t *ret_key)
+{
+    struct pb_str text;
+
+    end = trim_end(walk->bytes, begin, end);
+    if (end - begin < 2 || walk->bytes[begin] != '"' || walk->bytes[end - 1] != '"')
+        return false;
+    text.text = (const char *)walk->bytes + begin + 1;
+    text.bytes = (uint32_t)(end - begin - 2);
+    *ret_key = find_key(walk->keys, text);
+    /* An escape can hide a known key, and can be wrong. No known key has one. */
+    return *ret_key != PB_JSON_NO_KEY || !walk->json->has_escapes ||
+           memchr(text.text, '\\', text.bytes) == NULL;
+}
+
+/* Takes a scalar of a shape other than the usual ones. */
+static bool
+take_any_scalar(struct walk *walk, size_t begin, size_t end, uint8_t key,
+                struct pb_json_members *ret_members)
+{
+    struct pb_json_value value;
+
+    if (!take_scalar(walk, begin, end, &value))
+        return false;
+    ret_members->text[key] = value.text;
+    ret_members->types[value.type] |= UINT32_C(1) << key;
+    return true;
+}
+
+/* After the opening brace. Unknown keys are PB_JSON_NO_KEY's member, as often as they stand
+ * there; it counts for nothing. */
+static inline bool
+take_members(struct walk *walk, struct pb_json_members *ret_members)
+{
+    const struct pb_json_keys *keys = walk->keys;
+    const uint8_t *bytes = walk->bytes;
+    const uint32_t *token = walk->token;
+    const bool has_escapes = walk->json->has_escapes;
+    const size_t document_end = walk->end;
+    uint8_t *followers = walk->json->followers;
+    uint8_t key = PB_JSON_NO_KEY, separator = ',';
+    uint32_t seen = 0, strings = 0, numbers = 0;
+
+    while (separator == ',') {
+        /* Key, colon, value, and what follows: there are as many sentinels. */
+        size_t begin = token[2], end = token[3], colon = token[1];
+        uint8_t before = key;
+        uint32_t bit;
+
+        if (end >= document_end || bytes[colon] != ':')
+            return false;
+        key = followers[before];
+        if (!is_quoted_key(keys, key, bytes + token[0], colon - token[0])) {
+            if (!take_any_key(walk, token[0], colon, &key))
+                return false;
+            followers[before] = key;
+        }
+        bit = UINT32_C(1) << key;
+        if ((seen & bit) != 0)
+            return false;
+        seen |= bit & ~UINT32_C(1);
+
+        token += 3;
+        if (bytes[begin] == '"' && bytes[end - 1] == '"' && end - begin >= 2 && !has_escapes) {
+            strings |= bit;
+            ret_members->text[key].text = (const char *)bytes + begin + 1;
+            ret_members->text[key].bytes = (uint32_t)(end - begin - 2);
+        } else if (is_number(bytes + begin, bytes + end)) {
+            numbers |= bit;
+            ret_members->text[key].text = (const char *)bytes + begin;
+            ret_members->text[key].bytes = (uint32_t)(end - begin);
+        } else if (bytes[begin] == '{' || bytes[begin] == '[') {
+            ret_members->types[bytes[begin] == '{' ? PB_JSON_OBJECT : PB_JSON_ARRAY] |= bit;
+            ret_members->index[key] = walk->value_count;
+            walk->token = token - 1;
+            if (!walk_value(walk, key, key != PB_JSON_NO_KEY, 1))
+                return false;
+            token = walk->token;
+            if (token[0] >= document_end)
+                return false;
+        } else if (!take_any_scalar(walk, begin, end, key, ret_members)) {
+            return false;
+        }
+        separator = bytes[token[0]];
+        token++;
+    }
+    walk->token = token;
+    ret_members->types[PB_JSON_STRING] |= strings;
+    ret_members->types[PB_JSON_NUMBER] |= numbers;
+    return separator == '}';
+}
+
+bool
+pb_json_members(struct pb_json *json, size_t from, size_t to, const struct pb_json_keys *keys,
+                const uint32_t *allowed, struct pb_json_members *ret_members)
+{
+    struct walk walk = {
+        .json = json, .keys = keys, .bytes = json->bytes, .end = to, .status = PB_OK
+    };
+    size_t unescaped_used = json->unescaped_used;
+    uint32_t others = 0;
+
+    assert(from <= to && to <= json->count);
+    while (*json->next_token < from)
+        json->next_token++;
+    if (*json->next_token >= to || json->bytes[*json->next_token] != '{')
+        return false;
+    walk.token = json->next_token + 1;
+    memset(ret_members->types, 0, sizeof(ret_members->types));
+    if (take_members(&walk, ret_members) && *walk.token >= to) {
+        for (size_t type = 0; type < PB_JSON_TYPE_COUNT; type++)
+            others |= ret_members->types[type] & ~allowed[type];
+        if ((others & ~UINT32_C(1)) == 0) {
+            json->next_token = walk.token;
+            ret_members->values = json->values;
+            return true;
+        }
+    }
+    json->unescaped_used = unescaped_used; /* for whoever walks this document next */
+    return false;
+}
+
+/* ---- the check alone ---- */
 
 enum pb_status
 pb_json_check(struct pb_json *json, const uint8_t *bytes, size_t count, const char **ret_reason)

@@ -27,6 +27,7 @@ struct pb_env;
 
 #define PB_JSON_VALUES_MAX 65536u
 #define PB_JSON_KEYS_MAX 120u
+#define PB_JSON_MEMBERS_MAX 32u
 #define PB_JSON_NO_KEY 0u
 
 enum pb_json_type {
@@ -37,6 +38,7 @@ enum pb_json_type {
     PB_JSON_STRING,
     PB_JSON_OBJECT,
     PB_JSON_ARRAY,
+    PB_JSON_TYPE_COUNT,
 };
 
 struct pb_json_value {
@@ -51,7 +53,9 @@ struct pb_json_keys {
     const char *const *texts; /* borrowed */
     struct {
         uint64_t words[2]; /* the first 16 bytes, then zeros */
+        uint64_t masks[2]; /* which bits of words are the key's */
         uint32_t bytes;    /* of the whole key */
+        uint32_t span;     /* bytes with its quotes; 0 where words are not the whole key */
     } names[PB_JSON_KEYS_MAX + 1]; /* by number */
     uint8_t slots[256];            /* numbers, by hash, open addressing */
 };
@@ -99,6 +103,29 @@ PB_MUST_CHECK enum pb_status pb_json_document(struct pb_json *json, size_t from,
                                               const struct pb_json_keys *keys,
                                               const struct pb_json_value **ret_values,
                                               uint32_t *ret_count, const char **ret_reason);
+
+/* The known members of a document that is an object, by key. */
+struct pb_json_members {
+    uint32_t types[PB_JSON_TYPE_COUNT];      /* by type: a bit for each key of such a value */
+    struct pb_str text[PB_JSON_MEMBERS_MAX]; /* of scalars, as in struct pb_json_value */
+    uint32_t index[PB_JSON_MEMBERS_MAX];     /* of objects and arrays: where in values */
+    const struct pb_json_value *values;      /* borrowed: until the next document */
+};
+
+/*
+ * The fast way for what most documents are: as pb_json_document, without a list of values in
+ * between.
+ *
+ * keys     at most PB_JSON_MEMBERS_MAX - 1 of them
+ * allowed  PB_JSON_TYPE_COUNT elements, by type: a bit for each key that may have such a value
+ *
+ * Returns false, and nothing is taken, where the document is anything else than a good object
+ * of members, each known key once and with an allowed type: then pb_json_document says what
+ * it is.
+ */
+bool pb_json_members(struct pb_json *json, size_t from, size_t to,
+                     const struct pb_json_keys *keys, const uint32_t *allowed,
+                     struct pb_json_members *ret_members);
 
 /* The strict check on its own: is this one JSON text? Depth is limited as everywhere here. */
 PB_MUST_CHECK enum pb_status pb_json_check(struct pb_json *json, const uint8_t *bytes,

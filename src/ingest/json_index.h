@@ -20,6 +20,7 @@ extern "C" {
 #endif
 
 #define PB_JSON_PADDING_BYTES 64u
+#define PB_JSON_SENTINELS 4u
 
 struct pb_json_index; /* opaque */
 
@@ -33,8 +34,8 @@ void pb_json_index_free(struct pb_json_index *index); /* NULL is fine */
  * its first.
  *
  * bytes       count bytes; PB_JSON_PADDING_BYTES more must be readable, of any content
- * ret_starts  set on PB_OK only: ascending offsets, of which the last is `count` and stands for
- *             the end; valid until the next call
+ * ret_starts  set on PB_OK only: ascending offsets, and after the last one PB_JSON_SENTINELS
+ *             times `count`, which stands for the end; valid until the next call
  * ret_reason  set on PB_BAD_INPUT only: a static sentence
  *
  * Returns  PB_OK         and then the bytes are UTF-8, every string is closed and holds no raw

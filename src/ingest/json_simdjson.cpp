@@ -85,9 +85,10 @@ pb_json_index_run(struct pb_json_index *index, const uint8_t *bytes, size_t coun
         *ret_reason = "not JSON";
         return PB_BAD_INPUT;
     }
-    /* simdjson has room for this, and itself puts the length there. */
-    index->stage->structural_indexes[index->stage->n_structural_indexes] =
-        static_cast<uint32_t>(count);
+    /* simdjson keeps room for 9 more than there are bytes, and itself puts the length there. */
+    for (uint32_t i = 0; i < PB_JSON_SENTINELS; i++)
+        index->stage->structural_indexes[index->stage->n_structural_indexes + i] =
+            static_cast<uint32_t>(count);
     *ret_starts = index->stage->structural_indexes.get();
     return PB_OK;
 }

@@ -475,21 +475,23 @@ static enum pb_status (*const setters[PB_NATIVE_COUNT])(struct target *, struct 
 
 /* Runs the setters of the texts that are there. */
 static enum pb_status
-set_all(struct target *target, const struct pb_native *native, const char **ret_field)
+set_all(struct target *target, uint32_t fields, const struct pb_str *texts,
+        const char **ret_field)
 {
     bool has_time = false;
 
-    for (uint32_t left = native->fields; left != 0; left &= left - 1) {
-        int field = __builtin_ctz(left);
+    for (; fields != 0; fields &= fields - 1) {
+        int field = __builtin_ctz(fields);
         enum pb_status status;
 
-        if (native->text[field].bytes == 0)
+        if (texts[field].bytes == 0)
             continue;
         has_time |= field == PB_NATIVE_CAPTURED_AT;
-        *ret_field = pb_native_field_name((enum pb_native_field)field);
-        status = setters[field](target, native->text[field]);
-        if (status != PB_OK)
+        status = setters[field](target, texts[field]);
+        if (status != PB_OK) {
+            *ret_field = pb_native_field_name((enum pb_native_field)field);
             return status;
+        }
     }
     if (target->read->plate.bytes == 0) {
         *ret_field = "plate";
@@ -520,7 +522,7 @@ pb_native_row(struct pb_batch *batch, const struct pb_native *native)
     enum pb_status status;
 
     target.read = pb_batch_slot(batch, &target.room);
-    status = set_all(&target, native, &field);
+    status = set_all(&target, native->fields, native->text, &field);
     return finish(&target, status, field);
 }
 
@@ -549,38 +551,34 @@ pb_native_year(struct pb_str text, uint16_t *ret_year, uint16_t *ret_year_last)
 
 /* ---- documents ---- */
 
-#define IS(type) (1u << (type))
-#define IS_BOOLEAN (IS(PB_JSON_TRUE) | IS(PB_JSON_FALSE))
-#define IS_TEXT_OR_NUMBER (IS(PB_JSON_STRING) | IS(PB_JSON_NUMBER))
+#define KEY(field) (UINT32_C(1) << (field))
+#define KEYS_OF_TEXT_OR_NUMBER \
+    (KEY(PB_NATIVE_CAPTURED_AT) | KEY(PB_NATIVE_YEAR) | KEY(PB_NATIVE_EVENT_ID) | \
+     KEY(PB_NATIVE_DELETE_AFTER))
+#define KEYS_OF_BOOLEAN (KEY(PB_NATIVE_REVISES) | KEY(PB_NATIVE_CORRECTION))
+/* `kind` and `ref` mean something within images only; elsewhere they may be anything. */
+#define KEYS_WITHOUT_MEANING (KEY(KEY_KIND) | KEY(KEY_REF))
 
-/* What types a key's value may have, besides null. */
-static const uint8_t types_of_keys[PB_NATIVE_COUNT] = {
-    [PB_NATIVE_PLATE] = IS(PB_JSON_STRING),
-    [PB_NATIVE_PLATE_RAW] = IS(PB_JSON_STRING),
-    [PB_NATIVE_JURISDICTION] = IS(PB_JSON_STRING),
-    [PB_NATIVE_CAPTURED_AT] = IS_TEXT_OR_NUMBER,
-    [PB_NATIVE_READER] = IS(PB_JSON_STRING),
-    [PB_NATIVE_LAT] = IS(PB_JSON_NUMBER),
-    [PB_NATIVE_LON] = IS(PB_JSON_NUMBER),
-    [PB_NATIVE_HEADING_DEG] = IS(PB_JSON_NUMBER),
-    [PB_NATIVE_SPEED_KMH] = IS(PB_JSON_NUMBER),
-    [PB_NATIVE_LANE] = IS(PB_JSON_NUMBER),
-    [PB_NATIVE_CONFIDENCE_SCALE] = IS(PB_JSON_STRING),
-    [PB_NATIVE_CONFIDENCE] = IS(PB_JSON_NUMBER),
-    [PB_NATIVE_MAKE] = IS(PB_JSON_STRING),
-    [PB_NATIVE_MODEL] = IS(PB_JSON_STRING),
-    [PB_NATIVE_COLOR] = IS(PB_JSON_STRING),
-    [PB_NATIVE_BODY] = IS(PB_JSON_STRING),
-    [PB_NATIVE_YEAR] = IS_TEXT_OR_NUMBER,
-    [PB_NATIVE_EVENT_ID] = IS_TEXT_OR_NUMBER,
-    [PB_NATIVE_REVISION] = IS(PB_JSON_NUMBER),
-    [PB_NATIVE_DELETE_AFTER] = IS_TEXT_OR_NUMBER,
-    [PB_NATIVE_ALTERNATES] = IS(PB_JSON_ARRAY),
-    [PB_NATIVE_IMAGES] = IS(PB_JSON_ARRAY),
-    [PB_NATIVE_REVISES] = IS_BOOLEAN,
-    [PB_NATIVE_CORRECTION] = IS_BOOLEAN,
-    [PB_NATIVE_IDENTITY_PLATE] = IS(PB_JSON_STRING),
+/* Which keys may have a value of each type. */
+static const uint32_t keys_of_types[PB_JSON_TYPE_COUNT] = {
+    [PB_JSON_NULL] = UINT32_MAX,
+    [PB_JSON_FALSE] = KEYS_OF_BOOLEAN | KEYS_WITHOUT_MEANING,
+    [PB_JSON_TRUE] = KEYS_OF_BOOLEAN | KEYS_WITHOUT_MEANING,
+    [PB_JSON_NUMBER] = KEYS_OF_TEXT_OR_NUMBER | KEY(PB_NATIVE_LAT) | KEY(PB_NATIVE_LON) |
+                       KEY(PB_NATIVE_HEADING_DEG) | KEY(PB_NATIVE_SPEED_KMH) |
+                       KEY(PB_NATIVE_LANE) | KEY(PB_NATIVE_CONFIDENCE) |
+                       KEY(PB_NATIVE_REVISION) | KEYS_WITHOUT_MEANING,
+    [PB_JSON_STRING] = KEYS_OF_TEXT_OR_NUMBER | KEY(PB_NATIVE_PLATE) |
+                       KEY(PB_NATIVE_PLATE_RAW) | KEY(PB_NATIVE_JURISDICTION) |
+                       KEY(PB_NATIVE_READER) | KEY(PB_NATIVE_CONFIDENCE_SCALE) |
+                       KEY(PB_NATIVE_MAKE) | KEY(PB_NATIVE_MODEL) | KEY(PB_NATIVE_COLOR) |
+                       KEY(PB_NATIVE_BODY) | KEY(PB_NATIVE_IDENTITY_PLATE) |
+                       KEYS_WITHOUT_MEANING,
+    [PB_JSON_OBJECT] = KEYS_WITHOUT_MEANING,
+    [PB_JSON_ARRAY] = KEY(PB_NATIVE_ALTERNATES) | KEY(PB_NATIVE_IMAGES) | KEYS_WITHOUT_MEANING,
 };
+
+static_assert((int)KEY_REF < (int)PB_JSON_MEMBERS_MAX, "keys fit in one word of bits");
 
 /* One object of `alternates` or `images`: two members by key, absent ones NULL. */
 static enum pb_status
@@ -699,7 +697,7 @@ take_members(struct target *target, const struct pb_json_value *values,
         seen |= bit;
         if (value->type == PB_JSON_NULL)
             continue;
-        if ((types_of_keys[key] & IS(value->type)) == 0)
+        if ((keys_of_types[value->type] & bit) == 0)
             return bad(target, "has a value of another type");
         if (key == PB_NATIVE_EVENT_ID && value->type == PB_JSON_NUMBER && !is_whole(value->text))
             return bad(target, "is a number that is not whole");
@@ -716,27 +714,36 @@ take_members(struct target *target, const struct pb_json_value *values,
     return PB_OK;
 }
 
-static_assert(PB_NATIVE_COUNT <= 32, "fields fit in one word of bits");
+static enum pb_status
+set_arrays(struct target *target, const struct pb_json_value *values,
+           const uint32_t *alternates, const uint32_t *images, const char **ret_field)
+{
+    enum pb_status status = PB_OK;
+
+    if (alternates != NULL) {
+        *ret_field = "alternates";
+        status = take_alternates(target, values, *alternates);
+    }
+    if (status == PB_OK && images != NULL) {
+        *ret_field = "images";
+        status = take_images(target, values, *images);
+    }
+    return status;
+}
 
 static enum pb_status
 set_document(struct target *target, const struct pb_json_value *values,
              struct pb_native *native, const char **ret_field)
 {
-    uint32_t alternates = 0, images = 0;
+    uint32_t alternates = 0, images = 0; /* never 0 where they are there */
     enum pb_status status =
         take_members(target, values, native, &alternates, &images, ret_field);
 
-    if (status != PB_OK)
-        return status;
-    status = set_all(target, native, ret_field);
-    if (status == PB_OK && alternates != 0) {
-        *ret_field = "alternates";
-        status = take_alternates(target, values, alternates);
-    }
-    if (status == PB_OK && images != 0) {
-        *ret_field = "images";
-        status = take_images(target, values, images);
-    }
+    if (status == PB_OK)
+        status = set_all(target, native->fields, native->text, ret_field);
+    if (status == PB_OK)
+        status = set_arrays(target, values, alternates == 0 ? NULL : &alternates,
+                            images == 0 ? NULL : &images, ret_field);
     return status;
 }
 
@@ -753,4 +760,44 @@ pb_native_document(struct pb_batch *batch, const struct pb_json_value *values)
     target.read = pb_batch_slot(batch, &target.room);
     status = set_document(&target, values, &native, &field);
     return finish(&target, status, field);
+}
+
+static enum pb_status
+set_members(struct target *target, const struct pb_json_members *members, const char **ret_field)
+{
+    const uint32_t *types = members->types;
+    uint32_t fields = types[PB_JSON_STRING] | types[PB_JSON_NUMBER] | types[PB_JSON_TRUE] |
+                      types[PB_JSON_FALSE];
+    bool has_alternates = (types[PB_JSON_ARRAY] & KEY(PB_NATIVE_ALTERNATES)) != 0;
+    bool has_images = (types[PB_JSON_ARRAY] & KEY(PB_NATIVE_IMAGES)) != 0;
+    enum pb_status status;
+
+    if ((types[PB_JSON_NUMBER] & KEY(PB_NATIVE_EVENT_ID)) != 0 &&
+        !is_whole(members->text[PB_NATIVE_EVENT_ID])) {
+        *ret_field = "event_id";
+        return bad(target, "is a number that is not whole");
+    }
+    fields &= KEY(PB_NATIVE_COUNT) - KEY(PB_NATIVE_PLATE); /* the known ones with a meaning */
+    status = set_all(target, fields, members->text, ret_field);
+    if (status == PB_OK && (has_alternates || has_images))
+        status = set_arrays(target, members->values,
+                            has_alternates ? &members->index[PB_NATIVE_ALTERNATES] : NULL,
+                            has_images ? &members->index[PB_NATIVE_IMAGES] : NULL, ret_field);
+    return status;
+}
+
+bool
+pb_native_members(struct pb_batch *batch, struct pb_json *json, size_t from, size_t to,
+                  const struct pb_json_keys *keys, enum pb_status *ret_status)
+{
+    struct target target = { .batch = batch };
+    struct pb_json_members members;
+    const char *field = "";
+
+    if (!pb_json_members(json, from, to, keys, keys_of_types, &members))
+        return false;
+    target.read = pb_batch_slot(batch, &target.room);
+    *ret_status = set_members(&target, &members, &field);
+    *ret_status = finish(&target, *ret_status, field);
+    return true;
 }

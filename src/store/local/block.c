@@ -240,41 +240,57 @@ struct split {
     uint64_t bits;                    /* of values, bitmaps and widths */
 };
 
-/* Splits widths that occur (ascending, with counts) into class_count groups so that each value
- * costs the widest of its group and all cost least. Dynamic programming over the few widths. */
-static void
-best_split(const uint8_t *widths, const uint32_t *counts, uint32_t width_count, uint32_t rows,
-           uint8_t class_count, struct split *ret_split)
-{
+/* Costs of splitting the widths that occur (ascending, with counts): cost[k][i] is the least number
+ * of bits for widths[0 .. i] in k + 1 groups, each value costing the widest of its group;
+ * from[k][i] is where the last group begins. */
+struct split_costs {
     uint64_t cost[PB_SPLIT_CLASSES][WIDTH_MAX + 1];
     uint8_t from[PB_SPLIT_CLASSES][WIDTH_MAX + 1];
-    uint32_t end = width_count - 1;
+};
 
-    for (uint32_t k = 0; k < class_count; k++) {
-        for (uint32_t i = 0; i < width_count; i++) {
+static void
+find_costs(const uint8_t *widths, const uint32_t *counts, uint32_t width_count,
+           struct split_costs *costs)
+{
+    uint64_t rows = 0;
+
+    for (uint32_t i = 0; i < width_count; i++) {
+        rows += counts[i];
+        costs->cost[0][i] = rows * widths[i];
+        costs->from[0][i] = 0;
+    }
+    for (uint32_t k = 1; k < PB_SPLIT_CLASSES; k++) {
+        for (uint32_t i = k; i < width_count; i++) {
+            uint64_t best = UINT64_MAX;
             uint64_t sum = 0;
 
-            cost[k][i] = UINT64_MAX;
-            /* The last group is widths[j .. i]. */
-            for (uint32_t j = i + 1; j-- > 0;) {
-                uint64_t before = 0;
+            for (uint32_t j = i; j >= k; j--) {
+                uint64_t here = 0;
 
                 sum += counts[j];
-                if (j > 0)
-                    before = k == 0 ? UINT64_MAX : cost[k - 1][j - 1];
-                if (before != UINT64_MAX && before + sum * widths[i] < cost[k][i]) {
-                    cost[k][i] = before + sum * widths[i];
-                    from[k][i] = (uint8_t)j;
+                here = costs->cost[k - 1][j - 1] + sum * widths[i];
+                if (here < best) {
+                    best = here;
+                    costs->from[k][i] = (uint8_t)j;
                 }
             }
+            costs->cost[k][i] = best;
         }
     }
+}
+
+static void
+take_split(const struct split_costs *costs, const uint8_t *widths, uint32_t width_count,
+           uint32_t rows, uint8_t class_count, struct split *ret_split)
+{
+    uint32_t end = width_count - 1;
+
     ret_split->class_count = class_count;
-    ret_split->bits = cost[class_count - 1][end] + (uint64_t)rows * (class_count / 2)
+    ret_split->bits = costs->cost[class_count - 1][end] + (uint64_t)rows * (class_count / 2)
                       + 8u * class_count;
     for (uint32_t k = class_count; k-- > 0;) {
         ret_split->widths[k] = widths[end];
-        end = from[k][end] == 0 ? 0 : from[k][end] - 1u;
+        end = costs->from[k][end] - 1u;
     }
 }
 
@@ -285,6 +301,7 @@ choose_split(const uint64_t *values, uint32_t rows, struct split *ret_split)
     uint32_t all_counts[WIDTH_MAX + 1] = { 0 };
     uint8_t widths[WIDTH_MAX + 1];
     uint32_t counts[WIDTH_MAX + 1];
+    struct split_costs costs;
     uint32_t width_count = 0;
     struct split four;
 
@@ -298,10 +315,11 @@ choose_split(const uint64_t *values, uint32_t rows, struct split *ret_split)
     }
     if (width_count < 2)
         return false;
-    best_split(widths, counts, width_count, rows, 2, ret_split);
+    find_costs(widths, counts, width_count, &costs);
+    take_split(&costs, widths, width_count, rows, 2, ret_split);
     if (width_count < PB_SPLIT_CLASSES)
         return true;
-    best_split(widths, counts, width_count, rows, PB_SPLIT_CLASSES, &four);
+    take_split(&costs, widths, width_count, rows, PB_SPLIT_CLASSES, &four);
     if (four.bits < ret_split->bits)
         *ret_split = four;
     return true;

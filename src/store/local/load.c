@@ -235,6 +235,9 @@ write_lane(struct pb_lane *lane, struct pb_error *error)
         goto out;
     (void)pthread_mutex_lock(&store->writing);
     status = publish_locked(lane, version, &marks, &commit, &entries, &count, error);
+    /* Where the manifest may name the files already they stay: the next opening tells. */
+    if (status != PB_OK && store->is_poisoned)
+        count = 0;
     (void)pthread_mutex_unlock(&store->writing);
     if (status == PB_OK) {
         lane->counts.stored += pb_run_rows_left(lane->run);
@@ -328,24 +331,16 @@ is_full(const struct pb_lane *lane)
 }
 
 enum pb_status
-pb_lane_add(struct pb_lane *lane, const struct pb_read *reads, size_t count,
-            struct pb_error *error)
+pb_lane_add_valid(struct pb_lane *lane, const struct pb_read *reads, size_t count,
+                  struct pb_error *error)
 {
     enum pb_status status = PB_OK;
 
     for (size_t i = 0; i < count && status == PB_OK; i++) {
-        const char *field = NULL;
-        const char *reason = NULL;
-
         if (lane->run == NULL)
             status = begin_run(lane);
         if (status != PB_OK)
             break;
-        if (pb_read_validate(&reads[i], &field, &reason) != PB_OK) {
-            lane->counts.rejected++;
-            tell_reject(lane->loader, &reads[i], PB_BAD_INPUT, reason);
-            continue;
-        }
         if (reads[i].delete_after_us <= lane->now_us
             || pb_hidden_is_erased(lane->hidden, &reads[i], PB_SEGMENT_NONE)) {
             lane->counts.rejected++;
@@ -355,6 +350,26 @@ pb_lane_add(struct pb_lane *lane, const struct pb_read *reads, size_t count,
         status = pb_run_add(lane->run, &reads[i], 0);
         if (status == PB_OK && (pb_run_rows(lane->run) & 1023) == 0 && is_full(lane))
             status = write_lane(lane, error);
+    }
+    return status;
+}
+
+enum pb_status
+pb_lane_add(struct pb_lane *lane, const struct pb_read *reads, size_t count,
+            struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    for (size_t i = 0; i < count && status == PB_OK; i++) {
+        const char *field = NULL;
+        const char *reason = NULL;
+
+        if (pb_read_validate(&reads[i], &field, &reason) == PB_OK) {
+            status = pb_lane_add_valid(lane, &reads[i], 1, error);
+        } else {
+            lane->counts.rejected++;
+            tell_reject(lane->loader, &reads[i], PB_BAD_INPUT, reason);
+        }
     }
     return status;
 }
