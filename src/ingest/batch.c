@@ -207,13 +207,13 @@ pb_batch_text(struct pb_batch *batch, size_t bytes)
 enum pb_status
 pb_batch_lower(struct pb_batch *batch, struct pb_str text, struct pb_str *ret_text)
 {
-    bool has_capital = false;
+    uint32_t plain = 0; /* bytes before the first capital */
     char *lower;
 
-    for (uint32_t i = 0; i < text.bytes; i++)
-        has_capital |= text.text[i] >= 'A' && text.text[i] <= 'Z';
+    while (plain < text.bytes && (text.text[plain] < 'A' || text.text[plain] > 'Z'))
+        plain++;
     *ret_text = text;
-    if (!has_capital)
+    if (plain == text.bytes)
         return PB_OK;
     lower = pb_batch_text(batch, text.bytes);
     if (lower == NULL)

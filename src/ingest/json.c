@@ -267,7 +267,8 @@ take_string(struct walk *walk, size_t begin, size_t end, struct pb_str *ret_text
     return true;
 }
 
-/* Where the digits end that begin at `at`; at most `end`. Eight bytes are readable there. */
+/* Where the digits end that begin at `at`; where they do not end before `end`, somewhere from
+ * there on. Eight bytes are readable at each byte up to end. */
 static inline const uint8_t *
 digits_end(const uint8_t *at, const uint8_t *end)
 {
@@ -279,13 +280,11 @@ digits_end(const uint8_t *at, const uint8_t *end)
         /* A byte that was a digit is 0 to 9; this sets the top bit of any other. Carries only
          * reach bytes after one that is no digit. */
         others = (word | (word + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080);
-        if (others != 0) {
-            at += __builtin_ctzll(others) / 8;
-            return at < end ? at : end;
-        }
+        if (others != 0)
+            return at + __builtin_ctzll(others) / 8;
         at += 8;
         if (at >= end)
-            return end;
+            return at;
     }
 }
 
@@ -624,17 +623,19 @@ pb_json_document(struct pb_json *json, size_t from, size_t to, const struct pb_j
 
 /* ---- members ---- */
 
-/* Do key's quotes and text stand at `at`, up to at + span? Padding is readable there. */
+/* Does the whole name stand in quotes from `at` up to at + span? Padding is readable there. */
 static inline bool
-is_quoted_key(const struct pb_json_keys *keys, uint8_t key, const uint8_t *at, size_t span)
+is_quoted(const struct pb_json_name *name, const uint8_t *at, size_t span)
 {
-    uint64_t words[2];
+    uint64_t first, second;
 
-    memcpy(words, at + 1, sizeof(words));
-    words[0] = (le64toh(words[0]) ^ keys->names[key].words[0]) & keys->names[key].masks[0];
-    words[1] = (le64toh(words[1]) ^ keys->names[key].words[1]) & keys->names[key].masks[1];
-    return span == keys->names[key].span && (words[0] | words[1]) == 0 && at[0] == '"' &&
-           at[span - 1] == '"';
+    if (span != name->span)
+        return false;
+    memcpy(&first, at + 1, sizeof(first));
+    memcpy(&second, at + 9, sizeof(second));
+    first = (le64toh(first) ^ name->words[0]) & name->masks[0];
+    second = (le64toh(second) ^ name->words[1]) & name->masks[1];
+    return (first | second) == 0 && at[0] == '"' && at[span - 1] == '"';
 }
 
 /* Takes the key that is the token [begin, end), of whatever shape; false where only walk_key
@@ -685,32 +686,35 @@ take_members(struct walk *walk, struct pb_json_members *ret_members)
 
     while (separator == ',') {
         /* Key, colon, value, and what follows: there are as many sentinels. */
-        size_t begin = token[2], end = token[3], colon = token[1];
-        uint8_t before = key;
+        size_t colon = token[1], begin = token[2], end = token[3];
+        struct pb_str *text;
+        unsigned before = key;
         uint32_t bit;
 
         if (end >= document_end || bytes[colon] != ':')
             return false;
         key = followers[before];
-        if (!is_quoted_key(keys, key, bytes + token[0], colon - token[0])) {
+        if (!is_quoted(&keys->names[key], bytes + token[0], colon - token[0])) {
             if (!take_any_key(walk, token[0], colon, &key))
                 return false;
             followers[before] = key;
+            seen &= ~(UINT32_C(1) << PB_JSON_NO_KEY);
         }
         bit = UINT32_C(1) << key;
         if ((seen & bit) != 0)
             return false;
-        seen |= bit & ~UINT32_C(1);
+        seen |= bit;
 
         token += 3;
+        text = &ret_members->text[key];
         if (bytes[begin] == '"' && bytes[end - 1] == '"' && end - begin >= 2 && !has_escapes) {
             strings |= bit;
-            ret_members->text[key].text = (const char *)bytes + begin + 1;
-            ret_members->text[key].bytes = (uint32_t)(end - begin - 2);
+            text->text = (const char *)bytes + begin + 1;
+            text->bytes = (uint32_t)(end - begin - 2);
         } else if (is_number(bytes + begin, bytes + end)) {
             numbers |= bit;
-            ret_members->text[key].text = (const char *)bytes + begin;
-            ret_members->text[key].bytes = (uint32_t)(end - begin);
+            text->text = (const char *)bytes + begin;
+            text->bytes = (uint32_t)(end - begin);
         } else if (bytes[begin] == '{' || bytes[begin] == '[') {
             ret_members->types[bytes[begin] == '{' ? PB_JSON_OBJECT : PB_JSON_ARRAY] |= bit;
             ret_members->index[key] = walk->value_count;

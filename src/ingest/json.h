@@ -51,7 +51,7 @@ struct pb_json_value {
 /* The known keys: texts[0] has number 1. */
 struct pb_json_keys {
     const char *const *texts; /* borrowed */
-    struct {
+    struct pb_json_name {
         uint64_t words[2]; /* the first 16 bytes, then zeros */
         uint64_t masks[2]; /* which bits of words are the key's */
         uint32_t bytes;    /* of the whole key */
@@ -104,9 +104,10 @@ PB_MUST_CHECK enum pb_status pb_json_document(struct pb_json *json, size_t from,
                                               const struct pb_json_value **ret_values,
                                               uint32_t *ret_count, const char **ret_reason);
 
-/* The known members of a document that is an object, by key. */
+/* The known members of a document that is an object, by key. Number PB_JSON_NO_KEY stands for
+ * members with other keys and says nothing of use. */
 struct pb_json_members {
-    uint32_t types[PB_JSON_TYPE_COUNT];      /* by type: a bit for each key of such a value */
+    uint32_t types[PB_JSON_TYPE_COUNT];      /* by type: a bit for each key with such a value */
     struct pb_str text[PB_JSON_MEMBERS_MAX]; /* of scalars, as in struct pb_json_value */
     uint32_t index[PB_JSON_MEMBERS_MAX];     /* of objects and arrays: where in values */
     const struct pb_json_value *values;      /* borrowed: until the next document */

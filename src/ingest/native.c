@@ -205,7 +205,9 @@ static enum pb_status
 set_confidence_scale(struct target *target, struct pb_str text)
 {
     text = pb_number_trim(text);
-    if (equal_without_case(text, "unit"))
+    if (pb_str_equal(text, (struct pb_str){ .text = "percent", .bytes = 7 }))
+        target->scale = PB_SCALE_PERCENT; /* nearly always */
+    else if (equal_without_case(text, "unit"))
         target->scale = PB_SCALE_UNIT;
     else if (equal_without_case(text, "percent"))
         target->scale = PB_SCALE_PERCENT;
@@ -530,7 +532,8 @@ bool
 pb_native_year(struct pb_str text, uint16_t *ret_year, uint16_t *ret_year_last)
 {
     struct pb_str first = text, last = { .text = NULL, .bytes = 0 };
-    const char *dash = text.bytes == 0 ? NULL : memchr(text.text, '-', text.bytes);
+    /* Most are one year, and four bytes have no room for two. */
+    const char *dash = text.bytes <= 4 ? NULL : memchr(text.text, '-', text.bytes);
     uint64_t year, year_last;
 
     if (dash != NULL) {

@@ -44,9 +44,10 @@ struct decimal {
     unsigned kept; /* significant digits in `digits` */
 };
 
-/* Eight bytes, the first lowest; what is not before end is 0. */
-static uint64_t
-eight_bytes(const char *at, const char *end)
+/* Eight bytes, the first lowest; what is not before end is 0. Nothing before begin and nothing
+ * from end on is read. */
+static inline uint64_t
+eight_bytes(const char *begin, const char *at, const char *end)
 {
     size_t left = (size_t)(end - at);
     uint64_t word = 0;
@@ -54,6 +55,10 @@ eight_bytes(const char *at, const char *end)
     if (left >= 8) {
         memcpy(&word, at, 8);
         return le64toh(word);
+    }
+    if (end - begin >= 8 && left > 0) {
+        memcpy(&word, end - 8, 8);
+        return le64toh(word) >> 8 * (8 - left);
     }
     if (left >= 4) {
         uint32_t first, last;
@@ -69,7 +74,7 @@ eight_bytes(const char *at, const char *end)
 
 /* How many digits stand at the front of a word, and (1 to 8 of them) what number they are.
  * Arithmetic on all bytes at once: pairs, then fours, then eight. */
-static unsigned
+static inline unsigned
 leading_digits(uint64_t word, uint64_t *ret_number)
 {
     /* A byte from '0' to '9' becomes 0 to 9; adding 0x76 sets the top bit of any other. Carries
@@ -193,13 +198,33 @@ read_any(const char *at, const char *end, unsigned decimals, uint64_t *ret_magni
     return scale(decimal.digits, exponent, ret_magnitude);
 }
 
-/* Nearly every text: at most 7 digits, then at most 7 more behind a point, and not more than are
- * wanted. false: it is another one. */
+/* One to three digits and nothing else: a heading, a speed. */
+static inline bool
+read_tiny(const char *at, const char *end, unsigned decimals, uint64_t *ret_magnitude)
+{
+    uint64_t whole = 0;
+
+    if (at == end || end - at > 3 || decimals > 7)
+        return false;
+    for (; at < end; at++) {
+        unsigned digit = (unsigned)(unsigned char)*at - (unsigned)'0';
+
+        if (digit > 9)
+            return false;
+        whole = whole * 10 + digit;
+    }
+    *ret_magnitude = whole * powers_of_ten[decimals];
+    return true;
+}
+
+/* Nearly every other text: at most 7 digits, then at most 7 more behind a point, and not more
+ * than are wanted. false: it is another one. */
 static bool
 read_short(const char *at, const char *end, unsigned decimals, uint64_t *ret_magnitude)
 {
+    const char *begin = at;
     uint64_t whole, fraction;
-    unsigned count = leading_digits(eight_bytes(at, end), &whole);
+    unsigned count = leading_digits(eight_bytes(begin, at, end), &whole);
 
     if (count == 0 || count == 8)
         return false;
@@ -209,7 +234,7 @@ read_short(const char *at, const char *end, unsigned decimals, uint64_t *ret_mag
         return decimals <= 7;
     }
     at++;
-    count = leading_digits(eight_bytes(at, end), &fraction);
+    count = leading_digits(eight_bytes(begin, at, end), &fraction);
     if (at[-1] != '.' || count == 0 || count == 8 || at + count != end || count > decimals ||
         decimals > 7)
         return false;
@@ -232,7 +257,8 @@ pb_number_decimal(struct pb_str text, unsigned decimals, int64_t *ret_value)
         is_negative = *at == '-';
         at++;
     }
-    if (!read_short(at, end, decimals, &magnitude) && !read_any(at, end, decimals, &magnitude))
+    if (!read_tiny(at, end, decimals, &magnitude) &&
+        !read_short(at, end, decimals, &magnitude) && !read_any(at, end, decimals, &magnitude))
         return false;
     *ret_value = is_negative ? -(int64_t)magnitude : (int64_t)magnitude;
     return true;

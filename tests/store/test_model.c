@@ -16,7 +16,7 @@
 #include "support/model.h"
 
 #define STEPS_OF_HISTORY 1500u
-#define STEPS_OF_SUITE 30000u
+#define STEPS_OF_SUITE 9000u
 #define STEPS_OF_NIGHT 1000000u
 #define READS_MAX 6u
 #define PAGE_MAX 9u

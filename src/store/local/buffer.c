@@ -7,7 +7,7 @@
  * search sees all of a commit or nothing.
  *
  * Invariants:
- *   (1) rows [0, published) are visible and do not change but for is_superseded;
+ *   (1) rows [0, published) are visible and do not change but for superseded_since;
  *       rows [published, added) are the writer's, chained but not to be shown.
  *   (2) chains lead from newer to older rows; a row's links are set once, before it is chained.
  *   (3) after a retract nothing is added any more (is_closed): a reader that stands on a row that
@@ -26,6 +26,7 @@
 #define CHUNK_ROWS 1024u
 #define ROWS_MAX (1u << 24) /* of any buffer; its entries' numbers still fit */
 #define INTERNED_MAX 4096u
+#define NOT_SUPERSEDED UINT32_MAX
 
 struct row {
     struct pb_read read;
@@ -34,7 +35,7 @@ struct row {
     uint32_t plate_hash;
     uint32_t cell;
     uint32_t first_entry; /* of its alternates, which follow one another */
-    atomic_bool is_superseded;
+    atomic_uint superseded_since; /* history where more rows than this are published */
 };
 
 /* One alternate of one row. */
@@ -408,7 +409,7 @@ pb_buffer_add(struct pb_buffer *buffer, const struct pb_read *read, uint32_t *re
     row->cell = pb_geo_cell(row->read.lat_e7, row->read.lon_e7);
     row->first_entry = buffer->entry_count;
     row->next_of_cell = PB_BUFFER_NO_ROW;
-    atomic_init(&row->is_superseded, read->is_superseded);
+    atomic_init(&row->superseded_since, read->is_superseded ? 0 : NOT_SUPERSEDED);
     chain_row(buffer, row, number);
     buffer->entry_count += row->read.alternate_count;
     atomic_store_explicit(&buffer->added, number + 1, memory_order_relaxed);
@@ -461,7 +462,11 @@ pb_buffer_retract(struct pb_buffer *buffer)
 void
 pb_buffer_supersede(struct pb_buffer *buffer, uint32_t row)
 {
-    atomic_store_explicit(&row_at(buffer, row)->is_superseded, true, memory_order_release);
+    atomic_uint *since = &row_at(buffer, row)->superseded_since;
+    uint32_t count = atomic_load_explicit(&buffer->published, memory_order_relaxed);
+
+    if (atomic_load_explicit(since, memory_order_relaxed) == NOT_SUPERSEDED)
+        atomic_store_explicit(since, count, memory_order_release);
 }
 
 /* ---- readers ---- */
@@ -491,9 +496,16 @@ pb_buffer_read(const struct pb_buffer *buffer, uint32_t row)
 }
 
 bool
+pb_buffer_is_superseded_at(const struct pb_buffer *buffer, uint32_t row, uint32_t count)
+{
+    return atomic_load_explicit(&row_at(buffer, row)->superseded_since, memory_order_acquire)
+           < count;
+}
+
+bool
 pb_buffer_is_superseded(const struct pb_buffer *buffer, uint32_t row)
 {
-    return atomic_load_explicit(&row_at(buffer, row)->is_superseded, memory_order_acquire);
+    return pb_buffer_is_superseded_at(buffer, row, UINT32_MAX);
 }
 
 /* From row on, the first of this identity. */

@@ -36,7 +36,7 @@ void pb_buffer_publish(struct pb_buffer *buffer);
 /* Takes back the rows that were added and not published (after a failed sync). Their places are
  * not used again, since a reader may stand on one: later adds return PB_OVER_LIMIT. */
 void pb_buffer_retract(struct pb_buffer *buffer);
-/* Marks a row as history: a newer revision exists. */
+/* Marks a row as history: a newer revision was added and is published next. */
 void pb_buffer_supersede(struct pb_buffer *buffer, uint32_t row);
 
 /* ---- readers (and the writer, who also sees unpublished rows where it says so) ---- */
@@ -48,6 +48,9 @@ size_t pb_buffer_bytes(const struct pb_buffer *buffer);       /* memory held */
  * pb_buffer_is_superseded. row < count. Borrowed until the last unref. */
 const struct pb_read *pb_buffer_read(const struct pb_buffer *buffer, uint32_t row);
 bool pb_buffer_is_superseded(const struct pb_buffer *buffer, uint32_t row);
+/* The same to a reader who goes by the first count rows: a row that was superseded by a later one
+ * is still current to it, or it would see neither. */
+bool pb_buffer_is_superseded_at(const struct pb_buffer *buffer, uint32_t row, uint32_t count);
 
 #define PB_BUFFER_NO_ROW UINT32_MAX
 /* Chains: first returns the newest row, next an older one, PB_BUFFER_NO_ROW at the end. Rows

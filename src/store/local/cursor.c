@@ -60,6 +60,7 @@ struct pb_cursor {
     const struct pb_env *env;
     struct pb_store *store;     /* borrowed */
     struct pb_version *version; /* owned reference */
+    uint32_t buffer_count;      /* rows of its buffer that there were at the beginning */
     struct pb_pattern *pattern; /* owned; NULL: any plate */
     const struct pb_geo_area *area; /* borrowed */
     struct pb_arena arena;      /* texts of the question */
@@ -378,7 +379,7 @@ static enum pb_status
 find_exact_in_buffer(struct pb_cursor *cursor, struct pb_str plate)
 {
     const struct pb_buffer *buffer = cursor->version->buffer;
-    uint32_t count = pb_buffer_count(buffer);
+    uint32_t count = cursor->buffer_count;
     enum pb_status status = PB_OK;
 
     for (uint32_t row = pb_buffer_first_of_plate(buffer, plate);
@@ -405,7 +406,7 @@ static enum pb_status
 find_in_buffer(struct pb_cursor *cursor, struct pb_error *error)
 {
     const struct pb_buffer *buffer = cursor->version->buffer;
-    uint32_t count = pb_buffer_count(buffer);
+    uint32_t count = cursor->buffer_count;
     uint64_t first = cursor->item_count;
     struct pb_str exact;
     enum pb_status status = PB_OK;
@@ -651,6 +652,7 @@ pb_store_search(struct pb_store *store, const struct pb_query *query,
                                     query->with_lookalikes, &cursor->pattern, error);
     if (status == PB_OK) {
         cursor->version = pb_store_version(store);
+        cursor->buffer_count = pb_buffer_count(cursor->version->buffer);
         status = find_all(cursor, error);
     }
     if (status == PB_OK) {
@@ -743,7 +745,8 @@ decode_item(struct pb_cursor *cursor, const struct item *item, struct pb_read *r
         const struct pb_buffer *buffer = cursor->version->buffer;
 
         *ret_read = *pb_buffer_read(buffer, (uint32_t)item->row);
-        ret_read->is_superseded = pb_buffer_is_superseded(buffer, (uint32_t)item->row);
+        ret_read->is_superseded = pb_buffer_is_superseded_at(buffer, (uint32_t)item->row,
+                                                              cursor->buffer_count);
         return PB_OK;
     }
     segment = cursor->version->segments[item->segment]->segment;

@@ -109,7 +109,7 @@ find_buffered(struct plates *plates)
         struct pb_read read = *pb_buffer_read(buffer, row);
         struct pb_pattern_match match;
 
-        read.is_superseded = pb_buffer_is_superseded(buffer, row);
+        read.is_superseded = pb_buffer_is_superseded_at(buffer, row, count);
         if ((plates->jurisdiction == 0 || plates->jurisdiction == read.jurisdiction)
             && counts(plates, &read, PB_SEGMENT_NONE)
             && pb_pattern_matches(plates->pattern, read.plate, &match))
