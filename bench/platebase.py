@@ -17,6 +17,38 @@ import time
 LIKE = "?AB*12"  # LIKE '_AB%12' of the others
 
 
+MEMORY = "2G"
+
+
+def load(command: str, store: str, file: str) -> None:
+    subprocess.run([command, "import", "--data", store, "--quiet", "--memory", MEMORY, file],
+                   check=True, stdout=subprocess.DEVNULL)
+
+
+def merge(command: str, store: str) -> None:
+    subprocess.run([command, "merge", "--data", store, "--all", "--quiet", "--memory", MEMORY],
+                   check=True, stdout=subprocess.DEVNULL)
+
+
+def rate_of_format(command: str, csv: str, work: str, form: str, reads: int) -> dict:
+    """Reads a second from the same reads in another format, imported and merged."""
+    store = f"{work}/store-{form}"
+    file = f"{work}/reads.{form}"
+    subprocess.run([command, "convert", "--quiet", "--format", "csv", "--to", form, "--out", file,
+                    csv], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([command, "init", "--quiet", store], check=True)
+    subprocess.run(["cat", file], check=True, stdout=subprocess.DEVNULL)
+    began = time.monotonic()
+    load(command, store, file)
+    imported = time.monotonic()
+    merge(command, store)
+    merged = time.monotonic()
+    shutil.rmtree(store)
+    subprocess.run(["rm", file], check=True)
+    return {f"{form}_import_reads_per_s": round(reads / (imported - began)),
+            f"{form}_load_reads_per_s": round(reads / (merged - began))}
+
+
 def main() -> None:
     if len(sys.argv) != 6:
         sys.exit("usage: platebase.py COMMAND CSV WORK_DIRECTORY PLATES PLACES")
@@ -27,9 +59,9 @@ def main() -> None:
     subprocess.run(["mkdir", "-p", work], check=True)
     subprocess.run([command, "init", "--quiet", store], check=True)
     began = time.monotonic()
-    subprocess.run([command, "import", "--data", store, "--quiet", csv], check=True)
+    load(command, store, csv)
     imported = time.monotonic()
-    subprocess.run([command, "merge", "--data", store, "--all", "--quiet"], check=True)
+    merge(command, store)
     load_s = time.monotonic() - began
     load_rss_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
@@ -52,6 +84,8 @@ def main() -> None:
         "peak_rss_mb": round(max(load_rss_mb, answer["peak_rss_mb"]), 1),
         "notes": "",
     })
+    for form in ("ndjson", "pbr"):
+        answer.update(rate_of_format(command, csv, work, form, answer["reads"]))
     print(json.dumps(answer))
 
 

@@ -30,7 +30,7 @@ struct pb_store;     /* opaque */
 struct pb_cursor;    /* opaque */
 struct pb_loader;    /* opaque */
 struct pb_lane;      /* opaque: one thread's share of a loader */
-struct pb_geo_area;  /* geo/geo.h: radius, rectangle or polygon */
+struct pb_geo_area;  /* platebase/geo.h: circle, rectangle or polygon */
 
 /* The operating system's memory, clock, files and randomness. Never NULL. */
 const struct pb_env *pb_env_system(void);
@@ -153,7 +153,7 @@ enum pb_match {
 
 struct pb_query {
     /* Plate: empty means any (then an area is needed). Folded plate text, or a
-     * pattern of plate/pattern.h: `?` one, `*` any, `[AB]` one of. */
+     * pattern of platebase/plate.h: `?` one, `*` any, `[AB]` one of. */
     struct pb_str plate;
     unsigned edits;            /* 0 to 2: edit distance, insertions and deletions included */
     bool with_lookalikes;      /* 0OQD, 1I, 8B, 5S, 2Z count as equal */

@@ -22,6 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define HUGE_PAGE_BYTES ((uintptr_t)2 << 20)
+#define HUGE_FROM_BYTES ((size_t)8 << 20)
+
 /* What a store holds is sensitive: nothing for others, and the group may only read. */
 #define FILE_MODE 0640
 #define DIRECTORY_MODE 0750
@@ -33,6 +36,18 @@ struct pb_file {
 
 /* ---- memory, clock, randomness ---- */
 
+/* Large arrays are visited in any order: with small pages each visit would also miss the
+ * translation cache. A kernel that has no huge pages loses nothing. */
+static void
+ask_for_huge_pages(void *memory, size_t bytes)
+{
+    uintptr_t first = ((uintptr_t)memory + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1);
+    uintptr_t end = ((uintptr_t)memory + bytes) & ~(HUGE_PAGE_BYTES - 1);
+
+    if (first < end)
+        (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+}
+
 static void *
 system_resize(void *context, void *memory, size_t old_bytes, size_t bytes)
 {
@@ -42,7 +57,10 @@ system_resize(void *context, void *memory, size_t old_bytes, size_t bytes)
         free(memory);
         return NULL;
     }
-    return realloc(memory, bytes);
+    memory = realloc(memory, bytes);
+    if (memory != NULL && bytes >= HUGE_FROM_BYTES)
+        ask_for_huge_pages(memory, bytes);
+    return memory;
 }
 
 static int64_t

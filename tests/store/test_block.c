@@ -42,6 +42,7 @@ fill_column(uint64_t *random, uint32_t shape, uint32_t rows, const int64_t *befo
         dictionary[i] = maker_random(random) & mask;
     for (uint32_t i = 0; i < rows; i++) {
         uint64_t value = maker_random(random);
+        uint64_t last = i > 0 ? (uint64_t)ret_values[i - 1] : 0;
 
         switch (shape) {
         case 0: value = base; break;
@@ -50,12 +51,12 @@ fill_column(uint64_t *random, uint32_t shape, uint32_t rows, const int64_t *befo
         case 3: value = (value & 0xFFFFF) * 1000; break;
         case 4: value = dictionary[value % 8]; break;
         case 5: value = value % 16 == 0 ? value >> 16 & mask : 0; break;
-        case 6: value = i > 0 && value % 8 != 0 ? (uint64_t)ret_values[i - 1] : value & mask; break;
+        case 6: value = value % 8 != 0 && i > 0 ? last : value & mask; break;
         case 7: sum += value % 16 == 0 ? value & 0xFFFFFFFF : value & 15; value = sum; break;
         case 8: value = (value & 0xFFFFFF) << 36; break; /* plate codes */
         case 9: value = before != NULL && before[i] != 0 ? value & mask : 0; break;
         case 10: value = value % 32 == 0 ? value : value & 31; break; /* few wide ones */
-        default: value = i % 40 == 0 ? value & 0xFF : (uint64_t)ret_values[i - 1] + value % 9; break;
+        default: value = i % 40 == 0 ? value & 0xFF : last + value % 9; break;
         }
         ret_values[i] = (int64_t)value;
     }

@@ -602,6 +602,40 @@ a_correction_replaces_the_read_and_keeps_what_the_reader_said(void **state)
     }
 }
 
+/* The newer revision has expired and a merge has dropped it; the older one, which still lies in the
+ * log, was history and stays that. */
+static void
+history_stays_history_when_the_newer_revision_is_gone(void **state)
+{
+    struct store_room room;
+    struct pb_read read = room_read("AB12", "gate-1", 0);
+    struct pb_read other = room_read("CD34", "gate-1", 1);
+
+    (void)state;
+    room_init(&room);
+    read.event_id = pb_str_from("e-1");
+    read.is_revisable = true;
+    read.revision = 2;
+    read.delete_after_us = room.now_us + ROOM_DAY_US - 1;
+    assert_int_equal(PB_OK, room_append(&room, &read));
+    room_flush(&room);
+    other.delete_after_us = read.delete_after_us;
+    assert_int_equal(PB_OK, room_append(&room, &other));
+    room_flush(&room);
+    read.plate = pb_str_from("AB11");
+    read.revision = 1;
+    read.delete_after_us = PB_NEVER;
+    assert_int_equal(PB_OK, room_append(&room, &read));
+    assert_int_equal(0, room_count(&room, "AB11"));
+    room.now_us += 2 * ROOM_DAY_US;
+    assert_int_equal(0, room_count(&room, "AB11"));
+    room_merge(&room);
+    assert_int_equal(0, room_count(&room, "AB11"));
+    room_reopen(&room);
+    assert_int_equal(0, room_count(&room, "AB11"));
+    room_done(&room);
+}
+
 static void
 one_append_judges_its_reads_one_after_another(void **state)
 {
@@ -1188,7 +1222,8 @@ meddling_open(void *context, const char *path, enum pb_open_mode mode, struct pb
               struct pb_error *error)
 {
     struct meddler *meddler
-        = (void *)((char *)context - offsetof(struct meddler, room) - offsetof(struct store_room, fault));
+        = (void *)((char *)context - offsetof(struct meddler, room)
+                   - offsetof(struct store_room, fault));
 
     if (meddler->calls_left > 0 && --meddler->calls_left == 0) {
         meddler->has_meddled = true;
@@ -1391,6 +1426,7 @@ main(void)
         cmocka_unit_test(sending_again_is_a_duplicate_and_other_content_a_conflict),
         cmocka_unit_test(the_newest_revision_is_the_read_whatever_comes_first),
         cmocka_unit_test(a_correction_replaces_the_read_and_keeps_what_the_reader_said),
+        cmocka_unit_test(history_stays_history_when_the_newer_revision_is_gone),
         cmocka_unit_test(one_append_judges_its_reads_one_after_another),
         cmocka_unit_test(alternates_find_their_read_once),
         cmocka_unit_test(what_a_pattern_finds_does_not_depend_on_where_rows_lie),

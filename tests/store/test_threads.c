@@ -28,8 +28,8 @@
 #define SEARCHERS 3u
 #define LANES 2u
 #define GROUP 8u
-#define APPEND_GROUPS 900u             /* by all appenders together */
-#define LOAD_GROUPS 2400u              /* by the loader alone; then what appenders send, too */
+#define APPEND_GROUPS 400u             /* by all appenders together */
+#define LOAD_GROUPS 1150u              /* by the loader alone; then what appenders send, too */
 #define GROUPS (APPEND_GROUPS + LOAD_GROUPS)
 #define NUMBERS (GROUPS * GROUP)
 #define SEARCHES_MIN 12u
@@ -171,6 +171,13 @@ append_groups(void *context)
     return NULL;
 }
 
+/* The first lane gets enough for segments of its own, the second goes the way of appends. */
+static unsigned
+lane_of(uint32_t group)
+{
+    return group % 16 == 15;
+}
+
 static void *
 fill_lane(void *context)
 {
@@ -179,8 +186,9 @@ fill_lane(void *context)
     struct pb_error error = { .message = "" };
     enum pb_status status = PB_OK;
 
-    for (uint32_t group = worker->index; group < GROUPS && status == PB_OK; group += LANES) {
-        if (way_of(group) != WAY_LOAD && way_of(group) != WAY_BOTH)
+    for (uint32_t group = 0; group < GROUPS && status == PB_OK; group++) {
+        if (lane_of(group) != worker->index
+            || (way_of(group) != WAY_LOAD && way_of(group) != WAY_BOTH))
             continue;
         if (way_of(group) == WAY_LOAD)
             atomic_store(&town->states[group], GROUP_SENT);
@@ -195,8 +203,8 @@ fill_lane(void *context)
         status = pb_lane_finish(worker->lane, &error);
     if (status != PB_OK)
         wrong(town, "load: %s: %s", pb_status_name(status), error.message);
-    for (uint32_t group = worker->index; group < GROUPS && status == PB_OK; group += LANES) {
-        if (way_of(group) == WAY_LOAD)
+    for (uint32_t group = 0; group < GROUPS && status == PB_OK; group++) {
+        if (lane_of(group) == worker->index && way_of(group) == WAY_LOAD)
             atomic_store(&town->states[group], GROUP_WHOLE);
     }
     return NULL;
@@ -401,7 +409,11 @@ static void
 search_once(struct worker *worker, struct view *view, const struct pb_geo_area *area)
 {
     struct town *town = worker->town;
-    enum question question = (enum question)below(&worker->seed, ASK_KINDS);
+    /* Those that look at everything are rare, or they would be all there is. */
+    uint32_t draw = below(&worker->seed, 3 * ASK_KINDS);
+    enum question question = draw < ASK_KINDS ? (enum question)draw
+                             : draw % 2 == 0  ? ASK_HISTORY
+                                              : ASK_PAGES;
     uint32_t plate = 1 + below(&worker->seed, NUMBERED_PLATES - 1);
     char room[PB_PLATE_BYTES_MAX];
     struct pb_query query = { .from_us = PB_TIME_MIN_US,

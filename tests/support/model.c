@@ -279,7 +279,9 @@ compare_plates(const void *a_count, const void *b_count)
     if (a_is_long != b_is_long)
         return a_is_long ? 1 : -1;
     order = pb_str_compare(a->plate, b->plate);
-    return order != 0 ? order : (a->jurisdiction > b->jurisdiction) - (a->jurisdiction < b->jurisdiction);
+    if (order != 0)
+        return order;
+    return (a->jurisdiction > b->jurisdiction) - (a->jurisdiction < b->jurisdiction);
 }
 
 uint32_t

@@ -682,7 +682,8 @@ pb_block_open(const uint8_t *bytes, size_t count, uint8_t table, uint32_t number
         *reterr_what = "block length out of range";
         return PB_E_CORRUPT;
     }
-    if (pb_get_le32(bytes) != (uint32_t)XXH3_64bits_withSeed(bytes + 4, block.columns_end - 4, seed)) {
+    if (pb_get_le32(bytes)
+        != (uint32_t)XXH3_64bits_withSeed(bytes + 4, block.columns_end - 4, seed)) {
         *reterr_what = "block checksum does not fit";
         return PB_E_CORRUPT;
     }

@@ -221,6 +221,21 @@ struct merge_progress {
     uint64_t done, total;
 };
 
+/*
+ * To be called before rows go for good. A restart judges the reads of the log anew: one that is
+ * history because of a row that is gone by then would come back. The caller holds writing.
+ */
+static enum pb_status
+secure_history(struct pb_store *store, struct pb_error *error)
+{
+    uint32_t rows = pb_buffer_count(store->buffer);
+    uint32_t row = 0;
+
+    while (row < rows && !pb_buffer_is_superseded(store->buffer, row))
+        row++;
+    return row < rows ? pb_store_flush_locked(store, NULL, error) : PB_OK;
+}
+
 /* Merges segments and makes the result current. The caller holds maintenance. */
 static enum pb_status
 merge_segments(struct pb_store *store, struct pb_version *version,
@@ -239,22 +254,30 @@ merge_segments(struct pb_store *store, struct pb_version *version,
                                         .progress_total = progress->total };
     struct pb_change change = { .added = ret_entry, .applied = version->hidden };
     uint64_t *removed = pb_calloc(store->env, count, sizeof(*removed));
+    uint64_t rows = 0;
+    bool may_be_current = false;
     enum pb_status status = PB_OK;
 
     if (removed == NULL)
         return PB_E_NOMEM;
     status = pb_merge(store->env, &options, segments, count, ret_entry, error);
     if (status == PB_OK) {
-        for (uint32_t i = 0; i < count; i++)
+        for (uint32_t i = 0; i < count; i++) {
             removed[i] = segments[i]->entry.number;
+            rows += segments[i]->entry.rows;
+        }
         change.added_count = ret_entry->rows == 0 ? 0 : 1;
         change.removed = removed;
         change.removed_count = count;
         (void)pthread_mutex_lock(&store->writing);
-        status = pb_store_change(store, &change, error);
+        if (ret_entry->rows < rows)
+            status = secure_history(store, error);
+        if (status == PB_OK)
+            status = pb_store_change(store, &change, error);
+        may_be_current = store->is_poisoned;
         (void)pthread_mutex_unlock(&store->writing);
     }
-    if (status != PB_OK && status != PB_END && ret_entry->rows != 0 && !store->is_poisoned) {
+    if (status != PB_OK && status != PB_END && ret_entry->rows != 0 && !may_be_current) {
         char path[PB_PATH_BYTES_MAX];
 
         pb_segment_path(path, sizeof(path), store->directory, ret_entry->number);
@@ -330,7 +353,9 @@ purge_segment(struct pb_store *store, struct pb_version *version, struct pb_segm
         struct pb_change change = { .removed = &old->number, .removed_count = 1 };
 
         (void)pthread_mutex_lock(&store->writing);
-        status = pb_store_change(store, &change, error);
+        status = secure_history(store, error);
+        if (status == PB_OK)
+            status = pb_store_change(store, &change, error);
         (void)pthread_mutex_unlock(&store->writing);
         if (status == PB_OK)
             counts->segments_dropped++;

@@ -853,7 +853,8 @@ static void
 sort_candidates(struct candidate *candidates, uint32_t count)
 {
     /* Nearly always one or two; a moment shared by many is sorted in shrinking steps. */
-    for (uint32_t gap = count / 2; gap > 0; gap = gap == 2 ? 1 : (uint32_t)((uint64_t)gap * 5 / 11)) {
+    for (uint32_t gap = count / 2; gap > 0;
+         gap = gap == 2 ? 1 : (uint32_t)((uint64_t)gap * 5 / 11)) {
         for (uint32_t i = gap; i < count; i++) {
             struct candidate candidate = candidates[i];
             uint32_t j = i;

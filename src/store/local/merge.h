@@ -26,7 +26,8 @@ struct pb_merge_options {
 
 /*
  * Merges count segments, which have month and retention class in common, into a new file that is
- * synced (its directory is not). ret_entry->rows is 0 where nothing was left: then there is no file.
+ * synced (its directory is not). ret_entry->rows is 0 where nothing was left: then there is no
+ * file.
  * PB_END where progress asked to stop: nothing was made.
  */
 PB_MUST_CHECK enum pb_status pb_merge(const struct pb_env *env,

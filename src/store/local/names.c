@@ -46,7 +46,8 @@ context_hash(const struct pb_context *context)
     uint64_t hash = mix(context->reader, (uint64_t)(uint32_t)context->lat_e7 << 32
                                              | (uint32_t)context->lon_e7);
 
-    return mix(hash, (uint64_t)context->heading_code | (uint64_t)(uint16_t)context->utc_offset_min << 16
+    return mix(hash, (uint64_t)context->heading_code
+                         | (uint64_t)(uint16_t)context->utc_offset_min << 16
                          | (uint64_t)context->lane << 32 | (uint64_t)context->scale << 40
                          | (uint64_t)context->is_mobile << 48 | (uint64_t)context->reports << 56);
 }
@@ -151,7 +152,8 @@ grow_texts(struct pb_names *names)
     if (status == PB_OK)
         status = grow(names->env, (void **)&names->text_hashes, sizeof(*names->text_hashes), room);
     if (status == PB_OK)
-        status = grow(names->env, (void **)&names->fixed_counts, sizeof(*names->fixed_counts), room);
+        status = grow(names->env, (void **)&names->fixed_counts, sizeof(*names->fixed_counts),
+                      room);
     if (status == PB_OK) {
         status = grow(names->env, (void **)&names->mobile_contexts,
                       sizeof(*names->mobile_contexts), room);
@@ -375,8 +377,9 @@ pb_names_read_context(struct pb_names *names, const struct pb_read *read, uint32
     struct pb_context context = {
         .lat_e7 = read->lat_e7,
         .lon_e7 = read->lon_e7,
-        .heading_code = (uint16_t)(read->heading_cdeg == PB_NO_HEADING ? 0
-                                                                       : read->heading_cdeg + PB_CODE_SHIFT),
+        .heading_code = (uint16_t)(read->heading_cdeg == PB_NO_HEADING
+                                       ? 0
+                                       : read->heading_cdeg + PB_CODE_SHIFT),
         .utc_offset_min = read->utc_offset_min,
         .lane = read->lane,
         .scale = (uint8_t)read->confidence_scale,

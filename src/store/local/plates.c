@@ -128,7 +128,8 @@ advance_buffer(struct plates *plates, struct input *input)
 
     /* Past all rows of the plate that was given. */
     while (input->at < plates->buffered_count && input->plate.bytes != 0
-           && compare_buffered(plates, plates->buffered[input->at], plates->buffered[input->rows.first]) == 0)
+           && compare_buffered(plates, plates->buffered[input->at],
+                               plates->buffered[input->rows.first]) == 0)
         input->at++;
     input->is_at_end = input->at == plates->buffered_count;
     if (input->is_at_end)
@@ -213,7 +214,8 @@ count_rows(struct plates *plates, const struct input *input, struct pb_plate_cou
 
     if (segment == NULL) {
         for (uint32_t i = input->at; i < plates->buffered_count
-             && compare_buffered(plates, plates->buffered[i], plates->buffered[input->at]) == 0; i++) {
+             && compare_buffered(plates, plates->buffered[i], plates->buffered[input->at]) == 0;
+             i++) {
             count_row(count, pb_buffer_read(plates->version->buffer,
                                             plates->buffered[i])->captured_at_us);
         }

@@ -19,7 +19,8 @@
 #include "store/local/lookup.h"
 #include "store/local/sorter.h"
 
-#define ROWS_PER_CHUNK (1u << 14)
+#define FIRST_CHUNK_ROWS (1u << 14) /* a small run takes little */
+#define CHUNK_ROWS (1u << 18)       /* a large one wants huge pages */
 #define HEAP_CHUNK_BYTES (1u << 20)
 #define HEAP_NONE UINT32_MAX
 #define HEAP_HEAD_BYTES 3u /* u16 extras bytes, u8 plate bytes */
@@ -50,7 +51,7 @@ struct partition {
 struct pb_run {
     const struct pb_env *env;
     struct pb_names names;
-    void **chunks; /* owned: ROWS_PER_CHUNK rows each, see row_at() */
+    void **chunks; /* owned: see row_at() */
     uint32_t chunk_count, chunk_room;
     uint64_t rows;
     uint8_t **heap;          /* owned: HEAP_CHUNK_BYTES each */
@@ -203,10 +204,16 @@ pb_run_memory(const struct pb_run *run)
 static inline struct run_row *
 row_at(const struct pb_run *run, uint64_t row)
 {
-    uintptr_t chunk = (uintptr_t)run->chunks[row / ROWS_PER_CHUNK];
+    uintptr_t chunk = 0;
 
+    if (row < FIRST_CHUNK_ROWS) {
+        chunk = (uintptr_t)run->chunks[0];
+    } else {
+        chunk = (uintptr_t)run->chunks[1 + (row - FIRST_CHUNK_ROWS) / CHUNK_ROWS];
+        row = (row - FIRST_CHUNK_ROWS) % CHUNK_ROWS;
+    }
     chunk = (chunk + LINE_BYTES - 1) & ~(uintptr_t)(LINE_BYTES - 1);
-    return (struct run_row *)chunk + row % ROWS_PER_CHUNK;
+    return (struct run_row *)chunk + row;
 }
 
 /* Rows are visited in order of plate and lie in order of arrival: fetch the one AHEAD of i. */
@@ -278,6 +285,14 @@ put_heap(struct pb_run *run, const struct pb_read *read, const uint8_t *extras, 
     return PB_OK;
 }
 
+static uint64_t
+rows_room(const struct pb_run *run)
+{
+    return run->chunk_count == 0
+               ? 0
+               : FIRST_CHUNK_ROWS + (uint64_t)(run->chunk_count - 1) * CHUNK_ROWS;
+}
+
 enum pb_status
 pb_run_add(struct pb_run *run, const struct pb_read *read, uint32_t commit_row)
 {
@@ -287,9 +302,11 @@ pb_run_add(struct pb_run *run, const struct pb_read *read, uint32_t commit_row)
     size_t extras_bytes = pb_extras_encode(read, extras);
     enum pb_status status = PB_OK;
 
-    if (run->rows % ROWS_PER_CHUNK == 0 && run->rows / ROWS_PER_CHUNK == run->chunk_count) {
+    if (run->rows == rows_room(run)) {
+        uint32_t rows = run->chunk_count == 0 ? FIRST_CHUNK_ROWS : CHUNK_ROWS;
+
         status = add_chunk(run->env, &run->chunks, &run->chunk_count, &run->chunk_room,
-                           ROWS_PER_CHUNK * sizeof(struct run_row) + LINE_BYTES);
+                           rows * sizeof(struct run_row) + LINE_BYTES);
         if (status != PB_OK)
             return status;
     }
@@ -830,8 +847,35 @@ struct join {
     struct pb_mark_list *marks;
     bool has_changed;
     struct pb_reads_block reads; /* owned */
+    uint32_t times_block;        /* whose rows' times are in times; UINT32_MAX: none */
+    int64_t times[PB_BLOCK_ROWS_MAX];
     struct pb_error *error;
 };
+
+/* The time of a row of the segment. Rows are asked in order, so a block is decoded as a whole. */
+static enum pb_status
+known_time(struct join *join, uint64_t row, int64_t *ret_captured_us)
+{
+    uint32_t rows_per_block = join->segment->tables[PB_TABLE_READS].rows_per_block;
+    uint32_t number = (uint32_t)(row / rows_per_block);
+    struct pb_block block;
+    struct pb_column column;
+    enum pb_status status = PB_OK;
+
+    if (number != join->times_block) {
+        join->times_block = UINT32_MAX;
+        status = pb_segment_block(join->segment, PB_TABLE_READS, number, &block, join->error);
+        if (status == PB_OK)
+            status = pb_segment_column(join->segment, &block, PB_READS_TIME, &column,
+                                       join->error);
+        if (status != PB_OK)
+            return status;
+        pb_column_all(&column, join->times);
+        join->times_block = number;
+    }
+    *ret_captured_us = join->times[row % rows_per_block];
+    return PB_OK;
+}
 
 static enum pb_status
 decode_known(struct join *join, uint64_t known_row, struct pb_record_room *room,
@@ -876,6 +920,7 @@ join_plate(struct join *join, const struct pb_pair *pairs, size_t count,
            const struct pb_plate_rows *plate)
 {
     uint64_t known_row = plate->first;
+    int64_t known_us = 0;
     enum pb_status status = PB_OK;
 
     for (size_t i = 0; i < count && status == PB_OK; i++) {
@@ -889,16 +934,15 @@ join_plate(struct join *join, const struct pb_pair *pairs, size_t count,
             || row->captured_us > join->segment->entry.captured_max_us)
             continue;
         while (known_row < plate->end && status == PB_OK) {
-            status = pb_reads_block_load(&join->reads, join->segment, known_row, join->error);
-            if (status != PB_OK
-                || pb_reads_block_time(&join->reads, known_row) >= row->captured_us)
+            status = known_time(join, known_row, &known_us);
+            if (status != PB_OK || known_us >= row->captured_us)
                 break;
             known_row++;
         }
         for (uint64_t other = known_row;
              other < plate->end && status == PB_OK && (row->flags & ROW_DROPPED) == 0; other++) {
-            status = pb_reads_block_load(&join->reads, join->segment, other, join->error);
-            if (status != PB_OK || pb_reads_block_time(&join->reads, other) != row->captured_us)
+            status = known_time(join, other, &known_us);
+            if (status != PB_OK || known_us != row->captured_us)
                 break;
             status = meet(join, row, other, plate->jurisdiction);
         }
@@ -995,6 +1039,7 @@ pb_run_join(struct pb_run *run, const struct pb_segment *segment,
                          .reject = reject,
                          .counts = counts,
                          .marks = marks,
+                         .times_block = UINT32_MAX,
                          .error = error };
     enum pb_status status = PB_OK;
 

@@ -142,8 +142,8 @@ struct pb_segment_options {
     const uint8_t *store_id;  /* PB_STORE_ID_BYTES; borrowed for the call */
     uint64_t number;
     uint32_t month, retention_days;
-    struct pb_names *names;   /* borrowed for the writer's life, which may add vehicles; its contexts
-                               * are complete */
+    struct pb_names *names;   /* borrowed for the writer's life, which may add vehicles; its
+                               * contexts are complete */
     size_t memory_bytes;      /* budget of the second orders */
 };
 

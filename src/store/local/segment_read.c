@@ -481,7 +481,8 @@ pb_plate_iterator_seek(struct pb_plate_iterator *iterator, uint64_t code, struct
 
     if (iterator->table == PB_TABLE_LONG || table->blocks == 0)
         return PB_OK;
-    if (iterator->rows == 0 || (uint64_t)iterator->columns[PB_PLATES_CODE][iterator->rows - 1] < code) {
+    if (iterator->rows == 0
+        || (uint64_t)iterator->columns[PB_PLATES_CODE][iterator->rows - 1] < code) {
         /* Equal codes of several jurisdictions may begin at the end of the block before. */
         block = iterator->block;
         if (iterator->rows != 0 && block + 2 < table->blocks
@@ -546,7 +547,8 @@ pb_plate_iterator_seek_text(struct pb_plate_iterator *iterator, struct pb_str te
         uint32_t row = iterator->row;
         uint32_t blob_at = iterator->blob_at;
 
-        if (row == iterator->rows && iterator->block + 1 < iterator->segment->tables[PB_TABLE_LONG].blocks) {
+        if (row == iterator->rows
+            && iterator->block + 1 < iterator->segment->tables[PB_TABLE_LONG].blocks) {
             status = load_plates(iterator, iterator->block + 1, error);
             continue;
         }

@@ -175,7 +175,8 @@ static enum pb_status
 index_grow(struct pb_segment_writer *writer, struct table_builder *table)
 {
     uint32_t room = table->room == 0 ? 4 * PB_INDEX_GROUP : table->room * 2;
-    void *larger = pb_realloc(writer->env, table->bases, (room / PB_INDEX_GROUP) * sizeof(uint64_t));
+    void *larger = pb_realloc(writer->env, table->bases,
+                              (room / PB_INDEX_GROUP) * sizeof(uint64_t));
 
     if (larger == NULL)
         return PB_E_NOMEM;

@@ -166,8 +166,8 @@ next_segments(const struct pb_manifest *old, const struct pb_change *change,
 }
 
 static enum pb_status
-next_erasures(const struct pb_store *store, const struct pb_manifest *old,
-              const struct pb_change *change, struct pb_manifest *next)
+next_erasures(const struct pb_manifest *old, const struct pb_change *change,
+              struct pb_manifest *next)
 {
     uint32_t count = old->erasure_count;
     enum pb_status status = PB_OK;
@@ -194,7 +194,7 @@ next_erasures(const struct pb_store *store, const struct pb_manifest *old,
         *entry = (struct pb_erasure_entry){ .jurisdiction = change->erasure->jurisdiction,
                                             .from_us = change->erasure->from_us,
                                             .to_us = change->erasure->to_us,
-                                            .segment_limit = store->next_segment };
+                                            .segment_limit = next->next_segment };
         status = pb_arena_copy(&next->arena, change->erasure->plate, &entry->plate);
         if (status == PB_OK)
             status = pb_arena_copy(&next->arena, change->erasure->reader, &entry->reader);
@@ -309,7 +309,7 @@ pb_store_change(struct pb_store *store, const struct pb_change *change, struct p
     next.commit = change->is_memory_only ? store->manifest.commit : store->commit;
     status = next_segments(&store->manifest, change, &next);
     if (status == PB_OK)
-        status = next_erasures(store, &store->manifest, change, &next);
+        status = next_erasures(&store->manifest, change, &next);
     if (status == PB_OK)
         status = next_marks(&store->manifest, change, &next);
     if (status != PB_OK)
