@@ -93,7 +93,7 @@ fill_store(struct pb_store *store)
     check(pb_store_flush(store, NULL) == PB_OK);
 }
 
-/* The month has two segments, of which the first has all that never expires. */
+/* One segment for each retention class: the largest is taken. */
 static uint8_t *
 make_file(size_t *ret_size)
 {
@@ -269,6 +269,24 @@ put_together(const struct image *image, uint8_t *const parts[PARTS], size_t *ret
 /* ---- asking ---- */
 
 static void
+keep(void *context, const void *bytes, uint64_t size)
+{
+    (void)context;
+    (void)bytes;
+    (void)size;
+}
+
+/* The system would take "not needed soon" for "throw away": these bytes are in no file. */
+static void
+init_env(struct pb_env *env, struct pb_file_ops *files)
+{
+    *env = *pb_env_system();
+    *files = *env->files;
+    files->forget = keep;
+    env->files = files;
+}
+
+static void
 check_status(enum pb_status status)
 {
     check(status == PB_OK || status == PB_END || status == PB_E_CORRUPT || status == PB_E_NOMEM);
@@ -403,7 +421,8 @@ go_on(void *context, uint64_t row)
     return true;
 }
 
-static void
+/* Returns how many places verifying found damaged. */
+static uint64_t
 ask_all(const struct pb_segment *segment)
 {
     struct pb_verify_counts counts = { 0 };
@@ -420,50 +439,82 @@ ask_all(const struct pb_segment *segment)
     walk(segment, "PL0SX", 1);
     check_status(pb_segment_find_event(segment, 1, go_on, NULL, NULL));
     check_status(pb_segment_find_event(segment, UINT64_MAX, go_on, NULL, NULL));
+    return counts.damaged;
 }
 
-static void
-parse(const uint8_t *bytes, size_t size, const uint8_t store_id[PB_STORE_ID_BYTES])
+static enum pb_status
+parse(const uint8_t *bytes, size_t size, const uint8_t store_id[PB_STORE_ID_BYTES],
+      uint64_t *ret_damaged)
 {
-    struct pb_segment segment = { .env = pb_env_system() };
+    struct pb_file_ops files;
+    struct pb_env env;
+    struct pb_segment segment = { .env = &env };
     struct pb_error error;
-    enum pb_status status = pb_segment_parse(&segment, bytes, size, store_id, &error);
+    enum pb_status status = PB_OK;
+
+    init_env(&env, &files);
+    status = pb_segment_parse(&segment, bytes, size, store_id, &error);
 
     check(status == PB_OK || status == PB_E_CORRUPT || status == PB_E_VERSION
           || status == PB_E_NOMEM);
     if (status == PB_OK)
-        ask_all(&segment);
+        *ret_damaged = ask_all(&segment);
     pb_names_done(&segment.names);
+    return status;
+}
+
+/* The good segment with the patches of data. */
+static enum pb_status
+parse_patched(const struct image *image, const uint8_t *data, size_t size, uint64_t *ret_damaged)
+{
+    uint8_t *parts[PARTS];
+    uint8_t *file = NULL;
+    size_t file_size = 0;
+    enum pb_status status = PB_OK;
+
+    for (int part = 0; part < PARTS; part++)
+        parts[part] = copy_of(image->parts[part], image->sizes[part]);
+    patch(parts, image, data, size);
+    file = put_together(image, parts, &file_size);
+    for (int part = 0; part < PARTS; part++)
+        free(parts[part]);
+    status = parse(file, file_size, image->store_id, ret_damaged);
+    free(file);
+    return status;
+}
+
+static void
+parse_raw(const struct image *image, const uint8_t *data, size_t size)
+{
+    uint8_t *file = get(size + PB_BLOCK_PADDING);
+    uint64_t damaged = 0;
+
+    memcpy(file, data, size);
+    memset(file + size, 0, PB_BLOCK_PADDING);
+    (void)parse(file, size, image->store_id, &damaged);
+    free(file);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct image image; /* the same for every input */
-    uint8_t *parts[PARTS];
-    uint8_t *file = NULL;
-    size_t file_size = 0;
+    uint64_t damaged = 0;
 
     if (image.block_count == 0) {
-        file = make_file(&file_size);
+        size_t file_size = 0;
+        uint8_t *file = make_file(&file_size);
+
         take_apart(&image, file, file_size);
         free(file);
+        /* Taking apart and putting together is right, or nothing below means anything. */
+        check(parse_patched(&image, NULL, 0, &damaged) == PB_OK && damaged == 0);
     }
-    if (size > 0 && (data[0] & 1) != 0) {
-        file_size = size - 1;
-        file = get(file_size + PB_BLOCK_PADDING);
-        memcpy(file, data + 1, file_size);
-        memset(file + file_size, 0, PB_BLOCK_PADDING);
-    } else {
-        for (int part = 0; part < PARTS; part++)
-            parts[part] = copy_of(image.parts[part], image.sizes[part]);
-        if (size > 0)
-            patch(parts, &image, data + 1, size - 1);
-        file = put_together(&image, parts, &file_size);
-        for (int part = 0; part < PARTS; part++)
-            free(parts[part]);
-    }
-    parse(file, file_size, image.store_id);
-    free(file);
+    if (size == 0)
+        return 0;
+    if ((data[0] & 1) != 0)
+        parse_raw(&image, data + 1, size - 1);
+    else
+        (void)parse_patched(&image, data + 1, size - 1, &damaged);
     return 0;
 }

@@ -92,7 +92,8 @@ numbered_text(char *room, size_t bytes, const char *format, uint32_t value)
 static inline struct pb_str
 numbered_plate(uint32_t index, char room[PB_PLATE_BYTES_MAX])
 {
-    return numbered_text(room, PB_PLATE_BYTES_MAX, index % 4 == 3 ? "VERYLONGPLATE%02uX" : "PL%02uX",
+    return numbered_text(room, PB_PLATE_BYTES_MAX,
+                         index % 4 == 3 ? "VERYLONGPLATE%02uX" : "PL%02uX",
                          index);
 }
 

@@ -508,7 +508,8 @@ searches_see_whole_commits_while_everything_goes_on(void **state)
 {
     static void *(*const works[])(void *) = {
         append_groups,          append_groups,          append_groups,          care,
-        search_again_and_again, search_again_and_again, search_again_and_again, load_again_and_again,
+        search_again_and_again, search_again_and_again, search_again_and_again,
+        load_again_and_again,
     };
     struct pb_store_options options = { .merge_in_background = true,
                                         .memory_bytes = UINT64_C(64) << 20 };
