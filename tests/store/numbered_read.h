@@ -21,6 +21,7 @@
 #define NUMBERED_MONTHS 3u
 #define NUMBERED_PLATES 23u
 #define NUMBERED_ALTERNATES 7u
+#define NUMBERED_LONG_ALTERNATE 6u /* longer than a plate code holds */
 #define NUMBERED_MAX 2000000u /* so that numbers of one month do not run into the next */
 
 struct numbered_read {
@@ -100,7 +101,8 @@ numbered_plate(uint32_t index, char room[PB_PLATE_BYTES_MAX])
 static inline struct pb_str
 numbered_alternate_plate(uint32_t index, char room[16])
 {
-    return numbered_text(room, 16, "ALT%uX", index);
+    return numbered_text(room, 16, index == NUMBERED_LONG_ALTERNATE ? "ALTERNATE%uXX" : "ALT%uX",
+                         index);
 }
 
 /* expires_us: of those that may expire; PB_NEVER for none. */

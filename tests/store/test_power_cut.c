@@ -206,6 +206,17 @@ check_other_ways(const struct life *life, const struct found *found, uint64_t *s
         expected += found->seen[number] != 0 && numbered_alternate_index(number) == alternate;
     assert_int_equal(expected, ask(life, &query, "one alternate", seen));
 
+    /* A pattern finds the short ones among the alternates. */
+    memset(seen, 0, sizeof(seen));
+    query.plate = pb_str_from("ALT?X");
+    expected = 0;
+    for (uint32_t number = 0; number < life->ledger->next; number++)
+        expected += found->seen[number] != 0
+                    && numbered_alternate_index(number) < NUMBERED_LONG_ALTERNATE;
+    assert_int_equal(expected, ask(life, &query, "alternates", seen));
+    query.plate = pb_str_from("Z?Z");
+    assert_int_equal(0, ask(life, &query, "nothing", seen));
+
     memset(seen, 0, sizeof(seen));
     query.plate = (struct pb_str){ NULL, 0 };
     assert_int_equal(PB_OK, pb_geo_area_from_rectangle(&life->env, 370000000, -1230000000,

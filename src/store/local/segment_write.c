@@ -40,7 +40,7 @@ const struct pb_table_format pb_table_formats[PB_TABLE_COUNT] = {
                             PB_HINT_SORTED } },
     [PB_TABLE_LONG] = { 64, PB_PLATES_COLUMNS, false,
                         { 0, PB_HINT_DICT | PB_HINT_REPEAT, PB_HINT_SORTED } },
-    [PB_TABLE_PLACES] = { 256, 1, true, { PB_HINT_SORTED } },
+    [PB_TABLE_PLACES] = { 128, 1, true, { PB_HINT_SORTED } },
     [PB_TABLE_EVENTS] = { 128, 2, true, { PB_HINT_SORTED, 0 } },
     [PB_TABLE_ALTERNATES] = { 64, PB_PLATES_COLUMNS, true,
                               { PB_HINT_CODE | PB_HINT_SORTED, PB_HINT_DICT | PB_HINT_REPEAT,

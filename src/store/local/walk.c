@@ -67,6 +67,17 @@ next_exact(struct pb_walk *walk, struct pb_plate_rows *ret_plate, struct pb_erro
     return PB_OK;
 }
 
+/* A block of a forged file may hold what is no plate's code, which matching does not take. */
+static bool
+are_codes(const uint64_t *codes, uint32_t count)
+{
+    uint64_t wrong = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        wrong |= codes[i] >> PB_PLATE_CODE_BITS | (codes[i] == 0);
+    return wrong == 0;
+}
+
 static enum pb_status
 load_block(struct pb_walk *walk, uint32_t number, struct pb_error *error)
 {
@@ -87,6 +98,9 @@ load_block(struct pb_walk *walk, uint32_t number, struct pb_error *error)
         walk->rows--;
     if (walk->rows == 0)
         return PB_END;
+    if (!are_codes(walk->codes, walk->rows))
+        return pb_fail(error, PB_E_CORRUPT, "%s: a plate's code is out of range",
+                       walk->segment->path == NULL ? "segment" : walk->segment->path);
     walk->maybe = pb_pattern_prefilter(walk->pattern, walk->codes, walk->rows);
     /* Where none of a block can match, its last code tells how far none can. */
     if (walk->maybe == 0 && walk->next_code <= walk->codes[walk->rows - 1]) {
