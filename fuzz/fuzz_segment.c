@@ -27,10 +27,10 @@
 #include "store/numbered_read.h"
 #include "support/sim_fs.h"
 
-#define READS 700u
+#define READS 300u
 #define BLOCK_HEAD_BYTES 16u /* docs/formats/segment-v1.md, "Blocks" */
 #define BLOB_HEAD_BYTES 12u
-#define ROWS_ASKED 8u /* of one plate */
+#define ROWS_ASKED 3u /* of one plate */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -368,12 +368,12 @@ iterate(const struct pb_segment *segment, enum pb_table table)
 }
 
 static void
-walk(const struct pb_segment *segment, const char *text, unsigned edits)
+walk(const struct pb_segment *segment, const char *text)
 {
     static const enum pb_table tables[] = { PB_TABLE_PLATES, PB_TABLE_ALTERNATES };
     struct pb_pattern *pattern = NULL;
 
-    check(pb_pattern_compile(pb_env_system(), pb_str_from(text), edits, true, &pattern, NULL)
+    check(pb_pattern_compile(pb_env_system(), pb_str_from(text), 0, true, &pattern, NULL)
           == PB_OK);
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         struct pb_walk walk;
@@ -432,11 +432,10 @@ ask_all(const struct pb_segment *segment)
     iterate(segment, PB_TABLE_PLATES);
     iterate(segment, PB_TABLE_LONG);
     iterate(segment, PB_TABLE_ALTERNATES);
-    walk(segment, "PL05X", 0);
-    walk(segment, "VERYLONGPLATE03X", 0);
-    walk(segment, "ALT2X", 0);
-    walk(segment, "P?[0-9]*", 0);
-    walk(segment, "PL0SX", 1);
+    walk(segment, "PL05X");
+    walk(segment, "VERYLONGPLATE03X");
+    walk(segment, "ALT2X");
+    walk(segment, "P?[0-9]*");
     check_status(pb_segment_find_event(segment, 1, go_on, NULL, NULL));
     check_status(pb_segment_find_event(segment, UINT64_MAX, go_on, NULL, NULL));
     return counts.damaged;
