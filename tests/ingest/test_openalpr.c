@@ -183,7 +183,7 @@ all_that_the_daemon_posted_is_read(void **state)
     struct pb_ingest_defaults defaults = no_defaults();
 
     (void)state;
-    parse_file("tests/data/alprd_bodies.ndjson", &defaults);
+    parse_file("samples/openalpr_daemon.ndjson", &defaults);
     assert_int_equal(88, collector.read_count);
     assert_int_equal(0, collector.rejection_count);
     assert_non_null(strstr(collector.reads,
@@ -212,7 +212,7 @@ the_truth_is_among_plate_and_alternates_of_every_drawn_picture(void **state)
 {
     struct pb_ingest_defaults defaults = no_defaults();
     size_t count = 0, found = 0;
-    uint8_t *bytes = file_bytes("tests/data/openalpr_synthetic.ndjson", &count);
+    uint8_t *bytes = file_bytes("samples/openalpr_printed.ndjson", &count);
     const char *line, *read = collector.reads;
 
     (void)state;
