@@ -20,4 +20,16 @@
 #define PB_BUFFER_ROWS_MAX (1u << 17)         /* rows kept in memory before a flush */
 #define PB_PATH_BYTES_MAX 4096u
 
+#define PB_CATALOG_ID_BYTES_MAX 64u
+#define PB_CATALOG_TEXT_BYTES_MAX 1024u       /* one field of a record */
+#define PB_CATALOG_NOTE_BYTES_MAX (1u << 20)
+#define PB_CATALOG_YAML_BYTES_MAX (64u << 20)
+#define PB_PACK_BYTES_MAX (1u << 20)          /* one rule pack */
+#define PB_PACKS_MAX 1024u
+#define PB_PACK_RULES_MAX 256u                /* of one pack */
+#define PB_JUSTIFICATION_BYTES_MAX 2000u
+#define PB_AUDIT_LEAF_BYTES_MAX 4096u
+#define PB_AUDIT_SECRET_BYTES_MAX 4096u
+#define PB_AUDIT_FIELDS_MAX 32u               /* in the open, and as many secrets */
+
 #endif

@@ -1,0 +1,120 @@
+/*
+ * Site: one data directory, opened: reads, catalog, rules and audit logs together.
+ *
+ *   DIR/SITE           format and version, one line
+ *   DIR/catalog.db     src/catalog
+ *   DIR/reads/         src/store
+ *   DIR/audit/         src/audit: DIR/audit/public/<log>/ is what outsiders may fetch
+ *   DIR/keys/          private keys, 0700
+ *   DIR/rules/         rule packs beside the shipped ones (YAML), if any
+ *   DIR/rejects/       what imports could not store
+ *
+ * Threads: every call is safe from any thread.
+ */
+#ifndef PB_INQUIRY_SITE_H
+#define PB_INQUIRY_SITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <platebase/status.h>
+#include <platebase/store.h>
+
+#include "catalog/catalog.h"
+#include "policy/policy.h"
+
+struct pb_audit;
+struct pb_site; /* opaque */
+
+/* Makes DIR (new or empty) with an operator's log, the shipped rules and no agency. */
+PB_MUST_CHECK enum pb_status pb_site_create(const struct pb_env *env, const char *path,
+                                            struct pb_error *error);
+
+enum pb_site_mode {
+    PB_SITE_ASK,    /* store read only, so that asking goes on while another process writes; audit
+                     * and catalog for writing */
+    PB_SITE_WRITE,  /* everything for writing */
+    PB_SITE_LOOK,   /* everything read only: nothing governed can be asked */
+};
+struct pb_site_options {
+    enum pb_site_mode mode;
+    bool skips_damaged;
+    uint64_t memory_bytes;
+};
+PB_MUST_CHECK enum pb_status pb_site_open(const struct pb_env *env, const char *path,
+                                          const struct pb_site_options *options,
+                                          struct pb_site **ret_site, struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_site_close(struct pb_site *site, struct pb_error *error);
+
+/* Borrowed. The store is for writing, care and backups: only src/inquiry asks it. */
+struct pb_store *pb_site_store(struct pb_site *site);
+struct pb_catalog *pb_site_catalog(struct pb_site *site);
+struct pb_audit *pb_site_audit(struct pb_site *site);
+/* Holds a reference that the caller drops with pb_rules_unref. */
+struct pb_rules *pb_site_rules(struct pb_site *site);
+
+/* ---- changes of the catalog, each with its leaf ---- */
+
+/* Who changes something: a person of the catalog, or NULL for the operator of the machine. */
+struct pb_actor {
+    const char *person; /* id, or NULL */
+};
+/* As pb_catalog_put and pb_catalog_remove; the leaf (entity, id, names of fields, digests of the
+ * record before and after) is synced before the change is made. Adding an agency adds its log. */
+PB_MUST_CHECK enum pb_status pb_site_put(struct pb_site *site, const struct pb_actor *actor,
+                                         const struct pb_record *record, enum pb_put_mode mode,
+                                         struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_site_remove(struct pb_site *site, const struct pb_actor *actor,
+                                            const struct pb_entity *entity, const char *id,
+                                            struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_site_import_yaml(struct pb_site *site,
+                                                 const struct pb_actor *actor, const char *text,
+                                                 size_t bytes,
+                                                 struct pb_catalog_changes *ret_changes,
+                                                 struct pb_error *error);
+/* Adds or replaces a rule pack in DIR/rules; then restamps what the change shortens. */
+PB_MUST_CHECK enum pb_status pb_site_put_pack(struct pb_site *site, const struct pb_actor *actor,
+                                              const char *name, const char *text, size_t bytes,
+                                              struct pb_error *error);
+
+/* ---- retention ---- */
+
+/* Stamps reads on their way in: sets delete_after_us from owner and capture state. One per thread;
+ * holds the view and rules that it began with. */
+struct pb_stamper; /* opaque */
+/* agency: owner of readers that the catalog does not know (they are added, with capture_state), or
+ * NULL: then the only contributing agency; where there is none or several, such reads are refused.
+ * */
+PB_MUST_CHECK enum pb_status pb_stamper_new(struct pb_site *site, const char *agency,
+                                            uint16_t capture_state,
+                                            struct pb_stamper **ret_stamper,
+                                            struct pb_error *error);
+void pb_stamper_free(struct pb_stamper *stamper); /* NULL is fine */
+/*
+ * Returns  PB_OK         delete_after_us is set
+ *          PB_EXPIRED    its time is over, or so short that it is never written to disk
+ *          PB_BAD_INPUT  nobody owns its reader, or the owner contributes nothing; reason is static
+ */
+PB_MUST_CHECK enum pb_status pb_stamper_stamp(struct pb_stamper *stamper, struct pb_read *read,
+                                              const char **ret_reason, struct pb_error *error);
+
+/* One receipt line: reads of one agency captured on one day that are gone. */
+struct pb_purge_receipt_line {
+    struct pb_str agency;
+    int32_t day; /* since 1970-01-01 */
+    uint64_t reads;
+};
+typedef bool pb_purge_receipt_fn(void *context, const struct pb_purge_receipt_line *line);
+/* Brings stored dates in line with today's rules and holds, then removes what has expired; the
+ * receipt is a leaf of the operator's log and of each agency's. */
+PB_MUST_CHECK enum pb_status pb_site_purge(struct pb_site *site, const struct pb_actor *actor,
+                                           const struct pb_progress *progress,
+                                           pb_purge_receipt_fn *each, void *context,
+                                           struct pb_purge_counts *ret_counts,
+                                           struct pb_error *error);
+/* Backup and restore of all of DIR but signing keys. */
+PB_MUST_CHECK enum pb_status pb_site_backup(struct pb_site *site, const char *target_path,
+                                            const struct pb_progress *progress,
+                                            struct pb_error *error);
+
+#endif
