@@ -11,8 +11,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/bytes.h"
 #include "store/local/block.h"
-#include "store/local/bytes.h"
 
 #define HEAD_BYTES 16u /* docs/formats/segment-v1.md, "Blocks" */
 #define BLOB_HEAD_BYTES 12u

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/log.h"
+#include "base/log_format.h"
 #include "base/text.h"
-#include "store/local/bytes.h"
-#include "store/local/log.h"
-#include "store/local/log_format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

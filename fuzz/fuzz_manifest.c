@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "store/local/bytes.h"
 #include "store/local/manifest.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -18,9 +18,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/bytes.h"
 #include "base/env.h"
 #include "plate/plate_code.h"
-#include "store/local/bytes.h"
 #include "store/local/lookup.h"
 #include "store/local/segment_format.h"
 #include "store/local/walk.h"

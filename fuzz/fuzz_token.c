@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
-#include "store/local/bytes.h"
 #include "store/local/token.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

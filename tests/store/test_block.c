@@ -14,10 +14,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/bytes.h"
 #include "base/env.h"
 #include "read/read_maker.h"
 #include "store/local/block.h"
-#include "store/local/bytes.h"
 
 #define SEED UINT64_C(0x1234567890ABCDEF)
 #define TABLE 3u

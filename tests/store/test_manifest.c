@@ -10,10 +10,10 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/env.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "store/local/bytes.h"
 #include "store/local/manifest.h"
 #include "support/fault_env.h"
 #include "support/sim_fs.h"

@@ -15,7 +15,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#include "store/local/bytes.h"
+#include "base/bytes.h"
 
 #define HEADER_BYTES 16u
 #define BLOB_HEADER_BYTES 12u

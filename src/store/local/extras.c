@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "store/local/bytes.h"
+#include "base/bytes.h"
 
 enum extras_tag {
     TAG_RAW = 1,

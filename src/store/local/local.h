@@ -21,9 +21,9 @@
 
 #include <platebase/store.h>
 
+#include "base/log.h"
 #include "store/local/buffer.h"
 #include "store/local/hidden.h"
-#include "store/local/log.h"
 #include "store/local/manifest.h"
 #include "store/local/segment.h"
 

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/limits.h"
 #include "base/text.h"
-#include "store/local/bytes.h"
 
 #define VERSION 1u
 #define MAGIC_BYTES 8u

@@ -14,7 +14,7 @@
 #include <platebase/status.h>
 
 #include "base/arena.h"
-#include "store/local/log.h"
+#include "base/log.h"
 
 #define PB_MANIFEST_MARKS_MAX (1u << 22)
 #define PB_MANIFEST_MONTH_MAX 2759u /* 2199-12, the last that a store takes */

@@ -9,9 +9,9 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
 #include "plate/plate_code.h"
-#include "store/local/bytes.h"
 #include "store/local/extras.h"
 
 #define PROGRESS_ROWS (1u << 18)

@@ -8,9 +8,9 @@
 
 #include <zstd.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
 #include "geo/geo.h"
-#include "store/local/bytes.h"
 #include "store/local/sorter.h"
 
 #define TABLE_SLOTS_FIRST 1024u

@@ -11,10 +11,10 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/time.h"
+#include "base/bytes.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "plate/plate_code.h"
-#include "store/local/bytes.h"
 #include "store/local/extras.h"
 #include "store/local/lookup.h"
 #include "store/local/sorter.h"

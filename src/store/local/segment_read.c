@@ -11,10 +11,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/bytes.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "plate/plate_code.h"
-#include "store/local/bytes.h"
 #include "store/local/extras.h"
 #include "store/local/segment_format.h"
 

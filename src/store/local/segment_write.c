@@ -9,11 +9,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "base/bytes.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "geo/geo.h"
 #include "plate/plate_code.h"
-#include "store/local/bytes.h"
 #include "store/local/extras.h"
 #include "store/local/segment_format.h"
 #include "store/local/sorter.h"

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
-#include "store/local/bytes.h"
 
 #define TOKEN_VERSION 1u
 #define TOKEN_BYTES 33u /* a multiple of 3: no padding */

@@ -4,15 +4,15 @@
  *
  * Threads: everything here is pure.
  */
-#ifndef PB_STORE_LOCAL_LOG_FORMAT_H
-#define PB_STORE_LOCAL_LOG_FORMAT_H
+#ifndef PB_BASE_LOG_FORMAT_H
+#define PB_BASE_LOG_FORMAT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/limits.h"
-#include "store/local/log.h"
+#include "base/log.h"
 
 #define PB_LOG_HEADER_BYTES 96u
 #define PB_LOG_RECORD_HEADER_BYTES 56u

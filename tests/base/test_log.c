@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/env.h"
 #include "base/limits.h"
+#include "base/log.h"
+#include "base/log_format.h"
 #include "base/text.h"
-#include "store/local/bytes.h"
-#include "store/local/log.h"
-#include "store/local/log_format.h"
 #include "support/fault_env.h"
 #include "support/sim_fs.h"
 

@@ -1,5 +1,6 @@
 /*
- * Log: appended reads, synced before they are acknowledged.
+ * Log: appended records, synced before they are acknowledged. The store of reads keeps its
+ * reads in one, the audit room its leaves; what a record's payload means is theirs.
  *
  * A log is a chain of files log/<number>.log. One record is one commit. Several
  * commits share one write and one sync. A failed write or sync is final: the log
@@ -20,8 +21,8 @@
  *
  * Format: docs/formats/log-v1.md. Threads: one at a time for each pb_log.
  */
-#ifndef PB_STORE_LOCAL_LOG_H
-#define PB_STORE_LOCAL_LOG_H
+#ifndef PB_BASE_LOG_H
+#define PB_BASE_LOG_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -37,7 +38,7 @@
 #define PB_LOG_FILE_BYTES_MAX (1u << 30)
 #define PB_LOG_FILES_MAX 65536u            /* of one chain */
 
-/* One commit: `count` reads, each one pb_record_encode record, one after another. */
+/* One commit of `count` things, whose bytes lie one after another. */
 struct pb_log_record {
     uint64_t commit;
     int64_t received_at_us;

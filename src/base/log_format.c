@@ -1,7 +1,7 @@
 /*
  * Log format: encoding, decoding and names.
  */
-#include "store/local/log_format.h"
+#include "base/log_format.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
-#include "store/local/bytes.h"
 
 #define VERSION 1u
 #define CHECKSUM_BYTES 8u

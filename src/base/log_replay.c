@@ -8,7 +8,7 @@
  * list of files, then their headers, then each file as it then is. So what the mark or a
  * header says is never newer than the bytes that it is held against.
  */
-#include "store/local/log.h"
+#include "base/log.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "store/local/log_format.h"
+#include "base/log_format.h"
 
 #define NAME_BYTES 48u
 

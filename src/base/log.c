@@ -6,14 +6,14 @@
  *   (2) the file has its name, durably.
  *   (3) the mark names bytes that are synced, of this log or of one before it.
  */
-#include "store/local/log.h"
+#include "base/log.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/limits.h"
-#include "store/local/log_format.h"
+#include "base/log_format.h"
 
 struct pb_log {
     const struct pb_env *env; /* borrowed */

@@ -1,5 +1,5 @@
 /*
- * Fixed-width little-endian fields of the store's files.
+ * Fixed-width little-endian fields of files.
  *
  * Every integer on disk goes through these functions: no structure is ever written as it lies in
  * memory, so the files mean the same on every machine. `at` needs no alignment; the caller has
@@ -8,8 +8,8 @@
  *
  * They are spelled so that gcc and clang make one load or store of each.
  */
-#ifndef PB_STORE_LOCAL_BYTES_H
-#define PB_STORE_LOCAL_BYTES_H
+#ifndef PB_BASE_BYTES_H
+#define PB_BASE_BYTES_H
 
 #include <stdint.h>
 
