@@ -18,9 +18,10 @@
 struct pb_file; /* opaque; made by pb_file_ops.open */
 
 enum pb_open_mode {
-    PB_OPEN_READ,   /* must exist */
-    PB_OPEN_WRITE,  /* must exist; read and write */
-    PB_OPEN_CREATE, /* must not exist; read and write */
+    PB_OPEN_READ,           /* must exist */
+    PB_OPEN_WRITE,          /* must exist; read and write */
+    PB_OPEN_CREATE,         /* must not exist; read and write */
+    PB_OPEN_CREATE_PRIVATE, /* likewise; no one but its owner may read it: for keys */
 };
 
 /* Called once for each name in a directory but "." and ".."; false stops. */
@@ -75,6 +76,7 @@ struct pb_env {
 
     int64_t (*now_us)(void *context);       /* UTC, microseconds since 1970 */
     int64_t (*monotonic_ns)(void *context); /* for durations only */
+    void (*pause_us)(void *context, int64_t us); /* returns at the earliest after us */
     void *clock_context;
 
     enum pb_status (*random)(void *context, void *bytes, size_t count);
@@ -98,6 +100,12 @@ static inline int64_t
 pb_now_us(const struct pb_env *env)
 {
     return env->now_us(env->clock_context);
+}
+
+static inline void
+pb_pause_us(const struct pb_env *env, int64_t us)
+{
+    env->pause_us(env->clock_context, us);
 }
 
 static inline int64_t

@@ -27,6 +27,7 @@
 
 /* What a store holds is sensitive: nothing for others, and the group may only read. */
 #define FILE_MODE 0640
+#define PRIVATE_FILE_MODE 0600
 #define DIRECTORY_MODE 0750
 
 struct pb_file {
@@ -83,6 +84,16 @@ system_monotonic_ns(void *context)
     return (int64_t)now.tv_sec * 1000000000 + (int64_t)now.tv_nsec;
 }
 
+static void
+system_pause_us(void *context, int64_t us)
+{
+    struct timespec left = { .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
+
+    (void)context;
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        ;
+}
+
 static enum pb_status
 system_random(void *context, void *bytes, size_t count)
 {
@@ -135,8 +146,10 @@ system_open(void *context, const char *path, enum pb_open_mode mode, struct pb_f
         [PB_OPEN_READ] = O_RDONLY | O_CLOEXEC,
         [PB_OPEN_WRITE] = O_RDWR | O_CLOEXEC,
         [PB_OPEN_CREATE] = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+        [PB_OPEN_CREATE_PRIVATE] = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
     };
-    const char *what = mode == PB_OPEN_CREATE ? "create" : "open";
+    const char *what = (flags[mode] & O_CREAT) != 0 ? "create" : "open";
+    mode_t permissions = mode == PB_OPEN_CREATE_PRIVATE ? PRIVATE_FILE_MODE : FILE_MODE;
     size_t path_bytes = strlen(path) + 1;
     struct pb_file *file;
     int code;
@@ -148,7 +161,7 @@ system_open(void *context, const char *path, enum pb_open_mode mode, struct pb_f
     memcpy(file->path, path, path_bytes);
 
     do {
-        file->descriptor = open(path, flags[mode], FILE_MODE);
+        file->descriptor = open(path, flags[mode], permissions);
     } while (file->descriptor < 0 && errno == EINTR);
     if (file->descriptor < 0) {
         code = errno;
@@ -493,6 +506,7 @@ pb_env_system(void)
         .resize = system_resize,
         .now_us = system_now_us,
         .monotonic_ns = system_monotonic_ns,
+        .pause_us = system_pause_us,
         .random = system_random,
         .files = &system_files,
     };

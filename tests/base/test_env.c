@@ -524,6 +524,9 @@ the_system_clock_and_random_bytes_work(void **state)
 
     (void)state;
     assert_true(pb_monotonic_ns(env) >= before_ns);
+    before_ns = pb_monotonic_ns(env);
+    pb_pause_us(env, 1500);
+    assert_true(pb_monotonic_ns(env) >= before_ns + 1500000);
     assert_true(pb_now_us(env) > INT64_C(1700000000000000));
     memset(a, 0, sizeof(a));
     memset(b, 0, sizeof(b));
@@ -545,6 +548,13 @@ others_cannot_read_what_is_made(void **state)
     assert_int_equal(0, info.st_mode & 0137);
     assert_int_equal(0, stat(at(place, "sub"), &info));
     assert_int_equal(0, info.st_mode & 0027);
+
+    close_file(place, must_open(place, "key", PB_OPEN_CREATE_PRIVATE));
+    assert_int_equal(0, stat(at(place, "key"), &info));
+    assert_int_equal(0, info.st_mode & 0177);
+    assert_int_equal(PB_E_IO, files(place)->open(context(place), at(place, "key"),
+                                                 PB_OPEN_CREATE_PRIVATE, &(struct pb_file *){ 0 },
+                                                 NULL));
 }
 
 static void

@@ -96,7 +96,7 @@ fault_open(void *context, const char *path, enum pb_open_mode mode, struct pb_fi
            struct pb_error *error)
 {
     struct fault_env *fault = context;
-    bool is_new = mode == PB_OPEN_CREATE;
+    bool is_new = mode == PB_OPEN_CREATE || mode == PB_OPEN_CREATE_PRIVATE;
     enum pb_status status;
 
     status = gate(fault, is_new ? FAULT_CREATE : FAULT_OPEN, is_new ? "create" : "open", error);

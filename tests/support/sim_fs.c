@@ -198,7 +198,7 @@ sim_open(void *context, const char *path, enum pb_open_mode mode, struct pb_file
     struct place place;
     enum pb_status status;
 
-    if (mode == PB_OPEN_CREATE)
+    if (mode == PB_OPEN_CREATE || mode == PB_OPEN_CREATE_PRIVATE)
         return sim_create(fs, path, ret_file, error);
     status = begin(fs, NULL, "open", path, error);
     if (status != PB_OK)
