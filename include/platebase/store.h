@@ -43,12 +43,34 @@ struct pb_progress {
     void *context;
 };
 
+/* Why reads are gone from disk. */
+enum pb_removal {
+    PB_REMOVED_EXPIRED = 0,
+    PB_REMOVED_ERASED = 1,
+};
+/* Reads of one reader, captured on one day, that are gone from disk for one reason. */
+struct pb_removed {
+    struct pb_str reader; /* valid during the call; empty where a damaged block did not tell */
+    int32_t day;          /* of capture in UTC, days since 1970-01-01 */
+    enum pb_removal why;  /* what was erased and is expired, too, counts as either */
+    uint64_t reads;       /* rows, history included */
+};
+/*
+ * Told of all reads that go from disk, whatever removes them: a purge, a merge (also one in the
+ * background), a restamp, a flush. Called once the removal is durable, once for each reader, day
+ * and reason in a segment; never twice at once; with locks of the store held: it must not call the
+ * store. A crash between the removal and the call loses the word of one segment at most.
+ */
+typedef void pb_removed_fn(void *context, const struct pb_removed *removed);
+
 struct pb_store_options {
     bool is_read_only;       /* needs no lock; sees what was on disk at opening */
     bool skips_damaged;       /* read only: leaves out segments that do not open, instead of
                                * refusing; what is left out is told by pb_store_verify */
     bool merge_in_background; /* a thread of the store keeps segments few */
     uint64_t memory_bytes;   /* budget for buffer, loading and merging; 0: 1 GiB */
+    pb_removed_fn *on_removed; /* may be NULL */
+    void *removed_context;
 };
 
 /* Makes an empty store in directory path, which must not exist or be empty. */
@@ -136,11 +158,54 @@ struct pb_purge_counts {
     uint64_t segments_rewritten;
     uint64_t bytes_freed;
 };
-/* Removes from disk every read that has expired by now or was erased. */
+/*
+ * Removes from disk every read that has expired by now or was erased. The store's on_removed is told
+ * of as many reads as ret_counts->reads_removed says. A segment that is damaged keeps its reads
+ * until all of it has expired and does not keep others from going: the others go first, then
+ * PB_E_CORRUPT is returned.
+ */
 PB_MUST_CHECK enum pb_status pb_store_purge(struct pb_store *store,
                                             const struct pb_progress *progress,
                                             struct pb_purge_counts *ret_counts,
                                             struct pb_error *error);
+
+/*
+ * The time after which a read is to be deleted, or PB_NEVER; what is outside the times that a store
+ * takes is brought to the nearest that it takes. Of read are set: plate, jurisdiction, reader,
+ * captured_at_us, delete_after_us (as it is now), lat_e7 and lon_e7; all else is unknown. To the
+ * same read it must give the same answer throughout a call of pb_store_restamp.
+ */
+typedef int64_t pb_restamp_fn(void *context, const struct pb_read *read);
+
+struct pb_restamp_counts {
+    uint64_t reads_asked;   /* of fn; reads not expired when the call began */
+    uint64_t reads_later;   /* date moved to later */
+    uint64_t reads_earlier; /* to earlier */
+    uint64_t reads_removed; /* from disk with segments that were rewritten: expired, or erased */
+    uint64_t segments_rewritten;
+};
+/*
+ * Gives every stored read the date that fn says, later or earlier: for when a rule is shortened, a
+ * legal hold begins, or one ends.
+ *
+ * A read that had expired when the call began keeps its date: it never comes back. One whose date
+ * passes meanwhile gets the new one. Reads that are appended or loaded meanwhile keep the date that
+ * they came with: stamp them by the new rules first, then restamp.
+ *
+ * Durable on PB_OK. Segments are replaced one at a time, each as a whole: after a failure, a crash
+ * or a stop some have new dates and the others old ones, and another call completes it. Segments
+ * in which nothing changes are read (only the columns of the fields above) and not written.
+ * Questions go on meanwhile; merges and purges wait. Needs room on disk for the largest segment.
+ *
+ * progress  may be NULL
+ *
+ * PB_BAD_INPUT  opened for reading only, or fn does not give the same answers; told to stop
+ * PB_E_CORRUPT  some segment is damaged and keeps its dates; all others have their new ones
+ */
+PB_MUST_CHECK enum pb_status pb_store_restamp(struct pb_store *store, pb_restamp_fn *fn,
+                                              void *context, const struct pb_progress *progress,
+                                              struct pb_restamp_counts *ret_counts,
+                                              struct pb_error *error);
 
 /* ---- asking ---- */
 

@@ -9,40 +9,8 @@
 #include "base/limits.h"
 #include "geo/geo.h"
 #include "read/read_maker.h"
+#include "store/moves.h"
 #include "support/model.h"
-
-/* ---- places where rows can lie ---- */
-
-static void
-stay(struct store_room *room)
-{
-    (void)room;
-}
-
-static void
-merge_all(struct store_room *room)
-{
-    room_flush(room);
-    room_merge(room);
-}
-
-static void
-flush_and_reopen(struct store_room *room)
-{
-    room_flush(room);
-    room_reopen(room);
-}
-
-typedef void move_fn(struct store_room *room);
-static const struct {
-    move_fn *move;
-    const char *name;
-} moves[] = {
-    { stay, "in the buffer" },          { room_reopen, "from the log" },
-    { room_flush, "in a segment" },     { flush_and_reopen, "in a segment, reopened" },
-    { merge_all, "in a merged segment" },
-};
-#define MOVE_COUNT (sizeof(moves) / sizeof(moves[0]))
 
 static struct pb_result
 first_of_query(struct store_room *room, const struct pb_query *query, struct pb_cursor **cursor)

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "store/local/local.h"
 #include "store/local/merge.h"
+#include "store/local/removals.h"
 #include "store/local/run.h"
 
 #define MERGE_COUNT_MIN 4u  /* segments of like size that are worth merging */
@@ -36,18 +37,22 @@ list_commits(const struct pb_buffer *buffer, struct pb_run_commit *commits,
 
 /* Fills a run with the buffer's rows that are neither expired nor erased. */
 static enum pb_status
-fill_run(const struct pb_store *store, struct pb_run *run, const uint32_t *commit_rows)
+fill_run(const struct pb_store *store, struct pb_run *run, const uint32_t *commit_rows,
+         struct pb_removals *removals)
 {
     int64_t now_us = pb_now_us(store->env);
     enum pb_status status = PB_OK;
 
     for (uint32_t row = 0; row < pb_buffer_count(store->buffer) && status == PB_OK; row++) {
         struct pb_read read = *pb_buffer_read(store->buffer, row);
+        bool is_expired = read.delete_after_us <= now_us;
 
         read.is_superseded = pb_buffer_is_superseded(store->buffer, row);
-        if (read.delete_after_us > now_us
-            && !pb_hidden_is_erased(store->version->hidden, &read, PB_SEGMENT_NONE))
+        if (!is_expired && !pb_hidden_is_erased(store->version->hidden, &read, PB_SEGMENT_NONE))
             status = pb_run_add(run, &read, commit_rows[row]);
+        else if (store->on_removed != NULL)
+            status = pb_removals_add(removals, read.reader, read.captured_at_us,
+                                     is_expired ? PB_REMOVED_EXPIRED : PB_REMOVED_ERASED, 1);
     }
     return status;
 }
@@ -66,6 +71,7 @@ pb_store_flush_locked(struct pb_store *store, uint64_t *ret_dropped, struct pb_e
     struct pb_run *run = NULL;
     struct pb_segment_entry *entries = NULL;
     struct pb_buffer *buffer = NULL;
+    struct pb_removals removals;
     uint32_t count = 0;
     enum pb_status status = PB_OK;
 
@@ -76,6 +82,7 @@ pb_store_flush_locked(struct pb_store *store, uint64_t *ret_dropped, struct pb_e
         *ret_dropped = 0;
     if (rows == 0)
         return PB_OK;
+    pb_removals_init(&removals, env);
     commits = pb_calloc(env, rows, sizeof(*commits));
     commit_rows = pb_calloc(env, rows, sizeof(*commit_rows));
     status = commits == NULL || commit_rows == NULL ? PB_E_NOMEM : PB_OK;
@@ -86,7 +93,7 @@ pb_store_flush_locked(struct pb_store *store, uint64_t *ret_dropped, struct pb_e
     if (status == PB_OK) {
         target.commits = commits;
         target.commit_count = list_commits(store->buffer, commits, commit_rows);
-        status = fill_run(store, run, commit_rows);
+        status = fill_run(store, run, commit_rows, &removals);
     }
     if (status == PB_OK)
         status = pb_run_sort_judged(run);
@@ -111,8 +118,11 @@ pb_store_flush_locked(struct pb_store *store, uint64_t *ret_dropped, struct pb_e
     pb_log_delete_below(env, store->directory, store->manifest.log_first);
     if (ret_dropped != NULL)
         *ret_dropped = rows - pb_run_rows(run);
+    if (store->on_removed != NULL)
+        pb_removals_tell(&removals, store->on_removed, store->removed_context);
 
 out:
+    pb_removals_done(&removals);
     pb_buffer_unref(buffer);
     pb_run_free(run);
     pb_free(env, entries);
@@ -221,12 +231,8 @@ struct merge_progress {
     uint64_t done, total;
 };
 
-/*
- * To be called before rows go for good. A restart judges the reads of the log anew: one that is
- * history because of a row that is gone by then would come back. The caller holds writing.
- */
-static enum pb_status
-secure_history(struct pb_store *store, struct pb_error *error)
+enum pb_status
+pb_store_secure_history(struct pb_store *store, struct pb_error *error)
 {
     uint32_t rows = pb_buffer_count(store->buffer);
     uint32_t row = 0;
@@ -254,12 +260,15 @@ merge_segments(struct pb_store *store, struct pb_version *version,
                                         .progress_total = progress->total };
     struct pb_change change = { .added = ret_entry, .applied = version->hidden };
     uint64_t *removed = pb_calloc(store->env, count, sizeof(*removed));
+    struct pb_removals removals;
     uint64_t rows = 0;
     bool may_be_current = false;
     enum pb_status status = PB_OK;
 
     if (removed == NULL)
         return PB_E_NOMEM;
+    pb_removals_init(&removals, store->env);
+    options.removals = store->on_removed == NULL ? NULL : &removals;
     status = pb_merge(store->env, &options, segments, count, ret_entry, error);
     if (status == PB_OK) {
         for (uint32_t i = 0; i < count; i++) {
@@ -271,9 +280,11 @@ merge_segments(struct pb_store *store, struct pb_version *version,
         change.removed_count = count;
         (void)pthread_mutex_lock(&store->writing);
         if (ret_entry->rows < rows)
-            status = secure_history(store, error);
+            status = pb_store_secure_history(store, error);
         if (status == PB_OK)
             status = pb_store_change(store, &change, error);
+        if (status == PB_OK && store->on_removed != NULL)
+            pb_removals_tell(&removals, store->on_removed, store->removed_context);
         may_be_current = store->is_poisoned;
         (void)pthread_mutex_unlock(&store->writing);
     }
@@ -283,6 +294,7 @@ merge_segments(struct pb_store *store, struct pb_version *version,
         pb_segment_path(path, sizeof(path), store->directory, ret_entry->number);
         (void)!store->env->files->unlink(store->env->file_context, path, NULL);
     }
+    pb_removals_done(&removals);
     pb_free(store->env, removed);
     return status;
 }
@@ -339,6 +351,29 @@ pb_store_merge(struct pb_store *store, bool all, const struct pb_progress *progr
 
 /* ---- purge ---- */
 
+/* Deletes a segment all of whose reads have expired. */
+static enum pb_status
+drop_segment(struct pb_store *store, const struct pb_segment *segment, struct pb_error *error)
+{
+    struct pb_change change = { .removed = &segment->entry.number, .removed_count = 1 };
+    struct pb_removals removals;
+    enum pb_status status = PB_OK;
+
+    pb_removals_init(&removals, store->env);
+    if (store->on_removed != NULL)
+        status = pb_removals_add_segment(&removals, segment);
+    (void)pthread_mutex_lock(&store->writing);
+    if (status == PB_OK)
+        status = pb_store_secure_history(store, error);
+    if (status == PB_OK)
+        status = pb_store_change(store, &change, error);
+    if (status == PB_OK && store->on_removed != NULL)
+        pb_removals_tell(&removals, store->on_removed, store->removed_context);
+    (void)pthread_mutex_unlock(&store->writing);
+    pb_removals_done(&removals);
+    return status;
+}
+
 static enum pb_status
 purge_segment(struct pb_store *store, struct pb_version *version, struct pb_segment *segment,
               const struct merge_progress *progress, struct pb_purge_counts *counts,
@@ -350,13 +385,7 @@ purge_segment(struct pb_store *store, struct pb_version *version, struct pb_segm
     enum pb_status status = PB_OK;
 
     if (old->delete_after_max_us <= now_us) {
-        struct pb_change change = { .removed = &old->number, .removed_count = 1 };
-
-        (void)pthread_mutex_lock(&store->writing);
-        status = secure_history(store, error);
-        if (status == PB_OK)
-            status = pb_store_change(store, &change, error);
-        (void)pthread_mutex_unlock(&store->writing);
+        status = drop_segment(store, segment, error);
         if (status == PB_OK)
             counts->segments_dropped++;
     } else if (old->delete_after_min_us <= now_us
@@ -381,6 +410,7 @@ pb_store_purge(struct pb_store *store, const struct pb_progress *progress,
     struct pb_purge_counts counts = { 0 };
     struct merge_progress purging = { .progress = progress };
     struct pb_version *version = NULL;
+    enum pb_status damage = PB_OK;
     enum pb_status status = check_writable(store, error);
 
     if (status != PB_OK)
@@ -400,11 +430,17 @@ pb_store_purge(struct pb_store *store, const struct pb_progress *progress,
         status = purge_segment(store, version, version->segments[i]->segment, &purging, &counts,
                                error);
         purging.done += rows;
+        if (status == PB_E_CORRUPT) {
+            damage = status;
+            status = PB_OK;
+        }
     }
     pb_version_drop(version);
     (void)pthread_mutex_unlock(&store->maintenance);
     if (status == PB_END)
         status = PB_OK;
+    if (status == PB_OK)
+        status = damage;
     if (status == PB_OK)
         *ret_counts = counts;
     return status;

@@ -52,6 +52,8 @@ struct pb_store {
     uint8_t store_id[PB_STORE_ID_BYTES]; /* as in the manifest, but never replaced */
     bool is_read_only;
     size_t memory_bytes;
+    pb_removed_fn *on_removed; /* may be NULL; called under writing */
+    void *removed_context;
     struct pb_file *lock;     /* owned; NULL if read only */
 
     pthread_mutex_t maintenance;
@@ -116,6 +118,13 @@ PB_MUST_CHECK enum pb_status pb_store_change(struct pb_store *store,
 PB_MUST_CHECK enum pb_status pb_store_flush_locked(struct pb_store *store,
                                                    uint64_t *ret_dropped,
                                                    struct pb_error *error);
+
+/*
+ * To be called before rows go for good. A restart judges the reads of the log anew: one that is
+ * history because of a row that is gone by then would come back. The caller holds writing.
+ */
+PB_MUST_CHECK enum pb_status pb_store_secure_history(struct pb_store *store,
+                                                     struct pb_error *error);
 
 /* Tells the background thread that there may be work. */
 void pb_store_ask_background(struct pb_store *store);

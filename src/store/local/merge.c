@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "plate/plate_code.h"
 #include "store/local/extras.h"
+#include "store/local/run.h"
 
 #define PROGRESS_ROWS (1u << 18)
 #define FORGET_BLOCKS 4096u
@@ -298,18 +299,24 @@ row_of(struct merge *merge, struct input *input, struct pb_row *ret_row)
     return flags & PB_ROW_EXTRAS ? take_extras(merge, input, at, ret_row) : PB_OK;
 }
 
+/* What becomes of a row. */
+enum fate { FATE_STAYS, FATE_EXPIRED, FATE_ERASED, FATE_ELSEWHERE };
+
 /* Tells whether a row goes, and makes it history where a mark says so. */
 static enum pb_status
-is_gone(const struct merge *merge, const struct input *input, struct pb_row *row, bool *ret_gone)
+judge(const struct merge *merge, const struct input *input, struct pb_row *row,
+      enum fate *ret_fate)
 {
     const struct pb_names *names = &merge->names;
     uint64_t segment = input->segment->entry.number;
     struct pb_record_room room;
     struct pb_read read;
 
-    *ret_gone = (row->flags & PB_ROW_NEVER) == 0
-                && row->captured_us + row->keep_us <= merge->options->now_us;
-    if (*ret_gone || !merge->concerns_hidden)
+    *ret_fate = FATE_STAYS;
+    if ((row->flags & PB_ROW_NEVER) == 0
+        && row->captured_us + row->keep_us <= merge->options->now_us)
+        *ret_fate = FATE_EXPIRED;
+    if (*ret_fate != FATE_STAYS || !merge->concerns_hidden)
         return PB_OK;
     pb_read_init(&read);
     if (row->extras_bytes != 0
@@ -321,10 +328,55 @@ is_gone(const struct merge *merge, const struct input *input, struct pb_row *row
     read.reader = names->texts[names->contexts[row->context].reader];
     read.captured_at_us = row->captured_us;
     read.revision = row->revision;
-    *ret_gone = pb_hidden_is_erased(merge->options->hidden, &read, segment);
+    if (pb_hidden_is_erased(merge->options->hidden, &read, segment))
+        *ret_fate = FATE_ERASED;
     if (input->has_marks && pb_hidden_is_history(merge->options->hidden, &read, segment))
         row->flags |= PB_ROW_SUPERSEDED;
     return PB_OK;
+}
+
+/* Gives a row that stays its new date. */
+static enum fate
+restamp(const struct merge *merge, struct pb_row *row)
+{
+    struct pb_restamp *restamp = merge->options->restamp;
+    const struct pb_context *context = &merge->names.contexts[row->context];
+    int64_t date_us = 0;
+    struct pb_read read;
+
+    pb_read_init(&read);
+    read.plate = (struct pb_str){ merge->plate.text, merge->plate.bytes };
+    read.jurisdiction = merge->plate.jurisdiction;
+    read.reader = merge->names.texts[context->reader];
+    read.captured_at_us = row->captured_us;
+    if ((row->flags & PB_ROW_NEVER) == 0)
+        read.delete_after_us = row->captured_us + row->keep_us;
+    if (context->lat_e7 != PB_NO_POSITION) {
+        read.lat_e7 = (int32_t)((uint32_t)context->lat_e7 + (uint32_t)row->lat);
+        read.lon_e7 = (int32_t)((uint32_t)context->lon_e7 + (uint32_t)row->lon);
+    }
+    date_us = pb_restamp_date(restamp->fn, restamp->context, &read);
+    if (date_us <= merge->options->now_us)
+        return FATE_EXPIRED;
+    if (pb_retention_class(row->captured_us, date_us) != restamp->retention_days) {
+        restamp->rows_elsewhere++;
+        return FATE_ELSEWHERE;
+    }
+    row->flags = (uint8_t)((row->flags & ~PB_ROW_NEVER) | (date_us == PB_NEVER ? PB_ROW_NEVER : 0));
+    row->keep_us = date_us == PB_NEVER ? 0 : date_us - row->captured_us;
+    return FATE_STAYS;
+}
+
+static enum pb_status
+note_removed(const struct merge *merge, const struct pb_row *row, enum fate fate)
+{
+    const struct pb_names *names = &merge->names;
+
+    if (merge->options->removals == NULL || fate == FATE_ELSEWHERE)
+        return PB_OK;
+    return pb_removals_add(merge->options->removals,
+                           names->texts[names->contexts[row->context].reader], row->captured_us,
+                           fate == FATE_ERASED ? PB_REMOVED_ERASED : PB_REMOVED_EXPIRED, 1);
 }
 
 static enum pb_status
@@ -346,13 +398,17 @@ static enum pb_status
 move_row(struct merge *merge, struct input *input)
 {
     struct pb_row row;
-    bool is_row_gone = false;
+    enum fate fate = FATE_STAYS;
     enum pb_status status = row_of(merge, input, &row);
 
     if (status == PB_OK)
-        status = is_gone(merge, input, &row, &is_row_gone);
-    if (status == PB_OK && !is_row_gone)
+        status = judge(merge, input, &row, &fate);
+    if (status == PB_OK && fate == FATE_STAYS && merge->options->restamp != NULL)
+        fate = restamp(merge, &row);
+    if (status == PB_OK && fate == FATE_STAYS)
         status = pb_segment_writer_row(merge->writer, &row, merge->error);
+    else if (status == PB_OK)
+        status = note_removed(merge, &row, fate);
     if (status == PB_OK)
         status = report(merge);
     input->row++;
@@ -457,7 +513,7 @@ merge_plates(struct merge *merge)
         }
         merge->plate.jurisdiction = least->jurisdiction;
         merge->plate.bytes = least->text.bytes;
-        if (least->code != 0 && merge->concerns_hidden)
+        if (least->code != 0 && (merge->concerns_hidden || merge->options->restamp != NULL))
             merge->plate.bytes = pb_plate_code_text(least->code, merge->plate.text);
         else if (least->code == 0)
             memcpy(merge->plate.text, least->text.text, least->text.bytes);
@@ -484,7 +540,8 @@ pb_merge(const struct pb_env *env, const struct pb_merge_options *options,
         .store_id = options->store_id,
         .number = options->number,
         .month = segments[0]->entry.month,
-        .retention_days = segments[0]->entry.retention_days,
+        .retention_days = options->restamp != NULL ? options->restamp->retention_days
+                                                   : segments[0]->entry.retention_days,
         .names = &merge.names,
         .memory_bytes = options->memory_bytes,
     };

@@ -11,6 +11,8 @@
 #include <platebase/store.h>
 
 #include "store/local/hidden.h"
+#include "store/local/removals.h"
+#include "store/local/restamp.h"
 #include "store/local/segment.h"
 
 struct pb_merge_options {
@@ -20,6 +22,8 @@ struct pb_merge_options {
     size_t memory_bytes;
     int64_t now_us;          /* what expires at or before this is left out */
     const struct pb_hidden *hidden;
+    struct pb_removals *removals;   /* gets what is left out; may be NULL */
+    struct pb_restamp *restamp;     /* new dates and the rows' class; NULL: dates stay */
     const struct pb_progress *progress; /* may be NULL */
     uint64_t progress_done, progress_total; /* rows before this merge, rows of all */
 };

@@ -217,21 +217,29 @@ static enum pb_status
 next_marks(const struct pb_manifest *old, const struct pb_change *change,
            struct pb_manifest *next)
 {
-    next->marks = pb_arena_alloc(&next->arena, (old->mark_count + change->mark_count + 1)
-                                                   * sizeof(*next->marks));
+    uint32_t count = 0;
+
+    /* What a mark means may lie in any of the segments that take one's place. */
+    for (uint32_t i = 0; i < old->mark_count; i++)
+        count += is_removed(change, old->marks[i].segment) ? change->added_count : 1;
+    next->marks = pb_arena_alloc(&next->arena,
+                                 ((size_t)count + change->mark_count + 1) * sizeof(*next->marks));
     if (next->marks == NULL)
         return PB_E_NOMEM;
     for (uint32_t i = 0; i < old->mark_count; i++) {
         struct pb_mark_entry mark = old->marks[i];
 
-        if (is_removed(change, mark.segment)) {
-            /* The merge applied what it knew; what came since concerns what it made. */
-            if (change->added_count == 0
-                || (change->applied != NULL && pb_hidden_knows(change->applied, &mark)))
-                continue;
-            mark.segment = change->added[0].number;
+        if (!is_removed(change, mark.segment)) {
+            put_mark(next, &mark);
+            continue;
         }
-        put_mark(next, &mark);
+        /* The merge applied what it knew; what came since concerns what it made. */
+        if (change->applied != NULL && pb_hidden_knows(change->applied, &mark))
+            continue;
+        for (uint32_t j = 0; j < change->added_count; j++) {
+            mark.segment = change->added[j].number;
+            put_mark(next, &mark);
+        }
     }
     for (uint32_t i = 0; i < change->mark_count; i++)
         put_mark(next, &change->marks[i]);
@@ -728,6 +736,10 @@ init_store(struct pb_store *store, const char *path, const struct pb_store_optio
         return PB_BAD_INPUT;
     pb_manifest_init(&store->manifest, store->env);
     store->is_read_only = options != NULL && options->is_read_only;
+    if (options != NULL) {
+        store->on_removed = options->on_removed;
+        store->removed_context = options->removed_context;
+    }
     store->memory_bytes = options == NULL || options->memory_bytes == 0
                               ? MEMORY_DEFAULT
                               : (size_t)options->memory_bytes;

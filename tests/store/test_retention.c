@@ -1,0 +1,423 @@
+/*
+ * Dates: a read is gone from its second on, whatever asks; dates move only as they may; and what
+ * leaves the disk is told.
+ */
+#include "store/store_room.h"
+
+#include <stdio.h>
+
+#include "geo/geo.h"
+#include "store/moves.h"
+
+#define READERS 4u
+#define READS 120u
+
+/* ---- what a restamp says ---- */
+
+struct rule {
+    struct store_room *room; /* NULL: nothing is done meanwhile */
+    void (*meanwhile)(struct store_room *room);
+    uint64_t asked, act_at;
+};
+
+static int64_t
+keep_all(void *context, const struct pb_read *read)
+{
+    (void)context;
+    return read->delete_after_us;
+}
+
+static int64_t
+keep_for_ever(void *context, const struct pb_read *read)
+{
+    (void)context;
+    (void)read;
+    return PB_NEVER;
+}
+
+/* gate-0 as it is; gate-1 for 10 days; gate-2 for ever; gate-3 by its plate. */
+static int64_t
+by_reader(void *context, const struct pb_read *read)
+{
+    struct rule *rule = context;
+
+    if (rule != NULL && ++rule->asked == rule->act_at)
+        rule->meanwhile(rule->room);
+    switch (read->reader.text[5]) {
+    case '1':
+        return read->captured_at_us + 10 * ROOM_DAY_US;
+    case '2':
+        return PB_NEVER;
+    case '3':
+        return read->captured_at_us + (read->plate.bytes > 10 ? 200 : 100) * ROOM_DAY_US;
+    default:
+        return read->delete_after_us;
+    }
+}
+
+static struct pb_read
+dated_read(uint32_t number, char room[24])
+{
+    static const int64_t days[] = { 30, 365, 0 };
+    struct pb_read read;
+
+    (void)snprintf(room, 24, number % 5 == 0 ? "LONGPLATE%u" : "P%u", 1000 + number % 17);
+    (void)snprintf(room + 16, 8, "gate-%u", number % READERS);
+    read = room_read(room, room + 16, (int64_t)number * 60);
+    if (days[number % 3] != 0)
+        read.delete_after_us = read.captured_at_us + days[number % 3] * ROOM_DAY_US;
+    return read;
+}
+
+static void
+append_dated(struct store_room *room, uint32_t first, uint32_t end)
+{
+    for (uint32_t i = first; i < end; i++) {
+        char text[24];
+        struct pb_read read = dated_read(i, text);
+
+        assert_int_equal(PB_OK, room_append(room, &read));
+    }
+}
+
+/* Each read has the date that fn gives it. */
+static void
+assert_dates(struct store_room *room, pb_restamp_fn *fn, uint32_t count, const char *where)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        char text[24];
+        struct pb_read read = dated_read(i, text);
+        struct pb_query query = { .plate = read.plate,
+                                  .reader = read.reader,
+                                  .from_us = read.captured_at_us,
+                                  .to_us = read.captured_at_us + 1 };
+        struct pb_cursor *cursor = NULL;
+        struct pb_result result;
+        int64_t date_us = fn(NULL, &read);
+
+        room_expect(room, PB_OK, pb_store_search(room->store, &query, &cursor, &room->error),
+                    "search");
+        room_expect(room, date_us <= room->now_us ? PB_END : PB_OK,
+                    pb_cursor_next(cursor, &result, &room->error), where);
+        if (date_us > room->now_us && result.read.delete_after_us != date_us)
+            fail_msg("%s: read %u is dated %lld instead of %lld", where, i,
+                     (long long)result.read.delete_after_us, (long long)date_us);
+        pb_cursor_free(cursor);
+    }
+}
+
+static struct pb_restamp_counts
+restamp(struct store_room *room, pb_restamp_fn *fn, void *context)
+{
+    struct pb_restamp_counts counts;
+
+    room_expect(room, PB_OK,
+                pb_store_restamp(room->store, fn, context, NULL, &counts, &room->error),
+                "restamp");
+    return counts;
+}
+
+static uint64_t
+stored_reads(struct store_room *room)
+{
+    struct pb_store_stats stats;
+
+    assert_int_equal(PB_OK, pb_store_stats(room->store, &stats, &room->error));
+    return stats.reads;
+}
+
+static void
+dates_become_what_the_function_says(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < MOVE_COUNT; m++) {
+        struct store_room room;
+        struct pb_restamp_counts counts;
+        struct pb_store_stats stats;
+
+        room_init(&room);
+        append_dated(&room, 0, READS);
+        moves[m].move(&room);
+        counts = restamp(&room, by_reader, NULL);
+        assert_int_equal(READS, counts.reads_asked);
+        /* Of each dozen: gate-1 all earlier, gate-2 two later, gate-3 one later and two earlier. */
+        assert_int_equal(READS / 12 * 5, counts.reads_earlier);
+        assert_int_equal(READS / 12 * 3, counts.reads_later);
+        assert_int_equal(0, counts.reads_removed);
+        assert_dates(&room, by_reader, READS, moves[m].name);
+        assert_int_equal(READS, stored_reads(&room));
+
+        counts = restamp(&room, by_reader, NULL);
+        assert_int_equal(0, counts.reads_later + counts.reads_earlier);
+        assert_int_equal(0, counts.segments_rewritten);
+        room_reopen(&room);
+        assert_dates(&room, by_reader, READS, "reopened");
+        room_merge(&room);
+        assert_dates(&room, by_reader, READS, "merged");
+        /* Classes of 14, 30, 120 and 365 days, and for ever. */
+        assert_int_equal(PB_OK, pb_store_stats(room.store, &stats, &room.error));
+        assert_int_equal(5, stats.partitions);
+        assert_int_equal(stats.partitions, stats.segments);
+        room_done(&room);
+    }
+}
+
+static void
+a_read_that_has_expired_never_comes_back(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < MOVE_COUNT; m++) {
+        struct store_room room;
+        struct pb_read gone = room_read("AB12", "gate-1", 0);
+        struct pb_read held = room_read("AB12", "gate-1", 1);
+        struct pb_read alone = room_read("CD34", "gate-1", 40 * 86400);
+        struct pb_restamp_counts counts;
+
+        room_init(&room);
+        gone.delete_after_us = room.now_us + ROOM_DAY_US;
+        held.delete_after_us = room.now_us + ROOM_DAY_US + 1;
+        alone.delete_after_us = room.now_us + ROOM_DAY_US;
+        assert_int_equal(PB_OK, room_append(&room, &gone));
+        assert_int_equal(PB_OK, room_append(&room, &held));
+        assert_int_equal(PB_OK, room_append(&room, &alone)); /* a segment of its own */
+        moves[m].move(&room);
+        room.now_us = gone.delete_after_us;
+        counts = restamp(&room, keep_for_ever, NULL);
+        assert_int_equal(1, counts.reads_asked);
+        assert_int_equal(1, counts.reads_later);
+        assert_int_equal(1, room_count(&room, "AB12"));
+        assert_int_equal(0, room_count(&room, "CD34"));
+        room.now_us += 4000 * ROOM_DAY_US;
+        assert_int_equal(1, room_count(&room, "AB12"));
+        room_reopen(&room);
+        room_merge(&room);
+        assert_int_equal(1, room_count(&room, "*"));
+        room_done(&room);
+    }
+}
+
+/* At its last microsecond a read is saved; a hold that ends lets it go again. */
+static void
+a_hold_placed_in_time_saves_a_read_and_ends(void **state)
+{
+    struct store_room room;
+    struct pb_read read = room_read("AB12", "gate-1", 0);
+
+    (void)state;
+    room_init(&room);
+    read.delete_after_us = room.now_us + ROOM_DAY_US;
+    assert_int_equal(PB_OK, room_append(&room, &read));
+    room_flush(&room);
+    room.now_us = read.delete_after_us - 1;
+    (void)restamp(&room, keep_for_ever, NULL);
+    room.now_us += 20 * ROOM_DAY_US;
+    assert_int_equal(1, room_count(&room, "AB12"));
+    assert_int_equal(1, restamp(&room, by_reader, NULL).reads_removed);
+    assert_int_equal(0, room_count(&room, "AB12"));
+    assert_int_equal(0, stored_reads(&room));
+    (void)restamp(&room, keep_for_ever, NULL);
+    assert_int_equal(0, room_count(&room, "AB12"));
+    room_done(&room);
+}
+
+static int64_t
+outside(void *context, const struct pb_read *read)
+{
+    (void)read;
+    return *(const int64_t *)context;
+}
+
+static void
+dates_outside_the_times_of_a_store_are_brought_in(void **state)
+{
+    static const struct {
+        int64_t asked_us, given_us;
+    } cases[] = {
+        { INT64_MAX - 1, PB_TIME_MAX_US - 1 }, { PB_TIME_MAX_US, PB_TIME_MAX_US - 1 },
+        { PB_TIME_MAX_US - 1, PB_TIME_MAX_US - 1 }, { PB_NEVER, PB_NEVER },
+    };
+    struct store_room room;
+    struct pb_read read = room_read("AB12", "gate-1", 0);
+    struct pb_query query = room_query("AB12");
+    int64_t past_us = INT64_MIN;
+
+    (void)state;
+    room_init(&room);
+    read.delete_after_us = room.now_us + ROOM_DAY_US;
+    assert_int_equal(PB_OK, room_append(&room, &read));
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pb_cursor *cursor = NULL;
+        struct pb_result result;
+        int64_t asked_us = cases[i].asked_us;
+
+        assert_int_equal(1, restamp(&room, outside, &asked_us).reads_asked);
+        assert_int_equal(PB_OK, pb_store_search(room.store, &query, &cursor, &room.error));
+        assert_int_equal(PB_OK, pb_cursor_next(cursor, &result, &room.error));
+        assert_true(result.read.delete_after_us == cases[i].given_us);
+        pb_cursor_free(cursor);
+    }
+    assert_int_equal(1, restamp(&room, outside, &past_us).reads_removed);
+    assert_int_equal(0, room_count(&room, "*"));
+    room_done(&room);
+}
+
+/* ---- what comes meanwhile ---- */
+
+static void
+erase_and_correct(struct store_room *room)
+{
+    struct pb_erasure erasure = { .from_us = ROOM_START_US + 60 * 60 * ROOM_SECOND_US,
+                                  .to_us = PB_TIME_MAX_US };
+    char text[24];
+    struct pb_read corrected = dated_read(6, text); /* of gate-2: into another class */
+    struct pb_read extra = room_read("EXTRA", "gate-1", 5);
+
+    corrected.identity_plate = corrected.plate;
+    corrected.plate = pb_str_from("RIGHT");
+    corrected.is_correction = true;
+    corrected.revision = 1;
+    assert_int_equal(PB_OK, room_append(room, &corrected));
+    assert_int_equal(PB_OK, room_append(room, &extra));
+    assert_int_equal(PB_OK, pb_store_erase(room->store, &erasure, &room->error));
+}
+
+/* There are three segments of 40 reads; each is asked once, then once for each class. */
+static void
+what_comes_meanwhile_holds_afterwards(void **state)
+{
+    static const uint64_t moments[] = { 1, 40, 41, 80, 100, 160, 240, 241, 640 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+        struct store_room room;
+        struct rule rule = { &room, erase_and_correct, 0, moments[i] };
+        struct pb_query query = room_query("*");
+
+        room_init(&room);
+        append_dated(&room, 0, READS);
+        room_flush(&room);
+        room_merge(&room);
+        (void)restamp(&room, by_reader, &rule);
+        assert_true(rule.asked >= rule.act_at);
+        for (int pass = 0; pass < 3; pass++) {
+            assert_int_equal(1, room_count(&room, "RIGHT"));
+            assert_int_equal(1, room_count(&room, "EXTRA"));
+            /* Half are erased, one is history. */
+            assert_int_equal(READS / 2 + 1, room_count(&room, "*"));
+            query.with_superseded = true;
+            assert_int_equal(READS / 2 + 2, room_count_query(&room, &query));
+            if (pass == 0)
+                room_reopen(&room);
+            else
+                merge_all(&room);
+        }
+        room_done(&room);
+    }
+}
+
+static void
+a_question_that_is_being_answered_goes_on(void **state)
+{
+    struct store_room room;
+    struct pb_query query = room_query("*");
+    struct pb_cursor *cursor = NULL;
+    struct pb_result result;
+
+    (void)state;
+    room_init(&room);
+    append_dated(&room, 0, READS);
+    assert_int_equal(PB_OK, pb_store_search(room.store, &query, &cursor, &room.error));
+    assert_int_equal(PB_OK, pb_cursor_next(cursor, &result, &room.error));
+    (void)restamp(&room, by_reader, NULL);
+    room_merge(&room);
+    for (uint32_t i = 1; i < READS; i++)
+        room_expect(&room, PB_OK, pb_cursor_next(cursor, &result, &room.error), "next");
+    assert_int_equal(PB_END, pb_cursor_next(cursor, &result, &room.error));
+    pb_cursor_free(cursor);
+    room_done(&room);
+}
+
+/* ---- what is refused ---- */
+
+static void
+count_file(void *context, const char *path, uint64_t size)
+{
+    (void)size;
+    *(uint32_t *)context += strstr(path, "segments/") != NULL;
+}
+
+static uint32_t
+segment_files(struct store_room *room)
+{
+    uint32_t count = 0;
+
+    sim_fs_each_file(room->fs, count_file, &count);
+    return count;
+}
+
+static int64_t
+by_turns(void *context, const struct pb_read *read)
+{
+    uint64_t *asked = context;
+
+    return read->captured_at_us + (++*asked % 7 < 3 ? 100 : 200) * ROOM_DAY_US;
+}
+
+static bool
+stop(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    assert_string_equal("restamp", phase);
+    assert_true(done <= total);
+    return ++*(int *)context < 2;
+}
+
+static void
+a_restamp_that_cannot_be_done_changes_nothing(void **state)
+{
+    struct store_room room;
+    struct pb_restamp_counts counts;
+    struct pb_store_options reading = { .is_read_only = true };
+    struct pb_store *reader = NULL;
+    uint64_t asked = 0;
+    int reports = 0;
+    struct pb_progress progress = { stop, &reports };
+    uint32_t files;
+
+    (void)state;
+    room_init(&room);
+    append_dated(&room, 0, READS);
+    room_flush(&room);
+    files = segment_files(&room);
+    assert_int_equal(PB_BAD_INPUT, pb_store_restamp(room.store, by_turns, &asked, NULL, &counts,
+                                                    &room.error));
+    assert_dates(&room, keep_all, READS, "two answers");
+    assert_int_equal(files, segment_files(&room));
+    assert_int_equal(PB_OK, pb_store_open(room.env, ROOM_PATH, &reading, &reader, &room.error));
+    assert_int_equal(PB_BAD_INPUT, pb_store_restamp(reader, keep_all, NULL, NULL, &counts,
+                                                    &room.error));
+    pb_store_close(reader);
+    /* Told to stop: what is done is done, and the rest is as it was; again completes it. */
+    assert_int_equal(PB_BAD_INPUT, pb_store_restamp(room.store, by_reader, NULL, &progress,
+                                                    &counts, &room.error));
+    assert_int_equal(2, reports);
+    assert_int_equal(READS, room_count(&room, "*"));
+    (void)restamp(&room, by_reader, NULL);
+    assert_dates(&room, by_reader, READS, "completed");
+    room_done(&room);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dates_become_what_the_function_says),
+        cmocka_unit_test(a_read_that_has_expired_never_comes_back),
+        cmocka_unit_test(a_hold_placed_in_time_saves_a_read_and_ends),
+        cmocka_unit_test(dates_outside_the_times_of_a_store_are_brought_in),
+        cmocka_unit_test(what_comes_meanwhile_holds_afterwards),
+        cmocka_unit_test(a_question_that_is_being_answered_goes_on),
+        cmocka_unit_test(a_restamp_that_cannot_be_done_changes_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
