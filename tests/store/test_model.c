@@ -31,6 +31,8 @@ struct history {
     bool is_small; /* opened with little memory */
     uint64_t answers[PB_EXPIRED + 1]; /* by status */
     uint64_t results, moves, loaded, skipped;
+    uint64_t told;     /* reads that the store said are gone from disk */
+    uint64_t restamped;
 };
 
 static uint32_t
@@ -332,6 +334,74 @@ erase_some(struct history *history)
     model_erase(&history->model, &erasure);
 }
 
+/* Of every read that was stored, and is not there any more, it was told that it went. */
+static void
+check_told(struct history *history)
+{
+    uint64_t stored = history->answers[PB_OK] + history->loaded;
+    struct pb_store_stats stats;
+
+    expect_ok(history, pb_store_stats(history->room.store, &stats, &history->room.error),
+              "stats");
+    if (stored - history->told != stats.reads)
+        FAIL(history, "%llu reads were stored, %llu told to be gone, %llu are there",
+             (unsigned long long)stored, (unsigned long long)history->told,
+             (unsigned long long)stats.reads);
+}
+
+static void
+note_removed(void *context, const struct pb_removed *removed)
+{
+    struct history *history = context;
+
+    history->told += removed->reads;
+}
+
+struct dates {
+    uint64_t seed;
+    int64_t now_us;
+};
+
+/* Any of some dates, told by all that a restamp may look at. */
+static int64_t
+date_of(void *context, const struct pb_read *read)
+{
+    const struct dates *dates = context;
+    const int64_t numbers[] = { read->jurisdiction, read->captured_at_us, read->delete_after_us,
+                                read->lat_e7, read->lon_e7 };
+    uint64_t hash = dates->seed ^ pb_hash_bytes(numbers, sizeof(numbers))
+                    ^ pb_hash_bytes(read->plate.text, read->plate.bytes) << 1
+                    ^ pb_hash_bytes(read->reader.text, read->reader.bytes) << 2;
+    static const int64_t days[] = { 7, 29, 60, 61, 200 };
+
+    hash ^= hash >> 29;
+    switch (hash % 8) {
+    case 0:
+        return PB_NEVER;
+    case 1:
+        return read->captured_at_us + days[hash / 8 % 5] * ROOM_DAY_US;
+    case 2:
+        return dates->now_us + (int64_t)(hash / 8 % 3) * ROOM_SECOND_US;
+    default:
+        return read->delete_after_us;
+    }
+}
+
+static void
+restamp(struct history *history)
+{
+    struct dates dates = { maker_random(&history->random), history->room.now_us };
+    struct pb_restamp_counts counts;
+
+    if (below(history, 4) == 0)
+        dates.seed = 0; /* now and then the same as before */
+    expect_ok(history, pb_store_restamp(history->room.store, date_of, &dates, NULL, &counts,
+                                        &history->room.error), "restamp");
+    model_restamp(&history->model, date_of, &dates, history->room.now_us);
+    history->restamped += counts.reads_later + counts.reads_earlier;
+    check_told(history);
+}
+
 static void
 purge(struct history *history)
 {
@@ -354,18 +424,19 @@ purge(struct history *history)
         FAIL(history, "a purge tells of %llu reads, and %llu went",
              (unsigned long long)purged.reads_removed,
              (unsigned long long)(before - stats.reads));
+    check_told(history);
 }
 
 static void
 open_again(struct history *history)
 {
-    struct pb_store_options options = { .memory_bytes = 1 };
+    struct pb_store_options options = { .on_removed = note_removed, .removed_context = history };
 
     pb_store_close(history->room.store);
     history->room.store = NULL;
     history->is_small = below(history, 2) == 0;
-    expect_ok(history, pb_store_open(history->room.env, ROOM_PATH,
-                                     history->is_small ? &options : NULL, &history->room.store,
+    options.memory_bytes = history->is_small;
+    expect_ok(history, pb_store_open(history->room.env, ROOM_PATH, &options, &history->room.store,
                                      &history->room.error), "open");
 }
 
@@ -600,7 +671,9 @@ take_step(struct history *history)
         load_some(history);
     else if (kind < 94)
         erase_some(history);
-    else if (kind < 96)
+    else if (kind < 95)
+        restamp(history);
+    else if (kind < 97)
         purge(history);
     else
         move_clock(history);
@@ -627,6 +700,7 @@ run_history(uint64_t seed, uint32_t steps, struct history *totals)
     history->random = seed;
     room_init(&history->room);
     model_init(&history->model, pb_env_system());
+    open_again(history);
     for (history->step = 0; history->step < steps; history->step++)
         take_step(history);
     verify_all(history);
@@ -638,6 +712,8 @@ run_history(uint64_t seed, uint32_t steps, struct history *totals)
     totals->moves += history->moves;
     totals->loaded += history->loaded;
     totals->skipped += history->skipped;
+    totals->told += history->told;
+    totals->restamped += history->restamped;
     free(history);
 }
 
@@ -659,16 +735,19 @@ the_store_equals_the_model_on_random_histories(void **state)
     for (uint64_t seed = 1; done < steps; seed++, done += STEPS_OF_HISTORY)
         run_history(seed, STEPS_OF_HISTORY, &totals);
     print_message("%u steps: %llu stored, %llu duplicate, %llu conflict, %llu expired, %llu "
-                  "loaded, %llu results compared, %llu moves, %llu skipped\n",
+                  "loaded, %llu results compared, %llu moves, %llu skipped, %llu dates moved, %llu "
+                  "reads gone\n",
                   done, (unsigned long long)totals.answers[PB_OK],
                   (unsigned long long)totals.answers[PB_DUPLICATE],
                   (unsigned long long)totals.answers[PB_CONFLICT],
                   (unsigned long long)totals.answers[PB_EXPIRED],
                   (unsigned long long)totals.loaded, (unsigned long long)totals.results,
-                  (unsigned long long)totals.moves, (unsigned long long)totals.skipped);
+                  (unsigned long long)totals.moves, (unsigned long long)totals.skipped,
+                  (unsigned long long)totals.restamped, (unsigned long long)totals.told);
     /* The histories did hold what they are for. */
     assert_true(totals.answers[PB_OK] > 1000 && totals.answers[PB_DUPLICATE] > 100);
     assert_true(totals.answers[PB_CONFLICT] > 100 && totals.answers[PB_EXPIRED] > 10);
+    assert_true(totals.restamped > 1000 && totals.told > 1000);
 }
 
 int

@@ -406,6 +406,181 @@ a_restamp_that_cannot_be_done_changes_nothing(void **state)
     room_done(&room);
 }
 
+/* ---- what leaves the disk is told ---- */
+
+#define DAYS 8u
+
+/* By reader, day and reason. */
+struct receipt {
+    uint64_t reads[READERS + 1][DAYS][2]; /* the last reader is the one nobody could tell */
+    uint64_t calls, sum;
+};
+
+static void
+note_removed(void *context, const struct pb_removed *removed)
+{
+    struct receipt *receipt = context;
+    int32_t day = removed->day - (int32_t)(ROOM_START_US / ROOM_DAY_US);
+    uint32_t reader = removed->reader.bytes == 0 ? READERS
+                                                 : (uint32_t)(removed->reader.text[5] - '0');
+
+    assert_true(day >= 0 && day < (int32_t)DAYS && reader <= READERS && removed->reads > 0);
+    receipt->reads[reader][day][removed->why] += removed->reads;
+    receipt->calls++;
+    receipt->sum += removed->reads;
+}
+
+static void
+open_with_receipt(struct store_room *room, struct receipt *receipt)
+{
+    struct pb_store_options options = { .on_removed = note_removed, .removed_context = receipt };
+
+    room_close(room);
+    room_expect(room, PB_OK,
+                pb_store_open(room->env, ROOM_PATH, &options, &room->store, &room->error),
+                "open");
+}
+
+/* Reads of all readers on some days; those of gate-1 expire, those of gate-2 will be erased. */
+static void
+append_days(struct store_room *room, uint32_t from_day, uint32_t to_day)
+{
+    for (uint32_t i = 0; i < 40; i++) {
+        for (uint32_t day = from_day; day < to_day; day++) {
+            char reader[16];
+            struct pb_read read;
+
+            (void)snprintf(reader, sizeof(reader), "gate-%u", i % READERS);
+            read = room_read(i % 3 == 0 ? "LONGPLATES12" : "AB12", reader,
+                             (int64_t)day * 86400 + i);
+            read.delete_after_us = i % READERS == 1 ? ROOM_START_US + 20 * ROOM_DAY_US
+                                                    : ROOM_START_US + 25 * ROOM_DAY_US;
+            assert_int_equal(PB_OK, room_append(room, &read));
+        }
+    }
+}
+
+static void
+purge_it(struct store_room *room)
+{
+    struct pb_purge_counts counts;
+
+    room_expect(room, PB_OK, pb_store_purge(room->store, NULL, &counts, &room->error), "purge");
+}
+
+static int64_t
+one_second_longer(void *context, const struct pb_read *read)
+{
+    (void)context;
+    return read->delete_after_us + ROOM_SECOND_US;
+}
+
+static void
+restamp_it(struct store_room *room)
+{
+    (void)restamp(room, one_second_longer, NULL);
+}
+
+static void
+flush_and_merge(struct store_room *room)
+{
+    room_flush(room);
+    /* So that there is something to merge in each partition. */
+    append_days(room, 6, 7);
+    room_flush(room);
+    append_days(room, 7, 8);
+    room_flush(room);
+    room_merge(room);
+}
+
+static void
+every_read_that_goes_is_told_with_reader_day_and_reason(void **state)
+{
+    static const struct {
+        move_fn *remove;
+        const char *name;
+    } removers[] = { { purge_it, "purge" }, { restamp_it, "restamp" }, { flush_and_merge, "merge" } };
+
+    (void)state;
+    for (size_t m = 0; m < MOVE_COUNT; m++) {
+        for (size_t r = 0; r < sizeof(removers) / sizeof(removers[0]); r++) {
+            struct store_room room;
+            struct receipt receipt = { .calls = 0 };
+            struct pb_erasure erasure = { .reader = pb_str_from("gate-2"), .from_us = 0,
+                                          .to_us = ROOM_START_US + 5 * ROOM_DAY_US / 2 };
+            struct pb_purge_counts counts;
+
+            room_init(&room);
+            append_days(&room, 0, 5);
+            moves[m].move(&room);
+            open_with_receipt(&room, &receipt);
+            assert_int_equal(PB_OK, pb_store_erase(room.store, &erasure, &room.error));
+            assert_int_equal(0, receipt.sum);
+            room.now_us = ROOM_START_US + 20 * ROOM_DAY_US;
+            if (removers[r].remove == flush_and_merge)
+                room.now_us--; /* for what it appends */
+            removers[r].remove(&room);
+            room.now_us = ROOM_START_US + 20 * ROOM_DAY_US;
+            room_expect(&room, PB_OK, pb_store_purge(room.store, NULL, &counts, &room.error),
+                        "purge");
+            for (uint32_t day = 0; day < 5; day++) {
+                assert_int_equal(10, receipt.reads[1][day][PB_REMOVED_EXPIRED]);
+                assert_int_equal(day < 3 ? 10 : 0, receipt.reads[2][day][PB_REMOVED_ERASED]);
+                assert_int_equal(0, receipt.reads[0][day][PB_REMOVED_EXPIRED]
+                                        + receipt.reads[3][day][PB_REMOVED_EXPIRED]
+                                        + receipt.reads[1][day][PB_REMOVED_ERASED]);
+            }
+            if (removers[r].remove == purge_it)
+                assert_int_equal(0, counts.reads_removed);
+            /* All the rest goes as whole segments. */
+            room.now_us = ROOM_START_US + 26 * ROOM_DAY_US;
+            receipt.sum = 0;
+            room_expect(&room, PB_OK, pb_store_purge(room.store, NULL, &counts, &room.error),
+                        "purge");
+            assert_int_equal(counts.reads_removed, receipt.sum);
+            assert_true(counts.segments_dropped > 0);
+            assert_int_equal(0, stored_reads(&room));
+            assert_int_equal(10, receipt.reads[0][4][PB_REMOVED_EXPIRED]);
+            room_done(&room);
+        }
+    }
+}
+
+/* Damage keeps reads from being told one by one, not from going when all of a segment has expired,
+ * nor others from going. */
+static void
+what_is_damaged_goes_with_its_segment(void **state)
+{
+    struct store_room room;
+    struct receipt receipt = { .calls = 0 };
+    struct pb_purge_counts counts;
+    struct pb_restamp_counts restamped;
+    uint64_t size = 0;
+
+    (void)state;
+    room_init(&room);
+    append_days(&room, 0, 2); /* gate-1 in another class than the others */
+    room_flush(&room);
+    append_days(&room, 2, 4);
+    room_flush(&room);
+    room_close(&room);
+    /* The first block of the first segment is one of reads. */
+    assert_true(sim_fs_file_size(room.fs, "store/segments/00000001.seg", &size));
+    assert_true(sim_fs_flip_bit(room.fs, "store/segments/00000001.seg", 8 * 100));
+    open_with_receipt(&room, &receipt);
+    assert_int_equal(PB_E_CORRUPT, pb_store_restamp(room.store, one_second_longer, NULL, NULL,
+                                                    &restamped, &room.error));
+    /* What could be asked has its new date. */
+    room.now_us = ROOM_START_US + 25 * ROOM_DAY_US;
+    assert_int_equal(PB_OK, pb_store_purge(room.store, NULL, &counts, &room.error));
+    room.now_us += ROOM_SECOND_US;
+    assert_int_equal(PB_OK, pb_store_purge(room.store, NULL, &counts, &room.error));
+    assert_int_equal(160, receipt.sum);
+    assert_true(receipt.reads[READERS][0][PB_REMOVED_EXPIRED] > 0);
+    assert_int_equal(0, stored_reads(&room));
+    room_done(&room);
+}
+
 int
 main(void)
 {
@@ -417,6 +592,8 @@ main(void)
         cmocka_unit_test(what_comes_meanwhile_holds_afterwards),
         cmocka_unit_test(a_question_that_is_being_answered_goes_on),
         cmocka_unit_test(a_restamp_that_cannot_be_done_changes_nothing),
+        cmocka_unit_test(every_read_that_goes_is_told_with_reader_day_and_reason),
+        cmocka_unit_test(what_is_damaged_goes_with_its_segment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

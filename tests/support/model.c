@@ -146,6 +146,17 @@ model_erase(struct model *model, const struct pb_erasure *erasure)
 }
 
 void
+model_restamp(struct model *model, pb_restamp_fn *fn, void *context, int64_t now_us)
+{
+    for (uint32_t i = 0; i < model->row_count; i++) {
+        struct pb_read *read = &model->rows[i].read;
+
+        if (read->delete_after_us > now_us)
+            read->delete_after_us = fn(context, read);
+    }
+}
+
+void
 model_forget(struct model *model, int64_t now_us)
 {
     uint32_t count = 0;

@@ -47,6 +47,8 @@ enum pb_status model_judge(const struct model *model, const struct pb_read *read
 void model_store(struct model *model, const struct pb_read *read, int64_t now_us,
                  bool is_history);
 void model_erase(struct model *model, const struct pb_erasure *erasure);
+/* As pb_store_restamp. */
+void model_restamp(struct model *model, pb_restamp_fn *fn, void *context, int64_t now_us);
 /* Drops what has expired or was erased: a purge has removed it for good. */
 void model_forget(struct model *model, int64_t now_us);
 
