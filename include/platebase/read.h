@@ -36,6 +36,9 @@ struct pb_str {
 #define PB_NO_CONFIDENCE UINT32_MAX
 #define PB_NEVER INT64_MAX /* delete_after_us of a read that no rule expires */
 
+/* Plate of a correction that says: no plate can be read there. No reader's plate is this one. */
+#define PB_PLATE_UNREADABLE "#"
+
 /* Captured times that a store takes: 1970-01-01 up to, not including, 2200-01-01. */
 #define PB_TIME_MIN_US INT64_C(0)
 #define PB_TIME_MAX_US INT64_C(7258118400000000)
@@ -95,8 +98,8 @@ struct pb_read {
     bool is_revisable;      /* its format sends revisions: a later one replaces, not conflicts */
     bool is_correction;     /* a person's correction; the reader's text stays in plate_raw */
     bool is_superseded;     /* set by the store: a newer revision exists */
-    /* Plate that is part of the identity where a correction changed `plate` and no event id
-     * was given; empty otherwise. */
+    /* Of a correction without event id: the plate that is part of the identity, as the reader's
+     * first word had it; empty otherwise. */
     struct pb_str identity_plate;
 
     const struct pb_alternate *alternates; /* borrowed; alternate_count elements */

@@ -148,12 +148,20 @@ is_folded(struct pb_str plate)
            memcmp(folded, plate.text, bytes) == 0;
 }
 
+/* A person's word that no plate can be read. */
+static bool
+is_unreadable(const struct pb_read *read)
+{
+    return read->is_correction && read->plate.bytes == 1
+           && read->plate.text[0] == PB_PLATE_UNREADABLE[0];
+}
+
 /* NULL, or what is wrong with the plates of a decoded read. */
 static const char *
 plates_fault(const struct pb_read *read, const char **ret_field)
 {
     *ret_field = "plate";
-    if (!is_folded(read->plate))
+    if (!is_folded(read->plate) && !is_unreadable(read))
         return "is not a folded plate";
     *ret_field = "alternates";
     for (uint32_t i = 0; i < read->alternate_count; i++) {

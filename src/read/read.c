@@ -174,6 +174,21 @@ texts_fault(const struct pb_read *read, const char **ret_field)
     return NULL;
 }
 
+/* A plate of which no character was read is no plate; a person may say so. */
+static const char *
+unread_fault(const struct pb_read *read)
+{
+    static const struct pb_str unreadable = { PB_PLATE_UNREADABLE,
+                                              sizeof(PB_PLATE_UNREADABLE) - 1 };
+    uint32_t at = 0;
+
+    if (read->is_correction && pb_str_equal(read->plate, unreadable))
+        return NULL;
+    while (at < read->plate.bytes && read->plate.text[at] == '#')
+        at++;
+    return at == read->plate.bytes ? "has no character that was read" : NULL;
+}
+
 static const char *
 times_fault(const struct pb_read *read, const char **ret_field)
 {
@@ -308,6 +323,10 @@ read_fault(const struct pb_read *read, const char **ret_field)
     uint32_t confidence_max_e6 = 0;
     const char *fault = texts_fault(read, ret_field);
 
+    if (fault != NULL)
+        return fault;
+    *ret_field = "plate";
+    fault = unread_fault(read);
     if (fault == NULL)
         fault = times_fault(read, ret_field);
     if (fault == NULL)
@@ -334,6 +353,8 @@ read_fault(const struct pb_read *read, const char **ret_field)
     *ret_field = "identity_plate";
     if (read->identity_plate.bytes != 0 && (!read->is_correction || read->event_id.bytes != 0))
         return "is only for a correction without an event id";
+    if (read->identity_plate.bytes == 0 && read->is_correction && read->event_id.bytes == 0)
+        return "is needed for a correction without an event id";
     return NULL;
 }
 

@@ -72,7 +72,10 @@ everything_that_we_write_we_read(void **state)
         "\"revision\":1,\"revises\":true,\"correction\":true,\"identity_plate\":\"A8123CD\","
         "\"delete_after\":\"2026-12-23T14:00:08.125Z\",\"alternates\":[{\"plate\":\"A8123CD\","
         "\"confidence\":71.2},{\"plate\":\"AB123C0\"}],\"images\":[{\"kind\":\"plate\",\"ref\":"
-        "\"a/1.jpg\"},{\"kind\":\"other\",\"ref\":\"\\\"\\\\\xC3\xA9\"}]}\n";
+        "\"a/1.jpg\"},{\"kind\":\"other\",\"ref\":\"\\\"\\\\\xC3\xA9\"}]}\n"
+        "{\"plate\":\"#\",\"plate_raw\":\"ab-12\","
+        "\"captured_at\":\"2026-11-23T06:00:08.125Z\",\"reader\":\"gate-4\",\"revision\":1,"
+        "\"revises\":false,\"correction\":true,\"identity_plate\":\"AB12\"}\n";
 
     (void)state;
     parse(text, sizeof(text) - 1);
@@ -127,6 +130,9 @@ bad_lines_say_why_and_cost_no_other(void **state)
           "2 revises has a value of another type\n" },
         { "{\"plate\":\"AB12\",\"identity_plate\":\"ab\",\"correction\":true," HEAD "}",
           "2 identity_plate is not a folded plate\n" },
+        { "{\"plate\":\"AB12\",\"correction\":true," HEAD "}",
+          "2 identity_plate is needed for a correction without an event id\n" },
+        { "{\"plate\":\"#\"," HEAD "}", "2 plate has no character that was read\n" },
         { "{\"plate\":\"AB12\",\"alternates\":{}," HEAD "}",
           "2 alternates has a value of another type\n" },
         { "{\"plate\":\"AB12\",\"alternates\":[1]," HEAD "}",

@@ -148,7 +148,7 @@ maker_random_read(struct maker_room *room, uint64_t *state)
     read.is_revisable = maker_coin(state);
     read.is_correction = maker_coin(state);
     if (read.is_correction && read.event_id.bytes == 0)
-        read.identity_plate = maker_any_text(room, state, PB_PLATE_BYTES_MAX, true);
+        read.identity_plate = maker_any_text(room, state, PB_PLATE_BYTES_MAX, false);
     maker_add_lists(room, state, &read, confidence_max);
     return read;
 }

@@ -190,7 +190,7 @@ validate_refuses_texts_that_are_missing_or_too_long(void **state)
         { "color", offsetof(struct pb_read, color), 48, false },
         { "body", offsetof(struct pb_read, body), 48, false },
         { "event_id", offsetof(struct pb_read, event_id), 128, false },
-        { "identity_plate", offsetof(struct pb_read, identity_plate), 32, false },
+        { "identity_plate", offsetof(struct pb_read, identity_plate), 32, true },
     };
     char letters[129];
 
@@ -200,7 +200,7 @@ validate_refuses_texts_that_are_missing_or_too_long(void **state)
         struct pb_read read = maker_ordinary();
         struct pb_str *text = (void *)((char *)&read + cases[i].offset);
 
-        read.is_correction = true;
+        read.is_correction = cases[i].offset == offsetof(struct pb_read, identity_plate);
         *text = (struct pb_str){ letters, cases[i].bytes_max };
         takes(read);
         text->bytes++;
@@ -345,7 +345,7 @@ validate_checks_images(void **state)
 }
 
 static void
-validate_takes_an_identity_plate_only_of_a_correction_without_event_id(void **state)
+validate_wants_an_identity_plate_just_of_a_correction_without_event_id(void **state)
 {
     struct pb_read read = maker_ordinary();
 
@@ -356,6 +356,38 @@ validate_takes_an_identity_plate_only_of_a_correction_without_event_id(void **st
     takes(read);
     read.event_id = pb_str_from("e1");
     refuses(read, "identity_plate");
+    read.identity_plate = (struct pb_str){ NULL, 0 };
+    takes(read);
+    read.event_id = (struct pb_str){ NULL, 0 };
+    refuses(read, "identity_plate");
+}
+
+static void
+validate_takes_a_plate_that_nobody_read_only_of_a_person(void **state)
+{
+    static const struct {
+        const char *plate;
+        bool is_correction, is_taken;
+    } cases[] = {
+        { "#", false, false },  { "##", false, false }, { "#", true, true },
+        { "##", true, false },  { "A#", false, true },  { "#A", false, true },
+        { "##A", false, true }, { "#É", false, true },
+    };
+
+    (void)state;
+    assert_string_equal("#", PB_PLATE_UNREADABLE);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pb_read read = maker_ordinary();
+
+        read.plate = pb_str_from(cases[i].plate);
+        read.is_correction = cases[i].is_correction;
+        if (read.is_correction)
+            read.identity_plate = pb_str_from("AB12");
+        if (cases[i].is_taken)
+            takes(read);
+        else
+            refuses(read, "plate");
+    }
 }
 
 static void
@@ -513,7 +545,8 @@ main(void)
         cmocka_unit_test(validate_takes_utf8_and_refuses_what_only_looks_like_it),
         cmocka_unit_test(validate_checks_alternates),
         cmocka_unit_test(validate_checks_images),
-        cmocka_unit_test(validate_takes_an_identity_plate_only_of_a_correction_without_event_id),
+        cmocka_unit_test(validate_wants_an_identity_plate_just_of_a_correction_without_event_id),
+        cmocka_unit_test(validate_takes_a_plate_that_nobody_read_only_of_a_person),
         cmocka_unit_test(same_content_ignores_what_the_store_adds),
         cmocka_unit_test(same_content_tells_reads_apart_and_copies_together),
         cmocka_unit_test(same_content_looks_at_each_field),
