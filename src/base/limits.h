@@ -22,6 +22,8 @@
 
 #define PB_CATALOG_ID_BYTES_MAX 64u
 #define PB_CATALOG_TEXT_BYTES_MAX 1024u       /* one field of a record */
+#define PB_CATALOG_LIST_BYTES_MAX 16384u      /* one that is a list */
+#define PB_CATALOG_NOTE_KEY_BYTES_MAX 256u
 #define PB_CATALOG_NOTE_BYTES_MAX (1u << 20)
 #define PB_CATALOG_YAML_BYTES_MAX (64u << 20)
 #define PB_PACK_BYTES_MAX (1u << 20)          /* one rule pack */

@@ -47,16 +47,19 @@ PB_MUST_CHECK enum pb_status pb_catalog_backup(struct pb_catalog *catalog, const
 /* ---- records: every entity as fields of text ---- */
 
 enum pb_field_kind {
-    PB_FIELD_TEXT,         /* UTF-8 without control characters */
+    PB_FIELD_TEXT,         /* UTF-8 without control characters, without spaces at its ends */
     PB_FIELD_ID,           /* [A-Za-z0-9][A-Za-z0-9._:-]*, at most PB_CATALOG_ID_BYTES_MAX */
+    PB_FIELD_NAME,         /* a text without commas, at most PB_CATALOG_ID_BYTES_MAX */
     PB_FIELD_CHOICE,       /* one of choices */
     PB_FIELD_CHOICES,      /* some of choices, comma separated */
-    PB_FIELD_LIST,         /* ids, comma separated */
-    PB_FIELD_BOOL,         /* "yes" or "no" */
+    PB_FIELD_LIST,         /* names, comma separated */
+    PB_FIELD_BOOL,         /* "yes" or "no"; "true" and "false" are taken too */
     PB_FIELD_NUMBER,       /* number_min to number_max */
-    PB_FIELD_TIME,         /* RFC 3339 or a date; kept as microseconds, given back as RFC 3339 */
+    PB_FIELD_NUMBER_OR_NONE, /* the same, or "none" */
+    PB_FIELD_TIME,         /* RFC 3339, a date (its first moment in UTC) or "now"; kept as
+                            * microseconds, given back as RFC 3339 */
     PB_FIELD_JURISDICTION, /* ISO 3166: "US-KS" */
-    PB_FIELD_DEGREES,
+    PB_FIELD_DEGREES,      /* number_min to number_max in degrees times 10^7 */
     PB_FIELD_PLATE,        /* folded */
     PB_FIELD_SHA256,       /* 64 hexadecimal digits */
 };
@@ -75,7 +78,8 @@ struct pb_field {
 
 #define PB_ENTITY_FIELDS_MAX 24u
 
-/* fields[0] is "id". An id is unique within its entity; a case's id is "<agency>:<number>". */
+/* fields[0] is "id". An id is unique within its entity; a case's id is "<agency>:<number>", and its
+ * agency follows from it. */
 struct pb_entity {
     const char *name;   /* "agency" */
     const char *plural; /* "agencies": the key in YAML */
@@ -88,7 +92,8 @@ struct pb_entity {
 const struct pb_entity *pb_catalog_entities(size_t *ret_count);
 const struct pb_entity *pb_catalog_entity(const char *name); /* NULL if there is none */
 
-/* One row. values[i] is NUL-terminated text for fields[i], or NULL where empty. */
+/* One row. values[i] is NUL-terminated text for fields[i], or NULL where empty. Given an empty text,
+ * a field gets its fallback. */
 struct pb_record {
     const struct pb_entity *entity;
     const char *values[PB_ENTITY_FIELDS_MAX]; /* borrowed */
