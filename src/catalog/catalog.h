@@ -78,8 +78,8 @@ struct pb_field {
 
 #define PB_ENTITY_FIELDS_MAX 24u
 
-/* fields[0] is "id". An id is unique within its entity; a case's id is "<agency>:<number>", and its
- * agency follows from it. */
+/* fields[0] is "id". An id is unique within its entity; a case's id is "<agency>:<number>", and
+ * its agency follows from it. */
 struct pb_entity {
     const char *name;   /* "agency" */
     const char *plural; /* "agencies": the key in YAML */

@@ -82,7 +82,7 @@ pb_entity_number(const struct pb_entity *entity)
     return (enum pb_entity_number)(entity - pb_catalog_entities(&count));
 }
 
-/* enum pb_agency_class, enum pb_person_status and enum pb_permission (as bits) count along these. */
+/* enum pb_agency_class, enum pb_person_status and, as bits, enum pb_permission count along these. */
 extern const char *const pb_agency_classes[];
 extern const char *const pb_person_statuses[];
 extern const char *const pb_permission_words[];
@@ -153,7 +153,7 @@ enum {
 struct pb_side {
     pthread_mutex_t lock;
     const struct pb_sql_ops *ops; /* borrowed */
-    struct pb_sql *sql;           /* owned; NULL: a catalog that is open to read has no writing side */
+    struct pb_sql *sql;           /* owned; NULL on the writing side of a catalog open to read */
     struct pb_sql_statement *statements[STATEMENTS]; /* owned; NULL until first used */
 };
 
