@@ -102,6 +102,8 @@ struct pb_policy_request {
     int64_t from_us, to_us;      /* both 0: not given */
     double area_m2;              /* of all places together */
     unsigned place_count;
+    double exposure_km2_hours;   /* sum over the places of area times window; 0: area_m2 times the
+                                  * window above */
 
     bool has_stepped_up;         /* proved themselves again for this inquiry */
     bool is_break_glass;
