@@ -159,9 +159,9 @@ struct pb_purge_counts {
     uint64_t bytes_freed;
 };
 /*
- * Removes from disk every read that has expired by now or was erased. The store's on_removed is told
- * of as many reads as ret_counts->reads_removed says. A segment that is damaged keeps its reads
- * until all of it has expired and does not keep others from going: the others go first, then
+ * Removes from disk every read that has expired by now or was erased. The store's on_removed is
+ * told of as many reads as ret_counts->reads_removed says. A segment that is damaged keeps its
+ * reads until all of it has expired and does not keep others from going: the others go first, then
  * PB_E_CORRUPT is returned.
  */
 PB_MUST_CHECK enum pb_status pb_store_purge(struct pb_store *store,

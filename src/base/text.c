@@ -231,3 +231,52 @@ pb_put_fixed(struct pb_text_out *out, int64_t value, unsigned decimals, unsigned
         *--begin = '-';
     pb_put_bytes(out, begin, (size_t)(end - begin));
 }
+
+/* ---- plain text ---- */
+
+struct code_range {
+    uint32_t first, last;
+};
+
+/* Control, direction, invisible and tag characters, and what is no character at all (Unicode 15).
+ * The marks U+061C, U+200E and U+200F turn nothing round and belong to Arabic and Hebrew text. */
+static const struct code_range hidden[] = {
+    { 0x0000, 0x001F },    { 0x007F, 0x009F },   { 0x00AD, 0x00AD },   { 0x034F, 0x034F },
+    { 0x115F, 0x1160 },    { 0x17B4, 0x17B5 },   { 0x180B, 0x180F },   { 0x200B, 0x200D },
+    { 0x2028, 0x202E },    { 0x2060, 0x206F },   { 0x3164, 0x3164 },   { 0xFDD0, 0xFDEF },
+    { 0xFE00, 0xFE0F },    { 0xFEFF, 0xFEFF },   { 0xFFA0, 0xFFA0 },   { 0xFFF0, 0xFFFB },
+    { 0xFFFE, 0xFFFF },    { 0x1BCA0, 0x1BCA3 }, { 0x1D173, 0x1D17A }, { 0xE0000, 0xE0FFF },
+    { 0xF0000, 0x10FFFF },
+};
+
+static bool
+is_hidden(uint32_t code_point)
+{
+    for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+        if (code_point >= hidden[i].first && code_point <= hidden[i].last)
+            return true;
+    }
+    return false;
+}
+
+bool
+pb_text_is_plain(struct pb_str text)
+{
+    uint32_t at = 0;
+
+    while (at < text.bytes) {
+        unsigned char byte = (unsigned char)text.text[at];
+        uint32_t code_point;
+        size_t bytes;
+
+        if (byte >= 0x20 && byte < 0x7F) {
+            at++;
+            continue;
+        }
+        bytes = pb_utf8_next(text.text + at, text.bytes - at, &code_point);
+        if (bytes == 0 || is_hidden(code_point))
+            return false;
+        at += (uint32_t)bytes;
+    }
+    return true;
+}

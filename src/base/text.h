@@ -41,6 +41,10 @@ size_t pb_utf8_next(const char *text, size_t bytes, uint32_t *ret_code_point);
 /* Encodes a code point (not a surrogate, at most U+10FFFF); returns its length, 1 to 4. */
 size_t pb_utf8_encode(uint32_t code_point, char ret_text[4]);
 
+/* Valid UTF-8 without control, direction and invisible characters, and without what is no
+ * character: what people are shown must be all that is there, and in its order. */
+bool pb_text_is_plain(struct pb_str text);
+
 /* ---- writing ---- */
 
 /*

@@ -92,8 +92,8 @@ struct pb_entity {
 const struct pb_entity *pb_catalog_entities(size_t *ret_count);
 const struct pb_entity *pb_catalog_entity(const char *name); /* NULL if there is none */
 
-/* One row. values[i] is NUL-terminated text for fields[i], or NULL where empty. Given an empty text,
- * a field gets its fallback. */
+/* One row. values[i] is NUL-terminated text for fields[i], or NULL where empty. Given an empty
+ * text, a field gets its fallback. */
 struct pb_record {
     const struct pb_entity *entity;
     const char *values[PB_ENTITY_FIELDS_MAX]; /* borrowed */

@@ -82,7 +82,8 @@ pb_entity_number(const struct pb_entity *entity)
     return (enum pb_entity_number)(entity - pb_catalog_entities(&count));
 }
 
-/* enum pb_agency_class, enum pb_person_status and, as bits, enum pb_permission count along these. */
+/* enum pb_agency_class, enum pb_person_status and, as bits, enum pb_permission count along
+ * these. */
 extern const char *const pb_agency_classes[];
 extern const char *const pb_person_statuses[];
 extern const char *const pb_permission_words[];
@@ -117,8 +118,6 @@ PB_MUST_CHECK enum pb_status pb_field_parse(struct pb_arena *arena, const struct
 PB_MUST_CHECK enum pb_status pb_field_format(struct pb_arena *arena, const struct pb_field *field,
                                              const struct pb_value *value, const char **ret_text);
 bool pb_value_equal(const struct pb_value *a, const struct pb_value *b);
-/* UTF-8 without control characters, and without those that reorder text on a screen. */
-bool pb_text_is_plain(struct pb_str text);
 /* Takes the next of a comma separated list; false at its end. */
 bool pb_list_next(struct pb_str *list, struct pb_str *ret_item);
 PB_MUST_CHECK enum pb_status pb_copy_text(struct pb_arena *arena, struct pb_str text,

@@ -54,39 +54,6 @@ pb_copy_text(struct pb_arena *arena, struct pb_str text, struct pb_str *ret_copy
 
 /* ---- what text may hold ---- */
 
-/* Control characters, line separators, what turns the direction of text round until it is turned
- * back (a name could make a screen show something else), and code points that are no characters.
- * The marks U+200E, U+200F and U+061C turn nothing round and belong to Arabic and Hebrew text. */
-static bool
-is_plain(uint32_t code_point)
-{
-    if (code_point < 0x20 || (code_point >= 0x7F && code_point < 0xA0))
-        return false;
-    if (code_point >= 0x2028 && code_point <= 0x202E)
-        return false;
-    if (code_point >= 0x2066 && code_point <= 0x2069)
-        return false;
-    if (code_point == 0xFEFF || (code_point >= 0xFDD0 && code_point <= 0xFDEF))
-        return false;
-    return (code_point & 0xFFFE) != 0xFFFE;
-}
-
-bool
-pb_text_is_plain(struct pb_str text)
-{
-    size_t at = 0;
-
-    while (at < text.bytes) {
-        uint32_t code_point;
-        size_t length = pb_utf8_next(text.text + at, text.bytes - at, &code_point);
-
-        if (length == 0 || !is_plain(code_point))
-            return false;
-        at += length;
-    }
-    return true;
-}
-
 static bool
 is_letter_or_digit(char character)
 {

@@ -392,8 +392,6 @@ int64_t pb_span_before(const struct pb_span *span, int64_t us);
 
 /* ---- text (justification.c, case_number.c) ---- */
 
-/* Valid UTF-8 without control, direction and invisible characters. */
-bool pb_text_is_plain(struct pb_str text);
 /* The next word from *at on, or an empty text at the end. */
 struct pb_str pb_text_word(struct pb_str text, uint32_t *at);
 /* Equal but for the case of ASCII letters; a wanted word in upper case must be met exactly. */

@@ -499,7 +499,11 @@ every_read_that_goes_is_told_with_reader_day_and_reason(void **state)
     static const struct {
         move_fn *remove;
         const char *name;
-    } removers[] = { { purge_it, "purge" }, { restamp_it, "restamp" }, { flush_and_merge, "merge" } };
+    } removers[] = {
+        { purge_it, "purge" },
+        { restamp_it, "restamp" },
+        { flush_and_merge, "merge" },
+    };
 
     (void)state;
     for (size_t m = 0; m < MOVE_COUNT; m++) {
