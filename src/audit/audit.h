@@ -36,7 +36,10 @@ struct pb_audit; /* opaque: all logs of one data directory */
 
 struct pb_audit_options {
     bool is_read_only;          /* no lock, no appends: to verify, open and search */
-    /* Directory outside: each published checkpoint is copied there, and the copies are looked at
+    /* Nothing is published but by pb_audit_publish and at close; otherwise a thread does it, within
+     * a second. */
+    bool publishes_by_hand;
+    /* Directory outside, which exists: each published checkpoint is copied there, and the copies are looked at
      * when opening; NULL: none. */
     const char *checkpoint_copies;
 };
@@ -62,8 +65,9 @@ PB_MUST_CHECK enum pb_status pb_audit_log_add(struct pb_audit *audit, const char
 struct pb_audit_log_info {
     const char *id, *origin, *vkey; /* vkey: C2SP signed-note verifier key; valid during the call */
     const char *path;               /* of the public side */
-    uint64_t leaf_count;
-    uint8_t root[PB_AUDIT_HASH_BYTES];
+    uint64_t leaf_count;            /* acknowledged */
+    uint64_t published_count;       /* of those, under the newest checkpoint */
+    uint8_t root[PB_AUDIT_HASH_BYTES]; /* of that checkpoint */
 };
 typedef bool pb_audit_log_fn(void *context, const struct pb_audit_log_info *info);
 PB_MUST_CHECK enum pb_status pb_audit_each_log(struct pb_audit *audit, pb_audit_log_fn *each,
@@ -151,7 +155,8 @@ PB_MUST_CHECK enum pb_status pb_audit_destroy_expired(struct pb_audit *audit, in
                                                       uint64_t *ret_terms,
                                                       struct pb_error *error);
 
-/* A proof that anybody can check offline: c2sp.org/tlog-proof@v1 text, with the leaf and (where
+/* (PB_NOT_FOUND: no such leaf under a checkpoint; PB_EXPIRED: its openings were destroyed.)
+ * A proof that anybody can check offline: c2sp.org/tlog-proof@v1 text, with the leaf and (where
  * with_openings) the salts and values beside it (docs/formats/audit-proof.md). The caller frees
  * it. */
 PB_MUST_CHECK enum pb_status pb_audit_prove(struct pb_audit *audit, const char *log,
@@ -161,7 +166,7 @@ PB_MUST_CHECK enum pb_status pb_audit_prove(struct pb_audit *audit, const char *
 /* ---- checking, offline, from copied files alone ---- */
 
 struct pb_audit_check {
-    uint64_t leaves, tiles, openings; /* looked at */
+    uint64_t leaves, tiles; /* looked at; tiles: with entry bundles */
     uint64_t wrong;                   /* places told to on_wrong */
     uint64_t size;                    /* of the checkpoint */
     uint8_t root[PB_AUDIT_HASH_BYTES];
@@ -169,7 +174,8 @@ struct pb_audit_check {
 typedef void pb_audit_wrong_fn(void *context, const char *file, const char *what);
 /*
  * Recomputes the tree of one log's public side from its entries, and compares tiles, root and
- * signature; where old_checkpoint is given, that the log extends it.
+ * signature; where old_checkpoint (the text of a signed note, not a path) is given, that the log
+ * extends it.
  * PB_OK also where something is wrong: see ret_check->wrong.
  */
 PB_MUST_CHECK enum pb_status pb_audit_verify_log(const struct pb_env *env, const char *path,
@@ -182,8 +188,9 @@ PB_MUST_CHECK enum pb_status pb_audit_verify_log(const struct pb_env *env, const
 PB_MUST_CHECK enum pb_status pb_audit_verify_proof(const struct pb_env *env, struct pb_str proof,
                                                    const char *vkey, struct pb_error *error);
 
-/* A consistent copy of public side, openings and (encrypted) keys of openings, but not of signing
- * keys: what restores it must prove with a newer checkpoint that nothing is lost. */
+/* A consistent copy of public sides and sealed openings at target_path, which must not exist. No
+ * key is in it: neither those that sign nor those that open, so what is destroyed stays
+ * destroyed. Put back, it opens only if nothing was given out since. */
 PB_MUST_CHECK enum pb_status pb_audit_backup(struct pb_audit *audit, const char *target_path,
                                              struct pb_error *error);
 

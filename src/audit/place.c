@@ -1,0 +1,243 @@
+/*
+ * Place: files by name.
+ */
+#include "audit/place.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/env.h"
+#include "base/text.h"
+
+static char *
+copy_path(const struct pb_env *env, const char *path)
+{
+    size_t bytes = strlen(path) + 1;
+    char *copy = pb_alloc(env, bytes);
+
+    if (copy != NULL)
+        memcpy(copy, path, bytes);
+    return copy;
+}
+
+enum pb_status
+pb_place_init(struct pb_place *place, const struct pb_env *env, const char *path,
+              const char *temporary, struct pb_error *error)
+{
+    memset(place, 0, sizeof(*place));
+    place->env = env;
+    place->path = copy_path(env, path);
+    if (temporary != NULL)
+        place->temporary = copy_path(env, temporary);
+    if (place->path == NULL || (temporary != NULL && place->temporary == NULL)) {
+        pb_place_done(place);
+        return pb_fail(error, PB_E_NOMEM, "no memory for a path");
+    }
+    return PB_OK;
+}
+
+void
+pb_place_done(struct pb_place *place)
+{
+    if (place->env != NULL) {
+        pb_free(place->env, place->path);
+        pb_free(place->env, place->temporary);
+    }
+    memset(place, 0, sizeof(*place));
+}
+
+enum pb_status
+pb_place_join(const char *directory, const char *a, const char *b,
+              char ret_path[PB_PATH_BYTES_MAX], struct pb_error *error)
+{
+    struct pb_text_out out = pb_text_out(ret_path, PB_PATH_BYTES_MAX);
+
+    pb_put_text(&out, directory);
+    pb_put_char(&out, '/');
+    pb_put_text(&out, a);
+    if (b != NULL) {
+        pb_put_char(&out, '/');
+        pb_put_text(&out, b);
+    }
+    pb_put_char(&out, '\0');
+    if (out.is_cut)
+        return pb_fail(error, PB_OVER_LIMIT, "the path of a directory is too long");
+    return PB_OK;
+}
+
+enum pb_status
+pb_place_path(const struct pb_place *place, struct pb_str name, char ret_path[PB_PATH_BYTES_MAX],
+              struct pb_error *error)
+{
+    struct pb_text_out out = pb_text_out(ret_path, PB_PATH_BYTES_MAX);
+
+    pb_put_text(&out, place->path);
+    if (name.bytes > 0) {
+        pb_put_char(&out, '/');
+        pb_put_str(&out, name);
+    }
+    pb_put_char(&out, '\0');
+    if (out.is_cut)
+        return pb_fail(error, PB_OVER_LIMIT, "the path of a file in '%s' is too long",
+                       place->path);
+    return PB_OK;
+}
+
+/* ---- reading ---- */
+
+static enum pb_status
+read_file(const struct pb_env *env, struct pb_file *file, const char *path, size_t bytes_max,
+          uint8_t **ret_bytes, size_t *ret_count, struct pb_error *error)
+{
+    uint8_t *bytes = NULL;
+    uint64_t size = 0;
+    enum pb_status status;
+
+    status = env->files->size(env->file_context, file, &size, error);
+    if (status != PB_OK)
+        return status;
+    if (size > bytes_max)
+        return pb_fail(error, PB_E_CORRUPT, "'%s' is larger than such a file can be", path);
+    bytes = pb_alloc(env, (size_t)size + 1);
+    if (bytes == NULL)
+        return pb_fail(error, PB_E_NOMEM, "no memory to read '%s'", path);
+    status = env->files->read(env->file_context, file, 0, bytes, (size_t)size, error);
+    if (status != PB_OK) {
+        pb_free(env, bytes);
+        return status;
+    }
+    bytes[size] = 0;
+    *ret_bytes = bytes;
+    *ret_count = (size_t)size;
+    return PB_OK;
+}
+
+enum pb_status
+pb_place_read(const struct pb_place *place, struct pb_str name, size_t bytes_max,
+              uint8_t **ret_bytes, size_t *ret_count, struct pb_error *error)
+{
+    const struct pb_env *env = place->env;
+    char path[PB_PATH_BYTES_MAX];
+    struct pb_file *file = NULL;
+    enum pb_status status;
+
+    status = pb_place_path(place, name, path, error);
+    if (status == PB_OK)
+        status = env->files->open(env->file_context, path, PB_OPEN_READ, &file, error);
+    if (status != PB_OK)
+        return status;
+    status = read_file(env, file, path, bytes_max, ret_bytes, ret_count, error);
+    env->files->close(env->file_context, file);
+    return status;
+}
+
+/* ---- writing ---- */
+
+enum pb_status
+pb_place_mkdir(const struct pb_place *place, struct pb_str name, struct pb_error *error)
+{
+    const struct pb_env *env = place->env;
+    char path[PB_PATH_BYTES_MAX];
+    enum pb_status status;
+
+    status = pb_place_path(place, name, path, error);
+    if (status != PB_OK)
+        return status;
+    status = env->files->mkdir(env->file_context, path, error);
+    if (status != PB_E_IO)
+        return status;
+    /* The answer is the same whether it exists or cannot be made: what can be synced, exists. */
+    if (env->files->sync_directory(env->file_context, path, NULL) == PB_OK)
+        return PB_OK;
+    return status;
+}
+
+/* Makes the directories above name. Whether that worked, the rename afterwards tells. */
+static void
+make_parents(const struct pb_place *place, struct pb_str name)
+{
+    char path[PB_PATH_BYTES_MAX];
+
+    for (uint32_t i = 0; i < name.bytes; i++) {
+        if (name.text[i] == '/'
+            && pb_place_path(place, (struct pb_str){ name.text, i }, path, NULL) == PB_OK)
+            (void)place->env->files->mkdir(place->env->file_context, path, NULL);
+    }
+}
+
+static enum pb_status
+write_temporary(const struct pb_place *place, const char *path, unsigned flags, const void *bytes,
+                size_t count, struct pb_error *error)
+{
+    const struct pb_file_ops *files = place->env->files;
+    void *context = place->env->file_context;
+    enum pb_open_mode mode =
+        (flags & PB_PLACE_PRIVATE) != 0 ? PB_OPEN_CREATE_PRIVATE : PB_OPEN_CREATE;
+    struct pb_file *file = NULL;
+    enum pb_status status;
+
+    status = files->unlink(context, path, error);
+    if (status != PB_OK && status != PB_NOT_FOUND)
+        return status;
+    status = files->open(context, path, mode, &file, error);
+    if (status == PB_NOT_FOUND)
+        return pb_fail(error, PB_E_IO, "the directory of '%s' is not there", path);
+    if (status != PB_OK)
+        return status;
+    status = files->write(context, file, 0, bytes, count, error);
+    if (status == PB_OK && (flags & PB_PLACE_SYNCED) != 0)
+        status = files->sync(context, file, error);
+    files->close(context, file);
+    return status;
+}
+
+enum pb_status
+pb_place_write(const struct pb_place *place, struct pb_str name, unsigned flags,
+               const void *bytes, size_t count, struct pb_error *error)
+{
+    const struct pb_env *env = place->env;
+    char path[PB_PATH_BYTES_MAX];
+    enum pb_status status;
+
+    assert(place->temporary != NULL);
+    status = pb_place_path(place, name, path, error);
+    if (status == PB_OK)
+        status = write_temporary(place, place->temporary, flags, bytes, count, error);
+    if (status != PB_OK)
+        return status;
+    status = env->files->rename(env->file_context, place->temporary, path, error);
+    if (status != PB_OK) {
+        make_parents(place, name);
+        status = env->files->rename(env->file_context, place->temporary, path, error);
+    }
+    return status;
+}
+
+enum pb_status
+pb_place_sync_up(const struct pb_place *place, struct pb_str name, struct pb_error *error)
+{
+    char path[PB_PATH_BYTES_MAX];
+    enum pb_status status = PB_OK;
+
+    while (status == PB_OK && name.bytes > 0) {
+        do
+            name.bytes--;
+        while (name.bytes > 0 && name.text[name.bytes] != '/');
+        status = pb_place_path(place, name, path, error);
+        if (status == PB_OK)
+            status = place->env->files->sync_directory(place->env->file_context, path, error);
+    }
+    return status;
+}
+
+enum pb_status
+pb_place_unlink(const struct pb_place *place, struct pb_str name, struct pb_error *error)
+{
+    char path[PB_PATH_BYTES_MAX];
+    enum pb_status status;
+
+    status = pb_place_path(place, name, path, error);
+    if (status == PB_OK)
+        status = place->env->files->unlink(place->env->file_context, path, error);
+    return status == PB_NOT_FOUND ? PB_OK : status;
+}
