@@ -26,14 +26,15 @@ sync_parent(const struct pb_env *env, const char *path, struct pb_error *error)
     return env->files->sync_directory(env->file_context, parent, error);
 }
 
-/* An empty file that was not there before, with its name on disk. */
+/* An empty file that was not there before, with its name on disk. Names, cases and contacts are
+ * nobody else's business; SQLite gives its other files the same mode. */
 static enum pb_status
 create_file(const struct pb_env *env, const char *path, struct pb_error *error)
 {
     struct pb_file *file = NULL;
     enum pb_status status;
 
-    status = env->files->open(env->file_context, path, PB_OPEN_CREATE, &file, error);
+    status = env->files->open(env->file_context, path, PB_OPEN_CREATE_PRIVATE, &file, error);
     if (status != PB_OK)
         return status == PB_NOT_FOUND
                    ? pb_fail(error, PB_E_IO, "cannot create '%s': no such directory", path)

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include <sqlite3.h>
-#include <sys/stat.h>
 
 #include "base/env.h"
 #include "base/limits.h"
@@ -80,16 +79,6 @@ judge(struct pb_sql *sql, int code, struct pb_error *error)
 }
 
 /* ---- opening ---- */
-
-/* Names, cases and contacts are nobody else's business. SQLite gives its other files the same
- * mode. The file is empty still. */
-static enum pb_status
-make_private(const char *path, struct pb_error *error)
-{
-    if (chmod(path, S_IRUSR | S_IWUSR) != 0)
-        return pb_fail(error, PB_E_IO, "cannot set the mode of '%s'", path);
-    return PB_OK;
-}
 
 static void
 lower_limits(sqlite3 *database)
@@ -221,16 +210,12 @@ sqlite_open(const struct pb_env *env, const char *place, enum pb_sql_mode mode,
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE |
                 (mode == PB_SQL_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
     struct pb_sql *sql = pb_calloc(env, 1, sizeof(*sql));
-    enum pb_status status = PB_OK;
+    enum pb_status status;
     int code;
 
     if (sql == NULL)
         return PB_E_NOMEM;
     sql->env = env;
-    if (mode == PB_SQL_CREATE)
-        status = make_private(place, error);
-    if (status != PB_OK)
-        goto out;
     code = sqlite3_open_v2(place, &sql->database, flags, NULL);
     status = code == SQLITE_OK ? set_up(sql, mode, error) : failed(sql->database, code, error);
     if (status != PB_OK)
@@ -448,12 +433,9 @@ sqlite_backup(struct pb_sql *sql, const char *target, struct pb_error *error)
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_READWRITE;
     sqlite3_backup *backup = NULL;
     sqlite3 *copy = NULL;
-    enum pb_status status = make_private(target, error);
-    int code;
+    enum pb_status status;
+    int code = sqlite3_open_v2(target, &copy, flags, NULL);
 
-    if (status != PB_OK)
-        return status;
-    code = sqlite3_open_v2(target, &copy, flags, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(copy, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
     if (code != SQLITE_OK) {
