@@ -26,23 +26,6 @@ sync_parent(const struct pb_env *env, const char *path, struct pb_error *error)
     return env->files->sync_directory(env->file_context, parent, error);
 }
 
-/* An empty file that was not there before, with its name on disk. Names, cases and contacts are
- * nobody else's business; SQLite gives its other files the same mode. */
-static enum pb_status
-create_file(const struct pb_env *env, const char *path, struct pb_error *error)
-{
-    struct pb_file *file = NULL;
-    enum pb_status status;
-
-    status = env->files->open(env->file_context, path, PB_OPEN_CREATE_PRIVATE, &file, error);
-    if (status != PB_OK)
-        return status == PB_NOT_FOUND
-                   ? pb_fail(error, PB_E_IO, "cannot create '%s': no such directory", path)
-                   : status;
-    env->files->close(env->file_context, file);
-    return sync_parent(env, path, error);
-}
-
 /* What a failed beginning leaves must not look like a catalog. */
 static void
 remove_file(const struct pb_env *env, const char *path)
@@ -59,6 +42,26 @@ remove_file(const struct pb_env *env, const char *path)
         if (!out.is_cut)
             (void)env->files->unlink(env->file_context, name, NULL);
     }
+}
+
+/* An empty file that was not there before, with its name on disk. Names, cases and contacts are
+ * nobody else's business; SQLite gives its other files the same mode. */
+static enum pb_status
+create_file(const struct pb_env *env, const char *path, struct pb_error *error)
+{
+    struct pb_file *file = NULL;
+    enum pb_status status;
+
+    status = env->files->open(env->file_context, path, PB_OPEN_CREATE_PRIVATE, &file, error);
+    if (status != PB_OK)
+        return status == PB_NOT_FOUND
+                   ? pb_fail(error, PB_E_IO, "cannot create '%s': no such directory", path)
+                   : status;
+    env->files->close(env->file_context, file);
+    status = sync_parent(env, path, error);
+    if (status != PB_OK)
+        remove_file(env, path);
+    return status;
 }
 
 /* ---- sides ---- */
