@@ -200,6 +200,8 @@ pb_check_look_back(const struct pb_rule *rule, struct pb_asking *asking,
     look_back(rule, asking, pb_span_before(&rule->span, asking->now_us), findings);
 }
 
+#define YEARS_MAX (PB_SPAN_MONTHS_MAX / 12)
+
 /* As far back as the offence may be prosecuted. Where there is no limit, two people decide. */
 void
 pb_check_look_back_offence(const struct pb_rule *rule, struct pb_asking *asking,
@@ -216,8 +218,8 @@ pb_check_look_back_offence(const struct pb_rule *rule, struct pb_asking *asking,
         pb_find(findings, PB_POLICY_NEEDS_SECOND_PERSON, "offence");
         return;
     }
-    limit = (struct pb_span){ .months = asking->offence->limitation_years > 150
-                                            ? 1800
+    limit = (struct pb_span){ .months = asking->offence->limitation_years > YEARS_MAX
+                                            ? YEARS_MAX * 12
                                             : asking->offence->limitation_years * 12 };
     look_back(rule, asking, pb_span_before(&limit, asking->now_us), findings);
 }
@@ -229,8 +231,8 @@ pb_check_window(const struct pb_rule *rule, struct pb_asking *asking,
     const struct pb_policy_request *request = asking->request;
 
     (void)profile;
-    if (has_window(request) && (uint64_t)request->to_us - (uint64_t)request->from_us >
-                                   (uint64_t)pb_span_shortest_us(&rule->span))
+    if (has_window(request) &&
+        (uint64_t)request->to_us - (uint64_t)request->from_us > (uint64_t)rule->span.shortest_us)
         go_beyond(rule->beyond, "window", findings);
 }
 
@@ -308,7 +310,7 @@ void
 pb_check_log_retention(const struct pb_rule *rule, struct pb_asking *asking,
                        const struct pb_profile *profile, struct pb_findings *findings)
 {
-    int64_t us = pb_span_longest_us(&rule->span);
+    int64_t us = rule->span.longest_us;
 
     (void)profile;
     (void)findings;

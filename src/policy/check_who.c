@@ -210,7 +210,9 @@ pb_check_review(const struct pb_rule *rule, struct pb_asking *asking,
         pb_find(findings, PB_POLICY_DENY, "person");
         return;
     }
-    patience_us = pb_span_shortest_us(&rule->span) + pb_span_shortest_us(&rule->late);
+    patience_us = rule->span.shortest_us > PB_NEVER - rule->late.shortest_us
+                      ? PB_NEVER
+                      : rule->span.shortest_us + rule->late.shortest_us;
     since_us = agency->reviewed_at_us > agency->created_at_us ? agency->reviewed_at_us
                                                               : agency->created_at_us;
     /* A review that is said to end in the future gives no credit. */

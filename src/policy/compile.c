@@ -564,7 +564,7 @@ check_sense(const struct pb_pack_reader *reader, const struct pb_rule *rule,
     if (rule->kind->is_lone && (rule->when.given & ~(uint32_t)PB_WHEN_OWNER_CLASSES) != 0)
         return pb_pack_wrong(reader, map->line, "the kind %s takes no `when` but owner_classes",
                              rule->kind->name);
-    if (rule->is_about_origin && rule->beyond == PB_BEYOND_CLIP)
+    if (rule->about == PB_ABOUT_ORIGIN && rule->beyond == PB_BEYOND_CLIP)
         return pb_pack_wrong(reader, map->line,
                              "`clip` is of the whole inquiry, and this rule is about origins");
     if (rule->kind->use == PB_KIND_OWNER && rule->binds != PB_BINDS_EVERYONE)
@@ -614,6 +614,17 @@ has_prefix(struct pb_str text, struct pb_str prefix)
            text.text[prefix.bytes] == '.';
 }
 
+static enum pb_rule_about
+about_what(const struct pb_rule *rule)
+{
+    if (rule->kind->use == PB_KIND_DATA || rule->kind->use == PB_KIND_OWNER)
+        return PB_ABOUT_ELSE;
+    if (rule->binds == PB_BINDS_CAPTURE_STATE || rule->kind->use == PB_KIND_ORIGIN ||
+        (rule->when.given & PB_WHEN_ABOUT_ORIGIN) != 0)
+        return PB_ABOUT_ORIGIN;
+    return PB_ABOUT_INQUIRY;
+}
+
 static enum pb_status
 read_rule(struct pb_pack_reader *reader, struct pb_rule *rule, const struct pb_yaml *map)
 {
@@ -639,9 +650,7 @@ read_rule(struct pb_pack_reader *reader, struct pb_rule *rule, const struct pb_y
         status = read_kind(reader, rule, map);
     if (status != PB_OK)
         return status;
-    rule->is_about_origin = rule->binds == PB_BINDS_CAPTURE_STATE ||
-                            rule->kind->use == PB_KIND_ORIGIN ||
-                            (rule->when.given & PB_WHEN_ABOUT_ORIGIN) != 0;
+    rule->about = about_what(rule);
     return check_sense(reader, rule, map);
 }
 
@@ -660,20 +669,20 @@ check_ids(struct pb_pack_reader *reader, const struct pb_pack *pack)
     return PB_OK;
 }
 
-/* By whom they bind; within one of them as they stand in the file. */
+/* Within one range as they stand in the file. */
 static void
 sort_rules(struct pb_pack *pack, const struct pb_rule *rules)
 {
     uint32_t next = 0;
 
-    for (unsigned bind = 0; bind < PB_BIND_COUNT; bind++) {
-        pack->first[bind] = next;
+    for (unsigned place = 0; place < PB_BIND_COUNT * PB_ABOUT_COUNT; place++) {
+        pack->first[place] = next;
         for (uint32_t i = 0; i < pack->rule_count; i++) {
-            if (rules[i].binds == bind)
+            if ((unsigned)rules[i].binds * PB_ABOUT_COUNT + (unsigned)rules[i].about == place)
                 pack->rules[next++] = rules[i];
         }
     }
-    pack->first[PB_BIND_COUNT] = next;
+    pack->first[PB_BIND_COUNT * PB_ABOUT_COUNT] = next;
 }
 
 static enum pb_status
@@ -708,11 +717,14 @@ read_pack_rules(struct pb_rules *rules, struct pb_pack *pack, struct pb_error *e
 
 /* ---- indexes ---- */
 
+/* Of any version: rules whose bind is in [bind, bind_end). */
 static bool
 has_rules(const struct pb_pack_group *group, unsigned bind, unsigned bind_end)
 {
     for (uint32_t i = 0; i < group->count; i++) {
-        if (group->packs[i].first[bind] < group->packs[i].first[bind_end])
+        const uint32_t *first = group->packs[i].first;
+
+        if (first[bind * PB_ABOUT_COUNT] < first[bind_end * PB_ABOUT_COUNT])
             return true;
     }
     return false;
@@ -790,10 +802,11 @@ index_groups(struct pb_rules *rules, struct pb_error *error)
 static bool
 carries(const struct pb_pack *pack, const struct pb_rule_kind *kind)
 {
-    for (uint32_t i = pack->first[PB_BINDS_EVERYONE]; i < pack->first[PB_BINDS_ASKER]; i++) {
+    for (uint32_t i = 0; i < pack->rule_count; i++) {
         const struct pb_rule *rule = &pack->rules[i];
 
-        if (rule->kind == kind && rule->when.given == 0 && !rule->yields)
+        if (rule->kind == kind && rule->binds == PB_BINDS_EVERYONE && rule->when.given == 0 &&
+            !rule->yields)
             return true;
     }
     return false;

@@ -249,18 +249,14 @@ ask_rule(struct pb_asking *asking, const struct pb_rule *rule)
 
 /* ---- (2) rules about the inquiry ---- */
 
-static bool
-is_wanted(const struct pb_rule *rule, unsigned uses)
-{
-    return !rule->is_about_origin && (1u << rule->kind->use & uses) != 0;
-}
-
 static void
 ask_pack(struct pb_asking *asking, const struct pb_pack *pack, enum pb_rule_bind bind,
          unsigned uses)
 {
-    for (uint32_t i = pack->first[bind]; i < pack->first[bind + 1]; i++) {
-        if (is_wanted(&pack->rules[i], uses))
+    uint32_t i, end;
+
+    for (pb_pack_range(pack, bind, PB_ABOUT_INQUIRY, &i, &end); i < end; i++) {
+        if ((1u << pack->rules[i].kind->use & uses) != 0)
             ask_rule(asking, &pack->rules[i]);
     }
 }
@@ -437,11 +433,19 @@ take_finding(struct pb_asking *asking, const struct pb_rule *rule, struct judgin
         profile->is_excluded = true;
         speak(asking, rule, PB_POLICY_ALLOW, finding->field, profile->origin_count);
     }
-    if (finding->verdict == PB_POLICY_NEEDS_SECOND_PERSON) {
-        profile->needs_more = true;
-        if (judging->is_second_round)
-            speak(asking, rule, finding->verdict, finding->field, 0);
-    }
+    if (finding->verdict == PB_POLICY_NEEDS_SECOND_PERSON && judging->is_second_round)
+        speak(asking, rule, finding->verdict, finding->field, 0);
+}
+
+static void
+judge_rule(struct pb_asking *asking, const struct pb_rule *rule, struct judging *judging)
+{
+    struct pb_findings findings;
+
+    findings.count = 0;
+    rule->kind->check(rule, asking, judging->current, &findings);
+    for (unsigned i = 0; i < findings.count; i++)
+        take_finding(asking, rule, judging, &findings.at[i]);
 }
 
 static void
@@ -449,19 +453,15 @@ ask_about_profile(struct pb_asking *asking, const struct pb_pack *pack, enum pb_
                   void *context)
 {
     struct judging *judging = context;
+    uint32_t i, end;
 
-    for (uint32_t i = pack->first[bind]; i < pack->first[bind + 1]; i++) {
+    for (pb_pack_range(pack, bind, PB_ABOUT_ORIGIN, &i, &end); i < end; i++) {
         const struct pb_rule *rule = &pack->rules[i];
-        bool is_effect = rule->kind->use == PB_KIND_EFFECT;
-        struct pb_findings findings = { .count = 0 };
 
-        if (!rule->is_about_origin || rule->kind->use >= PB_KIND_MEANING ||
-            rule->kind->use == PB_KIND_OWNER || (is_effect && !judging->is_second_round) ||
+        if ((rule->kind->use == PB_KIND_EFFECT && !judging->is_second_round) ||
             !pb_rule_applies(rule, asking, judging->current))
             continue;
-        rule->kind->check(rule, asking, judging->current, &findings);
-        for (unsigned j = 0; j < findings.count; j++)
-            take_finding(asking, rule, judging, &findings.at[j]);
+        judge_rule(asking, rule, judging);
     }
 }
 
@@ -577,11 +577,14 @@ agreement_rule(const struct pb_asking *asking)
 {
     const struct pb_pack *base = asking->in_force[asking->rules->base_group];
 
-    for (uint32_t i = 0; i < base->rule_count; i++) {
+    uint32_t i, end;
+
+    /* compile.c saw to it that there is one. */
+    for (pb_pack_range(base, PB_BINDS_EVERYONE, PB_ABOUT_ELSE, &i, &end); i + 1 < end; i++) {
         if (base->rules[i].kind->use == PB_KIND_OWNER)
-            return &base->rules[i];
+            break;
     }
-    return NULL;
+    return &base->rules[i];
 }
 
 struct scope {

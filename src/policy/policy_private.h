@@ -32,6 +32,9 @@ enum pb_rule_bind {
     PB_BIND_COUNT,
 };
 
+/* What a rule is about: a decision takes each apart. */
+enum pb_rule_about { PB_ABOUT_INQUIRY, PB_ABOUT_ORIGIN, PB_ABOUT_ELSE, PB_ABOUT_COUNT };
+
 enum pb_purpose_class {
     PB_PURPOSE_CRIMINAL,
     PB_PURPOSE_CIVIL,
@@ -66,11 +69,13 @@ pb_purpose_sets_meet(const struct pb_purpose_set *a, const struct pb_purpose_set
             (a->bits[3] & b->bits[3])) != 0;
 }
 
-/* A length of time. Months and years are kept apart, for they are counted on the calendar. */
+/*
+ * A length of time. Months and years are counted on the calendar, where the moment is known that a
+ * span ends at; otherwise there is the shortest and the longest that it can be.
+ */
 struct pb_span {
-    int64_t us;
-    int32_t months;
-    bool is_forever;
+    int64_t shortest_us, longest_us; /* PB_NEVER where it never ends */
+    int32_t months;                  /* 0: of a fixed length */
 };
 
 struct pb_words {
@@ -141,7 +146,7 @@ struct pb_rule {
     enum pb_rule_bind binds;
     bool is_verified;
     bool yields; /* to a break-glass inquiry */
-    bool is_about_origin;
+    enum pb_rule_about about;
     uint32_t line;
     struct pb_conditions when;
 
@@ -169,11 +174,22 @@ struct pb_pack {
     uint16_t jurisdiction;
     uint8_t text_sha256[32];
     char text_sha256_hex[65];
-    struct pb_rule *rules; /* sorted by binds */
+    struct pb_rule *rules; /* by whom they bind, then by what they are about */
     uint32_t rule_count, unverified_count;
-    uint32_t first[PB_BIND_COUNT + 1]; /* where the rules of each begin */
+    uint32_t first[PB_BIND_COUNT * PB_ABOUT_COUNT + 1]; /* where each of these begins */
     const struct pb_yaml *root, *purposes;
 };
+
+/* The rules of a pack that bind so and are about that: [*ret_first, *ret_end). */
+static inline void
+pb_pack_range(const struct pb_pack *pack, enum pb_rule_bind binds, enum pb_rule_about about,
+              uint32_t *ret_first, uint32_t *ret_end)
+{
+    unsigned place = (unsigned)binds * PB_ABOUT_COUNT + (unsigned)about;
+
+    *ret_first = pack->first[place];
+    *ret_end = pack->first[place + 1];
+}
 
 /* Versions of one pack, the oldest first by valid_from. */
 struct pb_pack_group {
@@ -372,7 +388,6 @@ enum pb_status pb_pack_wrong(const struct pb_pack_reader *reader, uint32_t line,
 PB_MUST_CHECK enum pb_status pb_member_read(const struct pb_pack_reader *reader,
                                             const struct pb_member *member,
                                             const struct pb_yaml *value, void *target);
-PB_MUST_CHECK enum pb_status pb_span_read(struct pb_str text, struct pb_span *ret_span);
 /* The place of a word in a list that ends with NULL, or -1. */
 int pb_word_place(const char *const *words, struct pb_str word);
 extern const char *const pb_bind_names[];
@@ -384,9 +399,10 @@ extern const char *const pb_request_fields[];
 
 /* ---- spans (span.c) ---- */
 
-/* Shortest and longest time that a span can be, wherever on the calendar it begins. */
-int64_t pb_span_shortest_us(const struct pb_span *span);
-int64_t pb_span_longest_us(const struct pb_span *span);
+#define PB_SPAN_MONTHS_MAX 2400 /* two hundred years */
+/* "21 days", "30 months", "forever"; PB_BAD_INPUT: anything else. */
+PB_MUST_CHECK enum pb_status pb_span_read(struct pb_str text, struct pb_span *ret_span);
+struct pb_span pb_span_of_months(int32_t months); /* at most PB_SPAN_MONTHS_MAX */
 /* The moment that lies a span before us; INT64_MIN for a span that never ends. */
 int64_t pb_span_before(const struct pb_span *span, int64_t us);
 

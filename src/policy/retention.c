@@ -18,7 +18,9 @@ struct limit {
 static void
 look_at(struct limit *limit, const struct pb_pack *pack, enum pb_rule_bind bind)
 {
-    for (uint32_t i = pack->first[bind]; i < pack->first[bind + 1]; i++) {
+    uint32_t i, end;
+
+    for (pb_pack_range(pack, bind, PB_ABOUT_ELSE, &i, &end); i < end; i++) {
         const struct pb_rule *rule = &pack->rules[i];
         int64_t us;
 
@@ -27,7 +29,7 @@ look_at(struct limit *limit, const struct pb_pack *pack, enum pb_rule_bind bind)
         if (limit->owner != NULL && (rule->when.given & PB_WHEN_OWNER_CLASSES) != 0 &&
             (rule->when.owner_classes >> limit->owner->class & 1u) == 0)
             continue;
-        us = pb_span_shortest_us(&rule->span);
+        us = rule->span.shortest_us;
         if (us >= limit->us)
             continue;
         limit->us = us;

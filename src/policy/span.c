@@ -10,9 +10,8 @@
 #include "base/time.h"
 #include "policy/policy_private.h"
 
-#define MONTHS_MAX 2400u /* two hundred years */
-#define CYCLE_MONTHS 48  /* after which the lengths of months repeat */
-#define CYCLE_FIRST 372  /* January 2001: a cycle with one leap day */
+#define CYCLE_MONTHS 48 /* after which the lengths of months repeat */
+#define CYCLE_FIRST 372 /* January 2001: a cycle with one leap day */
 #define UNIT_COUNT_MAX 1000000u
 
 struct unit {
@@ -54,6 +53,26 @@ read_number(struct pb_str text, uint64_t *ret_number)
     return at + 1;
 }
 
+static int64_t
+run_us(int32_t first_month, int32_t months)
+{
+    return pb_time_month_start_us(first_month + months) - pb_time_month_start_us(first_month);
+}
+
+struct pb_span
+pb_span_of_months(int32_t months)
+{
+    struct pb_span span = { .shortest_us = INT64_MAX, .longest_us = 0, .months = months };
+
+    for (int32_t i = 0; i < CYCLE_MONTHS; i++) {
+        int64_t us = run_us(CYCLE_FIRST + i, months);
+
+        span.shortest_us = us < span.shortest_us ? us : span.shortest_us;
+        span.longest_us = us > span.longest_us ? us : span.longest_us;
+    }
+    return span;
+}
+
 enum pb_status
 pb_span_read(struct pb_str text, struct pb_span *ret_span)
 {
@@ -62,7 +81,7 @@ pb_span_read(struct pb_str text, struct pb_span *ret_span)
     uint32_t at;
 
     if (is_text(text, "forever")) {
-        *ret_span = (struct pb_span){ .is_forever = true };
+        *ret_span = (struct pb_span){ .shortest_us = PB_NEVER, .longest_us = PB_NEVER };
         return PB_OK;
     }
     at = read_number(text, &number);
@@ -72,55 +91,19 @@ pb_span_read(struct pb_str text, struct pb_span *ret_span)
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (!is_text(name, number == 1 ? units[i].name : units[i].names))
             continue;
-        if (units[i].months > 0 && number > MONTHS_MAX / (unsigned)units[i].months)
-            return PB_BAD_INPUT;
+        if (units[i].months > 0) {
+            if (number > PB_SPAN_MONTHS_MAX / (unsigned)units[i].months)
+                return PB_BAD_INPUT;
+            *ret_span = pb_span_of_months((int32_t)number * units[i].months);
+            return PB_OK;
+        }
         *ret_span = (struct pb_span){
-            .us = (int64_t)number * units[i].us,
-            .months = (int32_t)number * units[i].months,
+            .shortest_us = (int64_t)number * units[i].us,
+            .longest_us = (int64_t)number * units[i].us,
         };
         return PB_OK;
     }
     return PB_BAD_INPUT;
-}
-
-static int64_t
-run_us(int32_t first_month, int32_t months)
-{
-    return pb_time_month_start_us(first_month + months) - pb_time_month_start_us(first_month);
-}
-
-int64_t
-pb_span_shortest_us(const struct pb_span *span)
-{
-    int64_t shortest = INT64_MAX;
-
-    if (span->is_forever)
-        return PB_NEVER;
-    if (span->months == 0)
-        return span->us;
-    for (int32_t i = 0; i < CYCLE_MONTHS; i++) {
-        int64_t us = run_us(CYCLE_FIRST + i, span->months);
-
-        shortest = us < shortest ? us : shortest;
-    }
-    return shortest;
-}
-
-int64_t
-pb_span_longest_us(const struct pb_span *span)
-{
-    int64_t longest = 0;
-
-    if (span->is_forever)
-        return PB_NEVER;
-    if (span->months == 0)
-        return span->us;
-    for (int32_t i = 0; i < CYCLE_MONTHS; i++) {
-        int64_t us = run_us(CYCLE_FIRST + i, span->months);
-
-        longest = us > longest ? us : longest;
-    }
-    return longest;
 }
 
 /*
@@ -133,12 +116,12 @@ pb_span_before(const struct pb_span *span, int64_t us)
     int32_t month, then;
     int64_t moment, next;
 
-    if (span->is_forever)
+    if (span->shortest_us == PB_NEVER)
         return INT64_MIN;
     if (us < PB_TIME_MIN_US || us >= PB_TIME_MAX_US)
         return us;
     if (span->months == 0)
-        return us - span->us;
+        return us - span->shortest_us;
     month = pb_time_month(us);
     then = month - span->months;
     if (then < pb_time_month(PB_TIME_MIN_US))
