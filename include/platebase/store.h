@@ -66,7 +66,7 @@ typedef void pb_removed_fn(void *context, const struct pb_removed *removed);
 struct pb_store_options {
     bool is_read_only;       /* needs no lock; sees what was on disk at opening */
     bool skips_damaged;       /* read only: leaves out segments that do not open, instead of
-                               * refusing; what is left out is told by pb_store_verify */
+                               * refusing; questions with on_damage are told of them */
     bool merge_in_background; /* a thread of the store keeps segments few */
     uint64_t memory_bytes;   /* budget for buffer, loading and merging; 0: 1 GiB */
     pb_removed_fn *on_removed; /* may be NULL */
@@ -207,6 +207,9 @@ PB_MUST_CHECK enum pb_status pb_store_restamp(struct pb_store *store, pb_restamp
                                               struct pb_restamp_counts *ret_counts,
                                               struct pb_error *error);
 
+/* One damaged place. offset is in bytes from the start of file. */
+typedef void pb_damage_fn(void *context, const char *file, uint64_t offset, const char *what);
+
 /* ---- asking ---- */
 
 enum pb_match {
@@ -234,6 +237,12 @@ struct pb_query {
     int confidence_min_permille; /* 0: any */
 
     struct pb_str resume;      /* token of pb_cursor_token(), or empty */
+
+    /* NULL: damage that the question touches fails it (PB_E_CORRUPT). Else the reads that cannot be
+     * found or read because of it are left out, and each damaged place is told, once, from within
+     * pb_store_search and pb_cursor_next: whoever shows the results must show that, too. */
+    pb_damage_fn *on_damage;
+    void *damage_context;
 };
 
 struct pb_result {
@@ -267,12 +276,14 @@ struct pb_plate_count {
     unsigned edits;
 };
 /* Distinct plates that fit pattern, edits and look-alikes, in plate order, with their
- * counts. Return false from each to stop. */
+ * counts. Return false from each to stop. on_damage as in struct pb_query, with the same context
+ * as each. */
 typedef bool pb_plate_fn(void *context, const struct pb_plate_count *plate);
 PB_MUST_CHECK enum pb_status pb_store_plates(struct pb_store *store, struct pb_str pattern,
                                              unsigned edits, bool with_lookalikes,
                                              uint16_t jurisdiction, pb_plate_fn *each,
-                                             void *context, struct pb_error *error);
+                                             pb_damage_fn *on_damage, void *context,
+                                             struct pb_error *error);
 
 struct pb_store_stats {
     uint64_t reads;         /* rows on disk and in the buffer, history included */
@@ -291,8 +302,6 @@ PB_MUST_CHECK enum pb_status pb_store_stats(struct pb_store *store,
 
 /* ---- care ---- */
 
-/* One damaged place. offset is in bytes from the start of file. */
-typedef void pb_damage_fn(void *context, const char *file, uint64_t offset, const char *what);
 struct pb_verify_counts {
     uint64_t files, blocks, reads, damaged;
 };

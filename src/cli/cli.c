@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -120,6 +121,12 @@ pb_cli_failure(const struct pb_cli *cli, enum pb_status status, const struct pb_
     if (mend != NULL)
         pb_cli_say(cli, "%s", mend);
     return PB_CLI_EXIT_FAILURE;
+}
+
+void
+pb_cli_tell_damage(void *cli, const char *file, uint64_t offset, const char *what)
+{
+    pb_cli_say(cli, "%s: offset %" PRIu64 ": %s; what it held is left out", file, offset, what);
 }
 
 enum pb_status

@@ -48,6 +48,8 @@ int pb_cli_usage_error(const struct pb_cli *cli, const char *format, ...) PB_PRI
 /* Says what failed (or the status's name where error is empty) and how to mend it where that is
  * known. Returns PB_CLI_EXIT_FAILURE. */
 int pb_cli_failure(const struct pb_cli *cli, enum pb_status status, const struct pb_error *error);
+/* A pb_damage_fn whose context is the struct pb_cli: says what an answer leaves out. */
+void pb_cli_tell_damage(void *cli, const char *file, uint64_t offset, const char *what);
 
 /* As pb_store_open; says what failed. */
 PB_MUST_CHECK enum pb_status pb_cli_open_store(const struct pb_cli *cli, const char *path,

@@ -108,6 +108,14 @@ put_summary(const struct answer *answer, double seconds)
                    answer->has_more ? "; there are more: raise --limit" : "");
 }
 
+static void
+tell_damage(void *context, const char *file, uint64_t offset, const char *what)
+{
+    struct answer *answer = context;
+
+    pb_cli_tell_damage(answer->cli, file, offset, what);
+}
+
 int
 pb_cmd_plates(struct pb_cli *cli, int argc, char **argv)
 {
@@ -136,7 +144,7 @@ pb_cmd_plates(struct pb_cli *cli, int argc, char **argv)
           .number_max = UINT64_MAX },
         { .name = "json", .help = "one JSON object a line", .flag = &answer.is_json },
         { .name = "skip-damaged",
-          .help = "leave damaged segments out instead of refusing; verify tells what is missing",
+          .help = "leave out what is damaged instead of refusing, and say what that is",
           .flag = &store_options.skips_damaged },
         { .name = "quiet", .help = "no summary", .flag = &is_quiet },
     };
@@ -173,7 +181,8 @@ pb_cmd_plates(struct pb_cli *cli, int argc, char **argv)
     }
     started_ns = pb_monotonic_ns(cli->env);
     status = pb_store_plates(store, pb_str_from(argv[first]), (unsigned)edits, with_lookalikes,
-                             jurisdiction, put_plate, &answer, &error);
+                             jurisdiction, put_plate,
+                             store_options.skips_damaged ? tell_damage : NULL, &answer, &error);
     if (!answer.is_json)
         pb_cli_table_flush(&answer.table);
     if (status != PB_OK) {

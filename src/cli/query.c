@@ -101,7 +101,7 @@ pb_cli_query_args_add(struct pb_cli_usage *usage, struct pb_cli_query_args *args
                   "running a cell",
           .flag = &args->is_exact_csv },
         { .name = "skip-damaged",
-          .help = "leave damaged segments out instead of refusing; verify tells what is missing",
+          .help = "leave out what is damaged instead of refusing, and say what that is",
           .flag = &args->skips_damaged },
         { .name = "quiet", .help = "no summary", .flag = &args->is_quiet },
     };
@@ -380,6 +380,8 @@ pb_cli_query_run(struct pb_cli *cli, const struct pb_cli_query_args *args,
 
     if (!fill_query(cli, args, area, &query))
         return PB_CLI_EXIT_USAGE;
+    query.on_damage = args->skips_damaged ? pb_cli_tell_damage : NULL;
+    query.damage_context = cli;
     if (pb_cli_open_store(cli, args->data, &options, &store) != PB_OK)
         return PB_CLI_EXIT_FAILURE;
 

@@ -123,7 +123,7 @@ the_last_correction_is_the_read(void **state)
             query.with_superseded = true;
             assert_int_equal(i + 2, room_count_query(&room, &query));
             assert_int_equal(PB_OK, pb_store_plates(room.store, pb_str_from("*"), 0, false, 0,
-                                                    add_plate, &sum, &room.error));
+                                                    add_plate, NULL, &sum, &room.error));
             assert_int_equal(2, sum.reads);
         }
         room_done(&room);

@@ -644,7 +644,8 @@ ask_plates(struct history *history)
     check.count = model_plates(&history->model, pattern, edits, with_lookalikes, jurisdiction,
                                history->room.now_us, &check.expected);
     expect_ok(history, pb_store_plates(history->room.store, pattern, edits, with_lookalikes,
-                                       jurisdiction, check_plate, &check, &history->room.error),
+                                       jurisdiction, check_plate, NULL, &check,
+                                       &history->room.error),
               "plates");
     if (check.given != check.count)
         FAIL(history, "plates %.*s: %u instead of %u", (int)pattern.bytes, pattern.text,

@@ -317,7 +317,7 @@ check_store(struct life *life, bool has_been_cut)
             fail_msg("read %u and its revision do not agree on which is newer", number);
     }
     check_other_ways(life, &found, &life->seed);
-    status = pb_store_plates(life->store, pb_str_from("*"), 0, false, 0, add_plate, &counted,
+    status = pb_store_plates(life->store, pb_str_from("*"), 0, false, 0, add_plate, NULL, &counted,
                              &error);
     if (status != PB_OK)
         fail_life(life, "plates", status, &error);

@@ -447,7 +447,7 @@ search_once(struct worker *worker, struct view *view, const struct pb_geo_area *
             view->shown[number] = 1;
     }
     if (question == ASK_HISTORY
-        && pb_store_plates(town->store, numbered_plate(plate, room), 0, false, 0, sum_plate,
+        && pb_store_plates(town->store, numbered_plate(plate, room), 0, false, 0, sum_plate, NULL,
                            &counted, NULL) != PB_OK)
         wrong(town, "plates failed");
     (void)atomic_fetch_add(&town->searches, 1);

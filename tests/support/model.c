@@ -201,15 +201,6 @@ is_word(struct pb_str wanted, struct pb_str found)
                && strncasecmp(wanted.text, found.text, wanted.bytes) == 0);
 }
 
-/* Of the alternates that are no ordinary plates only an exact question finds any. */
-static bool
-may_match_alternate(const struct pb_pattern *pattern, struct pb_str alternate)
-{
-    struct pb_str exact;
-
-    return pb_plate_code(alternate) != 0 || pb_pattern_is_exact(pattern, &exact);
-}
-
 static bool
 fits(const struct pb_query *query, const struct pb_pattern *pattern, const struct pb_read *read,
      struct model_result *result)
@@ -239,8 +230,7 @@ fits(const struct pb_query *query, const struct pb_pattern *pattern, const struc
         if (query->without_alternates)
             return false;
         while (i < read->alternate_count
-               && !(may_match_alternate(pattern, read->alternates[i].plate)
-                    && pb_pattern_matches(pattern, read->alternates[i].plate, &match)))
+               && !pb_pattern_matches(pattern, read->alternates[i].plate, &match))
             i++;
         if (i == read->alternate_count)
             return false;

@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "geo/geo.h"
 #include "store/local/local.h"
+#include "store/local/skips.h"
 #include "store/local/token.h"
 #include "store/local/walk.h"
 
@@ -79,6 +80,7 @@ struct pb_cursor {
     bool has_given;
     struct pb_position given;
 
+    struct pb_skips skips;       /* owned; failures are left in its error */
     struct pb_reads_block reads; /* owned */
     struct pb_record_room room;
     struct pb_plate_text plate; /* of the row decoded last */
@@ -245,64 +247,138 @@ how_of(const struct pb_pattern_match *match, uint32_t alternate)
 
 /* ---- by plate ---- */
 
+static const struct pb_segment *
+segment_of(const struct pb_cursor *cursor, uint32_t index)
+{
+    return cursor->version->segments[index]->segment;
+}
+
+/* Passes over damage that was found in a segment, where the question does that. */
+static enum pb_status
+pass(struct pb_cursor *cursor, uint32_t index, enum pb_status status)
+{
+    return pb_skips_pass(&cursor->skips, segment_of(cursor, index), status);
+}
+
+/* Sets the time of a span's next row. Rows of damaged blocks are left out: nothing may be left. */
+static enum pb_status
+settle_span(struct pb_cursor *cursor, struct source *span, struct pb_error *error)
+{
+    const struct pb_segment *segment = segment_of(cursor, span->segment);
+    uint32_t rows_per_block = segment->tables[PB_TABLE_READS].rows_per_block;
+
+    while (span->first < span->next) {
+        uint64_t row = span->next - 1;
+        enum pb_status status = pb_reads_block_load(&cursor->reads, segment, row, error);
+
+        if (status == PB_OK) {
+            span->captured_us = pb_reads_block_time(&cursor->reads, row);
+            return PB_OK;
+        }
+        status = pass(cursor, span->segment, status);
+        if (status != PB_OK)
+            return status;
+        row -= row % rows_per_block;
+        span->next = row > span->first ? row : span->first;
+    }
+    return PB_OK;
+}
+
+static enum pb_status
+find_bounds(struct pb_cursor *cursor, const struct pb_plate_rows *plate, struct source *span,
+            struct pb_error *error)
+{
+    const struct pb_segment *segment = segment_of(cursor, span->segment);
+    enum pb_status status = PB_OK;
+
+    if (cursor->query.from_us > segment->entry.captured_min_us)
+        status = pb_segment_lower_bound(segment, plate->first, plate->end, cursor->query.from_us,
+                                        &span->first, error);
+    if (status == PB_OK && end_us(cursor) <= segment->entry.captured_max_us)
+        status = pb_segment_lower_bound(segment, span->first, plate->end, end_us(cursor),
+                                        &span->next, error);
+    return status;
+}
+
 static enum pb_status
 add_span(struct pb_cursor *cursor, uint32_t index, const struct pb_plate_rows *plate,
          const struct pb_pattern_match *match, struct pb_error *error)
 {
-    const struct pb_segment *segment = cursor->version->segments[index]->segment;
     struct source source = { .kind = SOURCE_SPAN,
                              .how = how_of(match, 0),
                              .segment = index,
                              .first = plate->first,
                              .next = plate->end };
-    enum pb_status status = PB_OK;
+    enum pb_status status = find_bounds(cursor, plate, &source, error);
 
-    if (cursor->query.from_us > segment->entry.captured_min_us)
-        status = pb_segment_lower_bound(segment, plate->first, plate->end, cursor->query.from_us,
-                                        &source.first, error);
-    if (status == PB_OK && end_us(cursor) <= segment->entry.captured_max_us)
-        status = pb_segment_lower_bound(segment, source.first, plate->end, end_us(cursor),
-                                        &source.next, error);
+    if (status != PB_OK) {
+        /* Rows beside the damaged ones may lie in the window: each is looked at. */
+        source.first = plate->first;
+        source.next = plate->end;
+        status = pass(cursor, index, status);
+    }
+    if (status == PB_OK)
+        status = settle_span(cursor, &source, error);
     if (status != PB_OK || source.first == source.next)
         return status;
-    status = pb_segment_time(segment, source.next - 1, &source.captured_us, error);
-    return status == PB_OK ? add_source(cursor, &source, error) : status;
+    return add_source(cursor, &source, error);
+}
+
+/* A block of postings. */
+struct posting_block {
+    uint32_t number; /* UINT32_MAX: none */
+    struct pb_column rows, ranks;
+};
+
+static enum pb_status
+load_postings(const struct pb_segment *segment, uint32_t number, struct posting_block *postings,
+              struct pb_error *error)
+{
+    struct pb_block block;
+    enum pb_status status = PB_OK;
+
+    if (number == postings->number)
+        return PB_OK;
+    postings->number = UINT32_MAX;
+    status = pb_segment_block(segment, PB_TABLE_POSTINGS, number, &block, error);
+    if (status == PB_OK)
+        status = pb_segment_column(segment, &block, 0, &postings->rows, error);
+    if (status == PB_OK)
+        status = pb_segment_column(segment, &block, 1, &postings->ranks, error);
+    if (status == PB_OK)
+        postings->number = number;
+    return status;
 }
 
 /* Adds the rows that postings [first, end) point at as items. */
 static enum pb_status
-add_postings(struct pb_cursor *cursor, uint32_t index, const struct pb_plate_rows *postings,
+add_postings(struct pb_cursor *cursor, uint32_t index, const struct pb_plate_rows *plate,
              const struct pb_pattern_match *match, struct pb_error *error)
 {
-    const struct pb_segment *segment = cursor->version->segments[index]->segment;
+    const struct pb_segment *segment = segment_of(cursor, index);
     uint32_t per_block = segment->tables[PB_TABLE_POSTINGS].rows_per_block;
-    struct pb_block block;
-    struct pb_column rows;
-    struct pb_column ranks;
-    uint32_t opened = UINT32_MAX;
+    struct posting_block postings = { .number = UINT32_MAX };
     enum pb_status status = PB_OK;
 
-    for (uint64_t at = postings->first; at < postings->end && status == PB_OK; at++) {
-        uint32_t number = (uint32_t)(at / per_block);
+    for (uint64_t at = plate->first; at < plate->end && status == PB_OK; at++) {
         struct item item = { .segment = index };
+        uint32_t in_block = (uint32_t)(at % per_block);
 
-        if (number != opened) {
-            status = pb_segment_block(segment, PB_TABLE_POSTINGS, number, &block, error);
-            if (status == PB_OK)
-                status = pb_segment_column(segment, &block, 0, &rows, error);
-            if (status == PB_OK)
-                status = pb_segment_column(segment, &block, 1, &ranks, error);
-            if (status != PB_OK)
-                return status;
-            opened = number;
+        status = load_postings(segment, (uint32_t)(at / per_block), &postings, error);
+        if (status != PB_OK) {
+            at += per_block - 1 - in_block;
+            status = pass(cursor, index, status);
+            continue;
         }
-        item.row = (uint64_t)pb_column_get(&rows, (uint32_t)(at % per_block));
-        item.how = how_of(match, (uint32_t)pb_column_get(&ranks, (uint32_t)(at % per_block)));
-        if (item.row >= segment->entry.rows)
-            return pb_fail(error, PB_E_CORRUPT, "%s: a posting is out of range", segment->path);
-        status = pb_segment_time(segment, item.row, &item.captured_us, error);
+        item.row = (uint64_t)pb_column_get(&postings.rows, in_block);
+        item.how = how_of(match, (uint32_t)pb_column_get(&postings.ranks, in_block));
+        if (item.row < segment->entry.rows)
+            status = pb_segment_time(segment, item.row, &item.captured_us, error);
+        else
+            status = pb_fail(error, PB_E_CORRUPT, "%s: a posting is out of range", segment->path);
         if (status == PB_OK && is_in_window(cursor, item.captured_us))
             status = add_item(cursor, &item);
+        status = pass(cursor, index, status);
     }
     return status;
 }
@@ -315,10 +391,10 @@ find_in_segment(struct pb_cursor *cursor, uint32_t index, struct pb_error *error
     struct pb_plate_rows plate;
     struct pb_pattern_match match = { 0 };
     enum pb_status status = pb_walk_init(&walk, segment, PB_TABLE_PLATES, cursor->pattern,
-                                         cursor->query.jurisdiction, error);
+                                         cursor->query.jurisdiction, &cursor->skips);
 
     while (status == PB_OK) {
-        status = pb_walk_next(&walk, &plate, &match, error);
+        status = pb_walk_next(&walk, &plate, &match);
         if (status == PB_OK)
             status = add_span(cursor, index, &plate, &match, error);
     }
@@ -328,9 +404,9 @@ find_in_segment(struct pb_cursor *cursor, uint32_t index, struct pb_error *error
         return status == PB_END ? PB_OK : status;
 
     status = pb_walk_init(&walk, segment, PB_TABLE_ALTERNATES, cursor->pattern,
-                          cursor->query.jurisdiction, error);
+                          cursor->query.jurisdiction, &cursor->skips);
     while (status == PB_OK) {
-        status = pb_walk_next(&walk, &plate, &match, error);
+        status = pb_walk_next(&walk, &plate, &match);
         if (status == PB_OK)
             status = add_postings(cursor, index, &plate, &match, error);
     }
@@ -338,23 +414,18 @@ find_in_segment(struct pb_cursor *cursor, uint32_t index, struct pb_error *error
     return status == PB_END ? PB_OK : status;
 }
 
-/* How well a buffered row fits: by its plate, else by its first alternate that does. */
+/* How well a row fits: by its plate, else by its first alternate that does. */
 static bool
 fits_pattern(const struct pb_cursor *cursor, const struct pb_read *read, struct how *ret_how)
 {
     struct pb_pattern_match match = { 0 };
-    struct pb_str exact;
-    bool is_exact = false;
 
     if (pb_pattern_matches(cursor->pattern, read->plate, &match)) {
         *ret_how = how_of(&match, 0);
         return true;
     }
-    is_exact = pb_pattern_is_exact(cursor->pattern, &exact);
     for (uint32_t i = 0; i < read->alternate_count && !cursor->query.without_alternates; i++) {
-        /* As in segments: of alternates without a code only an exact pattern finds any. */
-        if ((is_exact || pb_plate_code(read->alternates[i].plate) != 0)
-            && pb_pattern_matches(cursor->pattern, read->alternates[i].plate, &match)) {
+        if (pb_pattern_matches(cursor->pattern, read->alternates[i].plate, &match)) {
             *ret_how = how_of(&match, i + 1);
             return true;
         }
@@ -530,18 +601,20 @@ open_places(struct pb_cursor *cursor, const struct source *source, struct pb_err
     if (status == PB_OK)
         status = pb_segment_column(segment, &block, 0, &column, error);
     if (status != PB_OK)
-        return status;
+        return pass(cursor, source->segment, status);
     pb_column_all(&column, rows);
     for (uint32_t i = 0; i < block.rows && status == PB_OK; i++) {
         struct item item = { .row = (uint64_t)rows[i], .segment = source->segment };
         bool fits = false;
 
-        if (item.row >= segment->entry.rows)
-            return pb_fail(error, PB_E_CORRUPT, "%s: a place's row is out of range",
-                           segment->path);
-        status = place_row(cursor, segment, item.row, &fits, &item.captured_us, error);
+        if (item.row < segment->entry.rows)
+            status = place_row(cursor, segment, item.row, &fits, &item.captured_us, error);
+        else
+            status = pb_fail(error, PB_E_CORRUPT, "%s: a place's row is out of range",
+                             segment->path);
         if (status == PB_OK && fits)
             status = add_item(cursor, &item);
+        status = pass(cursor, source->segment, status);
     }
     return status == PB_OK ? add_list(cursor, first, error) : status;
 }
@@ -622,6 +695,15 @@ find_all(struct pb_cursor *cursor, struct pb_error *error)
     return status == PB_OK ? find_in_buffer(cursor, error) : status;
 }
 
+/* Hands an error on, where somebody wants it. */
+static enum pb_status
+hand_on(const struct pb_cursor *cursor, enum pb_status status, struct pb_error *error)
+{
+    if (error != NULL && status < 0)
+        *error = cursor->skips.error;
+    return status;
+}
+
 enum pb_status
 pb_store_search(struct pb_store *store, const struct pb_query *query,
                 struct pb_cursor **ret_cursor, struct pb_error *error)
@@ -638,6 +720,9 @@ pb_store_search(struct pb_store *store, const struct pb_query *query,
     cursor->store = store;
     cursor->area = query->area;
     cursor->plate_segment = UINT32_MAX;
+    cursor->skips.env = store->env;
+    cursor->skips.on_damage = query->on_damage;
+    cursor->skips.context = query->damage_context;
     pb_arena_init(&cursor->arena, store->env, 1024);
     pb_reads_block_init(&cursor->reads);
     status = copy_query(cursor, query);
@@ -653,7 +738,9 @@ pb_store_search(struct pb_store *store, const struct pb_query *query,
     if (status == PB_OK) {
         cursor->version = pb_store_version(store);
         cursor->buffer_count = pb_buffer_count(cursor->version->buffer);
-        status = find_all(cursor, error);
+        pb_store_tell_missing(store, query->from_us, query->to_us, query->on_damage,
+                              query->damage_context);
+        status = hand_on(cursor, find_all(cursor, pb_skips_error(&cursor->skips)), error);
     }
     if (status == PB_OK) {
         *ret_cursor = cursor;
@@ -669,6 +756,7 @@ pb_cursor_free(struct pb_cursor *cursor)
     if (cursor == NULL)
         return;
     pb_reads_block_done(&cursor->reads, cursor->env);
+    pb_skips_done(&cursor->skips);
     pb_pattern_free(cursor->env, cursor->pattern);
     pb_arena_clear(&cursor->arena);
     pb_free(cursor->env, cursor->sources);
@@ -708,15 +796,10 @@ take_item(struct pb_cursor *cursor, struct item *ret_item, struct pb_error *erro
                                    .row = --top->next,
                                    .segment = top->segment,
                                    .how = top->how };
-        if (top->first < top->next) {
-            const struct pb_segment *segment = cursor->version->segments[top->segment]->segment;
-
-            /* The rows of one plate lie together, so this block is nearly always open. */
-            status = pb_reads_block_load(&cursor->reads, segment, top->next - 1, error);
-            if (status != PB_OK)
-                return status;
-            top->captured_us = pb_reads_block_time(&cursor->reads, top->next - 1);
-        }
+        /* The rows of one plate lie together, so their block is nearly always open. */
+        status = settle_span(cursor, top, error);
+        if (status != PB_OK)
+            return status;
     }
     if (top->first == top->next) {
         /* Items are of use while a list points at them. */
@@ -787,7 +870,8 @@ is_result(const struct pb_cursor *cursor, struct item *item, struct pb_read *rea
                            ? PB_SEGMENT_NONE
                            : cursor->version->segments[item->segment]->segment->entry.number;
 
-    if (read->delete_after_us <= pb_now_us(cursor->env)
+    if (!is_in_window(cursor, read->captured_at_us)
+        || read->delete_after_us <= pb_now_us(cursor->env)
         || pb_hidden_is_erased(hidden, read, segment))
         return false;
     if (segment != PB_SEGMENT_NONE && pb_hidden_is_history(hidden, read, segment))
@@ -888,6 +972,8 @@ collect_moment(struct pb_cursor *cursor, struct pb_error *error)
             status = decode_item(cursor, &item, &read, error);
             if (status == PB_OK && is_result(cursor, &item, &read))
                 status = add_candidate(cursor, &item, &read);
+            if (status != PB_OK && !is_buffered(&item))
+                status = pass(cursor, item.segment, status);
             if (status != PB_OK)
                 return status;
             if (cursor->source_count == 0 || cursor->sources[0].captured_us < captured_us)
@@ -914,8 +1000,8 @@ collect_moment(struct pb_cursor *cursor, struct pb_error *error)
     return PB_OK;
 }
 
-enum pb_status
-pb_cursor_next(struct pb_cursor *cursor, struct pb_result *ret_result, struct pb_error *error)
+static enum pb_status
+next_result(struct pb_cursor *cursor, struct pb_result *ret_result, struct pb_error *error)
 {
     for (;;) {
         struct candidate *candidate = NULL;
@@ -936,7 +1022,7 @@ pb_cursor_next(struct pb_cursor *cursor, struct pb_result *ret_result, struct pb
         }
         status = decode_item(cursor, &candidate->item, &ret_result->read, error);
         if (status != PB_OK)
-            return status;
+            return status; /* no damage to pass over: it was decoded before */
         /* It may have expired since it was collected. */
         if (!is_result(cursor, &candidate->item, &ret_result->read))
             continue;
@@ -947,6 +1033,14 @@ pb_cursor_next(struct pb_cursor *cursor, struct pb_result *ret_result, struct pb
         cursor->has_given = true;
         return PB_OK;
     }
+}
+
+enum pb_status
+pb_cursor_next(struct pb_cursor *cursor, struct pb_result *ret_result, struct pb_error *error)
+{
+    enum pb_status status = next_result(cursor, ret_result, pb_skips_error(&cursor->skips));
+
+    return hand_on(cursor, status, error);
 }
 
 enum pb_status

@@ -56,6 +56,9 @@ struct pb_store {
     void *removed_context;
     struct pb_file *lock;     /* owned; NULL if read only */
 
+    struct pb_segment_entry *missing; /* owned: segments that are damaged and were left out */
+    uint32_t missing_count;
+
     pthread_mutex_t maintenance;
 
     pthread_mutex_t writing;
@@ -88,6 +91,11 @@ PB_MUST_CHECK enum pb_status pb_store_make_directory(const struct pb_env *env, c
 
 /* The current version; drop it when done. */
 struct pb_version *pb_store_version(struct pb_store *store);
+
+/* Tells a question of the segments that were left out when the store was opened and that may hold
+ * reads captured in [from_us, to_us). on_damage may be NULL. */
+void pb_store_tell_missing(const struct pb_store *store, int64_t from_us, int64_t to_us,
+                           pb_damage_fn *on_damage, void *context);
 
 /* Number of the next segment file. */
 uint64_t pb_store_take_number(void *store);

@@ -32,7 +32,7 @@ struct plates {
     uint32_t *buffered;    /* owned: rows of the buffer that fit, by plate and jurisdiction */
     uint32_t buffered_count;
     struct pb_reads_block reads;
-    struct pb_error *error;
+    struct pb_skips skips; /* failures are left in its error */
 };
 
 /* ---- the buffer ---- */
@@ -149,7 +149,7 @@ advance(struct plates *plates, struct input *input)
 
     if (input->segment == NULL)
         return advance_buffer(plates, input);
-    status = pb_walk_next(input->walk, &input->rows, &input->match, plates->error);
+    status = pb_walk_next(input->walk, &input->rows, &input->match);
     input->is_at_end = status == PB_END;
     if (status != PB_OK)
         return status == PB_END ? PB_OK : status;
@@ -180,7 +180,7 @@ start(struct plates *plates)
             return PB_E_NOMEM;
         input->segment = version->segments[i]->segment;
         status = pb_walk_init(input->walk, input->segment, PB_TABLE_PLATES, plates->pattern,
-                              plates->jurisdiction, plates->error);
+                              plates->jurisdiction, &plates->skips);
         plates->input_count++;
         if (status == PB_OK)
             status = advance(plates, input);
@@ -204,44 +204,61 @@ count_row(struct pb_plate_count *count, int64_t captured_us)
     count->reads++;
 }
 
+static void
+count_buffered(const struct plates *plates, const struct input *input,
+               struct pb_plate_count *count)
+{
+    for (uint32_t i = input->at; i < plates->buffered_count
+         && compare_buffered(plates, plates->buffered[i], plates->buffered[input->at]) == 0;
+         i++) {
+        count_row(count,
+                  pb_buffer_read(plates->version->buffer, plates->buffered[i])->captured_at_us);
+    }
+}
+
+/* Counts one row where it is to be counted. Most segments hide nothing: then two columns tell. */
+static enum pb_status
+count_stored(struct plates *plates, const struct pb_segment *segment, uint64_t row,
+             bool is_concerned, struct pb_plate_count *count)
+{
+    struct pb_error *error = pb_skips_error(&plates->skips);
+    struct pb_record_room room;
+    struct pb_read read;
+    enum pb_status status = PB_OK;
+
+    if (is_concerned) {
+        status = pb_reads_block_decode(&plates->reads, row, &room, &read, error);
+    } else {
+        pb_read_init(&read);
+        pb_reads_block_lifetime(&plates->reads, row, &read);
+    }
+    read.plate = count->plate;
+    read.jurisdiction = count->jurisdiction;
+    if (status == PB_OK
+        && (is_concerned ? counts(plates, &read, segment->entry.number)
+                         : is_current(plates, &read)))
+        count_row(count, read.captured_at_us);
+    return pb_skips_pass(&plates->skips, segment, status);
+}
+
 /* Adds an input's rows of the plate to count. */
 static enum pb_status
 count_rows(struct plates *plates, const struct input *input, struct pb_plate_count *count)
 {
     const struct pb_segment *segment = input->segment;
-    bool is_concerned = false;
+    uint32_t rows_per_block = segment->tables[PB_TABLE_READS].rows_per_block;
+    bool is_concerned = pb_hidden_concerns(plates->version->hidden, segment->entry.number);
     enum pb_status status = PB_OK;
 
-    if (segment == NULL) {
-        for (uint32_t i = input->at; i < plates->buffered_count
-             && compare_buffered(plates, plates->buffered[i], plates->buffered[input->at]) == 0;
-             i++) {
-            count_row(count, pb_buffer_read(plates->version->buffer,
-                                            plates->buffered[i])->captured_at_us);
-        }
-        return PB_OK;
-    }
-    is_concerned = pb_hidden_concerns(plates->version->hidden, segment->entry.number);
     for (uint64_t row = input->rows.first; row < input->rows.end && status == PB_OK; row++) {
-        struct pb_record_room room;
-        struct pb_read read;
-
-        status = pb_reads_block_load(&plates->reads, segment, row, plates->error);
-        if (status != PB_OK)
-            break;
-        /* Most segments hide nothing: then two columns tell. */
-        if (is_concerned) {
-            status = pb_reads_block_decode(&plates->reads, row, &room, &read, plates->error);
+        status = pb_reads_block_load(&plates->reads, segment, row,
+                                     pb_skips_error(&plates->skips));
+        if (status == PB_OK) {
+            status = count_stored(plates, segment, row, is_concerned, count);
         } else {
-            pb_read_init(&read);
-            pb_reads_block_lifetime(&plates->reads, row, &read);
+            row += rows_per_block - 1 - row % rows_per_block;
+            status = pb_skips_pass(&plates->skips, segment, status);
         }
-        read.plate = count->plate;
-        read.jurisdiction = count->jurisdiction;
-        if (status == PB_OK
-            && (is_concerned ? counts(plates, &read, segment->entry.number)
-                             : is_current(plates, &read)))
-            count_row(count, read.captured_at_us);
     }
     return status;
 }
@@ -283,7 +300,10 @@ give_next(struct plates *plates, pb_plate_fn *each, void *context, bool *ret_goe
             || compare_names(input->plate, input->jurisdiction, count.plate, count.jurisdiction)
                    != 0)
             continue;
-        status = count_rows(plates, input, &count);
+        if (input->segment == NULL)
+            count_buffered(plates, input, &count);
+        else
+            status = count_rows(plates, input, &count);
         if (status == PB_OK)
             status = advance(plates, input);
     }
@@ -294,13 +314,15 @@ give_next(struct plates *plates, pb_plate_fn *each, void *context, bool *ret_goe
 
 enum pb_status
 pb_store_plates(struct pb_store *store, struct pb_str pattern, unsigned edits,
-                bool with_lookalikes, uint16_t jurisdiction, pb_plate_fn *each, void *context,
-                struct pb_error *error)
+                bool with_lookalikes, uint16_t jurisdiction, pb_plate_fn *each,
+                pb_damage_fn *on_damage, void *context, struct pb_error *error)
 {
     struct plates plates = { .env = store->env,
                              .jurisdiction = jurisdiction,
                              .now_us = pb_now_us(store->env),
-                             .error = error };
+                             .skips = { .env = store->env,
+                                        .on_damage = on_damage,
+                                        .context = context } };
     bool goes_on = true;
     enum pb_status status = pb_pattern_compile(store->env, pattern, edits, with_lookalikes,
                                                &plates.pattern, error);
@@ -309,6 +331,7 @@ pb_store_plates(struct pb_store *store, struct pb_str pattern, unsigned edits,
         return status;
     pb_reads_block_init(&plates.reads);
     plates.version = pb_store_version(store);
+    pb_store_tell_missing(store, PB_TIME_MIN_US, PB_TIME_MAX_US, on_damage, context);
     status = start(&plates);
     while (status == PB_OK && goes_on)
         status = give_next(&plates, each, context, &goes_on);
@@ -320,6 +343,9 @@ pb_store_plates(struct pb_store *store, struct pb_str pattern, unsigned edits,
     }
     pb_free(store->env, plates.inputs);
     pb_free(store->env, plates.buffered);
+    if (status < 0 && error != NULL)
+        *error = plates.skips.error;
+    pb_skips_done(&plates.skips);
     pb_reads_block_done(&plates.reads, store->env);
     pb_version_drop(plates.version);
     pb_pattern_free(store->env, plates.pattern);

@@ -215,6 +215,9 @@ PB_MUST_CHECK enum pb_status pb_segment_parse(struct pb_segment *segment, const 
                                               const uint8_t store_id[PB_STORE_ID_BYTES],
                                               struct pb_error *error);
 
+/* What a message of PB_E_CORRUPT says, without file and offset; offset 0 where it names none. */
+const char *pb_segment_damage(const struct pb_error *error, uint64_t *ret_offset);
+
 /* A checked block of a table. */
 PB_MUST_CHECK enum pb_status pb_segment_block(const struct pb_segment *segment,
                                               enum pb_table table, uint32_t block,
@@ -231,8 +234,8 @@ uint64_t pb_segment_block_key(const struct pb_table_view *table, uint32_t block)
 
 /* One distinct plate with its rows [first, end). */
 struct pb_plate_rows {
-    uint64_t code;      /* 0: a long plate */
-    struct pb_str text; /* of a long plate; points into the iterator */
+    uint64_t code;      /* 0: a long plate; of an alternate its key */
+    struct pb_str text; /* of what has no plate code; points into the iterator */
     uint16_t jurisdiction;
     uint64_t first, end;
 };
@@ -245,22 +248,22 @@ struct pb_plate_iterator {
     const struct pb_segment *segment;
     enum pb_table table;
     uint32_t block, row, rows; /* next row of the block that is decoded */
+    bool is_past;              /* the block could not be read: the next one is next */
     int64_t columns[PB_PLATES_COLUMNS][PB_BLOCK_ROWS_MAX];
-    uint64_t block_end; /* first row of the next block */
-    uint8_t *blob;      /* owned; texts of a long block */
+    uint8_t *blob;             /* owned; texts of a block that has some */
     size_t blob_room;
-    uint32_t blob_at;
-    uint32_t blob_bytes;
+    uint32_t texts[PB_BLOCK_ROWS_MAX + 1]; /* where they begin in the blob */
 };
 /* table: PB_TABLE_PLATES (goes on with long ones), PB_TABLE_LONG, or PB_TABLE_ALTERNATES. */
 void pb_plate_iterator_init(struct pb_plate_iterator *iterator, const struct pb_segment *segment,
                             enum pb_table table);
 void pb_plate_iterator_done(struct pb_plate_iterator *iterator);
-/* PB_OK, PB_END, or a failure. */
+/* PB_OK, PB_END, or a failure. After PB_E_CORRUPT the next call goes on behind what is damaged. */
 PB_MUST_CHECK enum pb_status pb_plate_iterator_next(struct pb_plate_iterator *iterator,
                                                     struct pb_plate_rows *ret_plate,
                                                     struct pb_error *error);
-/* Goes to the first ordinary plate (or alternate) of at least code. Only forwards. */
+/* Goes to the first ordinary plate (or alternate) of at least code. Only forwards. After
+ * PB_E_CORRUPT the next plate may be one before it. */
 PB_MUST_CHECK enum pb_status pb_plate_iterator_seek(struct pb_plate_iterator *iterator,
                                                     uint64_t code, struct pb_error *error);
 /* Goes to the first long plate of at least text. */

@@ -18,13 +18,31 @@
 #include "store/local/extras.h"
 #include "store/local/segment_format.h"
 
+#define OFFSET_WORD ": offset "
+
 static enum pb_status
 damaged(const struct pb_segment *segment, uint64_t offset, const char *what,
         struct pb_error *error)
 {
-    return pb_fail(error, PB_E_CORRUPT, "%s: offset %llu: %s; restore it from a backup",
+    return pb_fail(error, PB_E_CORRUPT, "%s" OFFSET_WORD "%llu: %s; restore it from a backup",
                    segment->path == NULL ? "segment" : segment->path, (unsigned long long)offset,
                    what);
+}
+
+const char *
+pb_segment_damage(const struct pb_error *error, uint64_t *ret_offset)
+{
+    const char *at = error->message;
+
+    *ret_offset = 0;
+    /* The path before it may hold the same word. */
+    for (const char *next = strstr(at, OFFSET_WORD); next != NULL; next = strstr(at, OFFSET_WORD))
+        at = next + sizeof(OFFSET_WORD) - 1;
+    if (at == error->message)
+        return at;
+    for (; *at >= '0' && *at <= '9'; at++)
+        *ret_offset = *ret_offset * 10 + (uint64_t)(*at - '0');
+    return at[0] == ':' && at[1] == ' ' ? at + 2 : error->message;
 }
 
 /* ---- opening ---- */
@@ -314,11 +332,9 @@ pb_plate_iterator_init(struct pb_plate_iterator *iterator, const struct pb_segme
     iterator->block = 0;
     iterator->row = 0;
     iterator->rows = 0;
-    iterator->block_end = 0;
+    iterator->is_past = false;
     iterator->blob = NULL;
     iterator->blob_room = 0;
-    iterator->blob_at = 0;
-    iterator->blob_bytes = 0;
 }
 
 void
@@ -367,6 +383,50 @@ pb_segment_plates_end(const struct pb_segment *segment, enum pb_table table, uin
     return first_row_of_block(segment, table, block + 1, ret_row, error);
 }
 
+/* Lays out the texts of a block of long plates, whose lengths are a column. */
+static enum pb_status
+place_plate_texts(struct pb_plate_iterator *iterator, uint32_t blob_bytes, const char **ret_what)
+{
+    uint64_t at = 0;
+
+    for (uint32_t i = 0; i < iterator->rows; i++) {
+        uint64_t bytes = (uint64_t)iterator->columns[PB_PLATES_CODE][i];
+
+        *ret_what = "a plate's length is out of range";
+        if (bytes == 0 || bytes > PB_PLATE_BYTES_MAX)
+            return PB_E_CORRUPT;
+        iterator->texts[i] = (uint32_t)at;
+        at += bytes;
+    }
+    iterator->texts[iterator->rows] = (uint32_t)at;
+    *ret_what = "plate texts do not add up";
+    return at == blob_bytes ? PB_OK : PB_E_CORRUPT;
+}
+
+/* The same of alternates: those without a code stand last, each text behind its length. */
+static enum pb_status
+place_alternate_texts(struct pb_plate_iterator *iterator, uint32_t blob_bytes,
+                      const char **ret_what)
+{
+    uint32_t at = 0;
+
+    *ret_what = "an alternate's text is out of range";
+    for (uint32_t i = 0; i < iterator->rows; i++) {
+        uint32_t bytes = 0;
+
+        if (((uint64_t)iterator->columns[PB_PLATES_CODE][i] & PB_ALTERNATE_HASH_BIT) == 0)
+            continue;
+        if (at == blob_bytes)
+            return PB_E_CORRUPT;
+        bytes = iterator->blob[at];
+        if (bytes == 0 || bytes > PB_PLATE_BYTES_MAX || bytes > blob_bytes - at - 1)
+            return PB_E_CORRUPT;
+        iterator->texts[i] = at;
+        at += 1 + bytes;
+    }
+    return at == blob_bytes ? PB_OK : PB_E_CORRUPT;
+}
+
 static enum pb_status
 load_texts(struct pb_plate_iterator *iterator, const struct pb_block *block,
            struct pb_error *error)
@@ -374,10 +434,8 @@ load_texts(struct pb_plate_iterator *iterator, const struct pb_block *block,
     const struct pb_segment *segment = iterator->segment;
     uint64_t offset = (uint64_t)(block->bytes - segment->bytes);
     const char *what = NULL;
-    uint64_t sum = 0;
+    enum pb_status status = PB_OK;
 
-    iterator->blob_at = 0;
-    iterator->blob_bytes = block->blob_raw;
     if (block->blob_raw > iterator->blob_room) {
         uint8_t *larger = pb_realloc(segment->env, iterator->blob, block->blob_raw);
 
@@ -386,17 +444,21 @@ load_texts(struct pb_plate_iterator *iterator, const struct pb_block *block,
         iterator->blob = larger;
         iterator->blob_room = block->blob_raw;
     }
-    if (pb_block_blob(block, iterator->blob, &what) != PB_OK)
-        return damaged(segment, offset, what, error);
-    for (uint32_t i = 0; i < iterator->rows; i++) {
-        uint64_t bytes = (uint64_t)iterator->columns[PB_PLATES_CODE][i];
+    status = pb_block_blob(block, iterator->blob, &what);
+    if (status == PB_OK)
+        status = iterator->table == PB_TABLE_LONG
+                     ? place_plate_texts(iterator, block->blob_raw, &what)
+                     : place_alternate_texts(iterator, block->blob_raw, &what);
+    return status == PB_OK ? PB_OK : damaged(segment, offset, what, error);
+}
 
-        if (bytes == 0 || bytes > PB_PLATE_BYTES_MAX)
-            return damaged(segment, offset, "a plate's length is out of range", error);
-        sum += bytes;
-    }
-    return sum == block->blob_raw ? PB_OK
-                                  : damaged(segment, offset, "plate texts do not add up", error);
+static bool
+has_texts(const struct pb_plate_iterator *iterator)
+{
+    if (iterator->table == PB_TABLE_ALTERNATES)
+        return (uint64_t)iterator->columns[PB_PLATES_CODE][iterator->rows - 1]
+               & PB_ALTERNATE_HASH_BIT;
+    return iterator->table == PB_TABLE_LONG;
 }
 
 static enum pb_status
@@ -412,16 +474,53 @@ load_plates(struct pb_plate_iterator *iterator, uint32_t block_number, struct pb
         if (status == PB_OK)
             pb_column_all(&column, iterator->columns[c]);
     }
-    if (status != PB_OK)
-        return status;
     iterator->block = block_number;
     iterator->row = 0;
-    iterator->rows = block.rows;
-    if (iterator->table == PB_TABLE_LONG)
+    iterator->rows = status == PB_OK ? block.rows : 0;
+    if (status == PB_OK && has_texts(iterator))
         status = load_texts(iterator, &block, error);
-    if (status == PB_OK)
-        status = first_row_of_block(segment, iterator->table, block_number + 1,
-                                    &iterator->block_end, error);
+    iterator->is_past = status != PB_OK;
+    if (status != PB_OK)
+        iterator->rows = 0;
+    return status;
+}
+
+/* Where the rows of plate `at` of the block end. Only of the last one another block tells. */
+static enum pb_status
+end_of_plate(const struct pb_plate_iterator *iterator, uint32_t at, uint64_t *ret_end,
+             struct pb_error *error)
+{
+    if (at + 1 < iterator->rows) {
+        *ret_end = (uint64_t)iterator->columns[PB_PLATES_FIRST][at + 1];
+        return PB_OK;
+    }
+    return first_row_of_block(iterator->segment, iterator->table, iterator->block + 1, ret_end,
+                              error);
+}
+
+/* Goes to a block that has a row left; PB_END where there is none. */
+static enum pb_status
+need_row(struct pb_plate_iterator *iterator, struct pb_error *error)
+{
+    const struct pb_segment *segment = iterator->segment;
+    enum pb_status status = PB_OK;
+
+    while (iterator->row == iterator->rows && status == PB_OK) {
+        uint32_t next = iterator->rows == 0 && !iterator->is_past ? iterator->block
+                                                                   : iterator->block + 1;
+
+        if (next < segment->tables[iterator->table].blocks) {
+            status = load_plates(iterator, next, error);
+        } else if (iterator->table == PB_TABLE_PLATES) {
+            iterator->table = PB_TABLE_LONG;
+            iterator->block = 0;
+            iterator->row = 0;
+            iterator->rows = 0;
+            iterator->is_past = false;
+        } else {
+            return PB_END;
+        }
+    }
     return status;
 }
 
@@ -431,39 +530,29 @@ pb_plate_iterator_next(struct pb_plate_iterator *iterator, struct pb_plate_rows 
 {
     const struct pb_segment *segment = iterator->segment;
     uint32_t at = 0;
-    enum pb_status status = PB_OK;
+    enum pb_status status = need_row(iterator, error);
 
-    while (iterator->row == iterator->rows) {
-        uint32_t next = iterator->rows == 0 ? iterator->block : iterator->block + 1;
-
-        if (next < segment->tables[iterator->table].blocks) {
-            status = load_plates(iterator, next, error);
-            if (status != PB_OK)
-                return status;
-        } else if (iterator->table == PB_TABLE_PLATES) {
-            iterator->table = PB_TABLE_LONG;
-            iterator->block = 0;
-            iterator->row = 0;
-            iterator->rows = 0;
-        } else {
-            return PB_END;
-        }
-    }
+    if (status != PB_OK)
+        return status;
     at = iterator->row++;
     ret_plate->jurisdiction
         = pb_jurisdiction_of_code(iterator->columns[PB_PLATES_JURISDICTION][at]);
     ret_plate->first = (uint64_t)iterator->columns[PB_PLATES_FIRST][at];
-    ret_plate->end = at + 1 < iterator->rows
-                         ? (uint64_t)iterator->columns[PB_PLATES_FIRST][at + 1]
-                         : iterator->block_end;
+    status = end_of_plate(iterator, at, &ret_plate->end, error);
+    if (status != PB_OK)
+        return status;
     ret_plate->code = 0;
     ret_plate->text = (struct pb_str){ NULL, 0 };
-    if (iterator->table != PB_TABLE_LONG) {
-        ret_plate->code = (uint64_t)iterator->columns[PB_PLATES_CODE][at];
+    if (iterator->table == PB_TABLE_LONG) {
+        ret_plate->text.text = (const char *)iterator->blob + iterator->texts[at];
+        ret_plate->text.bytes = iterator->texts[at + 1] - iterator->texts[at];
     } else {
-        ret_plate->text.text = (const char *)iterator->blob + iterator->blob_at;
-        ret_plate->text.bytes = (uint32_t)iterator->columns[PB_PLATES_CODE][at];
-        iterator->blob_at += ret_plate->text.bytes;
+        ret_plate->code = (uint64_t)iterator->columns[PB_PLATES_CODE][at];
+    }
+    if (ret_plate->code & PB_ALTERNATE_HASH_BIT && iterator->table == PB_TABLE_ALTERNATES) {
+        const uint8_t *text = iterator->blob + iterator->texts[at];
+
+        ret_plate->text = (struct pb_str){ (const char *)text + 1, text[0] };
     }
     if (ret_plate->first >= ret_plate->end
         || ret_plate->end > target_rows(segment, iterator->table))
@@ -525,6 +614,7 @@ pb_plate_iterator_seek_text(struct pb_plate_iterator *iterator, struct pb_str te
     iterator->block = 0;
     iterator->row = 0;
     iterator->rows = 0;
+    iterator->is_past = false;
     end = iterator->segment->tables[PB_TABLE_LONG].blocks;
     /* The last block whose first plate is below text holds it, or the one after does. */
     while (end - first > 1) {
@@ -545,7 +635,6 @@ pb_plate_iterator_seek_text(struct pb_plate_iterator *iterator, struct pb_str te
     status = load_plates(iterator, first, error);
     while (status == PB_OK) {
         uint32_t row = iterator->row;
-        uint32_t blob_at = iterator->blob_at;
 
         if (row == iterator->rows
             && iterator->block + 1 < iterator->segment->tables[PB_TABLE_LONG].blocks) {
@@ -557,7 +646,6 @@ pb_plate_iterator_seek_text(struct pb_plate_iterator *iterator, struct pb_str te
             return PB_OK;
         if (status == PB_OK && pb_str_compare(plate.text, text) >= 0) {
             iterator->row = row;
-            iterator->blob_at = blob_at;
             return PB_OK;
         }
     }
@@ -603,25 +691,31 @@ pb_segment_lower_bound(const struct pb_segment *segment, uint64_t first, uint64_
     return PB_OK;
 }
 
-/* Looks for the last plate of a table that begins at or before row, from block `block` on. */
+/* Looks for the last plate of a table that begins at or before row, from block `block` on. A block
+ * that is damaged is passed: the plate may stand in the next one. */
 static enum pb_status
 find_plate(const struct pb_segment *segment, enum pb_table table, uint32_t block, uint64_t row,
            struct pb_plate_text *ret_plate, struct pb_error *error)
 {
     struct pb_plate_iterator iterator;
     struct pb_plate_rows plate;
+    bool has_passed = false;
     enum pb_status status = PB_OK;
 
     pb_plate_iterator_init(&iterator, segment, table);
     status = load_plates(&iterator, block, error);
-    while (status == PB_OK && iterator.block_end <= row
-           && iterator.block + 1 < segment->tables[table].blocks)
-        status = load_plates(&iterator, iterator.block + 1, error);
+    while (status == PB_E_CORRUPT && block + 1 < segment->tables[table].blocks) {
+        has_passed = true;
+        status = load_plates(&iterator, ++block, error);
+    }
     while (status == PB_OK) {
         status = pb_plate_iterator_next(&iterator, &plate, error);
         if (status == PB_OK && plate.end > row)
             break;
     }
+    /* It stands in a block that was passed; error tells of that. */
+    if (status == PB_OK && plate.first > row)
+        status = has_passed ? PB_E_CORRUPT : PB_END;
     if (status == PB_OK) {
         ret_plate->jurisdiction = plate.jurisdiction;
         ret_plate->first = plate.first;

@@ -21,6 +21,13 @@
 #define OUT_BYTES (1u << 20)
 #define BLOB_FIRST_BYTES (64u << 10)
 
+/* The texts of alternates without a plate code travel through the sorter of alternates: pairs of
+ * the same key right before a posting, each with some bytes of the text. */
+#define TEXT_PAIR (UINT64_C(1) << 63)       /* no posting has these bits */
+#define TEXT_PAIR_FIRST (UINT64_C(1) << 62) /* bits 48 to 55: bytes of the text */
+#define TEXT_PAIR_BYTES 6u
+#define TEXTS_RECENT 1024u
+
 const struct pb_table_format pb_table_formats[PB_TABLE_COUNT] = {
     [PB_TABLE_READS] = { 256, PB_READS_COLUMNS, true,
                          { [PB_READS_TIME] = PB_HINT_TIME | PB_HINT_CYCLE,
@@ -109,6 +116,7 @@ struct pb_segment_writer {
     struct table_builder tables[PB_TABLE_COUNT];
     struct pb_sorter *places, *events, *alternates; /* owned; the latter two when first needed */
     size_t memory_bytes;
+    uint64_t recent_texts[TEXTS_RECENT]; /* keys whose texts went into the sorter */
 
     /* The plate that is open; put into its table with its first row. */
     uint64_t plate_code;
@@ -520,6 +528,29 @@ need_sorter(struct pb_segment_writer *writer, const char *kind, struct pb_sorter
     return pb_sorter_new(writer->env, path, writer->memory_bytes / 4, sorter);
 }
 
+/* Sends the text of an alternate after its key, unless that was done not long ago. */
+static enum pb_status
+sort_text(struct pb_segment_writer *writer, uint64_t key, struct pb_str text,
+          struct pb_error *error)
+{
+    uint64_t *recent = &writer->recent_texts[key % TEXTS_RECENT];
+    enum pb_status status = PB_OK;
+
+    if (*recent == key)
+        return PB_OK;
+    for (uint32_t at = 0; at < text.bytes && status == PB_OK; at += TEXT_PAIR_BYTES) {
+        uint64_t value = at == 0 ? TEXT_PAIR | TEXT_PAIR_FIRST | (uint64_t)text.bytes << 48
+                                 : TEXT_PAIR;
+
+        for (uint32_t i = 0; i < TEXT_PAIR_BYTES && at + i < text.bytes; i++)
+            value |= (uint64_t)(unsigned char)text.text[at + i] << 8 * i;
+        status = pb_sorter_add(writer->alternates, key, value, error);
+    }
+    if (status == PB_OK)
+        *recent = key;
+    return status;
+}
+
 /* Notes what of a row's extras is searched: its identity, its alternates. */
 static enum pb_status
 index_extras(struct pb_segment_writer *writer, const struct pb_row *row, struct pb_error *error)
@@ -549,11 +580,14 @@ index_extras(struct pb_segment_writer *writer, const struct pb_row *row, struct 
                                    writer->entry.rows, error);
     }
     for (uint32_t i = 0; i < read.alternate_count && status == PB_OK; i++) {
+        uint64_t key = pb_alternate_key(read.alternates[i].plate);
+
         status = need_sorter(writer, "alternates", &writer->alternates);
+        if (status == PB_OK && key & PB_ALTERNATE_HASH_BIT)
+            status = sort_text(writer, key, read.alternates[i].plate, error);
         /* Jurisdiction, rank and row in one number: sorted by key, then by these. */
         if (status == PB_OK) {
-            status = pb_sorter_add(writer->alternates,
-                                   pb_alternate_key(read.alternates[i].plate),
+            status = pb_sorter_add(writer->alternates, key,
                                    (uint64_t)writer->plate_jurisdiction << 40
                                        | writer->entry.rows << 4 | (i + 1),
                                    error);
@@ -697,10 +731,54 @@ write_events(struct pb_segment_writer *writer, struct pb_error *error)
     return status == PB_END ? end_block(writer, &writer->tables[PB_TABLE_EVENTS], error) : status;
 }
 
+/* The text that goes with the key at hand. */
+struct key_text {
+    uint32_t bytes, at;
+    uint8_t text[PB_PLATE_BYTES_MAX + TEXT_PAIR_BYTES];
+};
+
+static void
+take_text(struct key_text *text, uint64_t value)
+{
+    if (value & TEXT_PAIR_FIRST) {
+        text->bytes = (uint32_t)(value >> 48 & 0xFF);
+        text->at = 0;
+    }
+    assert(text->bytes <= PB_PLATE_BYTES_MAX && text->at < text->bytes);
+    for (uint32_t i = 0; i < TEXT_PAIR_BYTES; i++)
+        text->text[text->at++] = (uint8_t)(value >> 8 * i);
+}
+
+/* Begins the postings of a key in one jurisdiction. */
+static enum pb_status
+put_alternate(struct pb_segment_writer *writer, uint64_t key, uint64_t jurisdiction,
+              const struct key_text *text, struct pb_error *error)
+{
+    struct table_builder *table = &writer->tables[PB_TABLE_ALTERNATES];
+    uint32_t bytes = key & PB_ALTERNATE_HASH_BIT ? 1 + text->bytes : 0;
+    enum pb_status status = begin_row(writer, table, key, bytes, error);
+
+    if (status != PB_OK)
+        return status;
+    table->columns[PB_PLATES_CODE][table->filled] = (int64_t)key;
+    table->columns[PB_PLATES_JURISDICTION][table->filled]
+        = pb_jurisdiction_code((uint16_t)jurisdiction);
+    table->columns[PB_PLATES_FIRST][table->filled]
+        = (int64_t)writer->tables[PB_TABLE_POSTINGS].rows;
+    table->filled++;
+    if (bytes != 0) {
+        table->blob[table->blob_bytes] = (uint8_t)text->bytes;
+        memcpy(table->blob + table->blob_bytes + 1, text->text, text->bytes);
+        table->blob_bytes += bytes;
+    }
+    return PB_OK;
+}
+
 static enum pb_status
 write_alternates(struct pb_segment_writer *writer, struct pb_error *error)
 {
     struct pb_pair pair = { 0 };
+    struct key_text text = { 0 };
     uint64_t key = 0;
     uint64_t jurisdiction = 0;
     enum pb_status status = PB_OK;
@@ -712,13 +790,15 @@ write_alternates(struct pb_segment_writer *writer, struct pb_error *error)
         status = pb_sorter_next(writer->alternates, &pair, error);
         if (status != PB_OK)
             break;
+        if (pair.value & TEXT_PAIR) {
+            take_text(&text, pair.value);
+            continue;
+        }
         if (pair.key != key || pair.value >> 40 != jurisdiction
             || writer->tables[PB_TABLE_ALTERNATES].rows == 0) {
             key = pair.key;
             jurisdiction = pair.value >> 40;
-            status = put_row3(writer, PB_TABLE_ALTERNATES, key, (int64_t)key,
-                              pb_jurisdiction_code((uint16_t)jurisdiction),
-                              (int64_t)writer->tables[PB_TABLE_POSTINGS].rows, error);
+            status = put_alternate(writer, key, jurisdiction, &text, error);
         }
         if (status == PB_OK) {
             status = put_row3(writer, PB_TABLE_POSTINGS, 0,

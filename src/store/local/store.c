@@ -469,6 +469,34 @@ pb_store_create(const struct pb_env *env, const char *path, struct pb_error *err
 }
 
 static enum pb_status
+note_missing(struct pb_store *store, const struct pb_segment_entry *entry)
+{
+    struct pb_segment_entry *larger
+        = pb_realloc(store->env, store->missing, (store->missing_count + 1u) * sizeof(*larger));
+
+    if (larger == NULL)
+        return PB_E_NOMEM;
+    store->missing = larger;
+    store->missing[store->missing_count++] = *entry;
+    return PB_OK;
+}
+
+void
+pb_store_tell_missing(const struct pb_store *store, int64_t from_us, int64_t to_us,
+                      pb_damage_fn *on_damage, void *context)
+{
+    for (uint32_t i = 0; i < store->missing_count && on_damage != NULL; i++) {
+        const struct pb_segment_entry *entry = &store->missing[i];
+        char path[PB_PATH_BYTES_MAX];
+
+        if (entry->captured_max_us < from_us || entry->captured_min_us >= to_us)
+            continue;
+        pb_segment_path(path, sizeof(path), store->directory, entry->number);
+        on_damage(context, path, 0, "the segment cannot be opened");
+    }
+}
+
+static enum pb_status
 open_segments(struct pb_store *store, bool skips_damaged, struct pb_error *error)
 {
     struct pb_version *version = NULL;
@@ -481,7 +509,7 @@ open_segments(struct pb_store *store, bool skips_damaged, struct pb_error *error
         status = pb_segment_open(store->env, store->directory, store->manifest.store_id,
                                  &store->manifest.segments[i], &segment, error);
         if (status == PB_E_CORRUPT && skips_damaged) {
-            status = PB_OK;
+            status = note_missing(store, &store->manifest.segments[i]);
             continue;
         }
         if (status != PB_OK)
@@ -784,6 +812,7 @@ unload(struct pb_store *store)
     store->buffer = pb_buffer_unref(store->buffer);
     pb_version_drop(store->version);
     store->version = NULL;
+    store->missing_count = 0;
     memset(&store->log_end, 0, sizeof(store->log_end));
 }
 
@@ -857,6 +886,7 @@ pb_store_close(struct pb_store *store)
     pb_log_close(store->log);
     pb_buffer_unref(store->buffer);
     pb_version_drop(store->version);
+    pb_free(store->env, store->missing);
     pb_manifest_done(&store->manifest);
     store->env->files->close(store->env->file_context, store->lock);
     (void)pthread_mutex_destroy(&store->maintenance);

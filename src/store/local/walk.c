@@ -4,9 +4,22 @@
 
 #include "base/text.h"
 
+/* Goes to where the one plate of an exact pattern would stand. */
+static enum pb_status
+seek_exact(struct pb_walk *walk, struct pb_error *error)
+{
+    uint64_t code = pb_plate_code(walk->exact);
+
+    if (walk->table == PB_TABLE_ALTERNATES)
+        return pb_plate_iterator_seek(&walk->plates, pb_alternate_key(walk->exact), error);
+    if (code != 0)
+        return pb_plate_iterator_seek(&walk->plates, code, error);
+    return pb_plate_iterator_seek_text(&walk->plates, walk->exact, error);
+}
+
 enum pb_status
 pb_walk_init(struct pb_walk *walk, const struct pb_segment *segment, enum pb_table table,
-             const struct pb_pattern *pattern, uint16_t jurisdiction, struct pb_error *error)
+             const struct pb_pattern *pattern, uint16_t jurisdiction, struct pb_skips *skips)
 {
     enum pb_status status = PB_OK;
 
@@ -14,7 +27,9 @@ pb_walk_init(struct pb_walk *walk, const struct pb_segment *segment, enum pb_tab
     walk->pattern = pattern;
     walk->table = table;
     walk->jurisdiction = jurisdiction;
+    walk->skips = skips;
     walk->is_exact = pb_pattern_is_exact(pattern, &walk->exact);
+    walk->has_given = false;
     walk->is_long = false;
     walk->block_number = UINT32_MAX;
     walk->rows = 0;
@@ -25,17 +40,14 @@ pb_walk_init(struct pb_walk *walk, const struct pb_segment *segment, enum pb_tab
     memset(&walk->match, 0, sizeof(walk->match));
     pb_pattern_scan_init(&walk->scan, pattern);
     pb_plate_iterator_init(&walk->plates, segment, table);
-    if (walk->is_exact) {
-        uint64_t code = pb_plate_code(walk->exact);
-
-        if (table == PB_TABLE_ALTERNATES)
-            status = pb_plate_iterator_seek(&walk->plates, pb_alternate_key(walk->exact), error);
-        else if (code != 0)
-            status = pb_plate_iterator_seek(&walk->plates, code, error);
-        else
-            status = pb_plate_iterator_seek_text(&walk->plates, walk->exact, error);
-    }
-    return status;
+    if (!walk->is_exact)
+        return PB_OK;
+    status = seek_exact(walk, pb_skips_error(skips));
+    if (status == PB_OK)
+        return PB_OK;
+    /* A look at every block that can be read finds it in any other. */
+    walk->is_exact = false;
+    return pb_skips_pass(skips, segment, status);
 }
 
 void
@@ -51,19 +63,20 @@ is_wanted(const struct pb_walk *walk, uint16_t jurisdiction)
 }
 
 static enum pb_status
-next_exact(struct pb_walk *walk, struct pb_plate_rows *ret_plate, struct pb_error *error)
+next_exact(struct pb_walk *walk, struct pb_plate_rows *ret_plate)
 {
     uint64_t code = walk->table == PB_TABLE_ALTERNATES ? pb_alternate_key(walk->exact)
                                                        : pb_plate_code(walk->exact);
     enum pb_status status = PB_OK;
 
     do {
-        status = pb_plate_iterator_next(&walk->plates, ret_plate, error);
+        status = pb_plate_iterator_next(&walk->plates, ret_plate, pb_skips_error(walk->skips));
         if (status != PB_OK)
             return status;
         if (ret_plate->code != code || (code == 0 && !pb_str_equal(ret_plate->text, walk->exact)))
             return PB_END;
     } while (!is_wanted(walk, ret_plate->jurisdiction));
+    walk->has_given = true;
     return PB_OK;
 }
 
@@ -85,6 +98,7 @@ load_block(struct pb_walk *walk, uint32_t number, struct pb_error *error)
     enum pb_status status = pb_segment_block(walk->segment, walk->table, number, &walk->block,
                                              error);
 
+    walk->tried_block = number;
     if (status == PB_OK)
         status = pb_segment_column(walk->segment, &walk->block, PB_PLATES_CODE, &column, error);
     if (status != PB_OK)
@@ -162,8 +176,30 @@ take(struct pb_walk *walk, uint32_t at, struct pb_plate_rows *ret_plate, struct 
     return status;
 }
 
+/* Loads the block where the walk goes on; PB_END behind the last one. */
 static enum pb_status
-next_packed(struct pb_walk *walk, struct pb_plate_rows *ret_plate, struct pb_error *error)
+go_on(struct pb_walk *walk)
+{
+    uint32_t blocks = walk->segment->tables[walk->table].blocks;
+    struct pb_error *error = pb_skips_error(walk->skips);
+    enum pb_status status = PB_OK;
+
+    /* A code that matched may go on in the next block, under another jurisdiction. */
+    if (walk->rows != 0 && walk->codes[walk->rows - 1] == walk->matched_code
+        && walk->matched_code != 0 && walk->block_number + 1 < blocks)
+        status = load_block(walk, walk->block_number + 1, error);
+    else
+        status = next_block(walk, error);
+    if (status == PB_OK || status == PB_END)
+        return status;
+    walk->block_number = walk->tried_block;
+    walk->rows = 0;
+    walk->at = 0;
+    return pb_skips_pass(walk->skips, walk->segment, status);
+}
+
+static enum pb_status
+next_packed(struct pb_walk *walk, struct pb_plate_rows *ret_plate)
 {
     enum pb_status status = PB_OK;
 
@@ -189,17 +225,50 @@ next_packed(struct pb_walk *walk, struct pb_plate_rows *ret_plate, struct pb_err
                 }
                 walk->matched_code = code;
             }
-            status = take(walk, at, ret_plate, error);
-            if (status != PB_OK || is_wanted(walk, ret_plate->jurisdiction))
+            status = take(walk, at, ret_plate, pb_skips_error(walk->skips));
+            if (status == PB_OK && is_wanted(walk, ret_plate->jurisdiction))
+                return PB_OK;
+            if (status != PB_OK)
+                status = pb_skips_pass(walk->skips, walk->segment, status);
+            if (status != PB_OK)
                 return status;
         }
-        /* A code that matched may go on in the next block, under another jurisdiction. */
-        if (walk->rows != 0 && walk->codes[walk->rows - 1] == walk->matched_code
-            && walk->matched_code != 0
-            && walk->block_number + 1 < walk->segment->tables[walk->table].blocks)
-            status = load_block(walk, walk->block_number + 1, error);
-        else
-            status = next_block(walk, error);
+        status = go_on(walk);
+        if (status != PB_OK)
+            return status;
+    }
+}
+
+/* Begins with what has no code: it stands behind what has one. */
+static enum pb_status
+begin_long(struct pb_walk *walk)
+{
+    bool is_plates = walk->table == PB_TABLE_PLATES;
+    enum pb_status status = PB_OK;
+
+    walk->is_long = true;
+    pb_plate_iterator_done(&walk->plates);
+    pb_plate_iterator_init(&walk->plates, walk->segment,
+                           is_plates ? PB_TABLE_LONG : PB_TABLE_ALTERNATES);
+    if (!is_plates)
+        status = pb_plate_iterator_seek(&walk->plates, PB_ALTERNATE_HASH_BIT,
+                                        pb_skips_error(walk->skips));
+    return pb_skips_pass(walk->skips, walk->segment, status);
+}
+
+static enum pb_status
+next_long(struct pb_walk *walk, struct pb_plate_rows *ret_plate,
+          struct pb_pattern_match *ret_match)
+{
+    for (;;) {
+        enum pb_status status = pb_plate_iterator_next(&walk->plates, ret_plate,
+                                                       pb_skips_error(walk->skips));
+
+        if (status == PB_OK && ret_plate->text.bytes != 0
+            && is_wanted(walk, ret_plate->jurisdiction)
+            && pb_pattern_matches(walk->pattern, ret_plate->text, ret_match))
+            return PB_OK;
+        status = pb_skips_pass(walk->skips, walk->segment, status);
         if (status != PB_OK)
             return status;
     }
@@ -207,26 +276,28 @@ next_packed(struct pb_walk *walk, struct pb_plate_rows *ret_plate, struct pb_err
 
 enum pb_status
 pb_walk_next(struct pb_walk *walk, struct pb_plate_rows *ret_plate,
-             struct pb_pattern_match *ret_match, struct pb_error *error)
+             struct pb_pattern_match *ret_match)
 {
     enum pb_status status = PB_END;
 
     if (walk->is_exact) {
         memset(ret_match, 0, sizeof(*ret_match));
-        return next_exact(walk, ret_plate, error);
+        status = next_exact(walk, ret_plate);
+        if (status == PB_OK || status == PB_END)
+            return status;
+        status = pb_skips_pass(walk->skips, walk->segment, status);
+        if (status != PB_OK || walk->has_given)
+            return status == PB_OK ? PB_END : status;
+        walk->is_exact = false;
     }
     if (!walk->is_long) {
-        status = next_packed(walk, ret_plate, error);
+        status = next_packed(walk, ret_plate);
         *ret_match = walk->match;
-        if (status != PB_END || walk->table == PB_TABLE_ALTERNATES)
+        if (status != PB_END)
             return status;
-        walk->is_long = true;
-        pb_plate_iterator_init(&walk->plates, walk->segment, PB_TABLE_LONG);
+        status = begin_long(walk);
+        if (status != PB_OK)
+            return status;
     }
-    do {
-        status = pb_plate_iterator_next(&walk->plates, ret_plate, error);
-    } while (status == PB_OK
-             && (!is_wanted(walk, ret_plate->jurisdiction)
-                 || !pb_pattern_matches(walk->pattern, ret_plate->text, ret_match)));
-    return status;
+    return next_long(walk, ret_plate, ret_match);
 }
