@@ -390,7 +390,7 @@ walk(const struct pb_segment *segment, const char *text)
         enum pb_status status = pb_walk_init(&walk, segment, tables[i], pattern, 0, NULL);
 
         while (status == PB_OK)
-            status = pb_walk_next(&walk, &plate, &match, NULL);
+            status = pb_walk_next(&walk, &plate, &match);
         check_status(status);
         pb_walk_done(&walk);
     }
