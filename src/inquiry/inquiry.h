@@ -84,11 +84,16 @@ struct pb_receipt pb_answer_receipt(const struct pb_answer *answer);
 
 /* ALLOW: rows. Counted before any was given; at most decision->rows_max. */
 uint64_t pb_answer_count(const struct pb_answer *answer);
+/* true where there are more rows, older ones, than the policy gives out. */
+bool pb_answer_is_truncated(const struct pb_answer *answer);
 /* Set where the verdict is NEEDS_CONFIRMATION or NEEDS_SECOND_PERSON: what to give back in
  * `confirmation`, or to the second person; "" otherwise. */
 const char *pb_answer_token(const struct pb_answer *answer);
 /* Where more rows of the same inquiry follow: what to give back in `page`; "" otherwise. */
 const char *pb_answer_page(const struct pb_answer *answer);
+
+/* Of an export: what it is to be marked with, 32 hexadecimal digits; "" otherwise. */
+const char *pb_answer_watermark(const struct pb_answer *answer);
 
 /* One row of any kind; what does not belong to the kind is zero. */
 struct pb_row {
@@ -112,6 +117,7 @@ const struct pb_row *pb_answer_row(const struct pb_answer *answer, uint64_t inde
 struct pb_coverage {
     uint32_t readers_in_scope; /* that the decision admits and the question concerns */
     uint32_t readers_up;       /* with at least one read in the window */
+    bool is_up_known;          /* false: the question did not look at all of their reads */
     uint32_t origins_excluded; /* that policy left out: the person is told only how many */
 };
 struct pb_coverage pb_answer_coverage(const struct pb_answer *answer);

@@ -1,0 +1,124 @@
+/*
+ * Facts: view, rules and how long each origin's reads are kept, of one moment.
+ *
+ * They are made anew when the catalog changed, when rules were loaded, and when a pack comes into
+ * force; until then all inquiries share them, so that a row costs one look-up.
+ */
+#include <string.h>
+
+#include "inquiry/inquiry_private.h"
+
+void
+pb_facts_drop(struct pb_facts *facts)
+{
+    if (facts == NULL || atomic_fetch_sub(&facts->references, 1) != 1)
+        return;
+    pb_catalog_view_drop(facts->view);
+    pb_rules_unref(facts->rules);
+    pb_free(facts->env, facts->retention_us);
+    pb_free(facts->env, facts);
+}
+
+struct span {
+    int64_t now_us, from_us, until_us;
+};
+
+static bool
+narrow(void *context, const struct pb_pack_info *pack)
+{
+    struct span *span = context;
+
+    if (pack->valid_from_us > span->now_us && pack->valid_from_us < span->until_us)
+        span->until_us = pack->valid_from_us;
+    if (pack->valid_from_us <= span->now_us && pack->valid_from_us > span->from_us)
+        span->from_us = pack->valid_from_us;
+    return true;
+}
+
+static enum pb_status
+make(struct pb_site *site, const struct pb_catalog_view *view, int64_t now_us,
+     struct pb_facts **ret_facts)
+{
+    struct span span = { .now_us = now_us, .from_us = INT64_MIN, .until_us = INT64_MAX };
+    struct pb_facts *facts = pb_calloc(site->env, 1, sizeof(*facts));
+
+    if (facts == NULL)
+        return PB_E_NOMEM;
+    facts->retention_us = pb_calloc(site->env, view->origin_count + 1u,
+                                    sizeof(*facts->retention_us));
+    if (facts->retention_us == NULL) {
+        pb_free(site->env, facts);
+        return PB_E_NOMEM;
+    }
+    facts->env = site->env;
+    facts->rules = pb_rules_ref(site->rules);
+    for (uint32_t i = 0; i < view->origin_count; i++)
+        facts->retention_us[i] = pb_policy_retention_us(site->rules, view, i, now_us, NULL);
+    pb_rules_each_pack(site->rules, now_us, narrow, &span);
+    pb_rules_digest(site->rules, now_us, facts->policy);
+    facts->from_us = span.from_us;
+    facts->until_us = span.until_us;
+    facts->view = view;
+    atomic_init(&facts->references, 1);
+    *ret_facts = facts;
+    return PB_OK;
+}
+
+static bool
+is_current(const struct pb_site *site, const struct pb_catalog_view *view, int64_t now_us)
+{
+    const struct pb_facts *facts = site->facts;
+
+    return facts != NULL && facts->view == view && facts->rules == site->rules
+           && now_us >= facts->from_us && now_us < facts->until_us;
+}
+
+/* facts_lock is held. view's reference moves into the facts on PB_OK, or is dropped. */
+static enum pb_status
+renew(struct pb_site *site, const struct pb_catalog_view *view, int64_t now_us,
+      struct pb_error *error)
+{
+    struct pb_facts *facts = NULL;
+    enum pb_status status = PB_OK;
+
+    /* Another process may have put a pack: it changed the catalog too. */
+    if (site->rules_version != view->version) {
+        status = pb_site_load_rules(site, error);
+        if (status == PB_OK)
+            site->rules_version = view->version;
+    }
+    if (status == PB_OK)
+        status = make(site, view, now_us, &facts);
+    if (status != PB_OK) {
+        pb_catalog_view_drop(view);
+        return status;
+    }
+    pb_facts_drop(site->facts);
+    site->facts = facts;
+    return PB_OK;
+}
+
+enum pb_status
+pb_site_facts(struct pb_site *site, int64_t now_us, struct pb_facts **ret_facts,
+              struct pb_error *error)
+{
+    const struct pb_catalog_view *view = NULL;
+    enum pb_status status = pb_catalog_view_take(site->catalog, &view, error);
+
+    if (status != PB_OK)
+        return status;
+    (void)pthread_mutex_lock(&site->facts_lock);
+    if (is_current(site, view, now_us))
+        pb_catalog_view_drop(view);
+    else if (site->facts != NULL && site->facts->view->version > view->version)
+        /* Somebody else took a newer view meanwhile; theirs is as good. */
+        pb_catalog_view_drop(view);
+    else
+        status = renew(site, view, now_us, error);
+    if (status == PB_OK) {
+        *ret_facts = site->facts;
+        (void)atomic_fetch_add(&site->facts->references, 1);
+    }
+    (void)pthread_mutex_unlock(&site->facts_lock);
+    return status;
+}

@@ -1,0 +1,255 @@
+/*
+ * What the files of src/inquiry share: the opened site, the facts that decisions look at, the
+ * sieve, one question on its way, and the pieces of audit leaves and tokens.
+ */
+#ifndef PB_INQUIRY_INQUIRY_PRIVATE_H
+#define PB_INQUIRY_INQUIRY_PRIVATE_H
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdatomic.h>
+
+#include "audit/audit.h"
+#include "base/arena.h"
+#include "base/env.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "inquiry/inquiry.h"
+#include "inquiry/site.h"
+
+#define PB_SITE_KEY_BYTES 32u
+#define PB_DIGEST_BYTES 32u
+
+/* ---- facts: what decisions look at, of one moment; immutable and counted ---- */
+
+struct pb_facts {
+    const struct pb_env *env;
+    _Atomic uint32_t references;
+    const struct pb_catalog_view *view; /* owned reference */
+    struct pb_rules *rules;             /* owned reference */
+    uint8_t policy[PB_DIGEST_BYTES];    /* pb_rules_digest */
+    int64_t from_us, until_us;          /* packs in force do not change within [from, until) */
+    int64_t *retention_us;              /* owned: one per view->origins; PB_NEVER: no limit */
+};
+
+struct pb_site {
+    const struct pb_env *env;
+    enum pb_site_mode mode;
+    char path[PB_PATH_BYTES_MAX];
+    struct pb_store *store;     /* owned */
+    struct pb_catalog *catalog; /* owned */
+    struct pb_audit *audit;     /* owned */
+    uint8_t key[PB_SITE_KEY_BYTES]; /* of tokens and digests; zero in PB_SITE_LOOK */
+
+    pthread_mutex_t facts_lock; /* guards rules and facts; held for a few instructions, but when
+                                 * facts are made anew */
+    struct pb_rules *rules;     /* owned reference */
+    uint64_t rules_version;     /* of the view that they were loaded with */
+    struct pb_facts *facts;     /* owned reference; NULL: none yet */
+
+    pthread_mutex_t change_lock; /* one change of the catalog at a time; held through its I/O */
+};
+
+/* The facts of this moment, with a reference that the caller drops. */
+PB_MUST_CHECK enum pb_status pb_site_facts(struct pb_site *site, int64_t now_us,
+                                           struct pb_facts **ret_facts, struct pb_error *error);
+void pb_facts_drop(struct pb_facts *facts); /* NULL is fine */
+/* Loads shipped packs and those of DIR/rules anew. */
+PB_MUST_CHECK enum pb_status pb_site_load_rules(struct pb_site *site, struct pb_error *error);
+
+/* "DIR/name" or "DIR/folder/name"; PB_OVER_LIMIT where it is too long. */
+PB_MUST_CHECK enum pb_status pb_site_path(const struct pb_site *site, const char *name,
+                                          char ret_path[PB_PATH_BYTES_MAX],
+                                          struct pb_error *error);
+/* Writes a whole file durably under its name: temporary, sync, rename, sync of the directory. */
+PB_MUST_CHECK enum pb_status pb_site_write_file(const struct pb_env *env, const char *directory,
+                                                const char *name, const void *bytes, size_t count,
+                                                struct pb_error *error);
+/* Reads a whole file of at most bytes_max bytes; the caller frees it. PB_NOT_FOUND: none. */
+PB_MUST_CHECK enum pb_status pb_site_read_file(const struct pb_env *env, const char *path,
+                                               size_t bytes_max, char **ret_text,
+                                               size_t *ret_bytes, struct pb_error *error);
+
+/* A leaf of the operator's log that says how far the store has come: "start", "stop", "backup". */
+PB_MUST_CHECK enum pb_status pb_site_mark(struct pb_site *site, const char *event,
+                                          struct pb_error *error);
+/* The log of one agency, or of all that have none yet. */
+PB_MUST_CHECK enum pb_status pb_site_add_log(struct pb_site *site, struct pb_str agency,
+                                             struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_site_add_logs(struct pb_site *site, struct pb_error *error);
+
+/* An id of the catalog as NUL-terminated text. */
+void pb_site_id_text(struct pb_str id, char ret_text[PB_CATALOG_ID_BYTES_MAX + 1]);
+/* Brings the store's dates in line with today's rules and holds; does nothing where they are. */
+PB_MUST_CHECK enum pb_status pb_site_restamp(struct pb_site *site,
+                                             const struct pb_progress *progress,
+                                             struct pb_error *error);
+
+/* Adds readers that the catalog does not know, in one change with one leaf. */
+PB_MUST_CHECK enum pb_status pb_site_add_readers(struct pb_site *site, struct pb_str agency,
+                                                 uint16_t capture_state,
+                                                 const struct pb_str *readers, uint32_t count,
+                                                 struct pb_error *error);
+
+/* ---- leaves ---- */
+
+/* A leaf under construction: bounded arrays of fields and secrets. Texts are borrowed until the
+ * leaf is appended. */
+struct pb_leaf {
+    const char *log, *event;
+    struct pb_audit_field fields[PB_AUDIT_FIELDS_MAX];
+    struct pb_audit_secret secrets[PB_AUDIT_FIELDS_MAX];
+    uint32_t field_count, secret_count;
+    int64_t keep_openings_us;
+};
+void pb_leaf_init(struct pb_leaf *leaf, const char *log, const char *event, int64_t keep_us);
+/* Text that is empty leaves nothing. What a leaf has no room for is cut or left out. */
+void pb_leaf_text(struct pb_leaf *leaf, const char *name, struct pb_str text);
+void pb_leaf_number(struct pb_leaf *leaf, const char *name, int64_t number);
+void pb_leaf_hash(struct pb_leaf *leaf, const char *name, const uint8_t hash[PB_DIGEST_BYTES]);
+void pb_leaf_secret(struct pb_leaf *leaf, const char *name, struct pb_str value);
+/* Appends leaves as one commit. */
+PB_MUST_CHECK enum pb_status pb_leaves_append(struct pb_site *site, const struct pb_leaf *leaves,
+                                              uint32_t count, uint64_t *ret_indices,
+                                              struct pb_error *error);
+/* How long openings are kept where no decision says it: seven years (governance.md L5). */
+#define PB_KEEP_OPENINGS_US (7 * 366 * PB_DAY_US)
+
+/* ---- tokens ---- */
+
+enum pb_token_kind {
+    PB_TOKEN_CONFIRMATION = 1,
+    PB_TOKEN_APPROVAL = 2,
+    PB_TOKEN_PAGE = 3,
+};
+struct pb_inquiry_token {
+    enum pb_token_kind kind;
+    struct pb_str person, beneficiary, approver; /* ids; may be empty */
+    uint8_t digest[PB_DIGEST_BYTES];             /* of the inquiry */
+    uint64_t index;      /* of the leaf that it belongs to */
+    int64_t expires_at_us;
+    uint64_t given, total; /* PAGE: rows given so far, and rows of the whole answer */
+    struct pb_str position; /* PAGE: where the store goes on, or empty */
+};
+#define PB_INQUIRY_TOKEN_BYTES_MAX 640u /* as text, with its NUL */
+void pb_inquiry_token_seal(const struct pb_site *site, const struct pb_inquiry_token *token,
+                           char ret_text[PB_INQUIRY_TOKEN_BYTES_MAX]);
+/* Views of ret_token point into room. false: not ours, of another kind, or expired. */
+bool pb_inquiry_token_open(const struct pb_site *site, enum pb_token_kind kind,
+                           struct pb_str text, int64_t now_us,
+                           uint8_t room[PB_INQUIRY_TOKEN_BYTES_MAX],
+                           struct pb_inquiry_token *ret_token);
+/* Key of a token in the catalog's notes: 64 hexadecimal digits and a NUL. */
+void pb_inquiry_token_key(const struct pb_site *site, struct pb_str text, char ret_key[65]);
+
+/* Keyed digest of all that an inquiry asks and of who asks it. Keyed, so that who reads it
+ * somewhere cannot try plates against it. */
+void pb_inquiry_digest(const struct pb_site *site, const struct pb_inquiry *inquiry,
+                       uint8_t ret_digest[PB_DIGEST_BYTES]);
+
+/* ---- the sieve: which rows an answer may hold ---- */
+
+struct pb_sieve {
+    const struct pb_env *env;
+    const struct pb_facts *facts;
+    const struct pb_decision *decision;
+    const struct pb_hold **holds; /* arena: live ones of the asker's agency and cited case */
+    uint32_t hold_count;
+};
+/* A place where a row fell out is told to nobody. ret_reader: index into the view's readers. */
+bool pb_sieve_admits(const struct pb_sieve *sieve, const struct pb_read *read,
+                     uint32_t *ret_reader);
+/* true where a live hold covers the read, whoever asks: what keeps it on disk. reader: index into
+ * the hold's view, or PB_NO_INDEX where it is not in there (yet); owner: an agency. */
+bool pb_hold_covers(const struct pb_hold *hold, const struct pb_read *read, uint32_t reader,
+                    uint32_t owner, int64_t now_us);
+
+/* ---- one question on its way ---- */
+
+struct pb_answer {
+    const struct pb_env *env;
+    struct pb_arena arena; /* decision, texts of rows */
+    struct pb_decision decision;
+    struct pb_facts *facts; /* owned reference: owners' ids are views into it */
+    char log[PB_CATALOG_ID_BYTES_MAX + 1];
+    struct pb_receipt receipt;
+    struct pb_row *rows; /* owned */
+    uint64_t row_count, row_room;
+    uint64_t count;
+    bool is_truncated;   /* more rows than the policy gives */
+    struct pb_coverage coverage;
+    char token[PB_INQUIRY_TOKEN_BYTES_MAX];
+    char page[PB_INQUIRY_TOKEN_BYTES_MAX];
+    char watermark[33];  /* of an export */
+};
+
+struct pb_question {
+    struct pb_site *site;
+    const struct pb_inquiry *inquiry;
+    struct pb_answer *answer;
+    const struct pb_facts *facts;
+    const struct pb_person *person; /* who asks; NULL where nobody knows them */
+    const struct pb_agency *agency; /* theirs */
+    uint32_t agency_index;
+    struct pb_policy_request request;
+    struct pb_case found_case;
+    uint8_t digest[PB_DIGEST_BYTES];
+    int64_t now_us;        /* when it was asked: what the decision was made with */
+    int64_t started_ns;
+    struct pb_sieve sieve;
+
+    /* Tokens that came with it, opened. */
+    bool has_confirmed, is_page, uses_approval;
+    struct pb_inquiry_token confirmation, page, approval;
+    uint8_t confirmation_room[PB_INQUIRY_TOKEN_BYTES_MAX];
+    uint8_t page_room[PB_INQUIRY_TOKEN_BYTES_MAX];
+    uint8_t approval_room[PB_INQUIRY_TOKEN_BYTES_MAX];
+
+    /* Bounds of this answer. */
+    uint64_t count_max;   /* rows past this are not counted */
+    uint64_t keep_max;    /* rows past this are not held */
+    uint64_t total_max;   /* rows that the policy gives out in all pages */
+    uint32_t *reads_by_agency; /* arena: one per agency: rows of this page by owner */
+    char position[PB_TOKEN_BYTES_MAX]; /* where the store goes on after the last row held */
+};
+
+/* Checks the shape, looks up who asks, opens tokens, fills the request. */
+PB_MUST_CHECK enum pb_status pb_question_begin(struct pb_question *question,
+                                               struct pb_error *error);
+/* Once decided: what the sieve lets through. */
+PB_MUST_CHECK enum pb_status pb_question_sieve(struct pb_question *question);
+/* The leaf that says what is asked, and what was decided. Its texts live as long as the answer. */
+PB_MUST_CHECK enum pb_status pb_question_leaf(struct pb_question *question, const char *event,
+                                              struct pb_leaf *leaf);
+/* The leaves that say what is answered, as one commit; nothing is given out before. */
+PB_MUST_CHECK enum pb_status pb_question_record_result(struct pb_question *question,
+                                                       struct pb_error *error);
+/* A copy whose arrays and texts are all in arena. */
+PB_MUST_CHECK enum pb_status pb_decision_copy(struct pb_arena *arena,
+                                              const struct pb_catalog_view *view,
+                                              const struct pb_decision *decision,
+                                              struct pb_decision *ret_copy);
+/* Who approved the inquiry, if its token says so; and marks it as used, once and for all. */
+PB_MUST_CHECK enum pb_status pb_approval_find(struct pb_question *question,
+                                              struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_approval_use(struct pb_question *question,
+                                             struct pb_error *error);
+/* Adds a row (zeroed) to the answer; NULL without memory. */
+struct pb_row *pb_answer_add(struct pb_answer *answer);
+/* Fills a decided question: counts up to count_max, holds at most keep_max rows. One a kind. */
+PB_MUST_CHECK enum pb_status pb_question_reads(struct pb_question *question,
+                                               struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_question_plates(struct pb_question *question,
+                                                struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_question_common(struct pb_question *question,
+                                                struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_question_associates(struct pb_question *question,
+                                                    struct pb_error *error);
+/* The window of a place within what the decision allows; false where nothing is left. */
+bool pb_question_window(const struct pb_question *question, const struct pb_place *place,
+                        int64_t *ret_from_us, int64_t *ret_to_us);
+/* Readers in scope, by position where the question names places. */
+void pb_question_scope(struct pb_question *question);
+
+#endif

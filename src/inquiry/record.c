@@ -1,0 +1,532 @@
+/*
+ * What is recorded of a question: the leaf that says what is asked, and the leaves that say what
+ * was answered, the owners' among them.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <platebase/plate.h>
+
+#include "inquiry/inquiry_private.h"
+
+#define RULES_BYTES_MAX 256u
+#define FILTERS_BYTES_MAX 512u
+
+/* Names of secrets where an inquiry has several places: each has its own commitment. */
+static const char *const area_names[PB_PLACES_MAX] = {
+    "area",   "area2",  "area3",  "area4",  "area5",  "area6",  "area7",  "area8",
+    "area9",  "area10", "area11", "area12", "area13", "area14", "area15", "area16",
+};
+static const char *const relation_names[] = { "", "subject", "victim", "witness", "associate",
+                                              "other" };
+
+void
+pb_site_id_text(struct pb_str id, char ret_text[PB_CATALOG_ID_BYTES_MAX + 1])
+{
+    uint32_t bytes = id.bytes <= PB_CATALOG_ID_BYTES_MAX ? id.bytes : PB_CATALOG_ID_BYTES_MAX;
+
+    if (bytes > 0)
+        memcpy(ret_text, id.text, bytes);
+    ret_text[bytes] = '\0';
+}
+
+/* ---- texts ---- */
+
+/* Ids of the rules that spoke, as many as fit whole. */
+static struct pb_str
+rule_ids(const struct pb_decision *decision, char room[RULES_BYTES_MAX])
+{
+    struct pb_text_out out = pb_text_out(room, RULES_BYTES_MAX);
+
+    for (uint32_t i = 0; i < decision->rule_count; i++) {
+        if (out.at + decision->rules[i].id.bytes + 1 > out.end)
+            break;
+        if (i > 0)
+            pb_put_char(&out, ',');
+        pb_put_str(&out, decision->rules[i].id);
+    }
+    return (struct pb_str){ room, (uint32_t)(out.at - room) };
+}
+
+static void
+put_window(struct pb_text_out *out, int64_t from_us, int64_t to_us)
+{
+    char text[PB_TIME_BYTES_MAX];
+
+    pb_put_bytes(out, text, pb_time_format(from_us, 0, text));
+    pb_put_char(out, '/');
+    pb_put_bytes(out, text, pb_time_format(to_us, 0, text));
+}
+
+static struct pb_str
+window_text(struct pb_arena *arena, int64_t from_us, int64_t to_us)
+{
+    char *room = pb_arena_alloc(arena, 2 * PB_TIME_BYTES_MAX);
+    struct pb_text_out out;
+
+    if (room == NULL)
+        return (struct pb_str){ 0 };
+    out = pb_text_out(room, 2 * PB_TIME_BYTES_MAX);
+    put_window(&out, from_us, to_us);
+    return (struct pb_str){ room, (uint32_t)(out.at - room) };
+}
+
+/* A place with its own window: "circle 39.1,-94.6 500 m 2026-.../2026-..." */
+static struct pb_str
+place_text(struct pb_arena *arena, const struct pb_place *place)
+{
+    size_t bytes = place->area_text.bytes + 1u + 2 * PB_TIME_BYTES_MAX;
+    char *room = NULL;
+    struct pb_text_out out;
+
+    if (place->from_us == 0 && place->to_us == 0)
+        return place->area_text;
+    room = pb_arena_alloc(arena, bytes);
+    if (room == NULL)
+        return place->area_text;
+    out = pb_text_out(room, bytes);
+    pb_put_str(&out, place->area_text);
+    pb_put_char(&out, ' ');
+    put_window(&out, place->from_us, place->to_us);
+    return (struct pb_str){ room, (uint32_t)(out.at - room) };
+}
+
+static void
+put_filter(struct pb_text_out *out, const char *start, const char *name, struct pb_str value)
+{
+    if (value.bytes == 0)
+        return;
+    if (out->at != start)
+        pb_put_char(out, ';');
+    pb_put_text(out, name);
+    pb_put_char(out, '=');
+    pb_put_str(out, value);
+}
+
+static struct pb_str
+filter_text(struct pb_arena *arena, const struct pb_query *query)
+{
+    char *room = pb_arena_alloc(arena, FILTERS_BYTES_MAX);
+    struct pb_text_out out;
+
+    if (room == NULL)
+        return (struct pb_str){ 0 };
+    out = pb_text_out(room, FILTERS_BYTES_MAX);
+    put_filter(&out, room, "reader", query->reader);
+    put_filter(&out, room, "make", query->make);
+    put_filter(&out, room, "model", query->model);
+    put_filter(&out, room, "color", query->color);
+    put_filter(&out, room, "body", query->body);
+    return (struct pb_str){ room, (uint32_t)(out.at - room) };
+}
+
+/* ---- the question ---- */
+
+static void
+add_secrets(struct pb_leaf *leaf, struct pb_question *question)
+{
+    const struct pb_inquiry *inquiry = question->inquiry;
+    const struct pb_policy_request *request = &question->request;
+    struct pb_arena *arena = &question->answer->arena;
+    unsigned relation = (unsigned)inquiry->relation;
+
+    pb_leaf_secret(leaf, "person", inquiry->person);
+    pb_leaf_secret(leaf, "beneficiary", inquiry->on_behalf_of);
+    pb_leaf_secret(leaf, "approver", request->approver);
+    pb_leaf_secret(leaf, "case", inquiry->case_number);
+    pb_leaf_secret(leaf, "reason", inquiry->justification);
+    pb_leaf_secret(leaf, "offence", inquiry->offence);
+    pb_leaf_secret(leaf, "plate", inquiry->query.plate);
+    pb_leaf_secret(leaf, "jurisdiction",
+                   pb_str_from(inquiry->query.jurisdiction != 0
+                                   ? pb_jurisdiction_name(inquiry->query.jurisdiction)
+                               : inquiry->is_jurisdiction_unknown ? "unknown"
+                                                                  : ""));
+    pb_leaf_secret(leaf, "window", window_text(arena, request->from_us, request->to_us));
+    for (uint32_t i = 0; i < inquiry->place_count && i < PB_PLACES_MAX; i++)
+        pb_leaf_secret(leaf, area_names[i], place_text(arena, &inquiry->places[i]));
+    pb_leaf_secret(leaf, "filters", filter_text(arena, &inquiry->query));
+    if (relation < sizeof(relation_names) / sizeof(relation_names[0]))
+        pb_leaf_secret(leaf, "relation", pb_str_from(relation_names[relation]));
+    pb_leaf_secret(leaf, "client", inquiry->client);
+}
+
+static int64_t
+keep_us(const struct pb_question *question)
+{
+    int64_t wanted = question->answer->decision.log_retention_us;
+
+    return wanted > 0 ? wanted : PB_KEEP_OPENINGS_US;
+}
+
+enum pb_status
+pb_question_leaf(struct pb_question *question, const char *event, struct pb_leaf *leaf)
+{
+    const struct pb_inquiry *inquiry = question->inquiry;
+    const struct pb_policy_request *request = &question->request;
+    const struct pb_decision *decision = &question->answer->decision;
+    char *rules = pb_arena_alloc(&question->answer->arena, RULES_BYTES_MAX);
+
+    if (rules == NULL)
+        return PB_E_NOMEM;
+    pb_leaf_init(leaf, question->answer->log, event, keep_us(question));
+    pb_leaf_text(leaf, "kind", pb_str_from(pb_inquiry_kind_name(inquiry->kind)));
+    /* A purpose that no pack knows is whatever the person typed: not for the open. */
+    if (decision->verdict != PB_POLICY_DENY)
+        pb_leaf_text(leaf, "purpose", inquiry->purpose);
+    else
+        pb_leaf_secret(leaf, "purpose", inquiry->purpose);
+    pb_leaf_text(leaf, "verdict", pb_str_from(pb_policy_verdict_name(decision->verdict)));
+    pb_leaf_text(leaf, "rules", rule_ids(decision, rules));
+    if (question->person != NULL)
+        pb_leaf_text(leaf, "role", question->person->role);
+    pb_leaf_hash(leaf, "policy", question->facts->policy);
+    pb_leaf_number(leaf, "days",
+                   (request->to_us - request->from_us + PB_DAY_US - 1) / PB_DAY_US);
+    if (inquiry->place_count > 0)
+        pb_leaf_number(leaf, "places", inquiry->place_count);
+    if (inquiry->query.edits > 0)
+        pb_leaf_number(leaf, "edits", inquiry->query.edits);
+    if (inquiry->is_break_glass)
+        pb_leaf_number(leaf, "break_glass", 1);
+    if (inquiry->is_export)
+        pb_leaf_number(leaf, "export", 1);
+    add_secrets(leaf, question);
+    return PB_OK;
+}
+
+/* ---- the result ---- */
+
+/* Which rows: SHA-256 over reader, captured time, plate and event id of each; of a plate over plate
+ * and number of reads. It is committed to, not shown: who knows the rest could try plates. */
+static void
+digest_rows(const struct pb_answer *answer, uint8_t ret_digest[PB_DIGEST_BYTES])
+{
+    crypto_hash_sha256_state state;
+
+    (void)crypto_hash_sha256_init(&state);
+    for (uint64_t i = 0; i < answer->row_count; i++) {
+        const struct pb_row *row = &answer->rows[i];
+        const struct pb_read *read = &row->result.read;
+        const struct pb_str texts[] = { read->reader, read->plate, read->event_id, row->plate };
+        int64_t numbers[6] = { read->captured_at_us, (int64_t)row->reads };
+
+        for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++)
+            numbers[2 + j] = texts[j].bytes;
+        for (size_t j = 0; j < sizeof(numbers) / sizeof(numbers[0]); j++) {
+            uint8_t bytes[8];
+
+            for (size_t k = 0; k < 8; k++)
+                bytes[k] = (uint8_t)((uint64_t)numbers[j] >> (56 - 8 * k));
+            (void)crypto_hash_sha256_update(&state, bytes, sizeof(bytes));
+        }
+        for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++) {
+            if (texts[j].bytes > 0)
+                (void)crypto_hash_sha256_update(&state, (const unsigned char *)texts[j].text,
+                                                texts[j].bytes);
+        }
+    }
+    (void)crypto_hash_sha256_final(&state, ret_digest);
+}
+
+static const char *
+result_status(enum pb_policy_verdict verdict)
+{
+    switch (verdict) {
+    case PB_POLICY_ALLOW:
+        return "ok";
+    case PB_POLICY_NEEDS_CONFIRMATION:
+        return "confirm";
+    case PB_POLICY_NEEDS_SECOND_PERSON:
+        return "second-person";
+    case PB_POLICY_DENY:
+        return "denied";
+    }
+    return "denied";
+}
+
+/* Agencies whose reads could have been in the answer; 0 without memory to tell. */
+static uint32_t
+agencies_in_scope(const struct pb_question *question)
+{
+    const struct pb_catalog_view *view = question->facts->view;
+    const struct pb_decision *decision = &question->answer->decision;
+    bool *is_in = pb_arena_alloc(&question->answer->arena, view->agency_count * sizeof(*is_in));
+    uint32_t count = 0;
+
+    if (is_in == NULL)
+        return 0;
+    memset(is_in, 0, view->agency_count * sizeof(*is_in));
+    for (uint32_t i = 0; i < view->origin_count; i++) {
+        uint32_t agency = view->origins[i].agency;
+
+        count += decision->admits_origin[i] && !is_in[agency];
+        is_in[agency] = is_in[agency] || decision->admits_origin[i];
+    }
+    return count;
+}
+
+static void
+result_leaf(const struct pb_question *question, const uint8_t digest[PB_DIGEST_BYTES],
+            struct pb_leaf *leaf)
+{
+    const struct pb_answer *answer = question->answer;
+    const struct pb_decision *decision = &answer->decision;
+    int64_t spent_ns = pb_monotonic_ns(question->site->env) - question->started_ns;
+    int64_t from_us = 0;
+    int64_t to_us = 0;
+
+    pb_leaf_init(leaf, answer->log, question->is_page ? "page" : "result", keep_us(question));
+    pb_leaf_number(leaf, "of", (int64_t)answer->receipt.query_index);
+    pb_leaf_text(leaf, "status", pb_str_from(result_status(decision->verdict)));
+    pb_leaf_number(leaf, "n", (int64_t)answer->row_count);
+    pb_leaf_number(leaf, "count", (int64_t)answer->count);
+    if (question->is_page)
+        pb_leaf_number(leaf, "from", (int64_t)question->page.given);
+    if (answer->is_truncated)
+        pb_leaf_number(leaf, "truncated", 1);
+    pb_leaf_number(leaf, "agencies", agencies_in_scope(question));
+    pb_leaf_number(leaf, "readers", answer->coverage.readers_in_scope);
+    if (pb_question_window(question, NULL, &from_us, &to_us))
+        pb_leaf_number(leaf, "days", (to_us - from_us + PB_DAY_US - 1) / PB_DAY_US);
+    pb_leaf_number(leaf, "ms", spent_ns / 1000000);
+    pb_leaf_hash(leaf, "policy", question->facts->policy);
+    pb_leaf_secret(leaf, "ids", (struct pb_str){ (const char *)digest, PB_DIGEST_BYTES });
+}
+
+/* ---- the owners ---- */
+
+static uint32_t
+count_owners(const struct pb_question *question)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < question->facts->view->agency_count; i++)
+        count += question->reads_by_agency[i] > 0 && i != question->agency_index;
+    return count;
+}
+
+/* What an owner is told of what was given out of theirs: all but where the asker sat. */
+static void
+owner_leaf(struct pb_question *question, const char *log, const char *event, uint32_t reads,
+           struct pb_leaf *leaf)
+{
+    const struct pb_inquiry *inquiry = question->inquiry;
+
+    pb_leaf_init(leaf, log, event, keep_us(question));
+    pb_leaf_text(leaf, "asker", question->agency->id);
+    pb_leaf_number(leaf, "of", (int64_t)question->answer->receipt.query_index);
+    pb_leaf_text(leaf, "kind", pb_str_from(pb_inquiry_kind_name(inquiry->kind)));
+    pb_leaf_text(leaf, "purpose", inquiry->purpose);
+    pb_leaf_number(leaf, "n", reads);
+    if (inquiry->is_export)
+        pb_leaf_number(leaf, "export", 1);
+    add_secrets(leaf, question);
+}
+
+/* ---- exports, and glass that was broken ---- */
+
+static void
+export_leaf(const struct pb_question *question, const uint8_t digest[PB_DIGEST_BYTES],
+            struct pb_leaf *leaf)
+{
+    const struct pb_inquiry *inquiry = question->inquiry;
+
+    pb_leaf_init(leaf, question->answer->log, "export", keep_us(question));
+    pb_leaf_number(leaf, "of", (int64_t)question->answer->receipt.query_index);
+    pb_leaf_text(leaf, "watermark", pb_str_from(question->answer->watermark));
+    pb_leaf_number(leaf, "n", (int64_t)question->answer->row_count);
+    pb_leaf_text(leaf, "format", inquiry->export_format);
+    pb_leaf_secret(leaf, "person", inquiry->person);
+    pb_leaf_secret(leaf, "recipient", inquiry->export_recipient);
+    pb_leaf_secret(leaf, "agreement", inquiry->export_agreement);
+    pb_leaf_secret(leaf, "ids", (struct pb_str){ (const char *)digest, PB_DIGEST_BYTES });
+}
+
+/* The disclosure register: who was given what, without saying which plates. */
+static enum pb_status
+register_export(struct pb_question *question, struct pb_error *error)
+{
+    const struct pb_inquiry *inquiry = question->inquiry;
+    struct pb_answer *answer = question->answer;
+    char key[PB_CATALOG_ID_BYTES_MAX + 48];
+    char value[PB_CATALOG_TEXT_BYTES_MAX + 512];
+    uint8_t random[16];
+    int length = 0;
+    enum pb_status status = question->site->env->random(question->site->env->random_context, random,
+                                                        sizeof(random));
+
+    if (status != PB_OK)
+        return pb_fail(error, status, "the system gives no random bytes");
+    (void)sodium_bin2hex(answer->watermark, sizeof(answer->watermark), random, sizeof(random));
+    (void)snprintf(key, sizeof(key), "%s/%s", answer->log, answer->watermark);
+    length = snprintf(value, sizeof(value),
+                      "at=%lld\nperson=%.*s\nrecipient=%.*s\nagreement=%.*s\nformat=%.*s\n"
+                      "rows=%llu\nquery=%llu\n",
+                      (long long)question->now_us, (int)inquiry->person.bytes,
+                      inquiry->person.text, (int)inquiry->export_recipient.bytes,
+                      inquiry->export_recipient.text, (int)inquiry->export_agreement.bytes,
+                      inquiry->export_agreement.text, (int)inquiry->export_format.bytes,
+                      inquiry->export_format.text, (unsigned long long)answer->row_count,
+                      (unsigned long long)answer->receipt.query_index);
+    return pb_catalog_note_put(question->site->catalog, "disclosure", key,
+                               (struct pb_str){ value, (uint32_t)length }, error);
+}
+
+/* One notice to the auditors of an agency. */
+static enum pb_status
+put_notice(struct pb_question *question, struct pb_str agency, uint32_t reads,
+           struct pb_error *error)
+{
+    char key[2 * PB_CATALOG_ID_BYTES_MAX + 64];
+    char value[512];
+    int length = 0;
+
+    (void)snprintf(key, sizeof(key), "%.*s/%020lld-%s-%llu", (int)agency.bytes, agency.text,
+                   (long long)question->now_us, question->answer->log,
+                   (unsigned long long)question->answer->receipt.query_index);
+    length = snprintf(value, sizeof(value),
+                      "what=break-glass\nasker=%s\nkind=%s\nquery=%llu\nreads=%u\n",
+                      question->answer->log, pb_inquiry_kind_name(question->inquiry->kind),
+                      (unsigned long long)question->answer->receipt.query_index, reads);
+    return pb_catalog_note_put(question->site->catalog, "notice", key,
+                               (struct pb_str){ value, (uint32_t)length }, error);
+}
+
+static enum pb_status
+put_notices(struct pb_question *question, struct pb_error *error)
+{
+    const struct pb_catalog_view *view = question->facts->view;
+    enum pb_status status = PB_OK;
+
+    for (uint32_t i = 0; i < view->agency_count && status == PB_OK; i++) {
+        if (question->reads_by_agency[i] > 0 || i == question->agency_index)
+            status = put_notice(question, view->agencies[i].id, question->reads_by_agency[i],
+                                error);
+    }
+    return status;
+}
+
+/* ---- all of it in one commit ---- */
+
+struct result {
+    struct pb_leaf *leaves; /* owned */
+    uint64_t *indices;      /* owned */
+    char (*logs)[PB_CATALOG_ID_BYTES_MAX + 1]; /* owned */
+    uint32_t count;
+};
+
+static void
+add_owner_leaves(struct pb_question *question, struct result *result)
+{
+    const struct pb_catalog_view *view = question->facts->view;
+    uint32_t owner = 0;
+
+    for (uint32_t i = 0; i < view->agency_count; i++) {
+        uint32_t reads = question->reads_by_agency[i];
+
+        if (reads == 0 || i == question->agency_index)
+            continue;
+        pb_site_id_text(view->agencies[i].id, result->logs[owner]);
+        owner_leaf(question, result->logs[owner], "disclosed", reads,
+                   &result->leaves[result->count++]);
+        if (question->answer->decision.notifies_owners)
+            owner_leaf(question, result->logs[owner], "break-glass", reads,
+                       &result->leaves[result->count++]);
+        owner++;
+    }
+}
+
+/* Notes first and leaves last: rows are out if and only if the result leaf stands. */
+static enum pb_status
+put_notes(struct pb_question *question, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    if (question->answer->decision.verdict != PB_POLICY_ALLOW)
+        return PB_OK;
+    if (question->inquiry->is_export)
+        status = register_export(question, error);
+    if (status == PB_OK && question->answer->decision.notifies_owners)
+        status = put_notices(question, error);
+    return status;
+}
+
+enum pb_status
+pb_question_record_result(struct pb_question *question, struct pb_error *error)
+{
+    const struct pb_env *env = question->site->env;
+    uint32_t owners = count_owners(question);
+    uint8_t digest[PB_DIGEST_BYTES];
+    struct result result = { 0 };
+    enum pb_status status = put_notes(question, error);
+
+    if (status != PB_OK)
+        return status;
+    result.leaves = pb_calloc(env, 2 + 2 * (size_t)owners, sizeof(*result.leaves));
+    result.indices = pb_calloc(env, 2 + 2 * (size_t)owners, sizeof(*result.indices));
+    result.logs = pb_calloc(env, owners + 1u, sizeof(*result.logs));
+    if (result.leaves == NULL || result.indices == NULL || result.logs == NULL) {
+        status = pb_fail(error, PB_E_NOMEM, "no memory for the audit record");
+        goto out;
+    }
+    digest_rows(question->answer, digest);
+    result_leaf(question, digest, &result.leaves[result.count++]);
+    if (question->inquiry->is_export && question->answer->decision.verdict == PB_POLICY_ALLOW)
+        export_leaf(question, digest, &result.leaves[result.count++]);
+    add_owner_leaves(question, &result);
+    status = pb_leaves_append(question->site, result.leaves, result.count, result.indices, error);
+    if (status == PB_OK)
+        question->answer->receipt.result_index = result.indices[0];
+
+out:
+    pb_free(env, result.logs);
+    pb_free(env, result.indices);
+    pb_free(env, result.leaves);
+    return status;
+}
+
+/* ---- decisions that outlive their question ---- */
+
+static enum pb_status
+copy_flags(struct pb_arena *arena, const bool *flags, uint32_t count, const bool **ret_flags)
+{
+    bool *copy = NULL;
+
+    if (flags == NULL)
+        return PB_OK;
+    copy = pb_arena_alloc(arena, count * sizeof(*copy));
+    if (copy == NULL)
+        return PB_E_NOMEM;
+    memcpy(copy, flags, count * sizeof(*copy));
+    *ret_flags = copy;
+    return PB_OK;
+}
+
+enum pb_status
+pb_decision_copy(struct pb_arena *arena, const struct pb_catalog_view *view,
+                 const struct pb_decision *decision, struct pb_decision *ret_copy)
+{
+    struct pb_decision copy = *decision;
+    struct pb_spoken_rule *rules = pb_arena_alloc(arena, decision->rule_count * sizeof(*rules));
+    enum pb_status status = rules == NULL ? PB_E_NOMEM : PB_OK;
+
+    for (uint32_t i = 0; i < decision->rule_count && status == PB_OK; i++) {
+        rules[i] = decision->rules[i];
+        status = pb_arena_copy(arena, decision->rules[i].id, &rules[i].id);
+        if (status == PB_OK)
+            status = pb_arena_copy(arena, decision->rules[i].text, &rules[i].text);
+        if (status == PB_OK)
+            status = pb_arena_copy(arena, decision->rules[i].source, &rules[i].source);
+    }
+    copy.rules = rules;
+    if (status == PB_OK)
+        status = copy_flags(arena, decision->admits_origin, view->origin_count,
+                            &copy.admits_origin);
+    if (status == PB_OK)
+        status = copy_flags(arena, decision->admits_reader, view->reader_count,
+                            &copy.admits_reader);
+    if (status == PB_OK)
+        *ret_copy = copy;
+    return status;
+}

@@ -1,0 +1,404 @@
+/*
+ * Stamper: the date after which a read must be gone, set on its way in.
+ *
+ * Each reader is judged once and remembered; a read of a known reader costs one comparison where
+ * it follows a read of the same reader, and one look in a hash table otherwise.
+ *
+ * Readers that the catalog does not know are gathered and added many at a time, for each addition
+ * is a synced leaf and a synced transaction. Until they are added their reads are found by nobody.
+ */
+#include <string.h>
+
+#include <platebase/plate.h>
+
+#include "inquiry/inquiry_private.h"
+
+#define SLOTS_FIRST 1024u /* a power of two */
+#define PENDING_MAX 512u
+#define CLOCK_EVERY 1024u
+
+const char pb_stamp_never_stored[] = "kept for less than 15 minutes: never written to disk";
+
+struct slot {
+    uint64_t hash;
+    struct pb_str reader; /* arena; empty: a free slot */
+    int64_t keep_us;
+    uint32_t index, owner; /* of the view; index PB_NO_INDEX: not in there yet */
+    enum pb_status status; /* PB_OK, PB_EXPIRED or PB_BAD_INPUT for every read of it */
+    const char *reason;    /* static */
+};
+
+struct pb_stamper {
+    struct pb_site *site;
+    const struct pb_env *env;
+    struct pb_facts *facts; /* owned reference */
+    char agency[PB_CATALOG_ID_BYTES_MAX + 1]; /* owner of unknown readers; empty: none */
+    uint16_t capture_state;                   /* of unknown readers */
+    struct pb_arena arena;                    /* texts of slots */
+    struct slot *slots;                       /* owned */
+    uint32_t slot_count, used_count;
+    struct slot *last;
+    struct pb_str pending[PENDING_MAX];
+    uint32_t pending_count;
+    bool has_holds;
+    int64_t now_us;
+    uint32_t since_clock;
+};
+
+/* ---- who owns what nobody knows ---- */
+
+/* The only contributing agency; PB_NO_INDEX where there is none or more than one. */
+static uint32_t
+only_contributor(const struct pb_catalog_view *view)
+{
+    uint32_t found = PB_NO_INDEX;
+
+    for (uint32_t i = 0; i < view->agency_count; i++) {
+        if (!view->agencies[i].contributes || !view->agencies[i].is_active)
+            continue;
+        if (found != PB_NO_INDEX)
+            return PB_NO_INDEX;
+        found = i;
+    }
+    return found;
+}
+
+/* A state's own law governs what its agencies see, unless somebody says where it was seen. */
+static uint16_t
+state_of(const struct pb_agency *agency)
+{
+    const char *name = pb_jurisdiction_name(agency->jurisdiction);
+
+    return strncmp(name, "US-", 3) == 0 ? agency->jurisdiction : 0;
+}
+
+static enum pb_status
+set_owner(struct pb_stamper *stamper, const char *agency, uint16_t capture_state,
+          struct pb_error *error)
+{
+    const struct pb_catalog_view *view = stamper->facts->view;
+    uint32_t index = agency == NULL ? only_contributor(view)
+                                    : pb_view_agency(view, pb_str_from(agency));
+
+    if (agency != NULL && index == PB_NO_INDEX)
+        return pb_fail(error, PB_BAD_INPUT, "agency: \"%s\" is not in the catalog", agency);
+    if (index == PB_NO_INDEX)
+        return PB_OK;
+    if (!view->agencies[index].contributes || !view->agencies[index].is_active)
+        return pb_fail(error, PB_BAD_INPUT, "agency: \"%s\" contributes no reads", agency);
+    pb_site_id_text(view->agencies[index].id, stamper->agency);
+    stamper->capture_state = capture_state != 0 ? capture_state
+                                                : state_of(&view->agencies[index]);
+    return PB_OK;
+}
+
+/* ---- lifetime ---- */
+
+static bool
+has_live_hold(const struct pb_catalog_view *view, int64_t now_us)
+{
+    for (uint32_t i = 0; i < view->hold_count; i++) {
+        if (!view->holds[i].is_released && now_us < view->holds[i].expires_at_us)
+            return true;
+    }
+    return false;
+}
+
+static enum pb_status
+take_facts(struct pb_stamper *stamper, struct pb_error *error)
+{
+    struct pb_facts *facts = NULL;
+    enum pb_status status = PB_OK;
+
+    stamper->now_us = pb_now_us(stamper->env);
+    status = pb_site_facts(stamper->site, stamper->now_us, &facts, error);
+    if (status != PB_OK)
+        return status;
+    pb_facts_drop(stamper->facts);
+    stamper->facts = facts;
+    stamper->has_holds = has_live_hold(facts->view, stamper->now_us);
+    /* What was judged was judged by the facts before, whose indices are others. */
+    if (stamper->slots != NULL)
+        memset(stamper->slots, 0, stamper->slot_count * sizeof(*stamper->slots));
+    stamper->used_count = 0;
+    stamper->last = NULL;
+    return PB_OK;
+}
+
+enum pb_status
+pb_stamper_new(struct pb_site *site, const char *agency, uint16_t capture_state,
+               struct pb_stamper **ret_stamper, struct pb_error *error)
+{
+    struct pb_stamper *stamper = pb_calloc(site->env, 1, sizeof(*stamper));
+    enum pb_status status = PB_OK;
+
+    if (stamper == NULL)
+        return pb_fail(error, PB_E_NOMEM, "no memory for a stamper");
+    stamper->site = site;
+    stamper->env = site->env;
+    pb_arena_init(&stamper->arena, site->env, 16384);
+    stamper->slots = pb_calloc(site->env, SLOTS_FIRST, sizeof(*stamper->slots));
+    stamper->slot_count = SLOTS_FIRST;
+    if (stamper->slots == NULL)
+        status = pb_fail(error, PB_E_NOMEM, "no memory for a stamper");
+    if (status == PB_OK)
+        status = take_facts(stamper, error);
+    if (status == PB_OK)
+        status = set_owner(stamper, agency, capture_state, error);
+    if (status == PB_OK) {
+        *ret_stamper = stamper;
+        stamper = NULL;
+    }
+    pb_stamper_free(stamper);
+    return status;
+}
+
+enum pb_status
+pb_stamper_flush(struct pb_stamper *stamper, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    if (stamper->pending_count == 0)
+        return PB_OK;
+    status = pb_site_add_readers(stamper->site, pb_str_from(stamper->agency),
+                                 stamper->capture_state, stamper->pending,
+                                 stamper->pending_count, error);
+    if (status == PB_OK)
+        stamper->pending_count = 0;
+    return status;
+}
+
+void
+pb_stamper_free(struct pb_stamper *stamper)
+{
+    enum pb_status status = PB_OK;
+
+    if (stamper == NULL)
+        return;
+    /* Best effort: who wants to know calls pb_stamper_flush before. */
+    status = pb_stamper_flush(stamper, NULL);
+    (void)status;
+    pb_free(stamper->env, stamper->slots);
+    pb_arena_clear(&stamper->arena);
+    pb_facts_drop(stamper->facts);
+    pb_free(stamper->env, stamper);
+}
+
+/* ---- judging a reader ---- */
+
+static uint32_t
+origin_of(const struct pb_catalog_view *view, struct pb_str agency, uint16_t capture_state)
+{
+    uint32_t index = pb_view_agency(view, agency);
+
+    for (uint32_t i = 0; i < view->origin_count; i++) {
+        if (view->origins[i].agency == index && view->origins[i].capture_state == capture_state)
+            return i;
+    }
+    return PB_NO_INDEX;
+}
+
+static void
+refuse(struct slot *slot, const char *reason)
+{
+    slot->status = PB_BAD_INPUT;
+    slot->reason = reason;
+}
+
+static void
+judge_origin(const struct pb_stamper *stamper, uint32_t origin, struct slot *slot)
+{
+    slot->owner = stamper->facts->view->origins[origin].agency;
+    slot->keep_us = stamper->facts->retention_us[origin];
+    slot->status = PB_OK;
+    if (slot->keep_us < PB_RETENTION_ON_DISK_MIN_US) {
+        slot->status = PB_EXPIRED;
+        slot->reason = pb_stamp_never_stored;
+    }
+}
+
+static void
+judge_known(const struct pb_stamper *stamper, uint32_t reader, struct slot *slot)
+{
+    const struct pb_catalog_view *view = stamper->facts->view;
+    const struct pb_reader_entry *entry = &view->readers[reader];
+    const struct pb_agency *agency = &view->agencies[entry->agency];
+
+    slot->index = reader;
+    judge_origin(stamper, entry->origin, slot);
+    if (!agency->contributes)
+        refuse(slot, "the agency that owns its reader contributes no reads");
+    else if (!agency->is_active || !entry->is_active)
+        refuse(slot, "its reader, or the agency that owns it, is closed");
+}
+
+/* Adds a reader that the catalog does not know, at once or with others later. */
+static enum pb_status
+judge_unknown(struct pb_stamper *stamper, struct slot *slot, struct pb_error *error)
+{
+    struct pb_str agency = pb_str_from(stamper->agency);
+    uint32_t origin = PB_NO_INDEX;
+    enum pb_status status = PB_OK;
+
+    if (agency.bytes == 0) {
+        refuse(slot, "no agency is known to own its reader");
+        return PB_OK;
+    }
+    if (memchr(slot->reader.text, ',', slot->reader.bytes) != NULL) {
+        refuse(slot, "the catalog takes no reader with a comma in its name");
+        return PB_OK;
+    }
+    origin = origin_of(stamper->facts->view, agency, stamper->capture_state);
+    if (stamper->pending_count == PENDING_MAX) {
+        status = pb_stamper_flush(stamper, error);
+        if (status != PB_OK)
+            return status;
+    }
+    stamper->pending[stamper->pending_count++] = slot->reader;
+    if (origin != PB_NO_INDEX) {
+        judge_origin(stamper, origin, slot);
+        return PB_OK;
+    }
+    /* The first reader of its kind: how long its reads are kept is known once it is there. */
+    status = pb_stamper_flush(stamper, error);
+    if (status == PB_OK)
+        status = take_facts(stamper, error);
+    if (status != PB_OK)
+        return status;
+    origin = pb_view_reader(stamper->facts->view, slot->reader);
+    if (origin == PB_NO_INDEX)
+        refuse(slot, "its reader could not be added to the catalog");
+    else
+        judge_known(stamper, origin, slot);
+    return PB_OK;
+}
+
+/* ---- the table ---- */
+
+static struct slot *
+find_slot(const struct pb_stamper *stamper, uint64_t hash, struct pb_str reader)
+{
+    uint32_t mask = stamper->slot_count - 1;
+    uint32_t at = (uint32_t)hash & mask;
+
+    while (stamper->slots[at].reader.bytes != 0
+           && (stamper->slots[at].hash != hash
+               || !pb_str_equal(stamper->slots[at].reader, reader)))
+        at = (at + 1) & mask;
+    return &stamper->slots[at];
+}
+
+static enum pb_status
+grow(struct pb_stamper *stamper, struct pb_error *error)
+{
+    struct slot *before = stamper->slots;
+    uint32_t count = stamper->slot_count;
+
+    stamper->slots = pb_calloc(stamper->env, (size_t)count * 2, sizeof(*stamper->slots));
+    if (stamper->slots == NULL) {
+        stamper->slots = before;
+        return pb_fail(error, PB_E_NOMEM, "no memory for more readers");
+    }
+    stamper->slot_count = count * 2;
+    stamper->last = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        if (before[i].reader.bytes != 0)
+            *find_slot(stamper, before[i].hash, before[i].reader) = before[i];
+    }
+    pb_free(stamper->env, before);
+    return PB_OK;
+}
+
+static enum pb_status
+judge(struct pb_stamper *stamper, uint64_t hash, struct pb_str reader, struct slot **ret_slot,
+      struct pb_error *error)
+{
+    struct slot slot = { .hash = hash, .index = PB_NO_INDEX, .owner = PB_NO_INDEX };
+    uint32_t known = pb_view_reader(stamper->facts->view, reader);
+    enum pb_status status = pb_arena_copy(&stamper->arena, reader, &slot.reader);
+
+    if (status != PB_OK)
+        return pb_fail(error, status, "no memory for more readers");
+    if (known != PB_NO_INDEX)
+        judge_known(stamper, known, &slot);
+    else
+        status = judge_unknown(stamper, &slot, error);
+    if (status == PB_OK && stamper->used_count * 2 >= stamper->slot_count)
+        status = grow(stamper, error);
+    if (status != PB_OK)
+        return status;
+    *ret_slot = find_slot(stamper, hash, reader);
+    **ret_slot = slot;
+    stamper->used_count++;
+    return PB_OK;
+}
+
+/* ---- stamping ---- */
+
+/* A legal hold keeps what it covers until it ends, or until the read would go anyway. */
+static void
+extend_by_holds(const struct pb_stamper *stamper, const struct slot *slot, struct pb_read *read)
+{
+    const struct pb_catalog_view *view = stamper->facts->view;
+
+    for (uint32_t i = 0; i < view->hold_count; i++) {
+        const struct pb_hold *hold = &view->holds[i];
+
+        if (hold->expires_at_us > read->delete_after_us
+            && pb_hold_covers(hold, read, slot->index, slot->owner, stamper->now_us))
+            read->delete_after_us = hold->expires_at_us;
+    }
+}
+
+static enum pb_status
+stamp(struct pb_stamper *stamper, const struct slot *slot, struct pb_read *read,
+      const char **ret_reason)
+{
+    int64_t until_us = PB_NEVER;
+
+    if (slot->status != PB_OK) {
+        *ret_reason = slot->reason;
+        return slot->status;
+    }
+    if (stamper->since_clock++ == CLOCK_EVERY) {
+        stamper->since_clock = 0;
+        stamper->now_us = pb_now_us(stamper->env);
+    }
+    if (slot->keep_us != PB_NEVER)
+        until_us = read->captured_at_us + slot->keep_us;
+    if (until_us < read->delete_after_us)
+        read->delete_after_us = until_us;
+    if (stamper->has_holds)
+        extend_by_holds(stamper, slot, read);
+    if (read->delete_after_us <= stamper->now_us) {
+        *ret_reason = "its time is over";
+        return PB_EXPIRED;
+    }
+    return PB_OK;
+}
+
+enum pb_status
+pb_stamper_stamp(struct pb_stamper *stamper, struct pb_read *read, const char **ret_reason,
+                 struct pb_error *error)
+{
+    struct slot *slot = stamper->last;
+    uint64_t hash = 0;
+
+    if (slot != NULL && pb_str_equal(slot->reader, read->reader))
+        return stamp(stamper, slot, read, ret_reason);
+    hash = pb_hash_bytes(read->reader.text, read->reader.bytes);
+    slot = find_slot(stamper, hash, read->reader);
+    if (slot->reader.bytes == 0) {
+        enum pb_status status = PB_OK;
+
+        if (read->reader.bytes == 0 || read->reader.bytes > PB_READER_BYTES_MAX) {
+            *ret_reason = "it names no reader";
+            return PB_BAD_INPUT;
+        }
+        status = judge(stamper, hash, read->reader, &slot, error);
+        if (status != PB_OK)
+            return status;
+    }
+    stamper->last = slot;
+    return stamp(stamper, slot, read, ret_reason);
+}
