@@ -30,6 +30,7 @@
 #define PB_PACKS_MAX 1024u
 #define PB_PACK_RULES_MAX 256u                /* of one pack */
 #define PB_JUSTIFICATION_BYTES_MAX 2000u
+#define PB_QUESTION_READS_MAX 8000000u        /* that a question about plates may count */
 #define PB_ANSWER_ROWS_MAX 100000u            /* rows of one answer, all its pages together */
 #define PB_AUDIT_LEAF_BYTES_MAX 4096u
 #define PB_AUDIT_SECRET_BYTES_MAX 4096u

@@ -98,6 +98,27 @@ renew(struct pb_site *site, const struct pb_catalog_view *view, int64_t now_us,
     return PB_OK;
 }
 
+/* facts_lock is held; view's reference is taken over. */
+static enum pb_status
+freshen(struct pb_site *site, const struct pb_catalog_view *view, int64_t now_us,
+        struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    /* Somebody may have taken a newer view meanwhile. */
+    if (site->facts != NULL && site->facts->view->version > view->version) {
+        pb_catalog_view_drop(view);
+        status = pb_catalog_view_take(site->catalog, &view, error);
+        if (status != PB_OK)
+            return status;
+    }
+    if (is_current(site, view, now_us)) {
+        pb_catalog_view_drop(view);
+        return PB_OK;
+    }
+    return renew(site, view, now_us, error);
+}
+
 enum pb_status
 pb_site_facts(struct pb_site *site, int64_t now_us, struct pb_facts **ret_facts,
               struct pb_error *error)
@@ -108,13 +129,7 @@ pb_site_facts(struct pb_site *site, int64_t now_us, struct pb_facts **ret_facts,
     if (status != PB_OK)
         return status;
     (void)pthread_mutex_lock(&site->facts_lock);
-    if (is_current(site, view, now_us))
-        pb_catalog_view_drop(view);
-    else if (site->facts != NULL && site->facts->view->version > view->version)
-        /* Somebody else took a newer view meanwhile; theirs is as good. */
-        pb_catalog_view_drop(view);
-    else
-        status = renew(site, view, now_us, error);
+    status = freshen(site, view, now_us, error);
     if (status == PB_OK) {
         *ret_facts = site->facts;
         (void)atomic_fetch_add(&site->facts->references, 1);

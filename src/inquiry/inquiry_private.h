@@ -21,6 +21,8 @@
 #define PB_SITE_KEY_BYTES 32u
 #define PB_DIGEST_BYTES 32u
 
+struct pb_removals; /* retain.c */
+
 /* ---- facts: what decisions look at, of one moment; immutable and counted ---- */
 
 struct pb_facts {
@@ -48,6 +50,8 @@ struct pb_site {
     uint64_t rules_version;     /* of the view that they were loaded with */
     struct pb_facts *facts;     /* owned reference; NULL: none yet */
 
+    struct pb_removals *removals; /* owned: reads that the store told to be gone */
+
     pthread_mutex_t change_lock; /* one change of the catalog at a time; held through its I/O */
 };
 
@@ -62,7 +66,8 @@ PB_MUST_CHECK enum pb_status pb_site_load_rules(struct pb_site *site, struct pb_
 PB_MUST_CHECK enum pb_status pb_site_path(const struct pb_site *site, const char *name,
                                           char ret_path[PB_PATH_BYTES_MAX],
                                           struct pb_error *error);
-/* Writes a whole file durably under its name: temporary, sync, rename, sync of the directory. */
+/* Writes a whole file durably under its name: temporary, sync, rename, sync of the directory.
+ * Nobody but its owner may read it. */
 PB_MUST_CHECK enum pb_status pb_site_write_file(const struct pb_env *env, const char *directory,
                                                 const char *name, const void *bytes, size_t count,
                                                 struct pb_error *error);
@@ -86,6 +91,13 @@ PB_MUST_CHECK enum pb_status pb_site_restamp(struct pb_site *site,
                                              const struct pb_progress *progress,
                                              struct pb_error *error);
 
+/* What the store removed, gathered by pb_removals_note until a leaf tells of it. */
+struct pb_removals *pb_removals_new(const struct pb_env *env);
+void pb_removals_free(struct pb_removals *removals); /* NULL is fine */
+void pb_removals_note(void *context, const struct pb_removed *removed);
+PB_MUST_CHECK enum pb_status pb_site_leave_receipts(struct pb_site *site,
+                                                    pb_purge_receipt_fn *each, void *context,
+                                                    struct pb_error *error);
 /* Adds readers that the catalog does not know, in one change with one leaf. */
 PB_MUST_CHECK enum pb_status pb_site_add_readers(struct pb_site *site, struct pb_str agency,
                                                  uint16_t capture_state,
@@ -164,6 +176,43 @@ bool pb_sieve_admits(const struct pb_sieve *sieve, const struct pb_read *read,
  * the hold's view, or PB_NO_INDEX where it is not in there (yet); owner: an agency. */
 bool pb_hold_covers(const struct pb_hold *hold, const struct pb_read *read, uint32_t reader,
                     uint32_t owner, int64_t now_us);
+
+/* ---- plates, counted ---- */
+
+/* One plate of an answer that is about plates, not reads. */
+struct pb_tally_plate {
+    char text[PB_PLATE_BYTES_MAX];
+    uint8_t bytes;
+    uint16_t jurisdiction;
+    uint32_t reads;
+    uint32_t places;   /* COMMON: a bit for each place */
+    uint32_t together, trips, last_sighting; /* ASSOCIATES */
+    int64_t first_us, last_us;
+    double expected, score;
+    bool is_given;
+};
+struct pb_tally {
+    const struct pb_env *env;
+    struct pb_tally_plate *plates; /* owned */
+    uint32_t *slots;               /* owned: index + 1 of a plate, or 0 */
+    uint64_t *hits;                /* owned: plate << 32 | agency, one for each read */
+    uint32_t plate_count, plate_room, slot_count;
+    uint64_t hit_count, hit_room;
+};
+void pb_tally_init(struct pb_tally *tally, const struct pb_env *env);
+void pb_tally_done(struct pb_tally *tally);
+/* Counts a read of a plate by an agency's reader. PB_OVER_LIMIT: more than a question may take. */
+PB_MUST_CHECK enum pb_status pb_tally_add(struct pb_tally *tally, const struct pb_read *read,
+                                          uint32_t agency, uint32_t *ret_plate,
+                                          struct pb_error *error);
+
+/* Indices of plates in an order; wanted says which, NULL: all. The caller frees ret_order. */
+typedef bool pb_tally_wanted_fn(const struct pb_tally_plate *plate);
+typedef int pb_tally_compare_fn(const struct pb_tally_plate *a, const struct pb_tally_plate *b);
+PB_MUST_CHECK enum pb_status pb_tally_order(const struct pb_tally *tally,
+                                            pb_tally_wanted_fn *wanted,
+                                            pb_tally_compare_fn *compare, uint32_t **ret_order,
+                                            uint32_t *ret_count);
 
 /* ---- one question on its way ---- */
 
@@ -246,6 +295,12 @@ PB_MUST_CHECK enum pb_status pb_question_common(struct pb_question *question,
                                                 struct pb_error *error);
 PB_MUST_CHECK enum pb_status pb_question_associates(struct pb_question *question,
                                                     struct pb_error *error);
+/* Makes rows of plates [0, count) of order, from where the page begins on, and counts the reads
+ * behind them by owner. */
+PB_MUST_CHECK enum pb_status pb_question_give_plates(struct pb_question *question,
+                                                     struct pb_tally *tally,
+                                                     const uint32_t *order, uint32_t count,
+                                                     struct pb_error *error);
 /* The window of a place within what the decision allows; false where nothing is left. */
 bool pb_question_window(const struct pb_question *question, const struct pb_place *place,
                         int64_t *ret_from_us, int64_t *ret_to_us);

@@ -105,7 +105,7 @@ enum pb_status
 pb_leaves_append(struct pb_site *site, const struct pb_leaf *leaves, uint32_t count,
                  uint64_t *ret_indices, struct pb_error *error)
 {
-    struct pb_audit_leaf few[LEAVES_AT_ONCE];
+    struct pb_audit_leaf few[LEAVES_AT_ONCE] = { 0 };
     struct pb_audit_leaf *many = few;
     enum pb_status status = PB_OK;
 

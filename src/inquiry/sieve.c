@@ -6,6 +6,8 @@
 
 #include "inquiry/inquiry_private.h"
 
+static const struct pb_str unreadable = { PB_PLATE_UNREADABLE, sizeof(PB_PLATE_UNREADABLE) - 1 };
+
 static bool
 names_reader(const struct pb_hold *hold, uint32_t reader)
 {
@@ -52,7 +54,7 @@ pb_sieve_admits(const struct pb_sieve *sieve, const struct pb_read *read, uint32
         || (decision->admits_reader != NULL && !decision->admits_reader[reader]))
         return false;
     /* A person said that no plate can be read here: there is nothing to find it by. */
-    if (read->plate.bytes == 0)
+    if (read->is_correction && pb_str_equal(read->plate, unreadable))
         return false;
     now_us = pb_now_us(sieve->env);
     if (now_us < read->delete_after_us

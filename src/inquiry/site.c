@@ -175,6 +175,8 @@ open_store(struct pb_site *site, const struct pb_site_options *options, struct p
         .is_read_only = options->mode != PB_SITE_WRITE,
         .skips_damaged = options->skips_damaged,
         .memory_bytes = options->memory_bytes,
+        .on_removed = pb_removals_note,
+        .removed_context = site->removals,
     };
     char path[PB_PATH_BYTES_MAX];
     enum pb_status status = pb_site_path(site, "reads", path, error);
@@ -244,6 +246,7 @@ close_parts(struct pb_site *site, struct pb_error *error)
     pb_rules_unref(site->rules);
     pb_catalog_close(site->catalog);
     pb_store_close(site->store);
+    pb_removals_free(site->removals);
     (void)pthread_mutex_destroy(&site->facts_lock);
     (void)pthread_mutex_destroy(&site->change_lock);
     sodium_memzero(site->key, sizeof(site->key));
@@ -270,7 +273,11 @@ pb_site_open(const struct pb_env *env, const char *path, const struct pb_site_op
     memcpy(site->path, path, strlen(path) + 1);
     (void)pthread_mutex_init(&site->facts_lock, NULL);
     (void)pthread_mutex_init(&site->change_lock, NULL);
-    status = open_parts(site, options, error);
+    site->removals = pb_removals_new(env);
+    if (site->removals == NULL)
+        status = pb_fail(error, PB_E_NOMEM, "no memory to open '%s'", path);
+    if (status == PB_OK)
+        status = open_parts(site, options, error);
     if (status != PB_OK) {
         enum pb_status closed = close_parts(site, NULL);
 
@@ -290,6 +297,8 @@ pb_site_close(struct pb_site *site, struct pb_error *error)
     if (site == NULL)
         return PB_OK;
     if (site->mode == PB_SITE_WRITE)
+        status = pb_site_leave_receipts(site, NULL, NULL, error);
+    if (site->mode == PB_SITE_WRITE && status == PB_OK)
         status = pb_site_mark(site, "stop", error);
     closed = close_parts(site, status == PB_OK ? error : NULL);
     return status == PB_OK ? closed : status;

@@ -89,12 +89,23 @@ PB_MUST_CHECK enum pb_status pb_stamper_new(struct pb_site *site, const char *ag
                                             uint16_t capture_state,
                                             struct pb_stamper **ret_stamper,
                                             struct pb_error *error);
-void pb_stamper_free(struct pb_stamper *stamper); /* NULL is fine */
+/* Readers that the catalog did not know are added many at a time, each time with a leaf; call this
+ * before reads are told to be stored, so that all of them can be found. */
+PB_MUST_CHECK enum pb_status pb_stamper_flush(struct pb_stamper *stamper, struct pb_error *error);
+void pb_stamper_free(struct pb_stamper *stamper); /* flushes, as far as it can; NULL is fine */
 /*
+ * delete_after_us becomes the sooner of what it was and of what the rules say, or a legal hold's
+ * end where that is later.
+ *
  * Returns  PB_OK         delete_after_us is set
- *          PB_EXPIRED    its time is over, or so short that it is never written to disk
- *          PB_BAD_INPUT  nobody owns its reader, or the owner contributes nothing; reason is static
+ *          PB_EXPIRED    its time is over, or so short that it is never written to disk; where
+ *                        ret_reason is pb_stamp_never_stored nobody may write it anywhere, also
+ *                        not where rejects go
+ *          PB_BAD_INPUT  nobody owns its reader, or the owner contributes nothing
+ *          a failure     a new reader could not be added (error is filled only then)
+ * ret_reason is set, and static, on PB_EXPIRED and PB_BAD_INPUT.
  */
+extern const char pb_stamp_never_stored[];
 PB_MUST_CHECK enum pb_status pb_stamper_stamp(struct pb_stamper *stamper, struct pb_read *read,
                                               const char **ret_reason, struct pb_error *error);
 
