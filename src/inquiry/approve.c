@@ -103,9 +103,9 @@ pb_approval_use(struct pb_question *question, struct pb_error *error)
 
 /* ---- approving ---- */
 
-static enum pb_status
-check_approver(const struct pb_catalog_view *view, struct pb_str person,
-               const struct pb_inquiry_token *token, int64_t now_us, struct pb_error *error)
+enum pb_status
+pb_approver_check(const struct pb_catalog_view *view, struct pb_str person,
+                  const struct pb_inquiry_token *token, int64_t now_us, struct pb_error *error)
 {
     uint32_t index = pb_view_person(view, person);
     uint32_t asker = pb_view_person(view, token->person);
@@ -135,17 +135,17 @@ decide_token(struct pb_site *site, const struct pb_facts *facts, struct pb_str p
     char key[65];
     int length = snprintf(value, sizeof(value), "%s%.*s", is_approved ? APPROVED : REFUSED,
                           (int)person.bytes, person.text);
-    struct pb_leaf leaf;
+    struct pb_draft leaf;
     uint64_t index = 0;
     enum pb_status status = PB_OK;
 
     pb_site_id_text(facts->view->agencies[approver->agency].id, log);
-    pb_leaf_init(&leaf, log, is_approved ? "approve" : "refuse", PB_KEEP_OPENINGS_US);
-    pb_leaf_number(&leaf, "of", (int64_t)token->index);
-    pb_leaf_secret(&leaf, "approver", person);
-    pb_leaf_secret(&leaf, "person", token->person);
-    pb_leaf_secret(&leaf, "reason", why);
-    status = pb_leaves_append(site, &leaf, 1, &index, error);
+    pb_draft_init(&leaf, log, is_approved ? "approve" : "refuse", PB_KEEP_OPENINGS_US);
+    pb_draft_number(&leaf, "of", (int64_t)token->index);
+    pb_draft_secret(&leaf, "approver", person);
+    pb_draft_secret(&leaf, "person", token->person);
+    pb_draft_secret(&leaf, "reason", why);
+    status = pb_drafts_append(site, &leaf, 1, &index, error);
     if (status != PB_OK)
         return status;
     pb_inquiry_token_key(site, text, key);
@@ -178,7 +178,7 @@ pb_inquiry_approve(struct pb_site *site, struct pb_str person, struct pb_str tok
     status = pb_site_facts(site, now_us, &facts, error);
     if (status != PB_OK)
         return status;
-    status = check_approver(facts->view, person, &opened, now_us, error);
+    status = pb_approver_check(facts->view, person, &opened, now_us, error);
     if (status == PB_OK)
         status = read_note(site, token, &note, error);
     if (status == PB_OK && note.is_there)

@@ -156,11 +156,11 @@ refuse(struct pb_question *question, struct pb_error *error)
 {
     struct pb_answer *answer = question->answer;
     bool is_held = answer->decision.verdict == PB_POLICY_NEEDS_SECOND_PERSON;
-    struct pb_leaf leaf;
+    struct pb_draft leaf;
     enum pb_status status = pb_question_leaf(question, is_held ? "held" : "denied", &leaf);
 
     if (status == PB_OK)
-        status = pb_leaves_append(question->site, &leaf, 1, &answer->receipt.query_index, error);
+        status = pb_drafts_append(question->site, &leaf, 1, &answer->receipt.query_index, error);
     if (status == PB_OK && is_held)
         seal(question, PB_TOKEN_APPROVAL);
     return status;
@@ -172,7 +172,7 @@ refuse(struct pb_question *question, struct pb_error *error)
 static enum pb_status
 record_query(struct pb_question *question, struct pb_error *error)
 {
-    struct pb_leaf leaves[3];
+    struct pb_draft leaves[3];
     uint64_t indices[3];
     uint32_t count = 1;
     enum pb_status status = pb_question_leaf(question, "query", &leaves[0]);
@@ -180,18 +180,18 @@ record_query(struct pb_question *question, struct pb_error *error)
     if (status != PB_OK)
         return status;
     if (question->has_confirmed) {
-        pb_leaf_init(&leaves[count], leaves[0].log, "confirm", leaves[0].keep_openings_us);
-        pb_leaf_number(&leaves[count], "of", (int64_t)question->confirmation.index);
-        pb_leaf_secret(&leaves[count], "person", question->inquiry->person);
+        pb_draft_init(&leaves[count], leaves[0].log, "confirm", leaves[0].keep_openings_us);
+        pb_draft_number(&leaves[count], "of", (int64_t)question->confirmation.index);
+        pb_draft_secret(&leaves[count], "person", question->inquiry->person);
         count++;
     }
     if (question->answer->decision.notifies_owners) {
-        pb_leaf_init(&leaves[count], leaves[0].log, "break-glass", leaves[0].keep_openings_us);
-        pb_leaf_secret(&leaves[count], "person", question->inquiry->person);
-        pb_leaf_secret(&leaves[count], "case", question->inquiry->case_number);
+        pb_draft_init(&leaves[count], leaves[0].log, "break-glass", leaves[0].keep_openings_us);
+        pb_draft_secret(&leaves[count], "person", question->inquiry->person);
+        pb_draft_secret(&leaves[count], "case", question->inquiry->case_number);
         count++;
     }
-    status = pb_leaves_append(question->site, leaves, count, indices, error);
+    status = pb_drafts_append(question->site, leaves, count, indices, error);
     if (status == PB_OK)
         question->answer->receipt.query_index = indices[0];
     return status;
@@ -338,14 +338,14 @@ close_count(struct pb_question *question)
 static void
 record_failure(struct pb_question *question)
 {
-    struct pb_leaf leaf;
+    struct pb_draft leaf;
     uint64_t index = 0;
     enum pb_status status = PB_OK;
 
-    pb_leaf_init(&leaf, question->answer->log, "result", PB_KEEP_OPENINGS_US);
-    pb_leaf_number(&leaf, "of", (int64_t)question->answer->receipt.query_index);
-    pb_leaf_text(&leaf, "status", pb_str_from("failed"));
-    status = pb_leaves_append(question->site, &leaf, 1, &index, NULL);
+    pb_draft_init(&leaf, question->answer->log, "result", PB_KEEP_OPENINGS_US);
+    pb_draft_number(&leaf, "of", (int64_t)question->answer->receipt.query_index);
+    pb_draft_text(&leaf, "status", pb_str_from("failed"));
+    status = pb_drafts_append(question->site, &leaf, 1, &index, NULL);
     (void)status;
 }
 
@@ -444,7 +444,7 @@ pb_inquiry_explain(struct pb_site *site, const struct pb_inquiry *inquiry,
 {
     struct pb_question *question = pb_calloc(site->env, 1, sizeof(*question));
     struct pb_answer *answer = answer_new(site->env);
-    struct pb_leaf leaf;
+    struct pb_draft leaf;
     uint64_t index = 0;
     enum pb_status status = PB_OK;
 
@@ -465,7 +465,7 @@ pb_inquiry_explain(struct pb_site *site, const struct pb_inquiry *inquiry,
                     answer->log);
     status = pb_question_leaf(question, "explained", &leaf);
     if (status == PB_OK)
-        status = pb_leaves_append(site, &leaf, 1, &index, error);
+        status = pb_drafts_append(site, &leaf, 1, &index, error);
     if (status == PB_OK)
         status = pb_decision_copy(arena, question->facts->view, &answer->decision, ret_decision);
 

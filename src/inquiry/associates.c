@@ -9,8 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-#include <platebase/plate.h>
-
 #include "inquiry/inquiry_private.h"
 
 #define TOGETHER_US (2 * PB_MINUTE_US) /* where none is asked for */
@@ -36,8 +34,6 @@ struct sighting {
 
 struct associates {
     struct pb_question *question;
-    char subject_text[PB_PLATE_BYTES_MAX];
-    struct pb_str subject;      /* folded */
     int64_t together_us;
     uint32_t together_min;
     struct sighting *sightings; /* owned: newest first */
@@ -117,7 +113,7 @@ find_sightings(struct associates *associates, struct pb_error *error)
 static bool
 is_subject(const struct associates *associates, const struct pb_read *read)
 {
-    return pb_str_equal(read->plate, associates->subject);
+    return pb_str_equal(read->plate, associates->question->plate);
 }
 
 static void
@@ -398,11 +394,6 @@ pb_question_associates(struct pb_question *question, struct pb_error *error)
     enum pb_status status = PB_OK;
 
     pb_tally_init(&associates.tally, env);
-    associates.subject.text = associates.subject_text;
-    status = pb_plate_fold(inquiry->query.plate, associates.subject_text,
-                           &associates.subject.bytes);
-    if (status != PB_OK)
-        return pb_fail(error, PB_BAD_INPUT, "plate: no plate is left when it is folded");
     associates.sightings = pb_calloc(env, SIGHTINGS_MAX, sizeof(*associates.sightings));
     associates.slot_of_reader = pb_calloc(env, question->facts->view->reader_count + 1u,
                                           sizeof(*associates.slot_of_reader));

@@ -182,29 +182,29 @@ leave_leaf(struct pb_site *site, const struct pb_catalog_view *view, const struc
     char *room = pb_alloc(site->env, room_bytes);
     uint8_t digests[2][PB_DIGEST_BYTES];
     char fields[1024];
-    struct pb_leaf leaf;
+    struct pb_draft leaf;
     struct pb_str text;
     enum pb_status status = PB_OK;
 
     if (room == NULL)
         return PB_E_NOMEM;
-    pb_leaf_init(&leaf, log_of(view, agency), "change", PB_KEEP_OPENINGS_US);
-    pb_leaf_text(&leaf, "entity", pb_str_from(change->entity->name));
-    pb_leaf_text(&leaf, "verb", pb_str_from(change_verb(change)));
-    pb_leaf_text(&leaf, "fields", changed_fields(change, fields, sizeof(fields)));
-    pb_leaf_secret(&leaf, "id", pb_str_from(change->id));
-    pb_leaf_secret(&leaf, "person", pb_str_from(change->actor->person));
+    pb_draft_init(&leaf, log_of(view, agency), "change", PB_KEEP_OPENINGS_US);
+    pb_draft_text(&leaf, "entity", pb_str_from(change->entity->name));
+    pb_draft_text(&leaf, "verb", pb_str_from(change_verb(change)));
+    pb_draft_text(&leaf, "fields", changed_fields(change, fields, sizeof(fields)));
+    pb_draft_secret(&leaf, "id", pb_str_from(change->id));
+    pb_draft_secret(&leaf, "person", pb_str_from(change->actor->person));
     if (change->before.is_there) {
         text = record_text(&change->before.record, room, room_bytes);
         (void)crypto_hash_sha256(digests[0], (const unsigned char *)text.text, text.bytes);
-        pb_leaf_secret(&leaf, "before", (struct pb_str){ (char *)digests[0], PB_DIGEST_BYTES });
+        pb_draft_secret(&leaf, "before", (struct pb_str){ (char *)digests[0], PB_DIGEST_BYTES });
     }
     if (change->after != NULL) {
         text = record_text(change->after, room, room_bytes);
         (void)crypto_hash_sha256(digests[1], (const unsigned char *)text.text, text.bytes);
-        pb_leaf_secret(&leaf, "after", (struct pb_str){ (char *)digests[1], PB_DIGEST_BYTES });
+        pb_draft_secret(&leaf, "after", (struct pb_str){ (char *)digests[1], PB_DIGEST_BYTES });
     }
-    status = pb_leaves_append(site, &leaf, 1, ret_index, error);
+    status = pb_drafts_append(site, &leaf, 1, ret_index, error);
     pb_free(site->env, room);
     return status;
 }
@@ -213,14 +213,14 @@ leave_leaf(struct pb_site *site, const struct pb_catalog_view *view, const struc
 static void
 leave_failure(struct pb_site *site, const char *log, uint64_t of, enum pb_status why)
 {
-    struct pb_leaf leaf;
+    struct pb_draft leaf;
     uint64_t index = 0;
     enum pb_status status = PB_OK;
 
-    pb_leaf_init(&leaf, log, "unchanged", PB_KEEP_OPENINGS_US);
-    pb_leaf_number(&leaf, "of", (int64_t)of);
-    pb_leaf_text(&leaf, "status", pb_str_from(pb_status_name(why)));
-    status = pb_leaves_append(site, &leaf, 1, &index, NULL);
+    pb_draft_init(&leaf, log, "unchanged", PB_KEEP_OPENINGS_US);
+    pb_draft_number(&leaf, "of", (int64_t)of);
+    pb_draft_text(&leaf, "status", pb_str_from(pb_status_name(why)));
+    status = pb_drafts_append(site, &leaf, 1, &index, NULL);
     (void)status;
 }
 
@@ -348,15 +348,15 @@ leave_import(struct pb_site *site, const struct pb_actor *actor, const char *tex
              uint64_t *ret_index, struct pb_error *error)
 {
     uint8_t digest[PB_DIGEST_BYTES];
-    struct pb_leaf leaf;
+    struct pb_draft leaf;
 
     (void)crypto_hash_sha256(digest, (const unsigned char *)text, bytes);
-    pb_leaf_init(&leaf, PB_AUDIT_OPERATOR, "change", PB_KEEP_OPENINGS_US);
-    pb_leaf_text(&leaf, "entity", pb_str_from("catalog"));
-    pb_leaf_text(&leaf, "verb", pb_str_from("import"));
-    pb_leaf_secret(&leaf, "person", pb_str_from(actor->person));
-    pb_leaf_secret(&leaf, "after", (struct pb_str){ (char *)digest, PB_DIGEST_BYTES });
-    return pb_leaves_append(site, &leaf, 1, ret_index, error);
+    pb_draft_init(&leaf, PB_AUDIT_OPERATOR, "change", PB_KEEP_OPENINGS_US);
+    pb_draft_text(&leaf, "entity", pb_str_from("catalog"));
+    pb_draft_text(&leaf, "verb", pb_str_from("import"));
+    pb_draft_secret(&leaf, "person", pb_str_from(actor->person));
+    pb_draft_secret(&leaf, "after", (struct pb_str){ (char *)digest, PB_DIGEST_BYTES });
+    return pb_drafts_append(site, &leaf, 1, ret_index, error);
 }
 
 enum pb_status
@@ -416,15 +416,15 @@ leave_readers(struct pb_site *site, const char *log, struct pb_str text, uint32_
               uint64_t *ret_index, struct pb_error *error)
 {
     uint8_t digest[PB_DIGEST_BYTES];
-    struct pb_leaf leaf;
+    struct pb_draft leaf;
 
     (void)crypto_hash_sha256(digest, (const unsigned char *)text.text, text.bytes);
-    pb_leaf_init(&leaf, log, "change", PB_KEEP_OPENINGS_US);
-    pb_leaf_text(&leaf, "entity", pb_str_from("reader"));
-    pb_leaf_text(&leaf, "verb", pb_str_from("add"));
-    pb_leaf_number(&leaf, "n", count);
-    pb_leaf_secret(&leaf, "after", (struct pb_str){ (char *)digest, PB_DIGEST_BYTES });
-    return pb_leaves_append(site, &leaf, 1, ret_index, error);
+    pb_draft_init(&leaf, log, "change", PB_KEEP_OPENINGS_US);
+    pb_draft_text(&leaf, "entity", pb_str_from("reader"));
+    pb_draft_text(&leaf, "verb", pb_str_from("add"));
+    pb_draft_number(&leaf, "n", count);
+    pb_draft_secret(&leaf, "after", (struct pb_str){ (char *)digest, PB_DIGEST_BYTES });
+    return pb_drafts_append(site, &leaf, 1, ret_index, error);
 }
 
 /* change_lock is held. Another thread may have added some of them meanwhile. */

@@ -115,18 +115,18 @@ check_words(struct correcting *correcting, struct pb_error *error)
 
 static void
 correction_leaf(const struct correcting *correcting, const char *log, const char *event,
-                struct pb_leaf *leaf)
+                struct pb_draft *leaf)
 {
     const struct pb_catalog_view *view = correcting->facts->view;
     const struct pb_correction *correction = correcting->correction;
 
-    pb_leaf_init(leaf, log, event, PB_KEEP_OPENINGS_US);
-    pb_leaf_text(leaf, "asker", view->agencies[correcting->person->agency].id);
-    pb_leaf_secret(leaf, "person", correction->person);
-    pb_leaf_secret(leaf, "plate", correcting->wrong_plate);
-    pb_leaf_secret(leaf, "after", correcting->right_plate);
-    pb_leaf_secret(leaf, "reader", correction->reader);
-    pb_leaf_secret(leaf, "reason", correction->why);
+    pb_draft_init(leaf, log, event, PB_KEEP_OPENINGS_US);
+    pb_draft_text(leaf, "asker", view->agencies[correcting->person->agency].id);
+    pb_draft_secret(leaf, "person", correction->person);
+    pb_draft_secret(leaf, "plate", correcting->wrong_plate);
+    pb_draft_secret(leaf, "after", correcting->right_plate);
+    pb_draft_secret(leaf, "reader", correction->reader);
+    pb_draft_secret(leaf, "reason", correction->why);
 }
 
 static enum pb_status
@@ -135,7 +135,7 @@ record(struct correcting *correcting, struct pb_error *error)
     const struct pb_catalog_view *view = correcting->facts->view;
     bool is_own = correcting->owner == correcting->person->agency;
     char logs[2][PB_CATALOG_ID_BYTES_MAX + 1];
-    struct pb_leaf leaves[2];
+    struct pb_draft leaves[2];
     uint64_t indices[2];
 
     pb_site_id_text(view->agencies[correcting->person->agency].id, logs[0]);
@@ -143,7 +143,7 @@ record(struct correcting *correcting, struct pb_error *error)
     correction_leaf(correcting, logs[0], "correct", &leaves[0]);
     if (!is_own)
         correction_leaf(correcting, logs[1], "corrected", &leaves[1]);
-    return pb_leaves_append(correcting->site, leaves, is_own ? 1 : 2, indices, error);
+    return pb_drafts_append(correcting->site, leaves, is_own ? 1 : 2, indices, error);
 }
 
 /* ---- the read ---- */

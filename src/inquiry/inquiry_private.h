@@ -108,21 +108,21 @@ PB_MUST_CHECK enum pb_status pb_site_add_readers(struct pb_site *site, struct pb
 
 /* A leaf under construction: bounded arrays of fields and secrets. Texts are borrowed until the
  * leaf is appended. */
-struct pb_leaf {
+struct pb_draft {
     const char *log, *event;
     struct pb_audit_field fields[PB_AUDIT_FIELDS_MAX];
     struct pb_audit_secret secrets[PB_AUDIT_FIELDS_MAX];
     uint32_t field_count, secret_count;
     int64_t keep_openings_us;
 };
-void pb_leaf_init(struct pb_leaf *leaf, const char *log, const char *event, int64_t keep_us);
+void pb_draft_init(struct pb_draft *leaf, const char *log, const char *event, int64_t keep_us);
 /* Text that is empty leaves nothing. What a leaf has no room for is cut or left out. */
-void pb_leaf_text(struct pb_leaf *leaf, const char *name, struct pb_str text);
-void pb_leaf_number(struct pb_leaf *leaf, const char *name, int64_t number);
-void pb_leaf_hash(struct pb_leaf *leaf, const char *name, const uint8_t hash[PB_DIGEST_BYTES]);
-void pb_leaf_secret(struct pb_leaf *leaf, const char *name, struct pb_str value);
+void pb_draft_text(struct pb_draft *leaf, const char *name, struct pb_str text);
+void pb_draft_number(struct pb_draft *leaf, const char *name, int64_t number);
+void pb_draft_hash(struct pb_draft *leaf, const char *name, const uint8_t hash[PB_DIGEST_BYTES]);
+void pb_draft_secret(struct pb_draft *leaf, const char *name, struct pb_str value);
 /* Appends leaves as one commit. */
-PB_MUST_CHECK enum pb_status pb_leaves_append(struct pb_site *site, const struct pb_leaf *leaves,
+PB_MUST_CHECK enum pb_status pb_drafts_append(struct pb_site *site, const struct pb_draft *leaves,
                                               uint32_t count, uint64_t *ret_indices,
                                               struct pb_error *error);
 /* How long openings are kept where no decision says it: seven years (governance.md L5). */
@@ -243,6 +243,7 @@ struct pb_question {
     uint32_t agency_index;
     struct pb_policy_request request;
     struct pb_case found_case;
+    struct pb_str plate;   /* folded where it is one whole plate, else as typed */
     uint8_t digest[PB_DIGEST_BYTES];
     int64_t now_us;        /* when it was asked: what the decision was made with */
     int64_t started_ns;
@@ -270,7 +271,7 @@ PB_MUST_CHECK enum pb_status pb_question_begin(struct pb_question *question,
 PB_MUST_CHECK enum pb_status pb_question_sieve(struct pb_question *question);
 /* The leaf that says what is asked, and what was decided. Its texts live as long as the answer. */
 PB_MUST_CHECK enum pb_status pb_question_leaf(struct pb_question *question, const char *event,
-                                              struct pb_leaf *leaf);
+                                              struct pb_draft *leaf);
 /* The leaves that say what is answered, as one commit; nothing is given out before. */
 PB_MUST_CHECK enum pb_status pb_question_record_result(struct pb_question *question,
                                                        struct pb_error *error);
@@ -284,6 +285,11 @@ PB_MUST_CHECK enum pb_status pb_approval_find(struct pb_question *question,
                                               struct pb_error *error);
 PB_MUST_CHECK enum pb_status pb_approval_use(struct pb_question *question,
                                              struct pb_error *error);
+/* PB_BAD_INPUT where the person may not approve what the token stands for. */
+PB_MUST_CHECK enum pb_status pb_approver_check(const struct pb_catalog_view *view,
+                                               struct pb_str person,
+                                               const struct pb_inquiry_token *token,
+                                               int64_t now_us, struct pb_error *error);
 /* Adds a row (zeroed) to the answer; NULL without memory. */
 struct pb_row *pb_answer_add(struct pb_answer *answer);
 /* Fills a decided question: counts up to count_max, holds at most keep_max rows. One a kind. */

@@ -9,7 +9,7 @@
 #define TEXT_BYTES_MAX 256u /* of a text in the open: audit.h */
 
 void
-pb_leaf_init(struct pb_leaf *leaf, const char *log, const char *event, int64_t keep_us)
+pb_draft_init(struct pb_draft *leaf, const char *log, const char *event, int64_t keep_us)
 {
     leaf->log = log;
     leaf->event = event;
@@ -19,7 +19,7 @@ pb_leaf_init(struct pb_leaf *leaf, const char *log, const char *event, int64_t k
 }
 
 static struct pb_audit_field *
-add_field(struct pb_leaf *leaf, const char *name)
+add_field(struct pb_draft *leaf, const char *name)
 {
     struct pb_audit_field *field = NULL;
 
@@ -44,7 +44,7 @@ cut(struct pb_str text, uint32_t bytes_max)
 }
 
 void
-pb_leaf_text(struct pb_leaf *leaf, const char *name, struct pb_str text)
+pb_draft_text(struct pb_draft *leaf, const char *name, struct pb_str text)
 {
     struct pb_audit_field *field = text.bytes == 0 ? NULL : add_field(leaf, name);
 
@@ -55,7 +55,7 @@ pb_leaf_text(struct pb_leaf *leaf, const char *name, struct pb_str text)
 }
 
 void
-pb_leaf_number(struct pb_leaf *leaf, const char *name, int64_t number)
+pb_draft_number(struct pb_draft *leaf, const char *name, int64_t number)
 {
     struct pb_audit_field *field = add_field(leaf, name);
 
@@ -66,7 +66,7 @@ pb_leaf_number(struct pb_leaf *leaf, const char *name, int64_t number)
 }
 
 void
-pb_leaf_hash(struct pb_leaf *leaf, const char *name, const uint8_t hash[PB_DIGEST_BYTES])
+pb_draft_hash(struct pb_draft *leaf, const char *name, const uint8_t hash[PB_DIGEST_BYTES])
 {
     struct pb_audit_field *field = add_field(leaf, name);
 
@@ -77,7 +77,7 @@ pb_leaf_hash(struct pb_leaf *leaf, const char *name, const uint8_t hash[PB_DIGES
 }
 
 void
-pb_leaf_secret(struct pb_leaf *leaf, const char *name, struct pb_str value)
+pb_draft_secret(struct pb_draft *leaf, const char *name, struct pb_str value)
 {
     if (value.bytes == 0 || leaf->secret_count == PB_AUDIT_FIELDS_MAX)
         return;
@@ -88,7 +88,7 @@ pb_leaf_secret(struct pb_leaf *leaf, const char *name, struct pb_str value)
 }
 
 static struct pb_audit_leaf
-audit_leaf(const struct pb_leaf *leaf)
+audit_leaf(const struct pb_draft *leaf)
 {
     return (struct pb_audit_leaf){
         .log = leaf->log,
@@ -102,7 +102,7 @@ audit_leaf(const struct pb_leaf *leaf)
 }
 
 enum pb_status
-pb_leaves_append(struct pb_site *site, const struct pb_leaf *leaves, uint32_t count,
+pb_drafts_append(struct pb_site *site, const struct pb_draft *leaves, uint32_t count,
                  uint64_t *ret_indices, struct pb_error *error)
 {
     struct pb_audit_leaf few[LEAVES_AT_ONCE] = { 0 };

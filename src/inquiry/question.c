@@ -124,7 +124,13 @@ read_plate(struct pb_question *question, struct pb_error *error)
         return status;
     request->is_plate_exact = pb_pattern_is_exact(pattern, &exact);
     request->known_characters = known_characters(query->plate);
+    /* One plate is recorded in one spelling, however it was typed, so that it is found again. */
+    question->plate = query->plate;
+    if (request->is_plate_exact)
+        status = pb_arena_copy(&question->answer->arena, exact, &question->plate);
     pb_pattern_free(question->site->env, pattern);
+    if (status != PB_OK)
+        return status;
     if (!request->is_plate_exact
         && (question->inquiry->kind == PB_INQUIRY_PLATE
             || question->inquiry->kind == PB_INQUIRY_ASSOCIATES))
@@ -165,6 +171,8 @@ read_window(struct pb_question *question, struct pb_error *error)
         request->from_us = i == 0 || from_us < request->from_us ? from_us : request->from_us;
         request->to_us = i == 0 || to_us > request->to_us ? to_us : request->to_us;
         request->area_m2 += inquiry->places[i].area_m2;
+        request->exposure_km2_hours += inquiry->places[i].area_m2 / 1e6
+                                       * ((double)(to_us - from_us) / (double)PB_HOUR_US);
     }
     if (request->from_us >= request->to_us && (request->from_us != 0 || request->to_us != 0))
         return pb_fail(error, PB_BAD_INPUT, "from, to: the window is empty; give from before to");

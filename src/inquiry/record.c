@@ -123,32 +123,32 @@ filter_text(struct pb_arena *arena, const struct pb_query *query)
 /* ---- the question ---- */
 
 static void
-add_secrets(struct pb_leaf *leaf, struct pb_question *question)
+add_secrets(struct pb_draft *leaf, struct pb_question *question)
 {
     const struct pb_inquiry *inquiry = question->inquiry;
     const struct pb_policy_request *request = &question->request;
     struct pb_arena *arena = &question->answer->arena;
     unsigned relation = (unsigned)inquiry->relation;
 
-    pb_leaf_secret(leaf, "person", inquiry->person);
-    pb_leaf_secret(leaf, "beneficiary", inquiry->on_behalf_of);
-    pb_leaf_secret(leaf, "approver", request->approver);
-    pb_leaf_secret(leaf, "case", inquiry->case_number);
-    pb_leaf_secret(leaf, "reason", inquiry->justification);
-    pb_leaf_secret(leaf, "offence", inquiry->offence);
-    pb_leaf_secret(leaf, "plate", inquiry->query.plate);
-    pb_leaf_secret(leaf, "jurisdiction",
+    pb_draft_secret(leaf, "person", inquiry->person);
+    pb_draft_secret(leaf, "beneficiary", inquiry->on_behalf_of);
+    pb_draft_secret(leaf, "approver", request->approver);
+    pb_draft_secret(leaf, "case", inquiry->case_number);
+    pb_draft_secret(leaf, "reason", inquiry->justification);
+    pb_draft_secret(leaf, "offence", inquiry->offence);
+    pb_draft_secret(leaf, "plate", question->plate);
+    pb_draft_secret(leaf, "jurisdiction",
                    pb_str_from(inquiry->query.jurisdiction != 0
                                    ? pb_jurisdiction_name(inquiry->query.jurisdiction)
                                : inquiry->is_jurisdiction_unknown ? "unknown"
                                                                   : ""));
-    pb_leaf_secret(leaf, "window", window_text(arena, request->from_us, request->to_us));
+    pb_draft_secret(leaf, "window", window_text(arena, request->from_us, request->to_us));
     for (uint32_t i = 0; i < inquiry->place_count && i < PB_PLACES_MAX; i++)
-        pb_leaf_secret(leaf, area_names[i], place_text(arena, &inquiry->places[i]));
-    pb_leaf_secret(leaf, "filters", filter_text(arena, &inquiry->query));
+        pb_draft_secret(leaf, area_names[i], place_text(arena, &inquiry->places[i]));
+    pb_draft_secret(leaf, "filters", filter_text(arena, &inquiry->query));
     if (relation < sizeof(relation_names) / sizeof(relation_names[0]))
-        pb_leaf_secret(leaf, "relation", pb_str_from(relation_names[relation]));
-    pb_leaf_secret(leaf, "client", inquiry->client);
+        pb_draft_secret(leaf, "relation", pb_str_from(relation_names[relation]));
+    pb_draft_secret(leaf, "client", inquiry->client);
 }
 
 static int64_t
@@ -160,7 +160,7 @@ keep_us(const struct pb_question *question)
 }
 
 enum pb_status
-pb_question_leaf(struct pb_question *question, const char *event, struct pb_leaf *leaf)
+pb_question_leaf(struct pb_question *question, const char *event, struct pb_draft *leaf)
 {
     const struct pb_inquiry *inquiry = question->inquiry;
     const struct pb_policy_request *request = &question->request;
@@ -169,28 +169,28 @@ pb_question_leaf(struct pb_question *question, const char *event, struct pb_leaf
 
     if (rules == NULL)
         return PB_E_NOMEM;
-    pb_leaf_init(leaf, question->answer->log, event, keep_us(question));
-    pb_leaf_text(leaf, "kind", pb_str_from(pb_inquiry_kind_name(inquiry->kind)));
+    pb_draft_init(leaf, question->answer->log, event, keep_us(question));
+    pb_draft_text(leaf, "kind", pb_str_from(pb_inquiry_kind_name(inquiry->kind)));
     /* A purpose that no pack knows is whatever the person typed: not for the open. */
     if (decision->verdict != PB_POLICY_DENY)
-        pb_leaf_text(leaf, "purpose", inquiry->purpose);
+        pb_draft_text(leaf, "purpose", inquiry->purpose);
     else
-        pb_leaf_secret(leaf, "purpose", inquiry->purpose);
-    pb_leaf_text(leaf, "verdict", pb_str_from(pb_policy_verdict_name(decision->verdict)));
-    pb_leaf_text(leaf, "rules", rule_ids(decision, rules));
+        pb_draft_secret(leaf, "purpose", inquiry->purpose);
+    pb_draft_text(leaf, "verdict", pb_str_from(pb_policy_verdict_name(decision->verdict)));
+    pb_draft_text(leaf, "rules", rule_ids(decision, rules));
     if (question->person != NULL)
-        pb_leaf_text(leaf, "role", question->person->role);
-    pb_leaf_hash(leaf, "policy", question->facts->policy);
-    pb_leaf_number(leaf, "days",
+        pb_draft_text(leaf, "role", question->person->role);
+    pb_draft_hash(leaf, "policy", question->facts->policy);
+    pb_draft_number(leaf, "days",
                    (request->to_us - request->from_us + PB_DAY_US - 1) / PB_DAY_US);
     if (inquiry->place_count > 0)
-        pb_leaf_number(leaf, "places", inquiry->place_count);
+        pb_draft_number(leaf, "places", inquiry->place_count);
     if (inquiry->query.edits > 0)
-        pb_leaf_number(leaf, "edits", inquiry->query.edits);
+        pb_draft_number(leaf, "edits", inquiry->query.edits);
     if (inquiry->is_break_glass)
-        pb_leaf_number(leaf, "break_glass", 1);
+        pb_draft_number(leaf, "break_glass", 1);
     if (inquiry->is_export)
-        pb_leaf_number(leaf, "export", 1);
+        pb_draft_number(leaf, "export", 1);
     add_secrets(leaf, question);
     return PB_OK;
 }
@@ -268,7 +268,7 @@ agencies_in_scope(const struct pb_question *question)
 
 static void
 result_leaf(const struct pb_question *question, const uint8_t digest[PB_DIGEST_BYTES],
-            struct pb_leaf *leaf)
+            struct pb_draft *leaf)
 {
     const struct pb_answer *answer = question->answer;
     const struct pb_decision *decision = &answer->decision;
@@ -276,22 +276,22 @@ result_leaf(const struct pb_question *question, const uint8_t digest[PB_DIGEST_B
     int64_t from_us = 0;
     int64_t to_us = 0;
 
-    pb_leaf_init(leaf, answer->log, question->is_page ? "page" : "result", keep_us(question));
-    pb_leaf_number(leaf, "of", (int64_t)answer->receipt.query_index);
-    pb_leaf_text(leaf, "status", pb_str_from(result_status(decision->verdict)));
-    pb_leaf_number(leaf, "n", (int64_t)answer->row_count);
-    pb_leaf_number(leaf, "count", (int64_t)answer->count);
+    pb_draft_init(leaf, answer->log, question->is_page ? "page" : "result", keep_us(question));
+    pb_draft_number(leaf, "of", (int64_t)answer->receipt.query_index);
+    pb_draft_text(leaf, "status", pb_str_from(result_status(decision->verdict)));
+    pb_draft_number(leaf, "n", (int64_t)answer->row_count);
+    pb_draft_number(leaf, "count", (int64_t)answer->count);
     if (question->is_page)
-        pb_leaf_number(leaf, "from", (int64_t)question->page.given);
+        pb_draft_number(leaf, "from", (int64_t)question->page.given);
     if (answer->is_truncated)
-        pb_leaf_number(leaf, "truncated", 1);
-    pb_leaf_number(leaf, "agencies", agencies_in_scope(question));
-    pb_leaf_number(leaf, "readers", answer->coverage.readers_in_scope);
+        pb_draft_number(leaf, "truncated", 1);
+    pb_draft_number(leaf, "agencies", agencies_in_scope(question));
+    pb_draft_number(leaf, "readers", answer->coverage.readers_in_scope);
     if (pb_question_window(question, NULL, &from_us, &to_us))
-        pb_leaf_number(leaf, "days", (to_us - from_us + PB_DAY_US - 1) / PB_DAY_US);
-    pb_leaf_number(leaf, "ms", spent_ns / 1000000);
-    pb_leaf_hash(leaf, "policy", question->facts->policy);
-    pb_leaf_secret(leaf, "ids", (struct pb_str){ (const char *)digest, PB_DIGEST_BYTES });
+        pb_draft_number(leaf, "days", (to_us - from_us + PB_DAY_US - 1) / PB_DAY_US);
+    pb_draft_number(leaf, "ms", spent_ns / 1000000);
+    pb_draft_hash(leaf, "policy", question->facts->policy);
+    pb_draft_secret(leaf, "ids", (struct pb_str){ (const char *)digest, PB_DIGEST_BYTES });
 }
 
 /* ---- the owners ---- */
@@ -309,18 +309,18 @@ count_owners(const struct pb_question *question)
 /* What an owner is told of what was given out of theirs: all but where the asker sat. */
 static void
 owner_leaf(struct pb_question *question, const char *log, const char *event, uint32_t reads,
-           struct pb_leaf *leaf)
+           struct pb_draft *leaf)
 {
     const struct pb_inquiry *inquiry = question->inquiry;
 
-    pb_leaf_init(leaf, log, event, keep_us(question));
-    pb_leaf_text(leaf, "asker", question->agency->id);
-    pb_leaf_number(leaf, "of", (int64_t)question->answer->receipt.query_index);
-    pb_leaf_text(leaf, "kind", pb_str_from(pb_inquiry_kind_name(inquiry->kind)));
-    pb_leaf_text(leaf, "purpose", inquiry->purpose);
-    pb_leaf_number(leaf, "n", reads);
+    pb_draft_init(leaf, log, event, keep_us(question));
+    pb_draft_text(leaf, "asker", question->agency->id);
+    pb_draft_number(leaf, "of", (int64_t)question->answer->receipt.query_index);
+    pb_draft_text(leaf, "kind", pb_str_from(pb_inquiry_kind_name(inquiry->kind)));
+    pb_draft_text(leaf, "purpose", inquiry->purpose);
+    pb_draft_number(leaf, "n", reads);
     if (inquiry->is_export)
-        pb_leaf_number(leaf, "export", 1);
+        pb_draft_number(leaf, "export", 1);
     add_secrets(leaf, question);
 }
 
@@ -328,19 +328,19 @@ owner_leaf(struct pb_question *question, const char *log, const char *event, uin
 
 static void
 export_leaf(const struct pb_question *question, const uint8_t digest[PB_DIGEST_BYTES],
-            struct pb_leaf *leaf)
+            struct pb_draft *leaf)
 {
     const struct pb_inquiry *inquiry = question->inquiry;
 
-    pb_leaf_init(leaf, question->answer->log, "export", keep_us(question));
-    pb_leaf_number(leaf, "of", (int64_t)question->answer->receipt.query_index);
-    pb_leaf_text(leaf, "watermark", pb_str_from(question->answer->watermark));
-    pb_leaf_number(leaf, "n", (int64_t)question->answer->row_count);
-    pb_leaf_text(leaf, "format", inquiry->export_format);
-    pb_leaf_secret(leaf, "person", inquiry->person);
-    pb_leaf_secret(leaf, "recipient", inquiry->export_recipient);
-    pb_leaf_secret(leaf, "agreement", inquiry->export_agreement);
-    pb_leaf_secret(leaf, "ids", (struct pb_str){ (const char *)digest, PB_DIGEST_BYTES });
+    pb_draft_init(leaf, question->answer->log, "export", keep_us(question));
+    pb_draft_number(leaf, "of", (int64_t)question->answer->receipt.query_index);
+    pb_draft_text(leaf, "watermark", pb_str_from(question->answer->watermark));
+    pb_draft_number(leaf, "n", (int64_t)question->answer->row_count);
+    pb_draft_text(leaf, "format", inquiry->export_format);
+    pb_draft_secret(leaf, "person", inquiry->person);
+    pb_draft_secret(leaf, "recipient", inquiry->export_recipient);
+    pb_draft_secret(leaf, "agreement", inquiry->export_agreement);
+    pb_draft_secret(leaf, "ids", (struct pb_str){ (const char *)digest, PB_DIGEST_BYTES });
 }
 
 /* The disclosure register: who was given what, without saying which plates. */
@@ -410,7 +410,7 @@ put_notices(struct pb_question *question, struct pb_error *error)
 /* ---- all of it in one commit ---- */
 
 struct result {
-    struct pb_leaf *leaves; /* owned */
+    struct pb_draft *leaves; /* owned */
     uint64_t *indices;      /* owned */
     char (*logs)[PB_CATALOG_ID_BYTES_MAX + 1]; /* owned */
     uint32_t count;
@@ -475,7 +475,7 @@ pb_question_record_result(struct pb_question *question, struct pb_error *error)
     if (question->inquiry->is_export && question->answer->decision.verdict == PB_POLICY_ALLOW)
         export_leaf(question, digest, &result.leaves[result.count++]);
     add_owner_leaves(question, &result);
-    status = pb_leaves_append(question->site, result.leaves, result.count, result.indices, error);
+    status = pb_drafts_append(question->site, result.leaves, result.count, result.indices, error);
     if (status == PB_OK)
         question->answer->receipt.result_index = result.indices[0];
 

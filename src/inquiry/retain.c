@@ -201,13 +201,13 @@ put_day(char ret_text[11], int32_t day)
 
 struct receipt {
     char log[PB_CATALOG_ID_BYTES_MAX + 1];
-    char names[LINES_A_LEAF][24]; /* "2026-03-08" or "2026-03-08.erased" */
+    char names[LINES_A_LEAF][24]; /* "day-2026-03-08" or "erased-2026-03-08" */
 };
 
 /* A leaf of one agency's lines, as many as fit: a number for each day. */
 static uint32_t
 receipt_leaf(const struct line *lines, uint32_t count, struct receipt *receipt,
-             const char *agency, struct pb_leaf *leaf)
+             const char *agency, struct pb_draft *leaf)
 {
     uint64_t reads = 0;
     uint32_t taken = 0;
@@ -216,16 +216,16 @@ receipt_leaf(const struct line *lines, uint32_t count, struct receipt *receipt,
         reads += lines[taken].reads;
         taken++;
     }
-    pb_leaf_init(leaf, receipt->log, "purge", PB_KEEP_OPENINGS_US);
-    pb_leaf_text(leaf, "agency", pb_str_from(agency));
-    pb_leaf_number(leaf, "n", (int64_t)reads);
+    pb_draft_init(leaf, receipt->log, "purge", PB_KEEP_OPENINGS_US);
+    pb_draft_text(leaf, "agency", pb_str_from(agency));
+    pb_draft_number(leaf, "n", (int64_t)reads);
     for (uint32_t i = 0; i < taken; i++) {
         char day[11];
 
         put_day(day, lines[i].day);
-        (void)snprintf(receipt->names[i], sizeof(receipt->names[i]), "%s%s", day,
-                       lines[i].why == PB_REMOVED_ERASED ? ".erased" : "");
-        pb_leaf_number(leaf, receipt->names[i], (int64_t)lines[i].reads);
+        (void)snprintf(receipt->names[i], sizeof(receipt->names[i]), "%s-%s",
+                       lines[i].why == PB_REMOVED_ERASED ? "erased" : "day", day);
+        pb_draft_number(leaf, receipt->names[i], (int64_t)lines[i].reads);
     }
     return taken;
 }
@@ -237,7 +237,7 @@ leave_receipts(struct pb_site *site, const struct pb_catalog_view *view, const s
 {
     bool is_known = lines[0].agency != PB_NO_INDEX;
     struct receipt receipts[2];
-    struct pb_leaf leaves[2];
+    struct pb_draft leaves[2];
     uint64_t indices[2];
     char agency[PB_CATALOG_ID_BYTES_MAX + 1];
 
@@ -248,7 +248,7 @@ leave_receipts(struct pb_site *site, const struct pb_catalog_view *view, const s
     *ret_taken = receipt_leaf(lines, count, &receipts[0], agency, &leaves[0]);
     if (is_known)
         *ret_taken = receipt_leaf(lines, count, &receipts[1], agency, &leaves[1]);
-    return pb_leaves_append(site, leaves, is_known ? 2 : 1, indices, error);
+    return pb_drafts_append(site, leaves, is_known ? 2 : 1, indices, error);
 }
 
 static void
@@ -412,16 +412,16 @@ static enum pb_status
 leave_restamp(struct pb_site *site, const struct pb_restamp_counts *counts,
               const struct pb_facts *facts, struct pb_error *error)
 {
-    struct pb_leaf leaf;
+    struct pb_draft leaf;
     uint64_t index = 0;
 
-    pb_leaf_init(&leaf, PB_AUDIT_OPERATOR, "restamp", PB_KEEP_OPENINGS_US);
-    pb_leaf_hash(&leaf, "policy", facts->policy);
-    pb_leaf_number(&leaf, "asked", (int64_t)counts->reads_asked);
-    pb_leaf_number(&leaf, "earlier", (int64_t)counts->reads_earlier);
-    pb_leaf_number(&leaf, "later", (int64_t)counts->reads_later);
-    pb_leaf_number(&leaf, "removed", (int64_t)counts->reads_removed);
-    return pb_leaves_append(site, &leaf, 1, &index, error);
+    pb_draft_init(&leaf, PB_AUDIT_OPERATOR, "restamp", PB_KEEP_OPENINGS_US);
+    pb_draft_hash(&leaf, "policy", facts->policy);
+    pb_draft_number(&leaf, "asked", (int64_t)counts->reads_asked);
+    pb_draft_number(&leaf, "earlier", (int64_t)counts->reads_earlier);
+    pb_draft_number(&leaf, "later", (int64_t)counts->reads_later);
+    pb_draft_number(&leaf, "removed", (int64_t)counts->reads_removed);
+    return pb_drafts_append(site, &leaf, 1, &index, error);
 }
 
 static enum pb_status

@@ -194,7 +194,7 @@ pb_site_put_pack(struct pb_site *site, const struct pb_actor *actor, const char 
     struct pb_pack_source source = { .text = { text, (uint32_t)bytes }, .name = name };
     uint8_t digest[PB_DIGEST_BYTES];
     struct pb_rules *rules = NULL;
-    struct pb_leaf leaf;
+    struct pb_draft leaf;
     uint64_t index = 0;
     enum pb_status status = PB_OK;
 
@@ -210,11 +210,11 @@ pb_site_put_pack(struct pb_site *site, const struct pb_actor *actor, const char 
         return status;
     (void)pthread_mutex_lock(&site->change_lock);
     (void)crypto_hash_sha256(digest, (const unsigned char *)text, bytes);
-    pb_leaf_init(&leaf, PB_AUDIT_OPERATOR, "change", PB_KEEP_OPENINGS_US);
-    pb_leaf_text(&leaf, "entity", pb_str_from("pack"));
-    pb_leaf_text(&leaf, "id", pb_str_from(name));
-    pb_leaf_hash(&leaf, "after", digest);
-    status = pb_leaves_append(site, &leaf, 1, &index, error);
+    pb_draft_init(&leaf, PB_AUDIT_OPERATOR, "change", PB_KEEP_OPENINGS_US);
+    pb_draft_text(&leaf, "entity", pb_str_from("pack"));
+    pb_draft_text(&leaf, "id", pb_str_from(name));
+    pb_draft_hash(&leaf, "after", digest);
+    status = pb_drafts_append(site, &leaf, 1, &index, error);
     if (status == PB_OK)
         status = keep_pack(site, name, text, bytes, digest, error);
     if (status == PB_OK) {

@@ -340,16 +340,16 @@ enum pb_status
 pb_site_mark(struct pb_site *site, const char *event, struct pb_error *error)
 {
     struct pb_store_stats stats;
-    struct pb_leaf leaf;
+    struct pb_draft leaf;
     uint64_t index = 0;
     enum pb_status status = pb_store_stats(site->store, &stats, error);
 
     if (status != PB_OK)
         return status;
-    pb_leaf_init(&leaf, PB_AUDIT_OPERATOR, event, PB_KEEP_OPENINGS_US);
-    pb_leaf_number(&leaf, "commit", (int64_t)stats.commit);
-    pb_leaf_number(&leaf, "reads", (int64_t)stats.reads);
-    return pb_leaves_append(site, &leaf, 1, &index, error);
+    pb_draft_init(&leaf, PB_AUDIT_OPERATOR, event, PB_KEEP_OPENINGS_US);
+    pb_draft_number(&leaf, "commit", (int64_t)stats.commit);
+    pb_draft_number(&leaf, "reads", (int64_t)stats.reads);
+    return pb_drafts_append(site, &leaf, 1, &index, error);
 }
 
 /* ---- logs of agencies ---- */
