@@ -109,13 +109,10 @@ pb_approver_check(const struct pb_catalog_view *view, struct pb_str person,
 {
     uint32_t index = pb_view_person(view, person);
     uint32_t asker = pb_view_person(view, token->person);
-    const struct pb_person *approver = index == PB_NO_INDEX ? NULL : &view->people[index];
 
-    if (approver == NULL || approver->status != PB_PERSON_ACTIVE
-        || (approver->permissions & PB_MAY_APPROVE) == 0
-        || approver->training_valid_until_us <= now_us)
+    if (!pb_view_may(view, index, PB_MAY_APPROVE, now_us))
         return pb_fail(error, PB_BAD_INPUT, "person: may not approve inquiries");
-    if (asker == PB_NO_INDEX || view->people[asker].agency != approver->agency)
+    if (asker == PB_NO_INDEX || view->people[asker].agency != view->people[index].agency)
         return pb_fail(error, PB_BAD_INPUT, "person: approves only inquiries of their own agency");
     if (index == asker || pb_str_equal(person, token->beneficiary))
         return pb_fail(error, PB_BAD_INPUT,

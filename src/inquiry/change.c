@@ -105,21 +105,17 @@ agency_of(const struct pb_record *record, char room[PB_CATALOG_ID_BYTES_MAX + 1]
 /* A person changes records of their own agency, if they may; the operator changes any. */
 static enum pb_status
 check_actor(const struct pb_catalog_view *view, const struct pb_actor *actor, const char *agency,
-            bool is_agency, struct pb_error *error)
+            bool is_agency, int64_t now_us, struct pb_error *error)
 {
-    const struct pb_person *person = NULL;
     uint32_t index = PB_NO_INDEX;
 
     if (actor->person == NULL)
         return PB_OK;
     index = pb_view_person(view, pb_str_from(actor->person));
-    if (index == PB_NO_INDEX)
-        return pb_fail(error, PB_BAD_INPUT, "person: nobody is known by that id");
-    person = &view->people[index];
-    if (person->status != PB_PERSON_ACTIVE || (person->permissions & PB_MAY_ADMINISTER) == 0)
+    if (!pb_view_may(view, index, PB_MAY_ADMINISTER, now_us))
         return pb_fail(error, PB_BAD_INPUT, "person: may not change the catalog");
     if (agency == NULL || is_agency
-        || !pb_str_equal(view->agencies[person->agency].id, pb_str_from(agency)))
+        || !pb_str_equal(view->agencies[view->people[index].agency].id, pb_str_from(agency)))
         return pb_fail(error, PB_BAD_INPUT,
                        "person: changes only what belongs to their own agency");
     return PB_OK;
@@ -285,7 +281,7 @@ change_record(struct pb_site *site, const struct pb_facts *facts, struct change 
     else if (change->after != NULL)
         agency = agency_of(change->after, room);
     status = check_actor(facts->view, change->actor, agency,
-                         strcmp(change->entity->name, "agency") == 0, error);
+                         strcmp(change->entity->name, "agency") == 0, pb_now_us(site->env), error);
     if (status == PB_OK && change->after != NULL)
         status = check_hold(site, facts, change->after, error);
     if (status == PB_OK)

@@ -61,14 +61,9 @@ check_person(struct correcting *correcting, struct pb_error *error)
     const struct pb_catalog_view *view = correcting->facts->view;
     uint32_t index = pb_view_person(view, correcting->correction->person);
 
-    if (index == PB_NO_INDEX)
-        return pb_fail(error, PB_BAD_INPUT, "person: nobody is known by that id");
-    correcting->person = &view->people[index];
-    if (correcting->person->status != PB_PERSON_ACTIVE
-        || (correcting->person->permissions & PB_MAY_CORRECT) == 0
-        || correcting->person->training_valid_until_us <= correcting->now_us
-        || !view->agencies[correcting->person->agency].is_active)
+    if (!pb_view_may(view, index, PB_MAY_CORRECT, correcting->now_us))
         return pb_fail(error, PB_BAD_INPUT, "person: may not correct reads");
+    correcting->person = &view->people[index];
     correcting->reader = pb_view_reader(view, correcting->correction->reader);
     if (correcting->reader == PB_NO_INDEX)
         return pb_fail(error, PB_BAD_INPUT, "reader: not in the catalog");

@@ -79,23 +79,28 @@ renew(struct pb_site *site, const struct pb_catalog_view *view, int64_t now_us,
       struct pb_error *error)
 {
     struct pb_facts *facts = NULL;
-    enum pb_status status = PB_OK;
+    enum pb_status status = make(site, view, now_us, &facts);
 
-    /* Another process may have put a pack: it changed the catalog too. */
-    if (site->rules_version != view->version) {
-        status = pb_site_load_rules(site, error);
-        if (status == PB_OK)
-            site->rules_version = view->version;
-    }
-    if (status == PB_OK)
-        status = make(site, view, now_us, &facts);
     if (status != PB_OK) {
         pb_catalog_view_drop(view);
-        return status;
+        return pb_fail(error, status, "no memory for the rules");
     }
     pb_facts_drop(site->facts);
     site->facts = facts;
     return PB_OK;
+}
+
+bool
+pb_view_may(const struct pb_catalog_view *view, uint32_t person, uint32_t permission,
+            int64_t now_us)
+{
+    const struct pb_person *who = person == PB_NO_INDEX ? NULL : &view->people[person];
+    const struct pb_agency *agency = who == NULL ? NULL : &view->agencies[who->agency];
+
+    /* As the rules that ship demand of who asks: at a gate or a home nobody is trained. */
+    return who != NULL && who->status == PB_PERSON_ACTIVE && agency->is_active
+           && (who->permissions & permission) != 0
+           && (agency->class == PB_AGENCY_PRIVATE || now_us < who->training_valid_until_us);
 }
 
 /* facts_lock is held; view's reference is taken over. */
@@ -129,7 +134,11 @@ pb_site_facts(struct pb_site *site, int64_t now_us, struct pb_facts **ret_facts,
     if (status != PB_OK)
         return status;
     (void)pthread_mutex_lock(&site->facts_lock);
-    status = freshen(site, view, now_us, error);
+    status = pb_site_follow_rules(site, error);
+    if (status == PB_OK)
+        status = freshen(site, view, now_us, error);
+    else
+        pb_catalog_view_drop(view);
     if (status == PB_OK) {
         *ret_facts = site->facts;
         (void)atomic_fetch_add(&site->facts->references, 1);

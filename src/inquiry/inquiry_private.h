@@ -47,7 +47,8 @@ struct pb_site {
     pthread_mutex_t facts_lock; /* guards rules and facts; held for a few instructions, but when
                                  * facts are made anew */
     struct pb_rules *rules;     /* owned reference */
-    uint64_t rules_version;     /* of the view that they were loaded with */
+    char rules_mark[65];        /* of the packs that they were loaded with */
+    int64_t rules_looked_ns;    /* when that was last compared with the catalog's word */
     struct pb_facts *facts;     /* owned reference; NULL: none yet */
 
     struct pb_removals *removals; /* owned: reads that the store told to be gone */
@@ -61,6 +62,13 @@ PB_MUST_CHECK enum pb_status pb_site_facts(struct pb_site *site, int64_t now_us,
 void pb_facts_drop(struct pb_facts *facts); /* NULL is fine */
 /* Loads shipped packs and those of DIR/rules anew. */
 PB_MUST_CHECK enum pb_status pb_site_load_rules(struct pb_site *site, struct pb_error *error);
+/* The same, where another process put a pack since; looks at most once a second. facts_lock is
+ * held. */
+PB_MUST_CHECK enum pb_status pb_site_follow_rules(struct pb_site *site, struct pb_error *error);
+
+/* Whether a person, by index into the view, is active, trained and permitted. */
+bool pb_view_may(const struct pb_catalog_view *view, uint32_t person, uint32_t permission,
+                 int64_t now_us);
 
 /* "DIR/name" or "DIR/folder/name"; PB_OVER_LIMIT where it is too long. */
 PB_MUST_CHECK enum pb_status pb_site_path(const struct pb_site *site, const char *name,

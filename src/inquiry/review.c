@@ -33,14 +33,11 @@ check_auditor(struct look *look, uint32_t permission, struct pb_error *error)
 {
     const struct pb_catalog_view *view = look->facts->view;
     uint32_t index = pb_view_person(view, look->person);
-    const struct pb_person *person = index == PB_NO_INDEX ? NULL : &view->people[index];
 
-    if (person == NULL || person->status != PB_PERSON_ACTIVE
-        || (person->permissions & permission) == 0
-        || person->training_valid_until_us <= look->now_us)
+    if (!pb_view_may(view, index, permission, look->now_us))
         return pb_fail(error, PB_BAD_INPUT, "person: may not look at the audit log");
-    look->agency = person->agency;
-    pb_site_id_text(view->agencies[person->agency].id, look->log);
+    look->agency = view->people[index].agency;
+    pb_site_id_text(view->agencies[look->agency].id, look->log);
     return PB_OK;
 }
 

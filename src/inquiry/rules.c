@@ -7,6 +7,7 @@
 #include "inquiry/inquiry_private.h"
 
 #define PACK_NAME_BYTES_MAX 128u
+#define LOOK_EVERY_NS INT64_C(1000000000)
 
 struct packs {
     struct pb_site *site;
@@ -142,16 +143,70 @@ compile_all(struct pb_site *site, const struct pb_pack_source *changed,
     return status;
 }
 
+/* ---- following other processes ---- */
+
+struct mark {
+    crypto_hash_sha256_state state;
+};
+
+static bool
+hash_note(void *context, const char *key, struct pb_str value)
+{
+    struct mark *mark = context;
+
+    (void)crypto_hash_sha256_update(&mark->state, (const unsigned char *)key, strlen(key) + 1);
+    (void)crypto_hash_sha256_update(&mark->state, (const unsigned char *)value.text, value.bytes);
+    return true;
+}
+
+/* What the catalog says of the packs in DIR/rules. */
+static enum pb_status
+read_mark(struct pb_site *site, char ret_mark[65], struct pb_error *error)
+{
+    struct mark mark;
+    uint8_t digest[PB_DIGEST_BYTES];
+    enum pb_status status = PB_OK;
+
+    (void)crypto_hash_sha256_init(&mark.state);
+    status = pb_catalog_notes(site->catalog, "rules", "", hash_note, &mark, error);
+    (void)crypto_hash_sha256_final(&mark.state, digest);
+    (void)sodium_bin2hex(ret_mark, 65, digest, sizeof(digest));
+    return status;
+}
+
+enum pb_status
+pb_site_follow_rules(struct pb_site *site, struct pb_error *error)
+{
+    int64_t now_ns = pb_monotonic_ns(site->env);
+    char mark[65];
+    enum pb_status status = PB_OK;
+
+    if (now_ns - site->rules_looked_ns < LOOK_EVERY_NS)
+        return PB_OK;
+    status = read_mark(site, mark, error);
+    if (status == PB_OK && strcmp(mark, site->rules_mark) != 0)
+        status = pb_site_load_rules(site, error);
+    if (status == PB_OK)
+        site->rules_looked_ns = now_ns;
+    return status;
+}
+
 enum pb_status
 pb_site_load_rules(struct pb_site *site, struct pb_error *error)
 {
     struct pb_rules *rules = NULL;
-    enum pb_status status = compile_all(site, NULL, &rules, error);
+    char mark[65];
+    /* The mark first: what is put after it is seen the next time. */
+    enum pb_status status = read_mark(site, mark, error);
 
+    if (status == PB_OK)
+        status = compile_all(site, NULL, &rules, error);
     if (status != PB_OK)
         return status;
     pb_rules_unref(site->rules);
     site->rules = rules;
+    memcpy(site->rules_mark, mark, sizeof(mark));
+    site->rules_looked_ns = pb_monotonic_ns(site->env);
     return PB_OK;
 }
 
@@ -181,7 +236,7 @@ keep_pack(struct pb_site *site, const char *name, const char *text, size_t bytes
     (void)sodium_bin2hex(hex, sizeof(hex), digest, PB_DIGEST_BYTES);
     if (status == PB_OK)
         status = pb_site_write_file(site->env, path, name, text, bytes, error);
-    /* A changed note makes a new view, and facts of a new view load the rules anew. */
+    /* By this note other processes see that they must load the rules anew. */
     return status == PB_OK ? pb_catalog_note_put(site->catalog, "rules", name, pb_str_from(hex),
                                                  error)
                            : status;
@@ -219,11 +274,11 @@ pb_site_put_pack(struct pb_site *site, const struct pb_actor *actor, const char 
         status = keep_pack(site, name, text, bytes, digest, error);
     if (status == PB_OK) {
         (void)pthread_mutex_lock(&site->facts_lock);
-        pb_rules_unref(site->rules);
-        site->rules = pb_rules_ref(rules);
+        status = pb_site_load_rules(site, error);
         (void)pthread_mutex_unlock(&site->facts_lock);
-        status = pb_site_restamp(site, NULL, error);
     }
+    if (status == PB_OK)
+        status = pb_site_restamp(site, NULL, error);
     (void)pthread_mutex_unlock(&site->change_lock);
     pb_rules_unref(rules);
     return status;
