@@ -383,7 +383,7 @@ have_valid_lengths(const struct pb_read *read)
            read->model.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
            read->color.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
            read->body.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
-           read->event_id.bytes <= PB_EVENT_ID_BYTES_MAX && read->identity_plate.bytes == 0;
+           read->event_id.bytes <= PB_EVENT_ID_BYTES_MAX;
 }
 
 bool
@@ -395,7 +395,8 @@ pb_read_is_plainly_valid(const struct pb_read *read)
     return have_valid_lengths(read) && times_fault(read, &field) == NULL &&
            place_fault(read, &field) == NULL &&
            confidence_fault(read, &confidence_max_e6) == NULL && years_fault(read) == NULL &&
-           read->alternate_count == 0 && read->image_count == 0;
+           read->alternate_count == 0 && read->image_count == 0 && !read->is_correction &&
+           read->identity_plate.bytes == 0 && read->plate.text[0] != '#';
 }
 
 /* ---- identity ---- */

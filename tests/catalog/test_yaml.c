@@ -161,7 +161,6 @@ random_text(uint64_t *seed, char *text, size_t pieces)
         "\xE2\x80\x8F",
         "\xC2\xA0",
         "\xE3\x80\x80",
-        "\xF3\xA0\x80\x81",
     };
     size_t at = 1;
 
