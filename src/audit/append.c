@@ -72,8 +72,7 @@ add_pending(struct pb_audit *audit, struct pb_audit_log *log, struct pb_batch *b
     log->pending[log->pending_count++] = (struct pb_pending){
         .batch = batch,
         .leaf = leaf->leaf,
-        .sealed = { leaf->term, leaf->sealed_bytes > 0 ? leaf->sealed : NULL,
-                    leaf->sealed_bytes },
+        .sealed = { leaf->term, leaf->sealed_bytes > 0 ? leaf->sealed : NULL, leaf->sealed_bytes },
     };
     batch->references++;
     log->size++;
@@ -98,8 +97,7 @@ pb_pending_drop(struct pb_audit *audit, struct pb_audit_log *log, uint64_t size)
     log->kept_size = size;
     log->pending_count -= count;
     if (count > 0)
-        memmove(log->pending, log->pending + count,
-                log->pending_count * sizeof(log->pending[0]));
+        memmove(log->pending, log->pending + count, log->pending_count * sizeof(log->pending[0]));
     if (log->pending_count == 0) {
         pb_free(audit->env, log->pending);
         log->pending = NULL;
@@ -185,14 +183,14 @@ make_draft(struct pb_audit *audit, const struct pb_audit_leaf *leaf, struct draf
         pb_text_out(draft->tail, PB_AUDIT_LEAF_BYTES_MAX - PB_LEAF_HEAD_BYTES_MAX);
     enum pb_status status;
 
-    if (audit->env->random(audit->env->random_context, random, salt_bytes + PB_SEAL_NONCE_BYTES)
-        != PB_OK)
+    if (audit->env->random(audit->env->random_context, random, salt_bytes + PB_SEAL_NONCE_BYTES) !=
+        PB_OK)
         return pb_fail(error, PB_E_IO, "no random bytes for salts");
     memcpy(salts, random, salt_bytes);
     status = pb_leaf_put_tail(&out, leaf, (const uint8_t(*)[PB_SALT_BYTES])salts, error);
     if (status == PB_OK && out.is_cut)
-        status = pb_fail(error, PB_OVER_LIMIT, "a leaf has more than %u bytes",
-                         PB_AUDIT_LEAF_BYTES_MAX);
+        status =
+            pb_fail(error, PB_OVER_LIMIT, "a leaf has more than %u bytes", PB_AUDIT_LEAF_BYTES_MAX);
     draft->tail_bytes = (uint32_t)(out.at - draft->tail);
     if (status == PB_OK && leaf->secret_count > 0) {
         draft->term = pb_term_of(expiry_of(pb_now_us(audit->env), leaf->keep_openings_us));
@@ -220,13 +218,12 @@ make_drafts(struct pb_audit *audit, const struct pb_audit_leaf *leaves,
         draft->sealed = scratch + PB_AUDIT_LEAF_BYTES_MAX;
         scratch = draft->sealed + sealed_bytes_of(&leaves[i]);
         status = make_draft(audit, &leaves[i], draft, error);
-        request->batch_room += PB_RECORD_LEAF_HEADER_BYTES + PB_LOG_ID_BYTES_MAX
-                               + PB_LEAF_HEAD_BYTES_MAX + draft->tail_bytes
-                               + draft->sealed_bytes;
+        request->batch_room += PB_RECORD_LEAF_HEADER_BYTES + PB_LOG_ID_BYTES_MAX +
+                               PB_LEAF_HEAD_BYTES_MAX + draft->tail_bytes + draft->sealed_bytes;
     }
     if (status == PB_OK && request->batch_room > PB_BLOCK_BYTES_MAX)
-        status = pb_fail(error, PB_OVER_LIMIT, "at most %u bytes in one append",
-                         PB_BLOCK_BYTES_MAX);
+        status =
+            pb_fail(error, PB_OVER_LIMIT, "at most %u bytes in one append", PB_BLOCK_BYTES_MAX);
     return status;
 }
 
@@ -281,8 +278,7 @@ pb_journal_need(struct pb_audit *audit, struct pb_error *error)
 
 /* Gives a draft its place and time, and writes it behind the batch's bytes. */
 static void
-place_draft(const struct draft *draft, int64_t now_ms, struct pb_batch *batch,
-            uint64_t *ret_index)
+place_draft(const struct draft *draft, int64_t now_ms, struct pb_batch *batch, uint64_t *ret_index)
 {
     struct pb_audit_log *log = draft->log;
     struct pb_record_leaf leaf = { .log = pb_str_from(log->id),
@@ -335,11 +331,12 @@ reserve(struct pb_audit *audit, struct pb_append_request *requests, struct pb_er
     (void)pthread_mutex_lock(&audit->tails);
     for (struct pb_append_request *request = requests; request != NULL; request = request->next) {
         for (uint32_t i = 0; i < request->count && status == PB_OK; i++)
-            status = pb_pending_reserve(audit, request->drafts[i].log,
-                                        request->drafts[i].log->ahead);
+            status =
+                pb_pending_reserve(audit, request->drafts[i].log, request->drafts[i].log->ahead);
     }
     if (status == PB_OK && audit->pending_bytes > PENDING_BYTES_MAX)
-        status = pb_fail(error, PB_E_FULL, "%s: what was appended cannot be published, and nothing "
+        status = pb_fail(error, PB_E_FULL,
+                         "%s: what was appended cannot be published, and nothing "
                          "more is taken until it is; see that the disk has room",
                          audit->place.path);
     (void)pthread_mutex_unlock(&audit->tails);
@@ -413,8 +410,10 @@ commit_group(struct pb_audit *audit, struct pb_append_request *requests, uint32_
     enum pb_status status;
 
     if (audit->is_poisoned)
-        return pb_fail(error, PB_E_POISONED, "%s: an earlier write failed (%.300s); open the audit "
-                       "logs again", audit->place.path, audit->poison.message);
+        return pb_fail(error, PB_E_POISONED,
+                       "%s: an earlier write failed (%.300s); open the audit "
+                       "logs again",
+                       audit->place.path, audit->poison.message);
     for (struct pb_append_request *request = requests; request != NULL; request = request->next) {
         for (uint32_t i = 0; i < request->count; i++)
             place_draft(&request->drafts[i], now_ms, request->batch, &request->indices[i]);
@@ -445,8 +444,8 @@ take_requests(struct pb_audit *audit, uint32_t *ret_count)
     size_t bytes = first->batch_room;
     uint32_t count = 1;
 
-    while (last->next != NULL && count < PB_AUDIT_GROUP_REQUESTS_MAX
-           && bytes + last->next->batch_room <= GROUP_BYTES_MAX) {
+    while (last->next != NULL && count < PB_AUDIT_GROUP_REQUESTS_MAX &&
+           bytes + last->next->batch_room <= GROUP_BYTES_MAX) {
         last = last->next;
         bytes += last->batch_room;
         count++;
@@ -543,9 +542,10 @@ recover_leaf(struct pb_audit *audit, struct pb_batch *batch, const struct pb_rec
     enum pb_status status;
 
     if (log == NULL || record->index != log->size)
-        return pb_fail(error, PB_E_CORRUPT, "%s: the journal has leaf %llu of log '%.*s', which "
-                       "does not follow what is there", audit->place.path,
-                       (unsigned long long)record->index, (int)record->log.bytes,
+        return pb_fail(error, PB_E_CORRUPT,
+                       "%s: the journal has leaf %llu of log '%.*s', which "
+                       "does not follow what is there",
+                       audit->place.path, (unsigned long long)record->index, (int)record->log.bytes,
                        record->log.text);
     if (pb_leaf_parse(record->leaf, &leaf, NULL) != PB_OK)
         return pb_fail(error, PB_E_CORRUPT, "%s: the journal's leaf %llu of log '%s' is no leaf",
@@ -591,9 +591,9 @@ recover_record(void *context, const struct pb_log_record *record, struct pb_erro
 enum pb_status
 pb_journal_recover(struct pb_audit *audit, struct pb_error *error)
 {
-    enum pb_status status = pb_log_replay(audit->env, audit->journal_path, audit->audit_id,
-                                          audit->journal_first, recover_record, audit,
-                                          &audit->journal_end, error);
+    enum pb_status status =
+        pb_log_replay(audit->env, audit->journal_path, audit->audit_id, audit->journal_first,
+                      recover_record, audit, &audit->journal_end, error);
 
     if (status == PB_OK && audit->journal_end.number != 0)
         audit->commit = audit->journal_end.commit;

@@ -102,13 +102,12 @@ log_new(struct pb_audit *audit, const struct pb_state_log *state, struct pb_audi
     log->ahead_time_ms = state->time_ms;
     status = pb_place_join(audit->place.path, "public", log->id, path, error);
     if (status == PB_OK)
-        status = pb_place_init(&log->public_place, audit->env, path, audit->place.temporary,
-                               error);
+        status = pb_place_init(&log->public_place, audit->env, path, audit->place.temporary, error);
     if (status == PB_OK)
         status = pb_place_join(audit->place.path, "private", log->id, path, error);
     if (status == PB_OK)
-        status = pb_place_init(&log->private_place, audit->env, path, audit->place.temporary,
-                               error);
+        status =
+            pb_place_init(&log->private_place, audit->env, path, audit->place.temporary, error);
     if (status == PB_OK) {
         *ret_log = log;
         log = NULL;
@@ -239,8 +238,8 @@ read_state(struct pb_audit *audit, struct pb_state *ret_state, struct pb_error *
     size_t count = 0;
     enum pb_status status;
 
-    status = pb_place_read(&audit->place, pb_str_from(STATE), PB_STATE_BYTES_MAX, &bytes, &count,
-                           error);
+    status =
+        pb_place_read(&audit->place, pb_str_from(STATE), PB_STATE_BYTES_MAX, &bytes, &count, error);
     if (status == PB_NOT_FOUND)
         return pb_fail(error, PB_E_NOT_STORE, "'%s' holds no audit logs", audit->place.path);
     if (status != PB_OK)
@@ -293,8 +292,8 @@ pb_audit_create(const struct pb_env *env, const char *path, const char *keys_pat
     enum pb_status status;
 
     assert(env != NULL && path != NULL && keys_path != NULL);
-    if (sodium_init() < 0 || env->random(env->random_context, state.audit_id, PB_AUDIT_ID_BYTES)
-                                 != PB_OK)
+    if (sodium_init() < 0 ||
+        env->random(env->random_context, state.audit_id, PB_AUDIT_ID_BYTES) != PB_OK)
         return pb_fail(error, PB_E_IO, "no random bytes for audit logs");
     status = pb_place_join(path, "temporary", NULL, temporary, error);
     if (status == PB_OK)
@@ -342,8 +341,10 @@ take_lock(struct pb_audit *audit, struct pb_error *error)
         pb_pause_us(audit->env, LOCK_PAUSE_US);
     }
     if (status == PB_E_BUSY)
-        return pb_fail(error, status, "%s: another process writes to these audit logs; wait for it "
-                       "or stop it", audit->place.path);
+        return pb_fail(error, status,
+                       "%s: another process writes to these audit logs; wait for it "
+                       "or stop it",
+                       audit->place.path);
     return status;
 }
 
@@ -402,8 +403,8 @@ load_beside_writer(struct pb_audit *audit, struct pb_error *error)
     for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
         struct pb_state now = { .logs = NULL };
         enum pb_status status = load(audit, error);
-        bool is_same = read_state(audit, &now, NULL) == PB_OK
-                       && now.generation == audit->generation;
+        bool is_same =
+            read_state(audit, &now, NULL) == PB_OK && now.generation == audit->generation;
 
         pb_state_done(&now, audit->env);
         if (is_same || status == PB_E_NOMEM || status == PB_E_NOT_STORE)
@@ -477,8 +478,8 @@ init_audit(struct pb_audit *audit, const struct pb_env *env, const char *path,
     if (status == PB_OK && options != NULL && options->checkpoint_copies != NULL) {
         status = pb_place_join(options->checkpoint_copies, "temporary", NULL, temporary, error);
         if (status == PB_OK)
-            status = pb_place_init(&audit->copies, env, options->checkpoint_copies, temporary,
-                                   error);
+            status =
+                pb_place_init(&audit->copies, env, options->checkpoint_copies, temporary, error);
     }
     return status;
 }
@@ -525,8 +526,8 @@ pb_audit_open(const struct pb_env *env, const char *path, const char *keys_path,
     if (status == PB_OK)
         status = audit->is_read_only ? load_beside_writer(audit, error) : load(audit, error);
     if (status == PB_OK && keys_path != NULL)
-        status = pb_keys_open(env, keys_path, audit->audit_id, audit->is_read_only, &audit->keys,
-                              error);
+        status =
+            pb_keys_open(env, keys_path, audit->audit_id, audit->is_read_only, &audit->keys, error);
     if (status == PB_OK && !audit->is_read_only)
         status = begin_writing(audit, error);
     if (status != PB_OK) {
@@ -572,8 +573,10 @@ make_origin(const struct pb_audit *audit, const char *id, const char *origin,
     }
     pb_put_char(&out, '\0');
     if (out.is_cut || !pb_note_name_is_valid(pb_str_from(ret_origin)))
-        return pb_fail(error, PB_BAD_INPUT, "the origin of log '%s' must be 1 to %u bytes without "
-                       "spaces, controls and '+'", id, PB_NOTE_NAME_BYTES_MAX);
+        return pb_fail(error, PB_BAD_INPUT,
+                       "the origin of log '%s' must be 1 to %u bytes without "
+                       "spaces, controls and '+'",
+                       id, PB_NOTE_NAME_BYTES_MAX);
     return PB_OK;
 }
 
@@ -615,8 +618,8 @@ add_log_locked(struct pb_audit *audit, const char *id, const char *origin, struc
     pb_tree_hash_empty(&description.root);
     status = make_origin(audit, id, origin, origin_room, error);
     if (status == PB_OK)
-        status = pb_keys_make_signer(audit->keys, id, pb_str_from(origin_room), &description.key,
-                                     error);
+        status =
+            pb_keys_make_signer(audit->keys, id, pb_str_from(origin_room), &description.key, error);
     if (status == PB_OK)
         status = log_new(audit, &description, &log, error);
     if (status != PB_OK)
@@ -635,8 +638,7 @@ add_log_locked(struct pb_audit *audit, const char *id, const char *origin, struc
 }
 
 enum pb_status
-pb_audit_log_add(struct pb_audit *audit, const char *id, const char *origin,
-                 struct pb_error *error)
+pb_audit_log_add(struct pb_audit *audit, const char *id, const char *origin, struct pb_error *error)
 {
     enum pb_status status;
 

@@ -39,8 +39,8 @@ struct pb_audit_options {
     /* Nothing is published but by pb_audit_publish and at close; otherwise a thread does it, within
      * a second. */
     bool publishes_by_hand;
-    /* Directory outside, which exists: each published checkpoint is copied there, and the copies are looked at
-     * when opening; NULL: none. */
+    /* Directory outside, which exists: each published checkpoint is copied there, and the copies
+     * are looked at when opening; NULL: none. */
     const char *checkpoint_copies;
 };
 

@@ -37,8 +37,8 @@ struct pb_batch {
 
 /* An acknowledged leaf that only the journal has for good. */
 struct pb_pending {
-    struct pb_batch *batch; /* one reference */
-    struct pb_str leaf;     /* into batch */
+    struct pb_batch *batch;  /* one reference */
+    struct pb_str leaf;      /* into batch */
     struct pb_sealed sealed; /* into batch */
 };
 
@@ -58,24 +58,24 @@ struct pb_audit_log {
     struct pb_place private_place;
 
     /* guarded by tails */
-    uint64_t size;           /* acknowledged leaves */
-    uint64_t kept_size;      /* of those, on disk outside the journal */
-    int64_t time_ms;         /* of the newest */
+    uint64_t size;              /* acknowledged leaves */
+    uint64_t kept_size;         /* of those, on disk outside the journal */
+    int64_t time_ms;            /* of the newest */
     struct pb_pending *pending; /* owned: [kept_size, size) */
     uint32_t pending_count, pending_room;
 
     /* guarded by writing */
-    uint32_t ahead;        /* leaves of the group that is being written */
+    uint32_t ahead; /* leaves of the group that is being written */
     int64_t ahead_time_ms;
 
     /* guarded by integrating */
     struct pb_growth growth;
-    uint64_t previous_size;    /* kept_size before it last grew */
-    struct pb_hash kept_root;  /* of kept_size */
-    int64_t kept_time_ms;      /* of the newest of them */
-    uint64_t published_size;   /* of this process's newest checkpoint */
-    bool is_published;         /* this process has signed one */
-    bool needs_repair;         /* what was published and not synced may be damaged */
+    uint64_t previous_size;   /* kept_size before it last grew */
+    struct pb_hash kept_root; /* of kept_size */
+    int64_t kept_time_ms;     /* of the newest of them */
+    uint64_t published_size;  /* of this process's newest checkpoint */
+    bool is_published;        /* this process has signed one */
+    bool needs_repair;        /* what was published and not synced may be damaged */
     /* while publishing: whether this log takes part, and what it will be */
     bool is_target;
     uint64_t target_size;
@@ -86,7 +86,7 @@ struct pb_audit_log {
 struct pb_audit {
     const struct pb_env *env; /* borrowed */
     struct pb_place place;
-    char *journal_path; /* owned */
+    char *journal_path;     /* owned */
     struct pb_place copies; /* path NULL: none */
     struct pb_keys *keys;   /* owned; NULL: not given, reading only */
     struct pb_file *lock;   /* owned; NULL: reading only */
@@ -192,8 +192,7 @@ PB_MUST_CHECK enum pb_status pb_growth_integrate(struct pb_audit *audit, struct 
 PB_MUST_CHECK enum pb_status pb_growth_write(struct pb_audit *audit, struct pb_audit_log *log,
                                              bool is_synced, struct pb_error *error);
 /* Removes partial tiles whose full tile is on disk for good, [from, to) having become so. */
-void pb_growth_clean(struct pb_audit *audit, struct pb_audit_log *log, uint64_t from,
-                     uint64_t to);
+void pb_growth_clean(struct pb_audit *audit, struct pb_audit_log *log, uint64_t from, uint64_t to);
 /* Copies of the pending leaves [first, first + count), which must all be there. */
 PB_MUST_CHECK enum pb_status pb_pending_copy(struct pb_audit *audit, struct pb_audit_log *log,
                                              uint64_t first, uint32_t count,
@@ -219,8 +218,7 @@ PB_MUST_CHECK enum pb_status pb_publish_read(struct pb_audit *audit, struct pb_a
                                              struct pb_checkpoint *ret_checkpoint,
                                              struct pb_error *error);
 /* Whether all logs reach what was ever given out of them. */
-PB_MUST_CHECK enum pb_status pb_publish_check_heads(struct pb_audit *audit,
-                                                    struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_publish_check_heads(struct pb_audit *audit, struct pb_error *error);
 
 /* ---- read.c ---- */
 
@@ -241,9 +239,8 @@ PB_MUST_CHECK enum pb_status pb_run_read(struct pb_audit *audit, struct pb_audit
 /* Opens what belongs to one leaf and checks it. plain has PB_OPENINGS_BYTES_MAX bytes. ret_is_gone:
  * the key is destroyed. */
 PB_MUST_CHECK enum pb_status pb_run_open(struct pb_audit *audit, struct pb_audit_log *log,
-                                         const struct pb_sealed *sealed,
-                                         const struct pb_leaf *leaf, uint8_t *plain,
-                                         struct pb_openings *ret_openings, bool *ret_is_gone,
-                                         struct pb_error *error);
+                                         const struct pb_sealed *sealed, const struct pb_leaf *leaf,
+                                         uint8_t *plain, struct pb_openings *ret_openings,
+                                         bool *ret_is_gone, struct pb_error *error);
 
 #endif

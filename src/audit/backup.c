@@ -77,8 +77,8 @@ copy_file(struct copying *copying, struct pb_str name, struct pb_error *error)
 
     status = pb_place_read(copying->from, name, PB_STATE_BYTES_MAX, &bytes, &count, error);
     if (status == PB_NOT_FOUND)
-        return pb_fail(error, PB_E_CORRUPT, "%s: '%.*s' was there and is gone",
-                       copying->from->path, (int)name.bytes, name.text);
+        return pb_fail(error, PB_E_CORRUPT, "%s: '%.*s' was there and is gone", copying->from->path,
+                       (int)name.bytes, name.text);
     if (status == PB_OK)
         status = pb_place_write(copying->to, name, PB_PLACE_SYNCED, bytes, count, error);
     pb_free(env, bytes);

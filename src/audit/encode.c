@@ -39,8 +39,7 @@ pb_base64_decode(struct pb_str text, uint8_t *ret_bytes, size_t room, size_t *re
         return PB_OK;
     }
     if (sodium_base642bin(ret_bytes, room, text.text, text.bytes, NULL, ret_count, NULL,
-                          sodium_base64_VARIANT_ORIGINAL)
-        != 0)
+                          sodium_base64_VARIANT_ORIGINAL) != 0)
         return PB_BAD_INPUT;
     return PB_OK;
 }

@@ -31,8 +31,7 @@ pb_growth_unload(struct pb_audit *audit, struct pb_audit_log *log)
 /* ---- loading ---- */
 
 static enum pb_status
-need_level(struct pb_audit *audit, struct pb_growth *growth, unsigned level,
-           struct pb_error *error)
+need_level(struct pb_audit *audit, struct pb_growth *growth, unsigned level, struct pb_error *error)
 {
     if (growth->tiles[level] != NULL)
         return PB_OK;
@@ -43,8 +42,7 @@ need_level(struct pb_audit *audit, struct pb_growth *growth, unsigned level,
 }
 
 static enum pb_status
-load_tiles(struct pb_audit *audit, struct pb_audit_log *log, uint64_t size,
-           struct pb_error *error)
+load_tiles(struct pb_audit *audit, struct pb_audit_log *log, uint64_t size, struct pb_error *error)
 {
     enum pb_status status = PB_OK;
 
@@ -57,8 +55,7 @@ load_tiles(struct pb_audit *audit, struct pb_audit_log *log, uint64_t size,
             continue;
         status = need_level(audit, &log->growth, level, error);
         if (status == PB_OK)
-            status = pb_nodes_read_tile(&log->public_place, &tile, log->growth.tiles[level],
-                                        error);
+            status = pb_nodes_read_tile(&log->public_place, &tile, log->growth.tiles[level], error);
     }
     return status;
 }
@@ -72,8 +69,8 @@ load_bundle(struct pb_audit_log *log, uint64_t size, struct pb_error *error)
 
     if (width == 0)
         return PB_OK;
-    status = pb_nodes_read_bundle(&log->public_place, size / PB_TILE_WIDTH, width,
-                                  &growth->bundle, &growth->bundle_bytes, error);
+    status = pb_nodes_read_bundle(&log->public_place, size / PB_TILE_WIDTH, width, &growth->bundle,
+                                  &growth->bundle_bytes, error);
     if (status == PB_OK)
         growth->bundle_room = growth->bundle_bytes;
     return status;
@@ -97,8 +94,10 @@ load(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *error)
     if (status == PB_OK) {
         pb_tree_edge_root(&log->growth.edge, &root);
         if (!pb_hash_equal(&root, &log->kept_root))
-            status = pb_fail(error, PB_E_CORRUPT, "%s: the tiles do not have the root that they "
-                             "had when they were written", log->public_place.path);
+            status = pb_fail(error, PB_E_CORRUPT,
+                             "%s: the tiles do not have the root that they "
+                             "had when they were written",
+                             log->public_place.path);
     }
     log->growth.is_loaded = status == PB_OK;
     if (status != PB_OK)
@@ -109,8 +108,8 @@ load(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *error)
 /* ---- writing ---- */
 
 static enum pb_status
-write_tile(struct pb_audit_log *log, const struct pb_tile *tile, bool is_synced,
-           const void *bytes, size_t count, struct pb_error *error)
+write_tile(struct pb_audit_log *log, const struct pb_tile *tile, bool is_synced, const void *bytes,
+           size_t count, struct pb_error *error)
 {
     char path[PB_TILE_PATH_BYTES_MAX];
     struct pb_text_out out = pb_text_out(path, sizeof(path));
@@ -131,8 +130,8 @@ close_tile(struct pb_audit *audit, struct pb_audit_log *log, unsigned level, uin
 
     status = need_level(audit, growth, level + 1, error);
     if (status == PB_OK)
-        status = write_tile(log, &tile, true, growth->tiles[level],
-                            PB_TILE_WIDTH * PB_HASH_BYTES, error);
+        status = write_tile(log, &tile, true, growth->tiles[level], PB_TILE_WIDTH * PB_HASH_BYTES,
+                            error);
     if (status == PB_OK)
         pb_tile_hash(growth->tiles[level], PB_TILE_WIDTH,
                      &growth->tiles[level + 1][index % PB_TILE_WIDTH]);
@@ -143,8 +142,8 @@ static enum pb_status
 close_bundle(struct pb_audit_log *log, uint64_t index, struct pb_error *error)
 {
     struct pb_tile tile = { .level = PB_TILE_ENTRIES, .index = index, .width = PB_TILE_WIDTH };
-    enum pb_status status = write_tile(log, &tile, true, log->growth.bundle,
-                                       log->growth.bundle_bytes, error);
+    enum pb_status status =
+        write_tile(log, &tile, true, log->growth.bundle, log->growth.bundle_bytes, error);
 
     if (status == PB_OK)
         log->growth.bundle_bytes = 0;
@@ -265,8 +264,8 @@ note_width(void *context, const char *name, bool is_directory)
     struct widths *widths = context;
     uint64_t width = 0;
 
-    if (!is_directory && pb_decimal_decode(pb_str_from(name), &width) == PB_OK
-        && width < WIDTHS_MAX)
+    if (!is_directory && pb_decimal_decode(pb_str_from(name), &width) == PB_OK &&
+        width < WIDTHS_MAX)
         widths->is_there[width] = true;
     return true;
 }
@@ -306,8 +305,8 @@ remove_width(struct pb_audit_log *log, int level, uint64_t index, unsigned width
     struct pb_text_out out = pb_text_out(path, sizeof(path));
 
     pb_tile_put_path(&out, &tile);
-    return pb_place_unlink(&log->public_place,
-                           (struct pb_str){ path, (uint32_t)(out.at - path) }, error);
+    return pb_place_unlink(&log->public_place, (struct pb_str){ path, (uint32_t)(out.at - path) },
+                           error);
 }
 
 /* Writes again, in one level, what was written since the log was last kept and not synced. */
@@ -321,8 +320,7 @@ repair_level(struct pb_audit_log *log, int level, bool is_synced, struct pb_erro
     enum pb_status status = PB_OK;
 
     for (uint64_t index = kept_full; index <= full && status == PB_OK; index++) {
-        unsigned kept =
-            index == kept_full ? pb_tile_partial_width(log->kept_size, tile_level) : 0;
+        unsigned kept = index == kept_full ? pb_tile_partial_width(log->kept_size, tile_level) : 0;
         struct widths widths;
 
         status = list_widths(log, level, index, &widths, error);
@@ -374,8 +372,8 @@ clean_tile(struct pb_audit_log *log, int level, uint64_t index)
         if (widths.is_there[width])
             (void)remove_width(log, level, index, width, NULL);
     }
-    if (pb_place_path(&log->public_place, partial_directory(level, index, name), path, NULL)
-        == PB_OK)
+    if (pb_place_path(&log->public_place, partial_directory(level, index, name), path, NULL) ==
+        PB_OK)
         (void)env->files->rmdir(env->file_context, path, NULL);
 }
 

@@ -96,8 +96,8 @@ heads_are_whole(const uint8_t *bytes, size_t count, const uint8_t *audit_id, siz
 {
     uint64_t stated;
 
-    if (count < HEADS_HEADER_BYTES + 8 || memcmp(bytes, HEADS_MAGIC, 8) != 0
-        || pb_get_le32(bytes + 8) != 1 || memcmp(bytes + 16, audit_id, PB_AUDIT_ID_BYTES) != 0)
+    if (count < HEADS_HEADER_BYTES + 8 || memcmp(bytes, HEADS_MAGIC, 8) != 0 ||
+        pb_get_le32(bytes + 8) != 1 || memcmp(bytes + 16, audit_id, PB_AUDIT_ID_BYTES) != 0)
         return false;
     stated = pb_get_le64(bytes + 40);
     if (stated < HEADS_HEADER_BYTES + 8 || stated > count)
@@ -112,8 +112,8 @@ decode_heads(const uint8_t *at, const uint8_t *end, struct pb_head *heads, uint3
     for (uint32_t i = 0; i < count; i++) {
         size_t bytes = at < end ? *at++ : 0;
 
-        if (bytes == 0 || bytes > PB_LOG_ID_BYTES_MAX
-            || (size_t)(end - at) < bytes + 8 + PB_HASH_BYTES || memchr(at, 0, bytes) != NULL)
+        if (bytes == 0 || bytes > PB_LOG_ID_BYTES_MAX ||
+            (size_t)(end - at) < bytes + 8 + PB_HASH_BYTES || memchr(at, 0, bytes) != NULL)
             return false;
         memset(heads[i].log, 0, sizeof(heads[i].log));
         memcpy(heads[i].log, at, bytes);
@@ -121,8 +121,8 @@ decode_heads(const uint8_t *at, const uint8_t *end, struct pb_head *heads, uint3
         heads[i].size = pb_get_le64(at);
         memcpy(heads[i].root.bytes, at + 8, PB_HASH_BYTES);
         at += 8 + PB_HASH_BYTES;
-        if (heads[i].size > PB_TREE_SIZE_MAX
-            || (i > 0 && strcmp(heads[i - 1].log, heads[i].log) >= 0))
+        if (heads[i].size > PB_TREE_SIZE_MAX ||
+            (i > 0 && strcmp(heads[i - 1].log, heads[i].log) >= 0))
             return false;
     }
     return at == end;
@@ -206,8 +206,8 @@ load_heads(struct pb_keys *keys, unsigned which, bool *ret_is_whole, struct pb_e
         return PB_OK;
     if (status != PB_OK)
         return status;
-    status = pb_heads_parse(keys->env, bytes, count, keys->audit_id, &sequence, &heads,
-                            &head_count);
+    status =
+        pb_heads_parse(keys->env, bytes, count, keys->audit_id, &sequence, &heads, &head_count);
     pb_free(keys->env, bytes);
     if (status == PB_E_CORRUPT || (status == PB_OK && sequence % 2 != which))
         return PB_OK;
@@ -238,15 +238,16 @@ open_heads_file(struct pb_keys *keys, unsigned which, struct pb_error *error)
         return status;
     status = env->files->open(env->file_context, path, PB_OPEN_WRITE, &keys->files[which], error);
     if (status == PB_NOT_FOUND)
-        return pb_fail(error, PB_E_CORRUPT, "'%s' is missing; put it back from a copy of the keys, "
-                       "or an empty file where there is none", path);
+        return pb_fail(error, PB_E_CORRUPT,
+                       "'%s' is missing; put it back from a copy of the keys, "
+                       "or an empty file where there is none",
+                       path);
     return status;
 }
 
 enum pb_status
-pb_keys_open(const struct pb_env *env, const char *path,
-             const uint8_t audit_id[PB_AUDIT_ID_BYTES], bool is_read_only,
-             struct pb_keys **ret_keys, struct pb_error *error)
+pb_keys_open(const struct pb_env *env, const char *path, const uint8_t audit_id[PB_AUDIT_ID_BYTES],
+             bool is_read_only, struct pb_keys **ret_keys, struct pb_error *error)
 {
     bool is_whole[2] = { false, false };
     struct pb_keys *keys = pb_calloc(env, 1, sizeof(*keys));
@@ -265,8 +266,10 @@ pb_keys_open(const struct pb_env *env, const char *path,
     for (unsigned i = 0; i < 2 && status == PB_OK; i++)
         status = load_heads(keys, i, &is_whole[i], error);
     if (status == PB_OK && keys->heads == NULL)
-        status = pb_fail(error, PB_E_CORRUPT, "'%s' holds no heads of these logs: neither heads.0 "
-                         "nor heads.1 can be read as such", path);
+        status = pb_fail(error, PB_E_CORRUPT,
+                         "'%s' holds no heads of these logs: neither heads.0 "
+                         "nor heads.1 can be read as such",
+                         path);
     for (unsigned i = 0; i < 2 && status == PB_OK && !is_read_only; i++)
         status = open_heads_file(keys, i, error);
     if (status == PB_OK) {
@@ -361,11 +364,11 @@ parse_secret(const uint8_t *text, size_t count, const struct pb_vkey *public_key
     memset(seed, 0, sizeof(seed));
     expected_bytes = format_secret(public_key, seed, expected);
     base64_at = expected_bytes - 45; /* 44 digits and the line feed */
-    if (count == expected_bytes && memcmp(text, expected, base64_at) == 0
-        && text[count - 1] == '\n'
-        && pb_base64_decode_exact((struct pb_str){ (const char *)text + base64_at, 44 }, bytes, 33)
-               == PB_OK
-        && bytes[0] == PB_KEY_ED25519) {
+    if (count == expected_bytes && memcmp(text, expected, base64_at) == 0 &&
+        text[count - 1] == '\n' &&
+        pb_base64_decode_exact((struct pb_str){ (const char *)text + base64_at, 44 }, bytes, 33) ==
+            PB_OK &&
+        bytes[0] == PB_KEY_ED25519) {
         (void)crypto_sign_seed_keypair(found_key, ret_secret, bytes + 1);
         if (memcmp(found_key, public_key->public_key, 32) == 0)
             status = PB_OK;
@@ -419,12 +422,11 @@ read_term(struct pb_keys *keys, const char *name, uint8_t ret_key[PB_TERM_KEY_BY
     size_t count = 0;
     enum pb_status status;
 
-    status = pb_place_read(&keys->place, pb_str_from(name), TERM_FILE_BYTES, &bytes, &count,
-                           error);
+    status = pb_place_read(&keys->place, pb_str_from(name), TERM_FILE_BYTES, &bytes, &count, error);
     if (status != PB_OK)
         return status;
-    if (count != TERM_FILE_BYTES
-        || pb_get_le64(bytes + PB_TERM_KEY_BYTES) != pb_hash_bytes(bytes, PB_TERM_KEY_BYTES))
+    if (count != TERM_FILE_BYTES ||
+        pb_get_le64(bytes + PB_TERM_KEY_BYTES) != pb_hash_bytes(bytes, PB_TERM_KEY_BYTES))
         status = pb_fail(error, PB_E_CORRUPT, "the key '%s' of openings is damaged", name);
     else
         memcpy(ret_key, bytes, PB_TERM_KEY_BYTES);
@@ -454,8 +456,7 @@ make_term(struct pb_keys *keys, const char *name, uint8_t ret_key[PB_TERM_KEY_BY
 }
 
 static enum pb_status
-find_term(struct pb_keys *keys, uint32_t term, bool makes, uint8_t *ret_key,
-          struct pb_error *error)
+find_term(struct pb_keys *keys, uint32_t term, bool makes, uint8_t *ret_key, struct pb_error *error)
 {
     struct term_key *cached;
     char name[TERM_NAME_BYTES];
@@ -507,8 +508,8 @@ add_over(void *context, const char *name, bool is_directory)
     char expected[TERM_NAME_BYTES];
     uint32_t term;
 
-    if (is_directory || sscanf(name, "%4u-%2u", &year, &month) != 2 || year < 1970 || month < 1
-        || month > 12)
+    if (is_directory || sscanf(name, "%4u-%2u", &year, &month) != 2 || year < 1970 || month < 1 ||
+        month > 12)
         return true;
     term = (year - 1970) * 12 + month - 1;
     term_name(term, expected);
@@ -622,8 +623,7 @@ pb_keys_sync_heads(struct pb_keys *keys, struct pb_error *error)
     assert(!keys->is_read_only);
     if (bytes == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory for the heads of logs");
-    encode_heads(keys->heads, keys->head_count, keys->audit_id, keys->sequence + 1, bytes,
-                 &count);
+    encode_heads(keys->heads, keys->head_count, keys->audit_id, keys->sequence + 1, bytes, &count);
     status = env->files->write(env->file_context, file, 0, bytes, count, error);
     if (status == PB_OK)
         status = env->files->sync(env->file_context, file, error);

@@ -76,8 +76,7 @@ PB_MUST_CHECK enum pb_status pb_keys_sync_heads(struct pb_keys *keys, struct pb_
 
 /* Parser of a heads file, for the fuzz target. heads: PB_LOGS_MAX at most, freed with pb_free. */
 PB_MUST_CHECK enum pb_status pb_heads_parse(const struct pb_env *env, const uint8_t *bytes,
-                                            size_t count,
-                                            const uint8_t audit_id[PB_AUDIT_ID_BYTES],
+                                            size_t count, const uint8_t audit_id[PB_AUDIT_ID_BYTES],
                                             uint64_t *ret_sequence, struct pb_head **ret_heads,
                                             uint32_t *ret_count);
 

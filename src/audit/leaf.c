@@ -42,8 +42,8 @@ pb_commitment(struct pb_str name, const uint8_t salt[PB_SALT_BYTES], struct pb_s
 static bool
 is_name(struct pb_str name)
 {
-    if (name.bytes == 0 || name.bytes > PB_LEAF_NAME_BYTES_MAX || name.text[0] < 'a'
-        || name.text[0] > 'z')
+    if (name.bytes == 0 || name.bytes > PB_LEAF_NAME_BYTES_MAX || name.text[0] < 'a' ||
+        name.text[0] > 'z')
         return false;
     for (uint32_t i = 1; i < name.bytes; i++) {
         char at = name.text[i];
@@ -59,10 +59,10 @@ is_name(struct pb_str name)
 static bool
 is_printable(uint32_t code_point)
 {
-    return code_point >= 0x20 && !(code_point >= 0x7f && code_point <= 0x9f)
-           && code_point != 0x061c && code_point != 0x200e && code_point != 0x200f
-           && !(code_point >= 0x2028 && code_point <= 0x202e)
-           && !(code_point >= 0x2066 && code_point <= 0x2069) && code_point != 0xfeff;
+    return code_point >= 0x20 && !(code_point >= 0x7f && code_point <= 0x9f) &&
+           code_point != 0x061c && code_point != 0x200e && code_point != 0x200f &&
+           !(code_point >= 0x2028 && code_point <= 0x202e) &&
+           !(code_point >= 0x2066 && code_point <= 0x2069) && code_point != 0xfeff;
 }
 
 static bool
@@ -84,8 +84,8 @@ is_text(struct pb_str text)
 static bool
 is_reserved(struct pb_str name)
 {
-    return pb_str_equal(name, pb_str_from("v")) || pb_str_equal(name, pb_str_from("t"))
-           || pb_str_equal(name, pb_str_from("ev")) || pb_str_equal(name, pb_str_from("c"));
+    return pb_str_equal(name, pb_str_from("v")) || pb_str_equal(name, pb_str_from("t")) ||
+           pb_str_equal(name, pb_str_from("ev")) || pb_str_equal(name, pb_str_from("c"));
 }
 
 /* ---- writing ---- */
@@ -123,8 +123,7 @@ check_secret(const struct pb_audit_leaf *leaf, uint32_t index, struct pb_error *
         return pb_fail(error, PB_BAD_INPUT, "secret %u of a leaf has no possible name", index);
     for (uint32_t i = 0; i < index; i++) {
         if (pb_str_equal(name, pb_str_from(leaf->secrets[i].name)))
-            return pb_fail(error, PB_BAD_INPUT, "secret '%s' stands twice in a leaf",
-                           secret->name);
+            return pb_fail(error, PB_BAD_INPUT, "secret '%s' stands twice in a leaf", secret->name);
     }
     if (secret->value.bytes > PB_AUDIT_SECRET_BYTES_MAX)
         return pb_fail(error, PB_OVER_LIMIT, "secret '%s' has more than %u bytes", secret->name,
@@ -339,9 +338,9 @@ take_commitment(struct pb_str *rest, struct pb_leaf *leaf)
     struct pb_leaf_commitment *commitment = &leaf->commitments[leaf->commitment_count];
     struct pb_str base64;
 
-    if (leaf->commitment_count == PB_AUDIT_FIELDS_MAX || !take_name(rest, &commitment->name)
-        || !take(rest, ":") || !take_string(rest, &base64)
-        || pb_base64_decode_exact(base64, commitment->hash.bytes, PB_HASH_BYTES) != PB_OK)
+    if (leaf->commitment_count == PB_AUDIT_FIELDS_MAX || !take_name(rest, &commitment->name) ||
+        !take(rest, ":") || !take_string(rest, &base64) ||
+        pb_base64_decode_exact(base64, commitment->hash.bytes, PB_HASH_BYTES) != PB_OK)
         return false;
     for (uint32_t i = 0; i < leaf->commitment_count; i++) {
         if (pb_str_equal(leaf->commitments[i].name, commitment->name))
@@ -408,8 +407,8 @@ pb_openings_bytes(const struct pb_audit_leaf *leaf)
     size_t bytes = 1;
 
     for (uint32_t i = 0; i < leaf->secret_count; i++)
-        bytes += 1 + strlen(leaf->secrets[i].name) + PB_SALT_BYTES + 4
-                 + leaf->secrets[i].value.bytes;
+        bytes +=
+            1 + strlen(leaf->secrets[i].name) + PB_SALT_BYTES + 4 + leaf->secrets[i].value.bytes;
     return bytes;
 }
 
@@ -454,8 +453,8 @@ parse_opening(const uint8_t *at, const uint8_t *end, struct pb_opening *ret_open
     at += name_bytes + PB_SALT_BYTES;
     value_bytes = pb_get_le32(at);
     at += 4;
-    if (!is_name(ret_opening->name) || value_bytes > PB_AUDIT_SECRET_BYTES_MAX
-        || value_bytes > (size_t)(end - at))
+    if (!is_name(ret_opening->name) || value_bytes > PB_AUDIT_SECRET_BYTES_MAX ||
+        value_bytes > (size_t)(end - at))
         return NULL;
     ret_opening->value = (struct pb_str){ (const char *)at, value_bytes };
     return at + value_bytes;
@@ -490,10 +489,12 @@ pb_openings_check(const struct pb_openings *openings, const struct pb_leaf *leaf
         struct pb_hash hash;
 
         pb_commitment(opening->name, opening->salt, opening->value, &hash);
-        if (!pb_str_equal(opening->name, commitment->name)
-            || !pb_hash_equal(&hash, &commitment->hash))
-            return pb_fail(error, PB_BAD_INPUT, "the opening of '%.*s' does not fit its "
-                           "commitment", (int)commitment->name.bytes, commitment->name.text);
+        if (!pb_str_equal(opening->name, commitment->name) ||
+            !pb_hash_equal(&hash, &commitment->hash))
+            return pb_fail(error, PB_BAD_INPUT,
+                           "the opening of '%.*s' does not fit its "
+                           "commitment",
+                           (int)commitment->name.bytes, commitment->name.text);
     }
     return PB_OK;
 }

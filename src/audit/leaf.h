@@ -73,9 +73,9 @@ struct pb_openings {
     struct pb_opening openings[PB_AUDIT_FIELDS_MAX];
     uint32_t count;
 };
-#define PB_OPENINGS_BYTES_MAX \
-    (1u + PB_AUDIT_FIELDS_MAX \
-              * (1u + PB_LEAF_NAME_BYTES_MAX + PB_SALT_BYTES + 4u + PB_AUDIT_SECRET_BYTES_MAX))
+#define PB_OPENINGS_BYTES_MAX   \
+    (1u + PB_AUDIT_FIELDS_MAX * \
+              (1u + PB_LEAF_NAME_BYTES_MAX + PB_SALT_BYTES + 4u + PB_AUDIT_SECRET_BYTES_MAX))
 
 size_t pb_openings_bytes(const struct pb_audit_leaf *leaf);
 /* Writes pb_openings_bytes(leaf) bytes; the leaf was taken by pb_leaf_put_tail. */
@@ -88,7 +88,6 @@ PB_MUST_CHECK enum pb_status pb_openings_parse(const uint8_t *bytes, size_t coun
 /* Checks each opening against its commitment: all of the leaf's and no other, in their order.
  * PB_BAD_INPUT names the first that does not fit. */
 PB_MUST_CHECK enum pb_status pb_openings_check(const struct pb_openings *openings,
-                                               const struct pb_leaf *leaf,
-                                               struct pb_error *error);
+                                               const struct pb_leaf *leaf, struct pb_error *error);
 
 #endif

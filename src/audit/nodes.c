@@ -27,8 +27,8 @@ read_tile_file(const struct pb_place *place, const struct pb_tile *tile, size_t 
         struct pb_text_out out = pb_text_out(path, sizeof(path));
 
         pb_tile_put_path(&out, &wanted);
-        status = pb_place_read(place, (struct pb_str){ path, (uint32_t)(out.at - path) },
-                               bytes_max, ret_bytes, ret_count, error);
+        status = pb_place_read(place, (struct pb_str){ path, (uint32_t)(out.at - path) }, bytes_max,
+                               ret_bytes, ret_count, error);
         if (status != PB_NOT_FOUND)
             return status;
         if (wanted.width == PB_TILE_WIDTH)

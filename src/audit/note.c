@@ -22,11 +22,11 @@
 static bool
 is_space(uint32_t code_point)
 {
-    return (code_point >= 0x09 && code_point <= 0x0d) || code_point == 0x20 || code_point == 0x85
-           || code_point == 0xa0 || code_point == 0x1680
-           || (code_point >= 0x2000 && code_point <= 0x200a) || code_point == 0x2028
-           || code_point == 0x2029 || code_point == 0x202f || code_point == 0x205f
-           || code_point == 0x3000;
+    return (code_point >= 0x09 && code_point <= 0x0d) || code_point == 0x20 || code_point == 0x85 ||
+           code_point == 0xa0 || code_point == 0x1680 ||
+           (code_point >= 0x2000 && code_point <= 0x200a) || code_point == 0x2028 ||
+           code_point == 0x2029 || code_point == 0x202f || code_point == 0x205f ||
+           code_point == 0x3000;
 }
 
 bool
@@ -95,8 +95,8 @@ pb_vkey_parse(struct pb_str text, struct pb_vkey *ret_key, struct pb_error *erro
 
     if (!cut(&rest, '+', &name) || !cut(&rest, '+', &id_text) || !pb_note_name_is_valid(name))
         return pb_fail(error, PB_BAD_INPUT, "not a verifier key: expected name+id+key");
-    if (pb_hex_decode(id_text, id, sizeof(id)) != PB_OK
-        || pb_base64_decode_exact(rest, key, sizeof(key)) != PB_OK)
+    if (pb_hex_decode(id_text, id, sizeof(id)) != PB_OK ||
+        pb_base64_decode_exact(rest, key, sizeof(key)) != PB_OK)
         return pb_fail(error, PB_BAD_INPUT, "not a verifier key: id or key is spelled wrongly");
     if (key[0] != PB_KEY_ED25519 && key[0] != PB_KEY_COSIGNATURE)
         return pb_fail(error, PB_BAD_INPUT, "a verifier key of a type that is not known: %u",
@@ -138,8 +138,8 @@ next_signature(struct pb_str *rest, struct signature *ret_signature)
 {
     struct pb_str line, part;
 
-    if (pb_next_line(rest, &line) != PB_OK || line.bytes <= DASH_BYTES
-        || memcmp(line.text, DASH, DASH_BYTES) != 0)
+    if (pb_next_line(rest, &line) != PB_OK || line.bytes <= DASH_BYTES ||
+        memcmp(line.text, DASH, DASH_BYTES) != 0)
         return false;
     ret_signature->line = (struct pb_str){ line.text, line.bytes + 1 };
     part = (struct pb_str){ line.text + DASH_BYTES, line.bytes - DASH_BYTES };
@@ -161,11 +161,10 @@ pb_note_parse_signatures(struct pb_str bytes, uint32_t *ret_count, struct pb_err
 
         if (++count > PB_NOTE_SIGNATURES_MAX)
             return pb_fail(error, PB_BAD_INPUT, "more than %u signatures", PB_NOTE_SIGNATURES_MAX);
-        if (!next_signature(&bytes, &signature) || !pb_note_name_is_valid(signature.name)
-            || signature.base64.bytes > SIGNATURE_TEXT_BYTES_MAX
-            || pb_base64_decode(signature.base64, decoded, sizeof(decoded), &decoded_bytes)
-                   != PB_OK
-            || decoded_bytes < 5)
+        if (!next_signature(&bytes, &signature) || !pb_note_name_is_valid(signature.name) ||
+            signature.base64.bytes > SIGNATURE_TEXT_BYTES_MAX ||
+            pb_base64_decode(signature.base64, decoded, sizeof(decoded), &decoded_bytes) != PB_OK ||
+            decoded_bytes < 5)
             return pb_fail(error, PB_BAD_INPUT, "signature line %u is malformed", count);
     }
     if (count == 0)
@@ -197,8 +196,8 @@ pb_note_parse(struct pb_str bytes, struct pb_note *ret_note, struct pb_error *er
         return pb_fail(error, PB_BAD_INPUT, "not a note: a control character or not UTF-8");
     /* The last empty line is what parts text and signatures. */
     text_bytes = bytes.bytes;
-    while (text_bytes >= 2 && (bytes.text[text_bytes - 1] != '\n'
-                               || bytes.text[text_bytes - 2] != '\n'))
+    while (text_bytes >= 2 &&
+           (bytes.text[text_bytes - 1] != '\n' || bytes.text[text_bytes - 2] != '\n'))
         text_bytes--;
     if (text_bytes < 2)
         return pb_fail(error, PB_BAD_INPUT, "not a note: no empty line before signatures");
@@ -232,8 +231,8 @@ verify_cosignature(struct pb_str text, const struct pb_vkey *key, const uint8_t 
         return false;
     *ret_time_s = time_s;
     return crypto_sign_verify_detached(bytes + TIME_BYTES, (const uint8_t *)message,
-                                       (unsigned long long)(out.at - message), key->public_key)
-           == 0;
+                                       (unsigned long long)(out.at - message),
+                                       key->public_key) == 0;
 }
 
 /* bytes: key id and signature. */
@@ -243,12 +242,11 @@ verify_signature(struct pb_str text, const struct pb_vkey *key, const uint8_t *b
 {
     *ret_time_s = 0;
     if (key->type == PB_KEY_COSIGNATURE)
-        return count == 4 + TIME_BYTES + crypto_sign_BYTES
-               && verify_cosignature(text, key, bytes + 4, ret_time_s);
-    return count == 4 + crypto_sign_BYTES
-           && crypto_sign_verify_detached(bytes + 4, (const uint8_t *)text.text, text.bytes,
-                                          key->public_key)
-                  == 0;
+        return count == 4 + TIME_BYTES + crypto_sign_BYTES &&
+               verify_cosignature(text, key, bytes + 4, ret_time_s);
+    return count == 4 + crypto_sign_BYTES &&
+           crypto_sign_verify_detached(bytes + 4, (const uint8_t *)text.text, text.bytes,
+                                       key->public_key) == 0;
 }
 
 enum pb_status
@@ -264,9 +262,9 @@ pb_note_verify(const struct pb_note *note, const struct pb_vkey *key, struct pb_
         size_t count = 0;
         uint64_t time_s = 0;
 
-        if (!pb_str_equal(signature.name, pb_str_from(key->name))
-            || pb_base64_decode(signature.base64, decoded, sizeof(decoded), &count) != PB_OK
-            || count < 4 || memcmp(decoded, key->id, 4) != 0)
+        if (!pb_str_equal(signature.name, pb_str_from(key->name)) ||
+            pb_base64_decode(signature.base64, decoded, sizeof(decoded), &count) != PB_OK ||
+            count < 4 || memcmp(decoded, key->id, 4) != 0)
             continue;
         if (!verify_signature(note->text, key, decoded, count, &time_s))
             return PB_BAD_INPUT;
@@ -302,8 +300,7 @@ pb_note_put_signature(struct pb_text_out *out, struct pb_str text, const struct 
     uint8_t signature[crypto_sign_BYTES];
 
     assert(key->type == PB_KEY_ED25519);
-    (void)crypto_sign_detached(signature, NULL, (const uint8_t *)text.text, text.bytes,
-                               secret_key);
+    (void)crypto_sign_detached(signature, NULL, (const uint8_t *)text.text, text.bytes, secret_key);
     put_signature_line(out, key, signature, sizeof(signature));
 }
 
@@ -336,11 +333,11 @@ pb_checkpoint_parse(struct pb_str text, struct pb_checkpoint *ret_checkpoint,
     if (text.bytes > PB_CHECKPOINT_TEXT_BYTES_MAX)
         return pb_fail(error, PB_BAD_INPUT, "a checkpoint of more than %u bytes",
                        PB_CHECKPOINT_TEXT_BYTES_MAX);
-    if (pb_next_line(&rest, &origin) != PB_OK || origin.bytes == 0
-        || pb_next_line(&rest, &size) != PB_OK || pb_next_line(&rest, &root) != PB_OK)
+    if (pb_next_line(&rest, &origin) != PB_OK || origin.bytes == 0 ||
+        pb_next_line(&rest, &size) != PB_OK || pb_next_line(&rest, &root) != PB_OK)
         return pb_fail(error, PB_BAD_INPUT, "not a checkpoint: expected origin, size and root");
-    if (pb_decimal_decode(size, &ret_checkpoint->size) != PB_OK
-        || ret_checkpoint->size > PB_TREE_SIZE_MAX)
+    if (pb_decimal_decode(size, &ret_checkpoint->size) != PB_OK ||
+        ret_checkpoint->size > PB_TREE_SIZE_MAX)
         return pb_fail(error, PB_BAD_INPUT, "not a checkpoint: the size is no possible number");
     if (pb_base64_decode_exact(root, ret_checkpoint->root.bytes, PB_HASH_BYTES) != PB_OK)
         return pb_fail(error, PB_BAD_INPUT, "not a checkpoint: the root is no hash");

@@ -79,9 +79,8 @@ PB_MUST_CHECK enum pb_status pb_note_verify(const struct pb_note *note, const st
 void pb_note_put_signature(struct pb_text_out *out, struct pb_str text, const struct pb_vkey *key,
                            const uint8_t secret_key[64]);
 /* Likewise as a witness signs, for tests of those who verify it. */
-void pb_note_put_cosignature(struct pb_text_out *out, struct pb_str text,
-                             const struct pb_vkey *key, const uint8_t secret_key[64],
-                             uint64_t time_s);
+void pb_note_put_cosignature(struct pb_text_out *out, struct pb_str text, const struct pb_vkey *key,
+                             const uint8_t secret_key[64], uint64_t time_s);
 
 /* ---- checkpoints ---- */
 
@@ -100,7 +99,6 @@ void pb_checkpoint_put(struct pb_text_out *out, const struct pb_checkpoint *chec
  * origin. ret_note may be NULL. PB_BAD_INPUT otherwise. */
 PB_MUST_CHECK enum pb_status pb_checkpoint_open(struct pb_str bytes, const struct pb_vkey *log,
                                                 struct pb_checkpoint *ret_checkpoint,
-                                                struct pb_note *ret_note,
-                                                struct pb_error *error);
+                                                struct pb_note *ret_note, struct pb_error *error);
 
 #endif

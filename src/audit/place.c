@@ -47,8 +47,8 @@ pb_place_done(struct pb_place *place)
 }
 
 enum pb_status
-pb_place_join(const char *directory, const char *a, const char *b,
-              char ret_path[PB_PATH_BYTES_MAX], struct pb_error *error)
+pb_place_join(const char *directory, const char *a, const char *b, char ret_path[PB_PATH_BYTES_MAX],
+              struct pb_error *error)
 {
     struct pb_text_out out = pb_text_out(ret_path, PB_PATH_BYTES_MAX);
 
@@ -78,8 +78,7 @@ pb_place_path(const struct pb_place *place, struct pb_str name, char ret_path[PB
     }
     pb_put_char(&out, '\0');
     if (out.is_cut)
-        return pb_fail(error, PB_OVER_LIMIT, "the path of a file in '%s' is too long",
-                       place->path);
+        return pb_fail(error, PB_OVER_LIMIT, "the path of a file in '%s' is too long", place->path);
     return PB_OK;
 }
 
@@ -159,8 +158,8 @@ make_parents(const struct pb_place *place, struct pb_str name)
     char path[PB_PATH_BYTES_MAX];
 
     for (uint32_t i = 0; i < name.bytes; i++) {
-        if (name.text[i] == '/'
-            && pb_place_path(place, (struct pb_str){ name.text, i }, path, NULL) == PB_OK)
+        if (name.text[i] == '/' &&
+            pb_place_path(place, (struct pb_str){ name.text, i }, path, NULL) == PB_OK)
             (void)place->env->files->mkdir(place->env->file_context, path, NULL);
     }
 }
@@ -192,8 +191,8 @@ write_temporary(const struct pb_place *place, const char *path, unsigned flags, 
 }
 
 enum pb_status
-pb_place_write(const struct pb_place *place, struct pb_str name, unsigned flags,
-               const void *bytes, size_t count, struct pb_error *error)
+pb_place_write(const struct pb_place *place, struct pb_str name, unsigned flags, const void *bytes,
+               size_t count, struct pb_error *error)
 {
     const struct pb_env *env = place->env;
     char path[PB_PATH_BYTES_MAX];

@@ -45,8 +45,8 @@ PB_MUST_CHECK enum pb_status pb_place_path(const struct pb_place *place, struct 
 /* The whole file in memory of the environment, NUL behind it. PB_NOT_FOUND; PB_E_CORRUPT where it
  * is longer than bytes_max. */
 PB_MUST_CHECK enum pb_status pb_place_read(const struct pb_place *place, struct pb_str name,
-                                           size_t bytes_max, uint8_t **ret_bytes,
-                                           size_t *ret_count, struct pb_error *error);
+                                           size_t bytes_max, uint8_t **ret_bytes, size_t *ret_count,
+                                           struct pb_error *error);
 
 enum pb_place_write {
     PB_PLACE_SEEN = 0,         /* others see it; a power cut may undo it */

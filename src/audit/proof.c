@@ -60,8 +60,8 @@ take_after(struct pb_str *rest, const char *word, struct pb_str *ret_value)
     uint32_t bytes = (uint32_t)strlen(word);
     struct pb_str line, after = *rest;
 
-    if (pb_next_line(&after, &line) != PB_OK || line.bytes <= bytes
-        || memcmp(line.text, word, bytes) != 0 || line.text[bytes] != ' ')
+    if (pb_next_line(&after, &line) != PB_OK || line.bytes <= bytes ||
+        memcmp(line.text, word, bytes) != 0 || line.text[bytes] != ' ')
         return false;
     *ret_value = (struct pb_str){ line.text + bytes + 1, line.bytes - bytes - 1 };
     *rest = after;
@@ -79,12 +79,13 @@ parse_hashes(struct pb_str *rest, struct pb_tree_proof *ret_proof, struct pb_err
             return pb_fail(error, PB_BAD_INPUT, "the proof ends within its hashes");
         if (line.bytes == 0)
             return PB_OK;
-        if (ret_proof->count == PB_TREE_PROOF_MAX
-            || pb_base64_decode_exact(line, ret_proof->hashes[ret_proof->count].bytes,
-                                      PB_HASH_BYTES)
-                   != PB_OK)
-            return pb_fail(error, PB_BAD_INPUT, "hash %u of the proof is malformed, or there are "
-                           "too many", ret_proof->count + 1);
+        if (ret_proof->count == PB_TREE_PROOF_MAX ||
+            pb_base64_decode_exact(line, ret_proof->hashes[ret_proof->count].bytes,
+                                   PB_HASH_BYTES) != PB_OK)
+            return pb_fail(error, PB_BAD_INPUT,
+                           "hash %u of the proof is malformed, or there are "
+                           "too many",
+                           ret_proof->count + 1);
         ret_proof->count++;
     }
 }
@@ -123,8 +124,8 @@ parse_opening(struct pb_str line, struct pb_proof_opening *ret_opening)
     salt = (struct pb_str){ first + 1, (uint32_t)(second - first) - 1 };
     ret_opening->value_base64 =
         (struct pb_str){ second + 1, line.bytes - ret_opening->name.bytes - salt.bytes - 2 };
-    return ret_opening->value_base64.bytes <= VALUE_TEXT_BYTES_MAX
-           && pb_base64_decode_exact(salt, ret_opening->salt, PB_SALT_BYTES) == PB_OK;
+    return ret_opening->value_base64.bytes <= VALUE_TEXT_BYTES_MAX &&
+           pb_base64_decode_exact(salt, ret_opening->salt, PB_SALT_BYTES) == PB_OK;
 }
 
 static enum pb_status
@@ -133,13 +134,15 @@ parse_openings(struct pb_str *rest, struct pb_proof *ret_proof, struct pb_error 
     struct pb_str line;
 
     if (!take_line(rest, "") || !take_line(rest, "openings"))
-        return pb_fail(error, PB_BAD_INPUT, "expected an empty line and 'openings' behind the leaf");
+        return pb_fail(error, PB_BAD_INPUT,
+                       "expected an empty line and 'openings' behind the leaf");
     while (rest->bytes > 0) {
-        if (ret_proof->opening_count == PB_AUDIT_FIELDS_MAX || pb_next_line(rest, &line) != PB_OK
-            || line.bytes == 0
-            || !parse_opening(line, &ret_proof->openings[ret_proof->opening_count]))
-            return pb_fail(error, PB_BAD_INPUT, "opening %u of the proof is malformed, or there are "
-                           "too many", ret_proof->opening_count + 1);
+        if (ret_proof->opening_count == PB_AUDIT_FIELDS_MAX || pb_next_line(rest, &line) != PB_OK ||
+            line.bytes == 0 || !parse_opening(line, &ret_proof->openings[ret_proof->opening_count]))
+            return pb_fail(error, PB_BAD_INPUT,
+                           "opening %u of the proof is malformed, or there are "
+                           "too many",
+                           ret_proof->opening_count + 1);
         ret_proof->opening_count++;
     }
     return PB_OK;
@@ -156,8 +159,7 @@ pb_proof_parse(struct pb_str text, struct pb_proof *ret_proof, struct pb_error *
         return pb_fail(error, PB_BAD_INPUT, "a proof of more than %u bytes", PB_PROOF_BYTES_MAX);
     if (!take_line(&rest, PROOF_LINE))
         return pb_fail(error, PB_BAD_INPUT, "not a proof: the first line is not " PROOF_LINE);
-    if (!take_after(&rest, "index", &value)
-        || pb_decimal_decode(value, &ret_proof->index) != PB_OK)
+    if (!take_after(&rest, "index", &value) || pb_decimal_decode(value, &ret_proof->index) != PB_OK)
         return pb_fail(error, PB_BAD_INPUT, "the proof names no index");
     status = parse_hashes(&rest, &ret_proof->inclusion, error);
     if (status == PB_OK)
@@ -191,8 +193,8 @@ verify_opening(const struct pb_leaf *leaf, const struct pb_proof_opening *openin
     struct pb_hash hash;
     bool is_good = false;
 
-    if (commitment != NULL
-        && pb_base64_decode(opening->value_base64, value, sizeof(value), &bytes) == PB_OK) {
+    if (commitment != NULL &&
+        pb_base64_decode(opening->value_base64, value, sizeof(value), &bytes) == PB_OK) {
         pb_commitment(opening->name, opening->salt,
                       (struct pb_str){ (const char *)value, (uint32_t)bytes }, &hash);
         is_good = pb_hash_equal(&hash, &commitment->hash);
@@ -220,10 +222,11 @@ verify(const struct pb_proof *proof, const struct pb_vkey *key, struct pb_error 
         return status;
     pb_tree_hash_leaf(proof->leaf.text, proof->leaf.bytes, &hash);
     if (pb_tree_verify_inclusion(proof->index, checkpoint.size, &hash, &proof->inclusion,
-                                 &checkpoint.root)
-        != PB_OK)
-        return pb_fail(error, PB_BAD_INPUT, "the leaf is not at index %llu of the log under this "
-                       "checkpoint", (unsigned long long)proof->index);
+                                 &checkpoint.root) != PB_OK)
+        return pb_fail(error, PB_BAD_INPUT,
+                       "the leaf is not at index %llu of the log under this "
+                       "checkpoint",
+                       (unsigned long long)proof->index);
     for (uint32_t i = 0; i < proof->opening_count && status == PB_OK; i++)
         status = verify_opening(&leaf, &proof->openings[i], error);
     return status;

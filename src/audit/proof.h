@@ -34,7 +34,6 @@ PB_MUST_CHECK enum pb_status pb_proof_parse(struct pb_str text, struct pb_proof 
                                             struct pb_error *error);
 /* openings: NULL where none are given away. */
 void pb_proof_put(struct pb_text_out *out, uint64_t index, const struct pb_tree_proof *inclusion,
-                  struct pb_str checkpoint, struct pb_str leaf,
-                  const struct pb_openings *openings);
+                  struct pb_str checkpoint, struct pb_str leaf, const struct pb_openings *openings);
 
 #endif

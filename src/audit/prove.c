@@ -15,7 +15,7 @@ struct making {
     char *checkpoint_text; /* owned */
     size_t checkpoint_bytes;
     struct pb_tree_proof inclusion;
-    struct pb_run run;       /* owned parts */
+    struct pb_run run; /* owned parts */
     struct pb_openings openings;
     uint8_t *plain; /* owned: PB_OPENINGS_BYTES_MAX */
 };
@@ -62,18 +62,18 @@ open_leaf(struct pb_audit *audit, struct pb_audit_log *log, struct making *makin
 static size_t
 proof_bytes(const struct making *making, bool with_openings)
 {
-    size_t bytes = 256 + making->inclusion.count * 48u + making->checkpoint_bytes
-                   + making->run.leaves[0].bytes;
+    size_t bytes = 256 + making->inclusion.count * 48u + making->checkpoint_bytes +
+                   making->run.leaves[0].bytes;
 
     for (uint32_t i = 0; with_openings && i < making->openings.count; i++)
-        bytes += 64 + making->openings.openings[i].name.bytes
-                 + (size_t)making->openings.openings[i].value.bytes / 3 * 4;
+        bytes += 64 + making->openings.openings[i].name.bytes +
+                 (size_t)making->openings.openings[i].value.bytes / 3 * 4;
     return bytes;
 }
 
 static enum pb_status
-write_proof(struct pb_audit *audit, const struct making *making, uint64_t index,
-            bool with_openings, char **ret_text, struct pb_error *error)
+write_proof(struct pb_audit *audit, const struct making *making, uint64_t index, bool with_openings,
+            char **ret_text, struct pb_error *error)
 {
     size_t bytes = proof_bytes(making, with_openings);
     char *text = pb_alloc(audit->env, bytes);

@@ -44,8 +44,8 @@ pb_publish_should_keep(struct pb_audit *audit, bool is_closing)
     bool answer;
 
     (void)pthread_mutex_lock(&audit->tails);
-    answer = audit->pending_count >= KEEP_LEAVES || audit->pending_bytes >= KEEP_BYTES
-             || (is_closing && audit->pending_count >= KEEP_LEAVES_AT_CLOSE);
+    answer = audit->pending_count >= KEEP_LEAVES || audit->pending_bytes >= KEEP_BYTES ||
+             (is_closing && audit->pending_count >= KEEP_LEAVES_AT_CLOSE);
     (void)pthread_mutex_unlock(&audit->tails);
     return answer || (is_closing && audit->journal_files >= KEEP_FILES_AT_CLOSE);
 }
@@ -82,9 +82,9 @@ write_checkpoint(struct pb_audit *audit, struct pb_audit_log *log, bool is_synce
 
         pb_put_text(&name_out, log->id);
         pb_put_text(&name_out, ".checkpoint");
-        status = pb_place_write(&audit->copies,
-                                (struct pb_str){ name, (uint32_t)(name_out.at - name) },
-                                PB_PLACE_SYNCED, text, (size_t)(out.at - text), error);
+        status =
+            pb_place_write(&audit->copies, (struct pb_str){ name, (uint32_t)(name_out.at - name) },
+                           PB_PLACE_SYNCED, text, (size_t)(out.at - text), error);
     }
     return status;
 }
@@ -129,8 +129,8 @@ choose_targets(struct pb_audit *audit, struct pb_audit_log *only, bool keeps)
 
         log->target_size = log->size;
         log->target_time_ms = log->time_ms;
-        log->is_target = keeps ? log->size > log->kept_size
-                               : has_news && (only == NULL || only == log);
+        log->is_target =
+            keeps ? log->size > log->kept_size : has_news && (only == NULL || only == log);
         count += log->is_target;
     }
     (void)pthread_mutex_unlock(&audit->tails);
@@ -223,8 +223,8 @@ keep_openings_of(struct pb_audit *audit, struct pb_audit_log *log, uint64_t firs
                                &byte_count, error);
         if (status == PB_OK)
             status = pb_sealed_file_decode(old, byte_count, file_first, items, &count);
-        if (status == PB_NOT_FOUND || status == PB_E_CORRUPT
-            || (status == PB_OK && count < first - file_first))
+        if (status == PB_NOT_FOUND || status == PB_E_CORRUPT ||
+            (status == PB_OK && count < first - file_first))
             status = pb_fail(error, PB_E_CORRUPT, "%s: '%.*s' is missing or damaged",
                              log->private_place.path, (int)name.bytes, name.text);
         if (status != PB_OK)
@@ -242,8 +242,8 @@ keep_openings_of(struct pb_audit *audit, struct pb_audit_log *log, uint64_t firs
     }
     pb_sealed_file_encode(file_first, items, count, bytes);
     if (status == PB_OK)
-        status = pb_place_write(&log->private_place, name, PB_PLACE_SYNCED, bytes, byte_count,
-                                error);
+        status =
+            pb_place_write(&log->private_place, name, PB_PLACE_SYNCED, bytes, byte_count, error);
 out:
     pb_free(audit->env, old);
     pb_free(audit->env, bytes);
@@ -339,8 +339,8 @@ turn_journal(struct pb_audit *audit, struct pb_state_change *change)
     (void)pthread_mutex_lock(&audit->writing);
     pb_log_close(audit->journal);
     audit->journal = NULL;
-    change->journal_first = audit->journal_end.number == 0 ? audit->journal_first
-                                                           : audit->journal_end.number + 1;
+    change->journal_first =
+        audit->journal_end.number == 0 ? audit->journal_first : audit->journal_end.number + 1;
     change->commit = audit->commit;
     count = choose_targets(audit, NULL, true);
     (void)pthread_mutex_unlock(&audit->writing);
@@ -440,16 +440,20 @@ check_head(struct pb_audit *audit, struct pb_audit_log *log, uint64_t size,
     enum pb_status status;
 
     if (size > log->size)
-        return pb_fail(error, PB_E_CORRUPT, "%s: audit log '%s' has %llu leaves, and %s says that "
-                       "%llu were given out: leaves are lost, as by putting back a backup. Put back "
-                       "the newest copy, or begin the log again under a new origin "
-                       "(pb_audit_restart)", audit->place.path, log->id,
-                       (unsigned long long)log->size, whence, (unsigned long long)size);
+        return pb_fail(
+            error, PB_E_CORRUPT,
+            "%s: audit log '%s' has %llu leaves, and %s says that "
+            "%llu were given out: leaves are lost, as by putting back a backup. Put back "
+            "the newest copy, or begin the log again under a new origin "
+            "(pb_audit_restart)",
+            audit->place.path, log->id, (unsigned long long)log->size, whence,
+            (unsigned long long)size);
     status = root_at(audit, log, size, &found, error);
     if (status != PB_OK)
         return status;
     if (!pb_hash_equal(&found, root))
-        return pb_fail(error, PB_E_CORRUPT, "%s: audit log '%s' is not the one of which %s has a "
+        return pb_fail(error, PB_E_CORRUPT,
+                       "%s: audit log '%s' is not the one of which %s has a "
                        "checkpoint of %llu leaves: it was changed. Put back the newest copy, or "
                        "begin the log again under a new origin (pb_audit_restart)",
                        audit->place.path, log->id, whence, (unsigned long long)size);
@@ -480,9 +484,10 @@ check_copy(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *er
         status = check_head(audit, log, checkpoint.size, &checkpoint.root,
                             "the copy of its checkpoint", error);
     else
-        status = pb_fail(error, PB_E_CORRUPT, "'%s/%.*s' is no checkpoint of this log; find out who "
-                         "wrote it before you remove it", audit->copies.path,
-                         (int)(out.at - name), name);
+        status = pb_fail(error, PB_E_CORRUPT,
+                         "'%s/%.*s' is no checkpoint of this log; find out who "
+                         "wrote it before you remove it",
+                         audit->copies.path, (int)(out.at - name), name);
     pb_free(audit->env, bytes);
     return status;
 }
@@ -501,12 +506,12 @@ pb_publish_check_heads(struct pb_audit *audit, struct pb_error *error)
             status = check_head(audit, log, heads[i].size, &heads[i].root, "the directory of keys",
                                 error);
         else if (heads[i].size > 0)
-            status = pb_fail(error, PB_E_CORRUPT, "%s: audit log '%s' is missing, and the directory "
+            status = pb_fail(error, PB_E_CORRUPT,
+                             "%s: audit log '%s' is missing, and the directory "
                              "of keys says that %llu leaves of it were given out",
                              audit->place.path, heads[i].log, (unsigned long long)heads[i].size);
     }
-    for (uint32_t i = 0; i < audit->log_count && status == PB_OK && audit->copies.path != NULL;
-         i++)
+    for (uint32_t i = 0; i < audit->log_count && status == PB_OK && audit->copies.path != NULL; i++)
         status = check_copy(audit, audit->logs[i], error);
     return status;
 }
@@ -536,9 +541,9 @@ wait_for_news(struct pb_audit *audit)
         (void)pthread_cond_wait(&audit->background_wake, &audit->background_lock);
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     add_milliseconds(&until, PUBLISH_AFTER_MS);
-    while (!audit->is_urgent && !audit->is_stopping
-           && pthread_cond_timedwait(&audit->background_wake, &audit->background_lock, &until)
-                  != ETIMEDOUT)
+    while (!audit->is_urgent && !audit->is_stopping &&
+           pthread_cond_timedwait(&audit->background_wake, &audit->background_lock, &until) !=
+               ETIMEDOUT)
         ;
     audit->has_news = false;
     audit->is_urgent = false;

@@ -106,8 +106,8 @@ read_sealed(struct pb_audit_log *log, struct pb_run *run, struct pb_error *error
     if (status == PB_OK)
         status = pb_sealed_file_decode(run->sealed_bytes, byte_count, index * PB_TILE_WIDTH, items,
                                        &count);
-    if (status == PB_NOT_FOUND || status == PB_E_CORRUPT
-        || (status == PB_OK && count < skipped + run->count))
+    if (status == PB_NOT_FOUND || status == PB_E_CORRUPT ||
+        (status == PB_OK && count < skipped + run->count))
         return pb_fail(error, PB_E_CORRUPT, "%s: the openings '%.*s' are missing or damaged",
                        log->private_place.path, (int)(out.at - path), path);
     if (status == PB_OK)
@@ -186,16 +186,16 @@ pb_run_open(struct pb_audit *audit, struct pb_audit_log *log, const struct pb_se
     if (audit->keys != NULL)
         status = pb_keys_term(audit->keys, sealed->term, false, key, error);
     if (status == PB_OK) {
-        status = pb_unseal(key, pb_str_from(log->id), sealed->term, sealed->bytes, sealed->count,
-                           plain);
+        status =
+            pb_unseal(key, pb_str_from(log->id), sealed->term, sealed->bytes, sealed->count, plain);
         sodium_memzero(key, sizeof(key));
     }
     *ret_is_gone = status == PB_NOT_FOUND;
     if (status == PB_NOT_FOUND)
         return PB_OK;
-    if (status == PB_OK
-        && (pb_openings_parse(plain, sealed->count - PB_SEAL_EXTRA_BYTES, ret_openings) != PB_OK
-            || pb_openings_check(ret_openings, leaf, NULL) != PB_OK))
+    if (status == PB_OK &&
+        (pb_openings_parse(plain, sealed->count - PB_SEAL_EXTRA_BYTES, ret_openings) != PB_OK ||
+         pb_openings_check(ret_openings, leaf, NULL) != PB_OK))
         status = PB_E_CORRUPT;
     if (status == PB_E_CORRUPT)
         return pb_fail(error, status, "%s: openings do not fit what their leaf commits to",
@@ -220,8 +220,8 @@ is_wanted(const struct pb_audit_filter *filter, const struct pb_leaf *leaf)
 {
     int64_t at_us = leaf->time_ms * 1000;
 
-    if ((filter->from_us != 0 || filter->to_us != 0)
-        && (at_us < filter->from_us || at_us >= filter->to_us))
+    if ((filter->from_us != 0 || filter->to_us != 0) &&
+        (at_us < filter->from_us || at_us >= filter->to_us))
         return false;
     return filter->event == NULL || pb_str_equal(leaf->event, pb_str_from(filter->event));
 }
@@ -293,8 +293,7 @@ read_one(struct reading *reading, struct pb_run *run, uint32_t at, struct pb_err
 static enum pb_status
 read_from(struct reading *reading, uint64_t *at, struct pb_run *run, struct pb_error *error)
 {
-    enum pb_status status =
-        pb_run_read(reading->audit, reading->log, *at, true, run, error);
+    enum pb_status status = pb_run_read(reading->audit, reading->log, *at, true, run, error);
 
     for (uint32_t i = 0; status == PB_OK && i < run->count; i++) {
         if (run->first + i > reading->filter->last || reading->is_stopped)
@@ -306,11 +305,10 @@ read_from(struct reading *reading, uint64_t *at, struct pb_run *run, struct pb_e
 }
 
 enum pb_status
-pb_audit_read(struct pb_audit *audit, const struct pb_audit_filter *filter,
-              pb_audit_entry_fn *each, void *context, struct pb_error *error)
+pb_audit_read(struct pb_audit *audit, const struct pb_audit_filter *filter, pb_audit_entry_fn *each,
+              void *context, struct pb_error *error)
 {
-    struct reading reading = { .audit = audit, .filter = filter, .each = each,
-                               .context = context };
+    struct reading reading = { .audit = audit, .filter = filter, .each = each, .context = context };
     struct pb_run *run = NULL;
     uint64_t at = filter->first;
     enum pb_status status = PB_OK;
@@ -346,7 +344,8 @@ static enum pb_status
 tell_log(struct pb_audit *audit, struct pb_audit_log *log, pb_audit_log_fn *each, void *context,
          bool *ret_goes_on, struct pb_error *error)
 {
-    struct pb_audit_log_info info = { .id = log->id, .origin = log->key.name,
+    struct pb_audit_log_info info = { .id = log->id,
+                                      .origin = log->key.name,
                                       .path = log->public_place.path };
     struct pb_checkpoint checkpoint;
     char vkey[PB_VKEY_BYTES_MAX];

@@ -24,8 +24,8 @@ pb_log_id_is_valid(struct pb_str id)
         return false;
     for (uint32_t i = 0; i < id.bytes; i++) {
         char at = id.text[i];
-        bool is_plain = (at >= 'a' && at <= 'z') || (at >= 'A' && at <= 'Z')
-                        || (at >= '0' && at <= '9');
+        bool is_plain =
+            (at >= 'a' && at <= 'z') || (at >= 'A' && at <= 'Z') || (at >= '0' && at <= '9');
 
         if (!is_plain && (i == 0 || memchr("._:-", at, 4) == NULL))
             return false;
@@ -67,9 +67,9 @@ pb_record_leaf_next(const uint8_t **at, const uint8_t *end, struct pb_record_lea
     ret_leaf->leaf.bytes = pb_get_le16(byte + 12);
     ret_leaf->sealed_bytes = pb_get_le32(byte + 14);
     byte += 18;
-    if (!pb_log_id_is_valid(ret_leaf->log) || ret_leaf->leaf.bytes > PB_AUDIT_LEAF_BYTES_MAX
-        || ret_leaf->sealed_bytes > PB_SEALED_BYTES_MAX
-        || (size_t)(end - byte) < (size_t)ret_leaf->leaf.bytes + ret_leaf->sealed_bytes)
+    if (!pb_log_id_is_valid(ret_leaf->log) || ret_leaf->leaf.bytes > PB_AUDIT_LEAF_BYTES_MAX ||
+        ret_leaf->sealed_bytes > PB_SEALED_BYTES_MAX ||
+        (size_t)(end - byte) < (size_t)ret_leaf->leaf.bytes + ret_leaf->sealed_bytes)
         return PB_BAD_INPUT;
     ret_leaf->leaf.text = (const char *)byte;
     ret_leaf->sealed = byte + ret_leaf->leaf.bytes;
@@ -113,8 +113,8 @@ enum pb_status
 pb_state_encode(const struct pb_state *state, const struct pb_env *env, uint8_t **ret_bytes,
                 size_t *ret_count)
 {
-    uint8_t *bytes = pb_calloc(
-        env, 1, STATE_HEADER_BYTES + (size_t)state->log_count * STATE_LOG_BYTES_MAX + 8);
+    uint8_t *bytes =
+        pb_calloc(env, 1, STATE_HEADER_BYTES + (size_t)state->log_count * STATE_LOG_BYTES_MAX + 8);
     uint8_t *at;
 
     if (bytes == NULL)
@@ -162,8 +162,8 @@ take_state_log(const uint8_t *at, const uint8_t *end, struct pb_state_log *ret_l
     ret_log->previous_size = pb_get_le64(at + 40);
     memcpy(ret_log->root.bytes, at + 48, PB_HASH_BYTES);
     ret_log->time_ms = (int64_t)pb_get_le64(at + 80);
-    if (ret_log->size > PB_TREE_SIZE_MAX || ret_log->previous_size > ret_log->size
-        || ret_log->time_ms < 0)
+    if (ret_log->size > PB_TREE_SIZE_MAX || ret_log->previous_size > ret_log->size ||
+        ret_log->time_ms < 0)
         return NULL;
     return at + 88;
 }
@@ -186,8 +186,8 @@ pb_state_decode(const struct pb_env *env, const uint8_t *bytes, size_t count,
     struct pb_state state = { .logs = NULL };
     enum pb_status status;
 
-    if (count < STATE_HEADER_BYTES + 8 || memcmp(bytes, STATE_MAGIC, 8) != 0
-        || pb_get_le64(bytes + count - 8) != pb_hash_bytes(bytes, count - 8))
+    if (count < STATE_HEADER_BYTES + 8 || memcmp(bytes, STATE_MAGIC, 8) != 0 ||
+        pb_get_le64(bytes + count - 8) != pb_hash_bytes(bytes, count - 8))
         return pb_fail(error, PB_E_CORRUPT, "the state of the audit logs is damaged");
     if (pb_get_le32(bytes + 8) != STATE_VERSION)
         return pb_fail(error, PB_E_VERSION, "the audit logs were written by a later version");
@@ -251,8 +251,8 @@ pb_sealed_file_decode(const uint8_t *bytes, size_t count, uint64_t first,
     const uint8_t *at, *end;
     uint32_t items;
 
-    if (count < SEALED_HEADER_BYTES + 8 || memcmp(bytes, SEALED_MAGIC, 8) != 0
-        || pb_get_le64(bytes + count - 8) != pb_hash_bytes(bytes, count - 8))
+    if (count < SEALED_HEADER_BYTES + 8 || memcmp(bytes, SEALED_MAGIC, 8) != 0 ||
+        pb_get_le64(bytes + count - 8) != pb_hash_bytes(bytes, count - 8))
         return PB_E_CORRUPT;
     at = bytes + SEALED_HEADER_BYTES;
     end = bytes + count - 8;

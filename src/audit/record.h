@@ -49,18 +49,17 @@ struct pb_state_log {
 };
 struct pb_state {
     uint8_t audit_id[PB_AUDIT_ID_BYTES];
-    uint64_t generation;    /* one more with each writing */
-    uint64_t journal_first; /* journal files below are left-overs */
-    uint64_t commit;        /* newest in them */
+    uint64_t generation;       /* one more with each writing */
+    uint64_t journal_first;    /* journal files below are left-overs */
+    uint64_t commit;           /* newest in them */
     struct pb_state_log *logs; /* owned; ascending by id */
     uint32_t log_count;
 };
 #define PB_STATE_BYTES_MAX (64u << 20)
 void pb_state_done(struct pb_state *state, const struct pb_env *env);
 /* ret_bytes is freed with pb_free. */
-PB_MUST_CHECK enum pb_status pb_state_encode(const struct pb_state *state,
-                                             const struct pb_env *env, uint8_t **ret_bytes,
-                                             size_t *ret_count);
+PB_MUST_CHECK enum pb_status pb_state_encode(const struct pb_state *state, const struct pb_env *env,
+                                             uint8_t **ret_bytes, size_t *ret_count);
 /* PB_E_CORRUPT, PB_E_VERSION or PB_E_NOMEM: nothing was made. */
 PB_MUST_CHECK enum pb_status pb_state_decode(const struct pb_env *env, const uint8_t *bytes,
                                              size_t count, struct pb_state *ret_state,

@@ -15,9 +15,8 @@
 
 static_assert(PB_SEAL_NONCE_BYTES == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce");
 static_assert(PB_TERM_KEY_BYTES == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "key");
-static_assert(PB_SEAL_EXTRA_BYTES
-                  == PB_SEAL_KEY_ID_BYTES + PB_SEAL_NONCE_BYTES
-                         + crypto_aead_xchacha20poly1305_ietf_ABYTES,
+static_assert(PB_SEAL_EXTRA_BYTES == PB_SEAL_KEY_ID_BYTES + PB_SEAL_NONCE_BYTES +
+                                         crypto_aead_xchacha20poly1305_ietf_ABYTES,
               "what sealing adds");
 
 uint32_t
@@ -60,8 +59,7 @@ derive(const uint8_t *term_key, const uint8_t *context, size_t context_bytes,
 
     (void)crypto_generichash(ret_key, PB_TERM_KEY_BYTES, context, context_bytes, term_key,
                              PB_TERM_KEY_BYTES);
-    (void)crypto_generichash(hash, sizeof(hash), id_of, sizeof(id_of), ret_key,
-                             PB_TERM_KEY_BYTES);
+    (void)crypto_generichash(hash, sizeof(hash), id_of, sizeof(id_of), ret_key, PB_TERM_KEY_BYTES);
     memcpy(ret_id, hash, PB_SEAL_KEY_ID_BYTES);
 }
 
@@ -75,9 +73,10 @@ pb_seal(const uint8_t term_key[PB_TERM_KEY_BYTES], struct pb_str log, uint32_t t
 
     derive(term_key, context, context_bytes, key, ret_sealed);
     memcpy(ret_sealed + PB_SEAL_KEY_ID_BYTES, nonce, PB_SEAL_NONCE_BYTES);
-    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(
-        ret_sealed + PB_SEAL_KEY_ID_BYTES + PB_SEAL_NONCE_BYTES, NULL, bytes, count, context,
-        context_bytes, NULL, nonce, key);
+    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(ret_sealed + PB_SEAL_KEY_ID_BYTES +
+                                                         PB_SEAL_NONCE_BYTES,
+                                                     NULL, bytes, count, context, context_bytes,
+                                                     NULL, nonce, key);
     sodium_memzero(key, sizeof(key));
 }
 
@@ -95,11 +94,11 @@ pb_unseal(const uint8_t term_key[PB_TERM_KEY_BYTES], struct pb_str log, uint32_t
     derive(term_key, context, context_bytes, key, id);
     if (memcmp(id, sealed, sizeof(id)) != 0)
         status = PB_NOT_FOUND;
-    else if (crypto_aead_xchacha20poly1305_ietf_decrypt(
-                 ret_bytes, NULL, NULL, nonce + PB_SEAL_NONCE_BYTES,
-                 count - PB_SEAL_KEY_ID_BYTES - PB_SEAL_NONCE_BYTES, context, context_bytes,
-                 nonce, key)
-             != 0)
+    else if (crypto_aead_xchacha20poly1305_ietf_decrypt(ret_bytes, NULL, NULL,
+                                                        nonce + PB_SEAL_NONCE_BYTES,
+                                                        count - PB_SEAL_KEY_ID_BYTES -
+                                                            PB_SEAL_NONCE_BYTES,
+                                                        context, context_bytes, nonce, key) != 0)
         status = PB_E_CORRUPT;
     sodium_memzero(key, sizeof(key));
     return status;

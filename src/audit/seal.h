@@ -40,8 +40,8 @@ void pb_seal(const uint8_t term_key[PB_TERM_KEY_BYTES], struct pb_str log, uint3
  *          PB_NOT_FOUND   sealed under another key than this: the one that could open it is gone
  *          PB_E_CORRUPT   changed, or of another log or term
  */
-PB_MUST_CHECK enum pb_status pb_unseal(const uint8_t term_key[PB_TERM_KEY_BYTES],
-                                       struct pb_str log, uint32_t term, const uint8_t *sealed,
-                                       size_t count, uint8_t *ret_bytes);
+PB_MUST_CHECK enum pb_status pb_unseal(const uint8_t term_key[PB_TERM_KEY_BYTES], struct pb_str log,
+                                       uint32_t term, const uint8_t *sealed, size_t count,
+                                       uint8_t *ret_bytes);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "audit/encode.h"
 
-#define DIGITS 3u /* of a path element */
+#define DIGITS 3u       /* of a path element */
 #define ELEMENTS_MAX 7u /* 1000^7 is more than 2^62 / 256 */
 
 void

@@ -18,7 +18,7 @@
 
 #define PB_TILE_WIDTH 256u
 #define PB_TILE_HEIGHT 8u
-#define PB_TILE_LEVELS 8u /* of a tree of PB_TREE_SIZE_MAX */
+#define PB_TILE_LEVELS 8u    /* of a tree of PB_TREE_SIZE_MAX */
 #define PB_TILE_ENTRIES (-1) /* in the place of a level: an entry bundle */
 #define PB_TILE_PATH_BYTES_MAX 64u
 #define PB_BUNDLE_BYTES_MAX (PB_TILE_WIDTH * (2u + 65535u))

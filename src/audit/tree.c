@@ -32,8 +32,7 @@ pb_tree_hash_leaf(const void *bytes, size_t count, struct pb_hash *ret_hash)
 }
 
 void
-pb_tree_hash_node(const struct pb_hash *left, const struct pb_hash *right,
-                  struct pb_hash *ret_hash)
+pb_tree_hash_node(const struct pb_hash *left, const struct pb_hash *right, struct pb_hash *ret_hash)
 {
     uint8_t bytes[1 + 2 * PB_HASH_BYTES];
 
@@ -165,8 +164,8 @@ pb_tree_prove_consistency(uint64_t old_size, uint64_t size, pb_tree_node_fn *nod
     }
     /* Where that range is the whole old tree, the verifier has its hash: the old root. */
     if (status == PB_OK && begin != 0)
-        status = range_hash(begin, end, node, context, &ret_proof->hashes[ret_proof->count++],
-                            error);
+        status =
+            range_hash(begin, end, node, context, &ret_proof->hashes[ret_proof->count++], error);
     turn_round(ret_proof);
     return status;
 }
@@ -300,8 +299,8 @@ enum pb_status
 pb_tree_verify_consistency(uint64_t old_size, uint64_t size, const struct pb_hash *old_root,
                            const struct pb_hash *root, const struct pb_tree_proof *proof)
 {
-    if (old_size == 0 || old_size > size || size > PB_TREE_SIZE_MAX
-        || proof->count > PB_TREE_PROOF_MAX)
+    if (old_size == 0 || old_size > size || size > PB_TREE_SIZE_MAX ||
+        proof->count > PB_TREE_PROOF_MAX)
         return PB_BAD_INPUT;
     if (old_size == size)
         return proof->count == 0 && pb_hash_equal(old_root, root) ? PB_OK : PB_BAD_INPUT;

@@ -65,8 +65,8 @@ struct pb_tree_edge {
     struct pb_hash nodes[63]; /* nodes[level] is set where bit `level` of size is */
 };
 /* The edge of the tree of the first size leaves. */
-PB_MUST_CHECK enum pb_status pb_tree_edge_load(uint64_t size, pb_tree_node_fn *node,
-                                               void *context, struct pb_tree_edge *ret_edge,
+PB_MUST_CHECK enum pb_status pb_tree_edge_load(uint64_t size, pb_tree_node_fn *node, void *context,
+                                               struct pb_tree_edge *ret_edge,
                                                struct pb_error *error);
 void pb_tree_edge_add(struct pb_tree_edge *edge, const struct pb_hash *leaf_hash);
 void pb_tree_edge_root(const struct pb_tree_edge *edge, struct pb_hash *ret_root);

@@ -71,8 +71,7 @@ check_tile(struct verifying *verifying, unsigned level, uint64_t index, unsigned
         wrong(verifying, name, "missing or cut");
         return PB_OK;
     }
-    if (status == PB_OK
-        && memcmp(hashes, verifying->tiles[level], width * sizeof(hashes[0])) != 0)
+    if (status == PB_OK && memcmp(hashes, verifying->tiles[level], width * sizeof(hashes[0])) != 0)
         wrong(verifying, name, "its hashes are not those of the entries");
     return status;
 }
@@ -96,8 +95,8 @@ add_hash(struct verifying *verifying, const struct pb_hash *leaf_hash, struct pb
         verifying->tiles[level][place] = hash;
         if (place != PB_TILE_WIDTH - 1)
             break;
-        status = check_tile(verifying, level, pb_tile_full_count(size, level) - 1, PB_TILE_WIDTH,
-                            error);
+        status =
+            check_tile(verifying, level, pb_tile_full_count(size, level) - 1, PB_TILE_WIDTH, error);
         pb_tile_hash(verifying->tiles[level], PB_TILE_WIDTH, &hash);
     }
     return status;
@@ -151,7 +150,8 @@ check_old(struct verifying *verifying)
         return;
     pb_tree_edge_root(&verifying->edge, &root);
     if (!pb_hash_equal(&root, &verifying->old_root))
-        wrong(verifying, "checkpoint", "the log does not extend the older checkpoint: it was "
+        wrong(verifying, "checkpoint",
+              "the log does not extend the older checkpoint: it was "
               "rewritten");
 }
 
@@ -215,8 +215,8 @@ open_checkpoint(struct verifying *verifying, char **ret_text, struct pb_error *e
     if (status != PB_OK)
         return status;
     *ret_text = (char *)bytes;
-    status = pb_checkpoint_open((struct pb_str){ (char *)bytes, (uint32_t)count },
-                                &verifying->key, &verifying->checkpoint, NULL, &why);
+    status = pb_checkpoint_open((struct pb_str){ (char *)bytes, (uint32_t)count }, &verifying->key,
+                                &verifying->checkpoint, NULL, &why);
     if (status != PB_OK) {
         wrong(verifying, "checkpoint", why.message);
         return PB_END;

@@ -34,9 +34,8 @@ room_leaf_init(struct room_leaf *leaf, const char *log, uint32_t number)
     leaf->fields[0] = (struct pb_audit_field){ .name = "purpose",
                                                .kind = PB_AUDIT_FIELD_TEXT,
                                                .text = pb_str_from("stolen-vehicle") };
-    leaf->fields[1] = (struct pb_audit_field){ .name = "n",
-                                               .kind = PB_AUDIT_FIELD_NUMBER,
-                                               .number = number };
+    leaf->fields[1] =
+        (struct pb_audit_field){ .name = "n", .kind = PB_AUDIT_FIELD_NUMBER, .number = number };
     leaf->secrets[0] = (struct pb_audit_secret){ "plate", pb_str_from(leaf->plate) };
     leaf->secrets[1] = (struct pb_audit_secret){ "case", pb_str_from(leaf->case_number) };
     leaf->secrets[2] = (struct pb_audit_secret){ "reason", pb_str_from(leaf->reason) };

@@ -128,7 +128,8 @@ assert_verifies(struct room *room, uint64_t size)
     struct pb_error error = { .message = "" };
 
     must(pb_audit_verify_log(&room->env, ROOM_PATH "/public/a42", room->vkey, NULL, tell_wrong,
-                             NULL, &check, &error), &error);
+                             NULL, &check, &error),
+         &error);
     assert_int_equal(0, check.wrong);
     assert_int_equal(size, check.size);
     assert_int_equal(size, check.leaves);
