@@ -25,7 +25,12 @@
 static struct pb_pack_reader
 reader_of(struct pb_rules *rules, const struct pb_pack *pack, struct pb_error *error)
 {
-    return (struct pb_pack_reader){ .rules = rules, .error = error, .pack_name = pack->name };
+    return (struct pb_pack_reader){
+        .rules = rules,
+        .arena = &rules->arena,
+        .error = error,
+        .file_name = pack->name,
+    };
 }
 
 static void *
@@ -52,20 +57,6 @@ is_id(struct pb_str text)
             return false;
     }
     return true;
-}
-
-/* It is a map, and every key of it one of words. */
-static enum pb_status
-check_keys(const struct pb_pack_reader *reader, const struct pb_yaml *map, const char *const *words)
-{
-    if (map->kind != PB_YAML_MAP)
-        return pb_pack_wrong(reader, map->line, "a map is wanted here");
-    for (uint32_t i = 0; i < map->count; i++) {
-        if (pb_word_place(words, map->keys[i].text) < 0)
-            return pb_pack_wrong(reader, map->keys[i].line, "`%.64s` means nothing here",
-                                 map->keys[i].text.text);
-    }
-    return PB_OK;
 }
 
 static enum pb_status
@@ -132,7 +123,7 @@ need_word(const struct pb_pack_reader *reader, const struct pb_yaml *map, const 
 static enum pb_status
 read_version(const struct pb_pack_reader *reader, const struct pb_yaml *root, uint32_t *ret_version)
 {
-    static const struct pb_member member = { "version", PB_MEMBER_COUNT, 0, true };
+    static const struct pb_member member = { .name = "version", .type = PB_MEMBER_COUNT };
     const struct pb_yaml *value = NULL;
     uint64_t version = 0;
     enum pb_status status = need(reader, root, "version", PB_YAML_SCALAR, &value);
@@ -184,7 +175,7 @@ read_head(const struct pb_pack_reader *reader, struct pb_pack *pack)
     int place = 0;
     enum pb_status status;
 
-    status = check_keys(reader, pack->root, words);
+    status = pb_keys_check(reader, pack->root, words, NULL, 0);
     if (status == PB_OK)
         status = need_id(reader, pack->root, "pack", &pack->id);
     if (status == PB_OK)
@@ -385,15 +376,15 @@ check_purpose(const struct pb_pack_reader *reader, const struct pb_purpose *purp
 }
 
 static enum pb_status
-read_purpose(const struct pb_pack_reader *reader, const struct pb_pack *pack,
-             const struct pb_yaml *map)
+read_purpose(const struct pb_pack_reader *reader, struct pb_rules *rules,
+             const struct pb_pack *pack, const struct pb_yaml *map)
 {
     static const char *const words[] = { "code", "title", "class", "counts_as", NULL };
-    static const struct pb_member counts_as = { "counts_as", PB_MEMBER_PURPOSES, 0, false };
+    static const struct pb_member counts_as = { .name = "counts_as", .type = PB_MEMBER_PURPOSES };
     struct pb_purpose purpose = { .pack = pack };
     struct pb_str code = { .text = "", .bytes = 0 };
     int place = 0;
-    enum pb_status status = check_keys(reader, map, words);
+    enum pb_status status = pb_keys_check(reader, map, words, NULL, 0);
 
     if (status == PB_OK)
         status = need_id(reader, map, "code", &code);
@@ -410,7 +401,7 @@ read_purpose(const struct pb_pack_reader *reader, const struct pb_pack *pack,
     purpose.number = (unsigned)pb_purpose_number(reader->rules, code);
     status = check_purpose(reader, &purpose, map->line);
     if (status == PB_OK)
-        reader->rules->purposes[reader->rules->purpose_count++] = purpose;
+        rules->purposes[rules->purpose_count++] = purpose;
     return status;
 }
 
@@ -433,7 +424,7 @@ read_all_purposes(struct pb_rules *rules, struct pb_error *error)
 
         for (uint32_t j = 0; status == PB_OK && pack->purposes != NULL && j < pack->purposes->count;
              j++)
-            status = read_purpose(&reader, pack, &pack->purposes->items[j]);
+            status = read_purpose(&reader, rules, pack, &pack->purposes->items[j]);
     }
     if (status == PB_OK && rules->purpose_count > 1)
         qsort(rules->purposes, rules->purpose_count, sizeof(*rules->purposes), compare_purposes);
@@ -441,28 +432,6 @@ read_all_purposes(struct pb_rules *rules, struct pb_error *error)
 }
 
 /* ---- rules ---- */
-
-/* Reads the members of a table that are in map; ret_given has a bit for each. */
-static enum pb_status
-read_members(const struct pb_pack_reader *reader, const struct pb_member *members, size_t count,
-             const struct pb_yaml *map, void *target, uint32_t *ret_given)
-{
-    for (size_t i = 0; i < count; i++) {
-        const struct pb_yaml *value = pb_yaml_get(map, members[i].name);
-        enum pb_status status;
-
-        if (value == NULL && members[i].is_required)
-            return pb_pack_wrong(reader, map->line, "`%s` is missing", members[i].name);
-        if (value == NULL)
-            continue;
-        status =
-            pb_member_read(reader, &members[i], value, (unsigned char *)target + members[i].offset);
-        if (status != PB_OK)
-            return status;
-        *ret_given |= UINT32_C(1) << i;
-    }
-    return PB_OK;
-}
 
 static size_t
 count_members(const struct pb_rule_kind *kind)
@@ -475,52 +444,20 @@ count_members(const struct pb_rule_kind *kind)
     return count;
 }
 
-static bool
-is_member(const struct pb_member *members, size_t count, struct pb_str name)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (pb_str_equal(pb_str_from(members[i].name), name))
-            return true;
-    }
-    return false;
-}
-
-static enum pb_status
-check_rule_keys(const struct pb_pack_reader *reader, const struct pb_rule *rule,
-                const struct pb_yaml *map)
-{
-    static const char *const words[] = { "id",   "text",  "source", "verified",
-                                         "kind", "binds", "when",   "yields_to_break_glass",
-                                         NULL };
-
-    for (uint32_t i = 0; i < map->count; i++) {
-        struct pb_str key = map->keys[i].text;
-
-        if (pb_word_place(words, key) < 0 &&
-            !is_member(rule->kind->members, count_members(rule->kind), key))
-            return pb_pack_wrong(reader, map->keys[i].line, "the kind %s takes no `%.64s`",
-                                 rule->kind->name, key.text);
-    }
-    return PB_OK;
-}
-
 static enum pb_status
 read_when(const struct pb_pack_reader *reader, struct pb_rule *rule, const struct pb_yaml *map)
 {
     const struct pb_yaml *when = pb_yaml_get(map, "when");
     size_t count;
     const struct pb_member *members = pb_condition_members(&count);
+    enum pb_status status;
 
     if (when == NULL)
         return PB_OK;
-    if (when->kind != PB_YAML_MAP)
-        return pb_pack_wrong(reader, when->line, "`when` is a map");
-    for (uint32_t i = 0; i < when->count; i++) {
-        if (!is_member(members, count, when->keys[i].text))
-            return pb_pack_wrong(reader, when->keys[i].line, "`when` knows no `%.64s`",
-                                 when->keys[i].text.text);
-    }
-    return read_members(reader, members, count, when, &rule->when, &rule->when.given);
+    status = pb_keys_check(reader, when, NULL, members, count);
+    if (status != PB_OK)
+        return status;
+    return pb_members_read(reader, members, count, when, &rule->when, &rule->when.given);
 }
 
 static enum pb_status
@@ -541,8 +478,8 @@ read_who_is_bound(const struct pb_pack_reader *reader, struct pb_rule *rule,
 static enum pb_status
 read_flags(const struct pb_pack_reader *reader, struct pb_rule *rule, const struct pb_yaml *map)
 {
-    static const struct pb_member verified = { "verified", PB_MEMBER_BOOL, 0, true };
-    static const struct pb_member yields = { "yields_to_break_glass", PB_MEMBER_BOOL, 0, false };
+    static const struct pb_member verified = { .name = "verified", .type = PB_MEMBER_BOOL };
+    static const struct pb_member yields = { .name = "yields_to_break_glass", .type = PB_MEMBER_BOOL };
     const struct pb_yaml *value = NULL;
     enum pb_status status = need(reader, map, "verified", PB_YAML_SCALAR, &value);
 
@@ -575,15 +512,14 @@ check_sense(const struct pb_pack_reader *reader, const struct pb_rule *rule,
 }
 
 static enum pb_status
-compile_pattern(const struct pb_pack_reader *reader, struct pb_rule *rule)
+read_pattern(const struct pb_pack_reader *reader, struct pb_rule *rule)
 {
     struct pb_error error = { { 0 } };
     enum pb_status status;
 
     if (rule->pattern.bytes == 0)
         return PB_OK;
-    status = pb_case_pattern_compile(&reader->rules->arena, rule->pattern, &rule->compiled_pattern,
-                                     &error);
+    status = pb_case_pattern_compile(reader->arena, rule->pattern, &rule->compiled_pattern, &error);
     if (status == PB_BAD_INPUT)
         return pb_pack_wrong(reader, rule->line, "`pattern`: %s", error.message);
     return status;
@@ -592,19 +528,23 @@ compile_pattern(const struct pb_pack_reader *reader, struct pb_rule *rule)
 static enum pb_status
 read_kind(const struct pb_pack_reader *reader, struct pb_rule *rule, const struct pb_yaml *map)
 {
+    static const char *const words[] = { "id",    "text", "source", "verified",
+                                         "binds", "when", "kind",   "yields_to_break_glass",
+                                         NULL };
     struct pb_str name = { .text = "", .bytes = 0 };
     enum pb_status status = need_text(reader, map, "kind", &name);
+    size_t count;
 
     if (status != PB_OK)
         return status;
     rule->kind = pb_rule_kind(name);
     if (rule->kind == NULL)
         return pb_pack_wrong(reader, map->line, "there is no kind %.64s", name.text);
-    status = check_rule_keys(reader, rule, map);
+    count = count_members(rule->kind);
+    status = pb_keys_check(reader, map, words, rule->kind->members, count);
     if (status == PB_OK)
-        status = read_members(reader, rule->kind->members, count_members(rule->kind), map, rule,
-                              &rule->given);
-    return status == PB_OK ? compile_pattern(reader, rule) : status;
+        status = pb_members_read(reader, rule->kind->members, count, map, rule, &rule->given);
+    return status == PB_OK ? read_pattern(reader, rule) : status;
 }
 
 static bool

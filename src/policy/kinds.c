@@ -7,20 +7,14 @@
 #include "base/text.h"
 #include "policy/policy_private.h"
 
-#define MEMBER(name, type, field)                                     \
-    {                                                                 \
-        name, PB_MEMBER_##type, offsetof(struct pb_rule, field), true \
-    }
-#define OPTION(name, type, field)                                      \
-    {                                                                  \
-        name, PB_MEMBER_##type, offsetof(struct pb_rule, field), false \
-    }
-#define CONDITION(name, type, field)                                         \
-    {                                                                        \
-        name, PB_MEMBER_##type, offsetof(struct pb_conditions, field), false \
-    }
-
 /* clang-format off */
+
+#define MEMBER(name, type, field) \
+    { name, PB_MEMBER_##type, offsetof(struct pb_rule, field), true, NULL }
+#define OPTION(name, type, field) \
+    { name, PB_MEMBER_##type, offsetof(struct pb_rule, field), false, NULL }
+#define CONDITION(name, type, field) \
+    { name, PB_MEMBER_##type, offsetof(struct pb_conditions, field), false, NULL }
 
 /* In the order of the bits in pb_conditions.given: see pb_condition. */
 static const struct pb_member conditions[] = {

@@ -12,6 +12,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "policy/policy_private.h"
 
 #define LIST_MAX 256u
@@ -42,9 +43,9 @@ pb_pack_wrong(const struct pb_pack_reader *reader, uint32_t line, const char *fo
         what[0] = '\0';
     va_end(arguments);
     if (reader->rule_id.bytes == 0)
-        return pb_fail(reader->error, PB_BAD_INPUT, "%.64s, line %u: %s", reader->pack_name, line,
+        return pb_fail(reader->error, PB_BAD_INPUT, "%.64s, line %u: %s", reader->file_name, line,
                        what);
-    return pb_fail(reader->error, PB_BAD_INPUT, "%.64s, line %u: rule %.64s: %s", reader->pack_name,
+    return pb_fail(reader->error, PB_BAD_INPUT, "%.64s, line %u: rule %.64s: %s", reader->file_name,
                    line, reader->rule_id.text, what);
 }
 
@@ -136,7 +137,7 @@ read_words(const struct pb_pack_reader *reader, const struct pb_member *member,
 
     if (status != PB_OK)
         return status;
-    words = pb_arena_alloc(&reader->rules->arena, count * sizeof(*words));
+    words = pb_arena_alloc(reader->arena, count * sizeof(*words));
     if (words == NULL)
         return PB_E_NOMEM;
     for (uint32_t i = 0; i < count; i++)
@@ -177,7 +178,7 @@ read_states(const struct pb_pack_reader *reader, const struct pb_member *member,
 
     if (status != PB_OK)
         return status;
-    states = pb_arena_alloc(&reader->rules->arena, count * sizeof(*states));
+    states = pb_arena_alloc(reader->arena, count * sizeof(*states));
     if (states == NULL)
         return PB_E_NOMEM;
     for (uint32_t i = 0; i < count; i++) {
@@ -286,6 +287,75 @@ read_span(const struct pb_pack_reader *reader, const struct pb_member *member,
     return PB_OK;
 }
 
+static enum pb_status
+read_time(const struct pb_pack_reader *reader, const struct pb_member *member,
+          const struct pb_yaml *value, int64_t *ret_us)
+{
+    int16_t offset_min;
+
+    if (value->kind != PB_YAML_SCALAR ||
+        pb_time_parse_utc(value->text, ret_us, &offset_min) != PB_OK)
+        return pb_pack_wrong(reader, value->line,
+                             "`%s` is a time as in 2026-07-01 or 2026-07-01T12:00:00Z",
+                             member->name);
+    return PB_OK;
+}
+
+static enum pb_status
+read_state(const struct pb_pack_reader *reader, const struct pb_member *member,
+           const struct pb_yaml *value, uint16_t *ret_state)
+{
+    *ret_state = value->kind == PB_YAML_SCALAR ? pb_jurisdiction_from_text(value->text) : 0;
+    if (*ret_state == 0)
+        return pb_pack_wrong(reader, value->line, "`%s` is ISO 3166, as in US-CA", member->name);
+    return PB_OK;
+}
+
+static enum pb_status
+read_unsigned(const struct pb_pack_reader *reader, const struct pb_member *member,
+              const struct pb_yaml *value, uint32_t *ret_number)
+{
+    uint64_t number = 0;
+    enum pb_status status = read_count(reader, member, value, &number);
+
+    if (status == PB_OK && number > INT32_MAX)
+        return pb_pack_wrong(reader, value->line, "`%s` is too large", member->name);
+    *ret_number = (uint32_t)number;
+    return status;
+}
+
+/* Enumerations are as large as an unsigned: compiler flags that shrink them are not used here. */
+static enum pb_status
+read_word_of(const struct pb_pack_reader *reader, const struct pb_member *member,
+             const struct pb_yaml *value, uint32_t *ret_place)
+{
+    int place = 0;
+    enum pb_status status = read_choice(reader, member->name, value, member->words, &place);
+
+    *ret_place = (uint32_t)place;
+    return status;
+}
+
+static enum pb_status
+read_any_text(const struct pb_pack_reader *reader, const struct pb_member *member,
+              const struct pb_yaml *value, struct pb_str *ret_text)
+{
+    if (value->kind != PB_YAML_SCALAR)
+        return pb_pack_wrong(reader, value->line, "`%s` is a text", member->name);
+    *ret_text = value->text;
+    return PB_OK;
+}
+
+static enum pb_status
+read_words_or_none(const struct pb_pack_reader *reader, const struct pb_member *member,
+                   const struct pb_yaml *value, struct pb_words *ret_words)
+{
+    *ret_words = (struct pb_words){ .at = NULL, .count = 0 };
+    if (value->kind == PB_YAML_LIST && value->count == 0)
+        return PB_OK;
+    return read_words(reader, member, value, ret_words);
+}
+
 enum pb_status
 pb_member_read(const struct pb_pack_reader *reader, const struct pb_member *member,
                const struct pb_yaml *value, void *target)
@@ -320,6 +390,64 @@ pb_member_read(const struct pb_pack_reader *reader, const struct pb_member *memb
         return read_bool(reader, member, value, target);
     case PB_MEMBER_BEYOND:
         return read_beyond(reader, member, value, target);
+    case PB_MEMBER_TIME:
+        return read_time(reader, member, value, target);
+    case PB_MEMBER_STATE:
+        return read_state(reader, member, value, target);
+    case PB_MEMBER_UNSIGNED:
+        return read_unsigned(reader, member, value, target);
+    case PB_MEMBER_WORD_OF:
+        return read_word_of(reader, member, value, target);
+    case PB_MEMBER_ANY_TEXT:
+        return read_any_text(reader, member, value, target);
+    case PB_MEMBER_WORDS_OR_NONE:
+        return read_words_or_none(reader, member, value, target);
     }
     return pb_pack_wrong(reader, value->line, "`%s` cannot be read", member->name);
+}
+
+static bool
+is_member(const struct pb_member *members, size_t count, struct pb_str name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (pb_str_equal(pb_str_from(members[i].name), name))
+            return true;
+    }
+    return false;
+}
+
+enum pb_status
+pb_keys_check(const struct pb_pack_reader *reader, const struct pb_yaml *map,
+              const char *const *words, const struct pb_member *members, size_t count)
+{
+    if (map->kind != PB_YAML_MAP)
+        return pb_pack_wrong(reader, map->line, "a map is wanted here");
+    for (uint32_t i = 0; i < map->count; i++) {
+        struct pb_str key = map->keys[i].text;
+
+        if ((words == NULL || pb_word_place(words, key) < 0) && !is_member(members, count, key))
+            return pb_pack_wrong(reader, map->keys[i].line, "`%.64s` means nothing here", key.text);
+    }
+    return PB_OK;
+}
+
+enum pb_status
+pb_members_read(const struct pb_pack_reader *reader, const struct pb_member *members, size_t count,
+                const struct pb_yaml *map, void *target, uint32_t *ret_given)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct pb_yaml *value = pb_yaml_get(map, members[i].name);
+        enum pb_status status;
+
+        if (value == NULL && members[i].is_required)
+            return pb_pack_wrong(reader, map->line, "`%s` is missing", members[i].name);
+        if (value == NULL)
+            continue;
+        status =
+            pb_member_read(reader, &members[i], value, (unsigned char *)target + members[i].offset);
+        if (status != PB_OK)
+            return status;
+        *ret_given |= UINT32_C(1) << i;
+    }
+    return PB_OK;
 }

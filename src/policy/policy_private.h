@@ -340,15 +340,22 @@ enum pb_member_type {
     PB_MEMBER_BOOL,
     PB_MEMBER_BEYOND,
     PB_MEMBER_PATTERN,
+    /* of cases files */
+    PB_MEMBER_TIME,
+    PB_MEMBER_STATE,
+    PB_MEMBER_UNSIGNED,
+    PB_MEMBER_WORD_OF,       /* its place among `words` */
+    PB_MEMBER_ANY_TEXT,      /* empty, or as long as the file allows */
+    PB_MEMBER_WORDS_OR_NONE, /* the list may be empty */
 };
 
 struct pb_member {
     const char *name;
     enum pb_member_type type;
-    size_t offset; /* in struct pb_rule, or in struct pb_conditions */
+    size_t offset; /* in struct pb_rule, struct pb_conditions, ... */
     bool is_required;
+    const char *const *words; /* of PB_MEMBER_WORD_OF; ends with NULL */
 };
-#define PB_MEMBERS_MAX 16u
 
 enum pb_kind_use {
     PB_KIND_ASKS,    /* judges an inquiry, or an origin where the rule is about origins */
@@ -376,14 +383,24 @@ const struct pb_member *pb_condition_members(size_t *ret_count);
 /* ---- reading members (members.c) ---- */
 
 struct pb_pack_reader {
-    struct pb_rules *rules;
+    const struct pb_rules *rules; /* for purposes */
+    struct pb_arena *arena;
     struct pb_error *error;
-    const char *pack_name;
-    struct pb_str rule_id; /* empty: the pack's head */
+    const char *file_name;
+    struct pb_str rule_id; /* empty: none */
 };
 /* Fills error with pack, line, rule and what; returns PB_BAD_INPUT. */
 enum pb_status pb_pack_wrong(const struct pb_pack_reader *reader, uint32_t line, const char *format,
                              ...) PB_PRINTF(3, 4);
+/* It is a map, and every key of it is one of words, or of members. Either may be NULL. */
+PB_MUST_CHECK enum pb_status pb_keys_check(const struct pb_pack_reader *reader,
+                                           const struct pb_yaml *map, const char *const *words,
+                                           const struct pb_member *members, size_t count);
+/* Reads those of the members that map has into target; ret_given gets a bit for each. */
+PB_MUST_CHECK enum pb_status pb_members_read(const struct pb_pack_reader *reader,
+                                             const struct pb_member *members, size_t count,
+                                             const struct pb_yaml *map, void *target,
+                                             uint32_t *ret_given);
 /* Reads one member's value to where it belongs. */
 PB_MUST_CHECK enum pb_status pb_member_read(const struct pb_pack_reader *reader,
                                             const struct pb_member *member,
