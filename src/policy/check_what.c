@@ -298,7 +298,8 @@ pb_check_row_brake(const struct pb_rule *rule, struct pb_asking *asking,
 {
     (void)profile;
     (void)findings;
-    if (rule->at_least < asking->confirm_at) {
+    /* Of two that say the same the contract or law speaks, which is asked last. */
+    if (rule->at_least <= asking->confirm_at) {
         asking->confirm_at = rule->at_least;
         asking->brake = rule;
     }

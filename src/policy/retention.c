@@ -30,7 +30,8 @@ look_at(struct limit *limit, const struct pb_pack *pack, enum pb_rule_bind bind)
             (rule->when.owner_classes >> limit->owner->class & 1u) == 0)
             continue;
         us = rule->span.shortest_us;
-        if (us >= limit->us)
+        /* Of two that say the same the law speaks, which is looked at last. */
+        if (us > limit->us)
             continue;
         limit->us = us;
         limit->rule = rule;
