@@ -29,6 +29,8 @@
 #include <platebase/plate.h>
 
 #include "audit/audit.h"
+#include "base/arena.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "inquiry/inquiry.h"
