@@ -105,7 +105,7 @@ void pb_removals_free(struct pb_removals *removals); /* NULL is fine */
 void pb_removals_note(void *context, const struct pb_removed *removed);
 PB_MUST_CHECK enum pb_status pb_site_leave_receipts(struct pb_site *site,
                                                     pb_purge_receipt_fn *each, void *context,
-                                                    struct pb_error *error);
+                                                    uint64_t *ret_reads, struct pb_error *error);
 /* Adds readers that the catalog does not know, in one change with one leaf. */
 PB_MUST_CHECK enum pb_status pb_site_add_readers(struct pb_site *site, struct pb_str agency,
                                                  uint16_t capture_state,

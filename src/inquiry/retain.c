@@ -270,7 +270,7 @@ tell_lines(const struct pb_catalog_view *view, const struct line *lines, uint32_
 
 enum pb_status
 pb_site_leave_receipts(struct pb_site *site, pb_purge_receipt_fn *each, void *context,
-                       struct pb_error *error)
+                       uint64_t *ret_reads, struct pb_error *error)
 {
     const struct pb_catalog_view *view = NULL;
     struct line *lines = NULL;
@@ -287,6 +287,9 @@ pb_site_leave_receipts(struct pb_site *site, pb_purge_receipt_fn *each, void *co
         if (status == PB_OK)
             at += taken;
     }
+    *ret_reads = 0;
+    for (uint32_t i = 0; i < at; i++)
+        *ret_reads += lines[i].reads;
     if (status == PB_OK)
         tell_lines(view, lines, count, each, context);
     else if (lines != NULL)
@@ -426,10 +429,9 @@ leave_restamp(struct pb_site *site, const struct pb_restamp_counts *counts,
 
 static enum pb_status
 restamp(struct pb_site *site, const struct pb_facts *facts, const struct pb_progress *progress,
-        struct pb_error *error)
+        struct pb_restamp_counts *ret_counts, struct pb_error *error)
 {
     struct restamp context = { .facts = facts, .now_us = pb_now_us(site->env) };
-    struct pb_restamp_counts counts = { 0 };
     struct found_note note = { 0 };
     char hex[65];
     enum pb_status status = pb_catalog_notes(site->catalog, "retention", "stamped", take_hex,
@@ -440,29 +442,37 @@ restamp(struct pb_site *site, const struct pb_facts *facts, const struct pb_prog
     digest_dates(facts, context.now_us, hex);
     if (strcmp(hex, note.hex) == 0)
         return PB_OK;
-    status = pb_store_restamp(site->store, date_of, &context, progress, &counts, error);
+    status = pb_store_restamp(site->store, date_of, &context, progress, ret_counts, error);
     if (status == PB_OK)
-        status = leave_restamp(site, &counts, facts, error);
+        status = leave_restamp(site, ret_counts, facts, error);
     return status == PB_OK ? pb_catalog_note_put(site->catalog, "retention", "stamped",
                                                  pb_str_from(hex), error)
                            : status;
 }
 
-enum pb_status
-pb_site_restamp(struct pb_site *site, const struct pb_progress *progress, struct pb_error *error)
+static enum pb_status
+restamp_today(struct pb_site *site, const struct pb_progress *progress,
+              struct pb_restamp_counts *ret_counts, struct pb_error *error)
 {
     struct pb_facts *facts = NULL;
     enum pb_status status = PB_OK;
 
-    /* Without the store for writing the next purge does it; until then rows are sieved anyway. */
-    if (site->mode != PB_SITE_WRITE)
-        return PB_OK;
+    memset(ret_counts, 0, sizeof(*ret_counts));
     status = pb_site_facts(site, pb_now_us(site->env), &facts, error);
     if (status != PB_OK)
         return status;
-    status = restamp(site, facts, progress, error);
+    status = restamp(site, facts, progress, ret_counts, error);
     pb_facts_drop(facts);
     return status;
+}
+
+enum pb_status
+pb_site_restamp(struct pb_site *site, const struct pb_progress *progress, struct pb_error *error)
+{
+    struct pb_restamp_counts counts;
+
+    /* Without the store for writing the next purge does it; until then rows are sieved anyway. */
+    return site->mode == PB_SITE_WRITE ? restamp_today(site, progress, &counts, error) : PB_OK;
 }
 
 /* ---- purging ---- */
@@ -472,6 +482,7 @@ pb_site_purge(struct pb_site *site, const struct pb_actor *actor,
               const struct pb_progress *progress, pb_purge_receipt_fn *each, void *context,
               struct pb_purge_counts *ret_counts, struct pb_error *error)
 {
+    struct pb_restamp_counts restamped;
     enum pb_status receipts = PB_OK;
     enum pb_status status = PB_OK;
 
@@ -479,10 +490,14 @@ pb_site_purge(struct pb_site *site, const struct pb_actor *actor,
         return pb_fail(error, PB_BAD_INPUT, "the data directory is not open for writing");
     if (actor->person != NULL)
         return pb_fail(error, PB_BAD_INPUT, "only the operator of the site purges");
-    status = pb_site_restamp(site, progress, error);
+    memset(ret_counts, 0, sizeof(*ret_counts));
+    status = restamp_today(site, progress, &restamped, error);
     if (status == PB_OK)
         status = pb_store_purge(site->store, progress, ret_counts, error);
-    /* What is gone is told also where something else went wrong. */
-    receipts = pb_site_leave_receipts(site, each, context, status == PB_OK ? error : NULL);
+    ret_counts->segments_rewritten += restamped.segments_rewritten;
+    /* What is gone is told also where something else went wrong. Some of it went before, with a
+     * merge or a flush: the number is that of the receipt. */
+    receipts = pb_site_leave_receipts(site, each, context, &ret_counts->reads_removed,
+                                      status == PB_OK ? error : NULL);
     return status == PB_OK ? receipts : status;
 }

@@ -93,7 +93,7 @@ make_audit(const struct pb_env *env, const char *path, struct pb_error *error)
 enum pb_status
 pb_site_create(const struct pb_env *env, const char *path, struct pb_error *error)
 {
-    static const char *const folders[] = { "keys", "rules", "rejects" };
+    static const char *const folders[] = { "rules", "rejects" };
     char part[PB_PATH_BYTES_MAX];
     enum pb_status status = PB_OK;
 
@@ -104,8 +104,6 @@ pb_site_create(const struct pb_env *env, const char *path, struct pb_error *erro
     status = make_root(env, path, error);
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && status == PB_OK; i++)
         status = make_folder(env, path, folders[i], error);
-    if (status == PB_OK)
-        status = make_key(env, path, error);
     (void)snprintf(part, sizeof(part), "%s/reads", path);
     if (status == PB_OK)
         status = pb_store_create(env, part, error);
@@ -113,7 +111,9 @@ pb_site_create(const struct pb_env *env, const char *path, struct pb_error *erro
     if (status == PB_OK)
         status = pb_catalog_create(env, part, error);
     if (status == PB_OK)
-        status = make_audit(env, path, error);
+        status = make_audit(env, path, error); /* with keys/ */
+    if (status == PB_OK)
+        status = make_key(env, path, error);
     if (status == PB_OK)
         status = pb_site_write_file(env, path, SITE_FILE, SITE_TEXT, strlen(SITE_TEXT), error);
     return status;
@@ -293,11 +293,12 @@ pb_site_close(struct pb_site *site, struct pb_error *error)
 {
     enum pb_status closed = PB_OK;
     enum pb_status status = PB_OK;
+    uint64_t reads = 0;
 
     if (site == NULL)
         return PB_OK;
     if (site->mode == PB_SITE_WRITE)
-        status = pb_site_leave_receipts(site, NULL, NULL, error);
+        status = pb_site_leave_receipts(site, NULL, NULL, &reads, error);
     if (site->mode == PB_SITE_WRITE && status == PB_OK)
         status = pb_site_mark(site, "stop", error);
     closed = close_parts(site, status == PB_OK ? error : NULL);

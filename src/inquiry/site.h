@@ -117,7 +117,8 @@ struct pb_purge_receipt_line {
 };
 typedef bool pb_purge_receipt_fn(void *context, const struct pb_purge_receipt_line *line);
 /* Brings stored dates in line with today's rules and holds, then removes what has expired; the
- * receipt is a leaf of the operator's log and of each agency's. */
+ * receipt is a leaf of the operator's log and of each agency's. ret_counts->reads_removed is the
+ * receipt's sum: what merges removed since the receipt before counts as well. */
 PB_MUST_CHECK enum pb_status pb_site_purge(struct pb_site *site, const struct pb_actor *actor,
                                            const struct pb_progress *progress,
                                            pb_purge_receipt_fn *each, void *context,

@@ -154,7 +154,8 @@ a_hold_keeps_what_it_covers_for_its_case_alone(void **state)
     room_init(&room);
     room_add(&room, "KSA123", "m1", 0);
     room_add(&room, "KSB999", "m1", 0);
-    room_import(&room, "holds:\n  - { id: h1, agency: kansas-pd, case: 26-00471,"
+    room_import(&room, "holds:\n  - { id: h1, agency: kansas-pd,"
+                       " case: \"kansas-pd:26-00471\","
                        " authority: court-order, facts: Court order of the example court,"
                        " plate: KSA123, owner: pine-pd, from: 2026-05-31, to: 2026-06-03,"
                        " expires_at: 2026-08-01 }\n");
@@ -183,7 +184,8 @@ static void
 a_released_hold_lets_go(void **state)
 {
     static const char hold[] =
-        "holds:\n  - { id: h1, agency: kansas-pd, case: 26-00471, authority: court-order,"
+        "holds:\n  - { id: h1, agency: kansas-pd,"
+                       " case: \"kansas-pd:26-00471\", authority: court-order,"
         " facts: Court order of the example court, plate: KSA123, from: 2026-05-31,"
         " to: 2026-06-03, expires_at: 2026-08-01, released: %s }\n";
     struct site_room room;
@@ -226,7 +228,7 @@ a_hold_longer_than_the_law_allows_is_refused(void **state)
             const char *name, *value;
         } values[] = { { "id", "h2" },
                        { "agency", "kansas-pd" },
-                       { "case", "26-00471" },
+                       { "case", "kansas-pd:26-00471" },
                        { "authority", "request" },
                        { "facts", "Asked for by the example prosecutor" },
                        { "from", "2026-05-31" },
