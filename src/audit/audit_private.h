@@ -233,7 +233,7 @@ struct pb_run {
 void pb_run_done(struct pb_run *run, const struct pb_env *env);
 /* Reads from `first` on, checked against the tree where it is on disk; with_sealed: openings, too.
  * PB_END where the log ends. */
-PB_MUST_CHECK enum pb_status pb_run_read(struct pb_audit *audit, struct pb_audit_log *log,
+PB_MUST_CHECK enum pb_status pb_audit_run_read(struct pb_audit *audit, struct pb_audit_log *log,
                                          uint64_t first, bool with_sealed, struct pb_run *run,
                                          struct pb_error *error);
 /* Opens what belongs to one leaf and checks it. plain has PB_OPENINGS_BYTES_MAX bytes. ret_is_gone:

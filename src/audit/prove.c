@@ -103,7 +103,7 @@ prove(struct pb_audit *audit, struct pb_audit_log *log, uint64_t index, bool wit
     status = pb_tree_prove_inclusion(index, making->checkpoint.size, pb_nodes_node, &nodes,
                                      &making->inclusion, error);
     if (status == PB_OK)
-        status = pb_run_read(audit, log, index, with_openings, &making->run, error);
+        status = pb_audit_run_read(audit, log, index, with_openings, &making->run, error);
     if (status == PB_OK && with_openings)
         status = open_leaf(audit, log, making, error);
     if (status == PB_OK)

@@ -144,7 +144,7 @@ plan_run(struct pb_audit *audit, struct pb_audit_log *log, uint64_t first, struc
 }
 
 enum pb_status
-pb_run_read(struct pb_audit *audit, struct pb_audit_log *log, uint64_t first, bool with_sealed,
+pb_audit_run_read(struct pb_audit *audit, struct pb_audit_log *log, uint64_t first, bool with_sealed,
             struct pb_run *run, struct pb_error *error)
 {
     unsigned width = 0;
@@ -293,7 +293,8 @@ read_one(struct reading *reading, struct pb_run *run, uint32_t at, struct pb_err
 static enum pb_status
 read_from(struct reading *reading, uint64_t *at, struct pb_run *run, struct pb_error *error)
 {
-    enum pb_status status = pb_run_read(reading->audit, reading->log, *at, true, run, error);
+    enum pb_status status =
+        pb_audit_run_read(reading->audit, reading->log, *at, true, run, error);
 
     for (uint32_t i = 0; status == PB_OK && i < run->count; i++) {
         if (run->first + i > reading->filter->last || reading->is_stopped)
