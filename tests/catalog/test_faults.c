@@ -1,6 +1,6 @@
 /*
- * Faults: each allocation, each call of the database and each file operation fails in turn, once and
- * for good. Nothing leaks, nothing is half done, and afterwards everything works.
+ * Faults: each allocation, each call of the database and each file operation fails in turn, once
+ * and for good. Nothing leaks, nothing is half done, and afterwards everything works.
  */
 #include "catalog/catalog_room.h"
 
