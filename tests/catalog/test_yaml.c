@@ -357,6 +357,45 @@ a_document_has_a_bounded_size(void **state)
     free(text);
 }
 
+/* The page names every entity and field, in order, and each choice. */
+static void
+the_page_on_the_format_is_complete(void **state)
+{
+    static char page[65536];
+    FILE *file = fopen("docs/formats/catalog-yaml.md", "rb");
+    size_t count, bytes;
+    const struct pb_entity *entities = pb_catalog_entities(&count);
+    const char *at = page;
+
+    (void)state;
+    assert_non_null(file);
+    bytes = fread(page, 1, sizeof(page) - 1, file);
+    assert_int_equal(0, fclose(file));
+    page[bytes] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        char words[128];
+
+        (void)snprintf(words, sizeof(words), "### `%s`", entities[i].plural);
+        at = strstr(at, words);
+        if (at == NULL)
+            fail_msg("the page lacks %s", words);
+        for (unsigned j = 0; j < entities[i].field_count; j++) {
+            const struct pb_field *field = &entities[i].fields[j];
+
+            (void)snprintf(words, sizeof(words), "`%s`", field->name);
+            at = strstr(at, words);
+            if (at == NULL)
+                fail_msg("the page lacks %s of %s", field->name, entities[i].name);
+            at += strlen(words);
+            for (unsigned k = 0; field->choices != NULL && field->choices[k] != NULL; k++) {
+                (void)snprintf(words, sizeof(words), "`%s`", field->choices[k]);
+                if (strstr(at, words) == NULL)
+                    fail_msg("the page lacks %s of %s", field->choices[k], field->name);
+            }
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -370,6 +409,7 @@ main(void)
         CASE(what_is_left_out_stays_and_what_is_empty_is_cleared),
         CASE(errors_name_line_entity_id_and_field_and_nothing_is_taken),
         CASE(a_document_has_a_bounded_size),
+        cmocka_unit_test(the_page_on_the_format_is_complete),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
