@@ -151,7 +151,7 @@ pb_check_justification(const struct pb_rule *rule, struct pb_asking *asking,
     struct pb_str text = asking->request->justification;
 
     (void)profile;
-    if (text.bytes > PB_JUSTIFICATION_BYTES_MAX || !pb_text_is_plain(text) ||
+    if (text.bytes > PB_JUSTIFICATION_BYTES_MAX || !pb_justification_is_plain(text) ||
         !pb_justification_is_enough(text, rule->at_least, rule->at_most, &rule->words))
         pb_find(findings, PB_POLICY_DENY, "justification");
 }

@@ -479,7 +479,8 @@ static enum pb_status
 read_flags(const struct pb_pack_reader *reader, struct pb_rule *rule, const struct pb_yaml *map)
 {
     static const struct pb_member verified = { .name = "verified", .type = PB_MEMBER_BOOL };
-    static const struct pb_member yields = { .name = "yields_to_break_glass", .type = PB_MEMBER_BOOL };
+    static const struct pb_member yields = { .name = "yields_to_break_glass",
+                                             .type = PB_MEMBER_BOOL };
     const struct pb_yaml *value = NULL;
     enum pb_status status = need(reader, map, "verified", PB_YAML_SCALAR, &value);
 
@@ -498,13 +499,18 @@ static enum pb_status
 check_sense(const struct pb_pack_reader *reader, const struct pb_rule *rule,
             const struct pb_yaml *map)
 {
-    if (rule->kind->is_lone && (rule->when.given & ~(uint32_t)PB_WHEN_OWNER_CLASSES) != 0)
-        return pb_pack_wrong(reader, map->line, "the kind %s takes no `when` but owner_classes",
+    bool is_for_all = rule->kind->use == PB_KIND_OWNER || rule->kind->use == PB_KIND_LAST;
+
+    if ((rule->when.given & ~rule->kind->conditions) != 0)
+        return pb_pack_wrong(reader, map->line, "the kind %s does not take this `when`",
                              rule->kind->name);
     if (rule->about == PB_ABOUT_ORIGIN && rule->beyond == PB_BEYOND_CLIP)
         return pb_pack_wrong(reader, map->line,
                              "`clip` is of the whole inquiry, and this rule is about origins");
-    if (rule->kind->use == PB_KIND_OWNER && rule->binds != PB_BINDS_EVERYONE)
+    if (rule->kind->use == PB_KIND_MEANING && rule->about == PB_ABOUT_ORIGIN)
+        return pb_pack_wrong(reader, map->line, "the kind %s is about inquiries, not origins",
+                             rule->kind->name);
+    if (is_for_all && rule->binds != PB_BINDS_EVERYONE)
         return pb_pack_wrong(reader, map->line, "the kind %s binds everyone", rule->kind->name);
     if ((rule->when.given & PB_WHEN_ASKER_IN_STATE) != 0 && rule->pack->jurisdiction == 0)
         return pb_pack_wrong(reader, map->line, "the pack has no `jurisdiction` to be in");

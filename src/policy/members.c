@@ -30,6 +30,7 @@ const char *const pb_request_fields[] = { "person",   "plate", "jurisdiction",
                                           "window",   "area",  "purpose",
                                           "offence",  "case",  "justification",
                                           "relation", NULL };
+const char *const pb_visibility_names[] = { "owner", "group", "agency", NULL };
 static const char *const beyond_names[] = { "deny", "second_person", "clip", "allow", NULL };
 
 enum pb_status

@@ -63,7 +63,8 @@ struct pb_pack_info {
 typedef bool pb_pack_fn(void *context, const struct pb_pack_info *pack);
 void pb_rules_each_pack(const struct pb_rules *rules, int64_t now_us, pb_pack_fn *each,
                         void *context);
-/* SHA-256 over the hashes of all packs in force: what an audit leaf names as `policy`. */
+/* SHA-256 over the hashes of all versions whose valid_from has come (a contract may hold on to an
+ * older one): what an audit leaf names as `policy`. */
 void pb_rules_digest(const struct pb_rules *rules, int64_t now_us, uint8_t ret_sha256[32]);
 
 /* ---- the request ---- */
@@ -149,7 +150,7 @@ struct pb_decision {
     const bool *admits_reader;
     int64_t from_us, to_us;      /* clipped window */
     uint64_t confirm_at_rows;    /* ask for confirmation at this many; UINT64_MAX: never */
-    uint64_t rows_max;           /* newest only, once confirmed; UINT64_MAX: no cap */
+    uint64_t rows_max;           /* newest only, once that many were counted; UINT64_MAX: no cap */
     bool notifies_owners;        /* break-glass and the like: tell owner and auditor */
     int64_t log_retention_us;    /* how long openings are kept */
 };
@@ -183,5 +184,35 @@ int64_t pb_policy_retention_us(const struct pb_rules *rules, const struct pb_cat
  * rule; PB_NEVER where none limits it. */
 int64_t pb_policy_hold_max_us(const struct pb_rules *rules, uint16_t capture_state, int64_t now_us,
                               struct pb_spoken_rule *ret_rule);
+
+/* ---- lists of wanted plates: limits, until src/watch has lists ---- */
+
+/* Who sees an entry. */
+enum pb_alert_visibility { PB_ALERT_OWNER, PB_ALERT_GROUP, PB_ALERT_AGENCY };
+
+struct pb_alert_limits {
+    uint64_t batch_max;       /* plates of one upload; UINT64_MAX: no limit */
+    int64_t valid_us;         /* from when an entry was added or renewed; PB_NEVER: no limit */
+    int64_t remind_before_us; /* its end: the owner is asked for a continuing need */
+    int64_t grace_us;         /* after its end: then it is gone */
+    int64_t stale_after_us;   /* a list that was not refreshed for longer alerts nobody */
+    enum pb_alert_visibility visibility; /* the widest that it may have unless shared */
+};
+/* The strictest of all that binds a list of this agency, and reads captured in that state (0: leave
+ * states out). */
+struct pb_alert_limits pb_policy_alert_limits(const struct pb_rules *rules,
+                                              const struct pb_catalog_view *view, uint32_t agency,
+                                              uint16_t capture_state, int64_t now_us);
+
+enum pb_alert_phase {
+    PB_ALERT_ACTIVE,
+    PB_ALERT_DUE,     /* active, and its owner is to be asked */
+    PB_ALERT_GRACE,   /* over: it alerts nobody, and can still be renewed */
+    PB_ALERT_REMOVED, /* gone but for the log */
+};
+/* Of an entry that was added or last renewed at begun_us. One from the future is REMOVED. */
+enum pb_alert_phase pb_alert_phase(const struct pb_alert_limits *limits, int64_t begun_us,
+                                   int64_t now_us);
+bool pb_alert_is_stale(const struct pb_alert_limits *limits, int64_t refreshed_us, int64_t now_us);
 
 #endif

@@ -127,6 +127,8 @@ enum pb_condition {
     PB_WHEN_OWNER_CLASSES = 1u << 13,
     PB_WHEN_OWN = 1u << 14,
 };
+#define PB_WHEN_ANY UINT32_MAX
+#define PB_WHEN_NONE 0u
 #define PB_WHEN_ABOUT_ORIGIN ((uint32_t)PB_WHEN_OWNER_CLASSES | (uint32_t)PB_WHEN_OWN)
 
 /* When a rule applies: all that is given must hold. What is not known holds. */
@@ -162,6 +164,7 @@ struct pb_rule {
     uint64_t at_least, at_most, newest;
     double limit;
     bool is_in_state, is_same_agency;
+    uint32_t visibility; /* enum pb_alert_visibility */
     enum pb_beyond beyond, if_unknown, if_closed;
 };
 
@@ -370,8 +373,8 @@ enum pb_kind_use {
 struct pb_rule_kind {
     const char *name;
     enum pb_kind_use use;
-    bool is_mandatory; /* the base pack must carry one, without `when` */
-    bool is_lone;      /* takes no `when` but owner_classes */
+    bool is_mandatory;   /* the base pack must carry one, without `when` */
+    uint32_t conditions; /* that its `when` may name: PB_WHEN_ANY, ... */
     pb_rule_check *check;
     struct pb_member members[7]; /* ends with a NULL name */
 };
@@ -413,6 +416,7 @@ extern const char *const pb_agency_class_names[];
 extern const char *const pb_kind_names[];
 extern const char *const pb_relation_names[];
 extern const char *const pb_request_fields[];
+extern const char *const pb_visibility_names[];
 
 /* ---- spans (span.c) ---- */
 
@@ -429,6 +433,8 @@ int64_t pb_span_before(const struct pb_span *span, int64_t us);
 struct pb_str pb_text_word(struct pb_str text, uint32_t *at);
 /* Equal but for the case of ASCII letters; a wanted word in upper case must be met exactly. */
 bool pb_words_have(const struct pb_words *words, struct pb_str word);
+/* Plain text (base/text.h), and no marks of direction. */
+bool pb_justification_is_plain(struct pb_str text);
 bool pb_justification_is_enough(struct pb_str text, uint64_t characters_min, uint64_t words_min,
                                 const struct pb_words *filler);
 

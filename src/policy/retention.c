@@ -10,7 +10,7 @@
 
 struct limit {
     const struct pb_agency *owner; /* NULL: not asked about */
-    const char *kind;
+    const struct pb_rule_kind *kind;
     int64_t us;
     const struct pb_rule *rule;
 };
@@ -24,7 +24,7 @@ look_at(struct limit *limit, const struct pb_pack *pack, enum pb_rule_bind bind)
         const struct pb_rule *rule = &pack->rules[i];
         int64_t us;
 
-        if (!pb_str_equal(pb_str_from(rule->kind->name), pb_str_from(limit->kind)))
+        if (rule->kind != limit->kind)
             continue;
         if (limit->owner != NULL && (rule->when.given & PB_WHEN_OWNER_CLASSES) != 0 &&
             (rule->when.owner_classes >> limit->owner->class & 1u) == 0)
@@ -90,7 +90,9 @@ pb_policy_retention_us(const struct pb_rules *rules, const struct pb_catalog_vie
                        uint32_t origin, int64_t now_us, struct pb_spoken_rule *ret_rule)
 {
     const struct pb_agency *owner = &view->agencies[view->origins[origin].agency];
-    struct limit limit = { .owner = owner, .kind = "retention", .us = PB_NEVER, .rule = NULL };
+    struct limit limit = { .owner = owner,
+                           .kind = pb_rule_kind(pb_str_from("retention")),
+                           .us = PB_NEVER };
 
     look_at_laws(&limit, rules, view->origins[origin].capture_state, now_us);
     for (uint32_t i = 0; i < owner->pack_count; i++) {
@@ -111,7 +113,7 @@ int64_t
 pb_policy_hold_max_us(const struct pb_rules *rules, uint16_t capture_state, int64_t now_us,
                       struct pb_spoken_rule *ret_rule)
 {
-    struct limit limit = { .owner = NULL, .kind = "hold", .us = PB_NEVER, .rule = NULL };
+    struct limit limit = { .kind = pb_rule_kind(pb_str_from("hold")), .us = PB_NEVER };
 
     look_at_laws(&limit, rules, capture_state, now_us);
     tell(&limit, ret_rule);

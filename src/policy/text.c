@@ -12,6 +12,31 @@
 
 #define WORDS_SEEN_MAX 64u /* of which a repetition is noticed */
 
+/* Marks of direction are no letters, and cannot be seen: within a word they would hide it from
+ * whoever looks for that word. */
+static bool
+is_direction_mark(uint32_t code_point)
+{
+    return code_point == 0x061C || code_point == 0x200E || code_point == 0x200F;
+}
+
+bool
+pb_justification_is_plain(struct pb_str text)
+{
+    uint32_t at = 0;
+
+    if (!pb_text_is_plain(text))
+        return false;
+    while (at < text.bytes) {
+        uint32_t code_point;
+
+        at += (uint32_t)pb_utf8_next(text.text + at, text.bytes - at, &code_point);
+        if (is_direction_mark(code_point))
+            return false;
+    }
+    return true;
+}
+
 static bool
 is_letter(char character)
 {
