@@ -24,6 +24,7 @@
 /* One leaf of a request, all but its place and time. */
 struct draft {
     struct pb_audit_log *log;
+    uint64_t index; /* given by the leader */
     uint32_t term;
     char *tail; /* into the request's scratch */
     uint32_t tail_bytes;
@@ -34,7 +35,6 @@ struct draft {
 struct pb_append_request {
     struct draft *drafts; /* owned; with the scratch behind them */
     uint32_t count;
-    uint64_t *indices;
     struct pb_batch *batch; /* owned until it is pending */
     size_t batch_room;
     struct pb_append_request *next;
@@ -278,7 +278,7 @@ pb_journal_need(struct pb_audit *audit, struct pb_error *error)
 
 /* Gives a draft its place and time, and writes it behind the batch's bytes. */
 static void
-place_draft(const struct draft *draft, int64_t now_ms, struct pb_batch *batch, uint64_t *ret_index)
+place_draft(struct draft *draft, int64_t now_ms, struct pb_batch *batch)
 {
     struct pb_audit_log *log = draft->log;
     struct pb_record_leaf leaf = { .log = pb_str_from(log->id),
@@ -303,7 +303,7 @@ place_draft(const struct draft *draft, int64_t now_ms, struct pb_batch *batch, u
     if (draft->sealed_bytes > 0)
         memcpy(at, draft->sealed, draft->sealed_bytes);
     batch->count = (size_t)(at - batch->bytes) + draft->sealed_bytes;
-    *ret_index = leaf.index;
+    draft->index = leaf.index;
 }
 
 /* Forgets, or makes true, what a group would have added to its logs. */
@@ -416,7 +416,7 @@ commit_group(struct pb_audit *audit, struct pb_append_request *requests, uint32_
                        audit->place.path, audit->poison.message);
     for (struct pb_append_request *request = requests; request != NULL; request = request->next) {
         for (uint32_t i = 0; i < request->count; i++)
-            place_draft(&request->drafts[i], now_ms, request->batch, &request->indices[i]);
+            place_draft(&request->drafts[i], now_ms, request->batch);
     }
     status = reserve(audit, requests, &cause);
     if (status == PB_OK)
@@ -510,7 +510,7 @@ enum pb_status
 pb_audit_append(struct pb_audit *audit, const struct pb_audit_leaf *leaves, uint32_t count,
                 uint64_t *ret_indices, struct pb_error *error)
 {
-    struct pb_append_request request = { .indices = ret_indices };
+    struct pb_append_request request = { .count = 0 };
     enum pb_status status;
 
     assert(audit != NULL && leaves != NULL && ret_indices != NULL);
@@ -523,6 +523,8 @@ pb_audit_append(struct pb_audit *audit, const struct pb_audit_leaf *leaves, uint
         status = enqueue(audit, &request);
         if (status != PB_OK && error != NULL)
             *error = request.error;
+        for (uint32_t i = 0; i < count && status == PB_OK; i++)
+            ret_indices[i] = request.drafts[i].index;
     }
     pb_free(audit->env, request.batch);
     pb_free(audit->env, request.drafts);

@@ -29,10 +29,21 @@ pb_put_base64(struct pb_text_out *out, const void *bytes, size_t count)
     }
 }
 
+/* libsodium 1.0.18 takes some bytes past 0x7f for digits. */
+static bool
+is_ascii(struct pb_str text)
+{
+    for (uint32_t i = 0; i < text.bytes; i++) {
+        if (((uint8_t)text.text[i] & 0x80u) != 0)
+            return false;
+    }
+    return true;
+}
+
 enum pb_status
 pb_base64_decode(struct pb_str text, uint8_t *ret_bytes, size_t room, size_t *ret_count)
 {
-    if (text.bytes % 4 != 0)
+    if (text.bytes % 4 != 0 || !is_ascii(text))
         return PB_BAD_INPUT;
     if (text.bytes == 0) {
         *ret_count = 0;

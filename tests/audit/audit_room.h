@@ -12,6 +12,7 @@
 #include "audit/audit.h"
 #include "base/env.h"
 #include "base/text.h"
+#include "support/sim_fs.h"
 
 #define ROOM_PATH "data/audit"
 #define ROOM_KEYS "data/keys"
@@ -56,6 +57,132 @@ room_append(struct pb_audit *audit, const char *log, uint32_t number, uint64_t *
 
     room_leaf_init(&leaf, log, number);
     return pb_audit_append(audit, &leaf.leaf, 1, ret_index, error);
+}
+
+/* ---- a room on a simulated disk, whose clock the test drives ---- */
+
+struct room {
+    struct sim_fs *fs;
+    struct pb_env env;
+    struct pb_audit *audit;
+    int64_t now_us;
+    char vkey[512];
+};
+
+static inline int64_t
+room_now_us(void *context)
+{
+    return ((struct room *)context)->now_us;
+}
+
+static inline void
+must(enum pb_status status, const struct pb_error *error)
+{
+    if (status != PB_OK)
+        fail_msg("%s: %s", pb_status_name(status), error->message);
+}
+
+static inline void
+open_room(struct room *room)
+{
+    struct pb_audit_options options = { .publishes_by_hand = true };
+    struct pb_error error = { .message = "" };
+
+    must(pb_audit_open(&room->env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error), &error);
+}
+
+static inline void
+close_room(struct room *room)
+{
+    struct pb_error error = { .message = "" };
+
+    must(pb_audit_close(room->audit, &error), &error);
+    room->audit = NULL;
+}
+
+static inline void
+reopen(struct room *room)
+{
+    close_room(room);
+    open_room(room);
+}
+
+static inline bool
+note_vkey(void *context, const struct pb_audit_log_info *info)
+{
+    struct room *room = context;
+
+    if (strcmp(info->id, "a42") == 0)
+        (void)snprintf(room->vkey, sizeof(room->vkey), "%s", info->vkey);
+    return true;
+}
+
+static inline int
+make_room(void **state)
+{
+    struct room *room = calloc(1, sizeof(*room));
+    struct pb_error error = { .message = "" };
+
+    room->fs = sim_fs_new();
+    room->env = sim_fs_env(room->fs);
+    room->env.now_us = room_now_us;
+    room->env.clock_context = room;
+    room->now_us = INT64_C(1767225600) * 1000000;
+    must(room->env.files->mkdir(room->env.file_context, "data", &error), &error);
+    must(pb_audit_create(&room->env, ROOM_PATH, ROOM_KEYS, &error), &error);
+    open_room(room);
+    must(pb_audit_log_add(room->audit, "a42", "logs.example/agency/a42", &error), &error);
+    must(pb_audit_log_add(room->audit, PB_AUDIT_OPERATOR, NULL, &error), &error);
+    must(pb_audit_each_log(room->audit, note_vkey, room, &error), &error);
+    *state = room;
+    return 0;
+}
+
+static inline int
+drop_room(void **state)
+{
+    struct room *room = *state;
+
+    if (room->audit != NULL)
+        close_room(room);
+    sim_fs_free(room->fs);
+    free(room);
+    return 0;
+}
+
+static inline void
+append_many(struct room *room, uint32_t first, uint32_t count)
+{
+    struct pb_error error = { .message = "" };
+
+    for (uint32_t i = first; i < first + count; i++) {
+        uint64_t index = UINT64_MAX;
+
+        room->now_us += 1000;
+        must(room_append(room->audit, "a42", i, &index, &error), &error);
+        assert_int_equal(i, index);
+    }
+}
+
+static inline void
+tell_wrong(void *context, const char *file, const char *what)
+{
+    (void)context;
+    print_error("%s: %s\n", file, what);
+}
+
+static inline void
+assert_verifies(struct room *room, uint64_t size)
+{
+    struct pb_audit_check check;
+    struct pb_error error = { .message = "" };
+
+    must(pb_audit_verify_log(&room->env, ROOM_PATH "/public/a42", room->vkey, NULL, tell_wrong,
+                             NULL, &check, &error),
+         &error);
+    assert_int_equal(0, check.wrong);
+    assert_int_equal(size, check.size);
+    assert_int_equal(size, check.leaves);
 }
 
 #endif

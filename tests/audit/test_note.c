@@ -389,6 +389,14 @@ text_forms_have_one_spelling(void **state)
     assert_int_equal(PB_BAD_INPUT, pb_base64_decode(str("AAA"), bytes, sizeof(bytes), &count));
     assert_int_equal(PB_BAD_INPUT, pb_base64_decode(str("AA-A"), bytes, sizeof(bytes), &count));
     assert_int_equal(PB_BAD_INPUT, pb_base64_decode(str("AAAAAAAA"), bytes, 5, &count));
+    for (int byte = 1; byte < 256; byte++) {
+        char digits[5] = { (char)byte, 'A', 'A', 'A', 0 };
+        bool is_digit = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z')
+                        || (byte >= '0' && byte <= '9') || byte == '+' || byte == '/';
+
+        if ((pb_base64_decode(str(digits), bytes, 3, &count) == PB_OK) != is_digit)
+            fail_msg("byte %d", byte);
+    }
     assert_int_equal(PB_BAD_INPUT, pb_base64_decode_exact(str("AAAA"), bytes, 2));
     assert_int_equal(PB_BAD_INPUT, pb_base64_decode_exact(str("AAAA"), bytes, 4));
     pb_put_base64(&out, "\0\0\0\0\0", 5);

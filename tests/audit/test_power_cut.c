@@ -167,13 +167,6 @@ note_key(void *context, const struct pb_audit_log_info *info)
 }
 
 static void
-tell_wrong(void *context, const char *file, const char *what)
-{
-    (void)context;
-    print_error("%s: %s\n", file, what);
-}
-
-static void
 verify_published(struct life *life, uint32_t which)
 {
     struct ledger_log *log = &life->logs[which];
