@@ -131,8 +131,13 @@ void pb_loader_counts(const struct pb_loader *loader, struct pb_load_counts *ret
 /* Frees a loader, finished or not; what was not finished is dropped. NULL is fine. */
 void pb_loader_free(struct pb_loader *loader);
 
-/* Erases what matches, at once for every later question and for good at the next merge.
- * plate empty: any plate; reader empty: any reader; captured in [from_us, to_us). */
+/*
+ * Erases what matches, at once for every later question and for good at the next merge or purge.
+ * plate empty: any plate; reader empty: any reader; captured in [from_us, to_us). What was erased
+ * is refused when it is sent again (PB_EXPIRED), by the newest 10,000 erasures at least.
+ *
+ * PB_OVER_LIMIT  100,000 erasures wait to be applied for good: purge first
+ */
 struct pb_erasure {
     struct pb_str plate; /* folded */
     uint16_t jurisdiction; /* 0: any */

@@ -15,6 +15,7 @@
 #define PB_CELL_RANGES_MAX 4096u              /* of one area's cover */
 #define PB_QUERY_PLATES_MAX 4000000u          /* plates that one question may follow */
 #define PB_ERASURES_MAX 100000u               /* not yet applied for good */
+#define PB_ERASURES_KEPT 10000u               /* applied ones: what they erased is refused again */
 #define PB_SEGMENTS_MAX 65536u
 #define PB_SEGMENT_ROWS_MAX (1u << 27)        /* rows of one merged segment */
 #define PB_BUFFER_ROWS_MAX (1u << 17)         /* rows kept in memory before a flush */

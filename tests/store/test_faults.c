@@ -33,6 +33,8 @@ struct ledger {
     enum pb_status copy;     /* of the backup */
     enum pb_status restored; /* of the restored store */
     uint32_t acked_at_copy;
+    enum pb_status restamped;
+    uint32_t acked_at_restamp; /* reads of lower numbers that were acknowledged have new dates */
 };
 
 static struct pb_read
@@ -60,11 +62,29 @@ check_status(const struct store_room *room, enum pb_status status, const char *w
              room->error.message);
 }
 
+static void
+note_removed(void *context, const struct pb_removed *removed)
+{
+    *(uint64_t *)context += removed->reads;
+}
+
+/* Into two classes, both far off. */
+static int64_t
+date_of(void *context, const struct pb_read *read)
+{
+    (void)context;
+    return read->captured_at_us + (read->captured_at_us / ROOM_SECOND_US % 2 ? 300 : 1000)
+                                      * ROOM_DAY_US;
+}
+
 /* Opens where it is not open; a fault that happens once lets the second try pass. */
 static bool
 need_store(struct store_room *room)
 {
-    struct pb_store_options options = { .memory_bytes = 1 };
+    static uint64_t told;
+    struct pb_store_options options = { .memory_bytes = 1,
+                                        .on_removed = note_removed,
+                                        .removed_context = &told };
 
     for (int i = 0; i < 2 && room->store == NULL; i++)
         check_status(room, pb_store_open(room->env, ROOM_PATH, &options, &room->store,
@@ -176,6 +196,7 @@ static void
 run_scenario(struct store_room *room, struct ledger *ledger)
 {
     struct pb_purge_counts purged;
+    struct pb_restamp_counts restamped;
     struct pb_verify_counts verified;
     struct pb_store_stats stats;
     enum pb_status status = pb_store_create(room->env, ROOM_PATH, &room->error);
@@ -185,6 +206,7 @@ run_scenario(struct store_room *room, struct ledger *ledger)
     ledger->is_created = status == PB_OK;
     ledger->copy = PB_E_IO;
     ledger->restored = PB_E_IO;
+    ledger->restamped = PB_E_IO;
     if (status != PB_OK)
         return;
     send(room, ledger, "AB", 4);
@@ -202,6 +224,13 @@ run_scenario(struct store_room *room, struct ledger *ledger)
     search_all(room, ledger);
     if (need_store(room))
         check_status(room, pb_store_purge(room->store, NULL, &purged, &room->error), "purge");
+    if (need_store(room)) {
+        ledger->acked_at_restamp = ledger->count;
+        ledger->restamped = pb_store_restamp(room->store, date_of, NULL, NULL, &restamped,
+                                             &room->error);
+        check_status(room, ledger->restamped, "restamp");
+    }
+    search_all(room, ledger);
     send(room, ledger, "EF", 2);
     if (need_store(room)) {
         for (uint32_t i = 0; i < ledger->count; i++)
@@ -258,6 +287,11 @@ check_store(struct store_room *room, const struct ledger *ledger)
             i++;
         assert_true(i < ledger->count); /* it was sent */
         assert_true(read_of(&ledger->reads[i]).captured_at_us == result.read.captured_at_us);
+        if (result.read.delete_after_us != date_of(NULL, &result.read)
+            && (result.read.delete_after_us != PB_NEVER
+                || (ledger->restamped == PB_OK && i < ledger->acked_at_restamp
+                    && ledger->reads[i].is_acked)))
+            fail_msg("%s has a wrong date", ledger->reads[i].plate);
         times_found[i]++;
     }
     room_expect(room, PB_END, status, "next");

@@ -28,6 +28,7 @@
 #define LOAD_READS 8300u /* more than a loader would hand on to the log */
 #define DAY_US (INT64_C(86400) * 1000000)
 #define EXPIRES_US (NUMBERED_FIRST_US + 200 * DAY_US)
+#define FAR_US (EXPIRES_US + 1000 * DAY_US) /* a date that is never reached */
 #define NIGHT_FACTOR 10u
 
 static const char parent[] = "data";
@@ -38,6 +39,7 @@ enum read_state {
     READ_ACKED = 2,  /* must be there */
     READ_ERASED = 4, /* must not be there */
     READ_MAYBE_ERASED = 8,
+    READ_DATED = 16, /* there when dates were moved: its own is the ledger's */
 };
 
 struct erasure {
@@ -56,6 +58,8 @@ struct ledger {
     uint32_t pending_count;
     bool is_created;
     int64_t now_us;
+    int64_t date_us;       /* PB_NEVER or FAR_US, of reads that do not expire */
+    bool is_date_unknown;  /* dates were to be moved, and some may have been */
 };
 
 struct life {
@@ -127,6 +131,23 @@ fail_life(const struct life *life, const char *what, enum pb_status status,
              (long long)life->ledger->now_us);
 }
 
+/* Puts a date that a restamp gave back to what was sent, after a look at whether it may be there. */
+static void
+check_date(const struct ledger *ledger, struct pb_read *read)
+{
+    int64_t date_us = read->delete_after_us;
+    uint32_t number = 0;
+
+    if (date_us != FAR_US && date_us != PB_NEVER)
+        return;
+    read->delete_after_us = PB_NEVER;
+    if (!numbered_read_check(read, EXPIRES_US, &number) || number >= NUMBERS_MAX)
+        return; /* it is told there */
+    if ((ledger->states[number] & READ_DATED) != 0 && !ledger->is_date_unknown
+        && date_us != ledger->date_us)
+        fail_msg("read %u has a date of before a restamp", number);
+}
+
 /* Asks; each result must be a read that was sent, as it was sent, once. */
 static uint64_t
 ask(const struct life *life, const struct pb_query *query, const char *what, uint8_t *seen)
@@ -143,6 +164,7 @@ ask(const struct life *life, const struct pb_query *query, const char *what, uin
         status = pb_cursor_next(cursor, &result, &error);
         if (status != PB_OK)
             break;
+        check_date(life->ledger, &result.read);
         if (!numbered_read_check(&result.read, EXPIRES_US, &number))
             fail_msg("%s: found a read that is none of ours, near %u", what, number);
         if (number >= life->ledger->next || (life->ledger->states[number] & READ_SENT) == 0)
@@ -540,6 +562,36 @@ purge(struct life *life)
     return went_well(life, pb_store_purge(life->store, NULL, &counts, &error), "purge", &error);
 }
 
+static int64_t
+date_of(void *context, const struct pb_read *read)
+{
+    const struct ledger *ledger = context;
+
+    return read->delete_after_us == EXPIRES_US ? EXPIRES_US : ledger->date_us;
+}
+
+/* Moves the dates of all reads that do not expire: some of a segment's go into another class. */
+static bool
+restamp(struct life *life)
+{
+    struct ledger *ledger = life->ledger;
+    struct pb_restamp_counts counts;
+    struct pb_error error = { .message = "" };
+    bool is_good;
+
+    ledger->date_us = below(&life->seed, 2) == 0 ? FAR_US : PB_NEVER;
+    ledger->is_date_unknown = true;
+    is_good = went_well(life, pb_store_restamp(life->store, date_of, ledger, NULL, &counts, &error),
+                        "restamp", &error);
+    for (uint32_t number = 0; number < ledger->next && is_good; number++) {
+        if ((ledger->states[number] & READ_ACKED) != 0)
+            ledger->states[number] |= READ_DATED;
+    }
+    if (is_good)
+        ledger->is_date_unknown = false;
+    return is_good;
+}
+
 static bool
 back_up(struct life *life)
 {
@@ -569,7 +621,7 @@ static bool
 step(struct life *life)
 {
     struct pb_error error = { .message = "" };
-    uint32_t kind = below(&life->seed, 20);
+    uint32_t kind = below(&life->seed, 22);
 
     if (kind < 10)
         return append(life);
@@ -585,7 +637,9 @@ step(struct life *life)
         return erase(life);
     if (kind == 17)
         return purge(life);
-    return kind == 18 ? back_up(life) : reopen(life);
+    if (kind == 18)
+        return back_up(life);
+    return kind == 19 ? reopen(life) : restamp(life);
 }
 
 /* Creates a store and lives steps in it, until one fails; leaves it closed. */
@@ -631,6 +685,7 @@ begin_ledger(struct ledger *ledger)
 {
     memset(ledger, 0, sizeof(*ledger));
     ledger->now_us = NUMBERED_FIRST_US + 150 * DAY_US;
+    ledger->date_us = PB_NEVER;
 }
 
 /* ---- after the end ---- */

@@ -145,9 +145,19 @@ pb_hidden_concerns(const struct pb_hidden *hidden, uint64_t segment)
 }
 
 bool
-pb_hidden_knows_erasure(const struct pb_hidden *hidden, uint32_t index)
+pb_hidden_knows_erasure(const struct pb_hidden *hidden, const struct pb_erasure_entry *erasure)
 {
-    return index < hidden->erasure_count;
+    for (uint32_t at = hidden->slots[slot_of(hidden, erasure->plate)]; at != 0;
+         at = hidden->next[at - 1]) {
+        const struct pb_erasure_entry *known = &hidden->erasures[at - 1];
+
+        if (pb_str_equal(known->plate, erasure->plate)
+            && pb_str_equal(known->reader, erasure->reader)
+            && known->jurisdiction == erasure->jurisdiction && known->from_us == erasure->from_us
+            && known->to_us == erasure->to_us)
+            return true;
+    }
+    return false;
 }
 
 /* The first mark of an identity, or where it would stand. */

@@ -33,9 +33,9 @@ bool pb_hidden_is_erased(const struct pb_hidden *hidden, const struct pb_read *r
 bool pb_hidden_concerns(const struct pb_hidden *hidden, uint64_t segment);
 /* Whether marks make some row of a segment history. */
 bool pb_hidden_has_marks(const struct pb_hidden *hidden, uint64_t segment);
-/* Whether the erasure of that place in the manifest (they only grow) was known when this was
- * built; and a mark. */
-bool pb_hidden_knows_erasure(const struct pb_hidden *hidden, uint32_t index);
+/* Whether an erasure, or another that says the same, was known when this was built; and a mark. */
+bool pb_hidden_knows_erasure(const struct pb_hidden *hidden,
+                             const struct pb_erasure_entry *erasure);
 bool pb_hidden_knows(const struct pb_hidden *hidden, const struct pb_mark_entry *mark);
 bool pb_hidden_is_history(const struct pb_hidden *hidden, const struct pb_read *read,
                           uint64_t segment);

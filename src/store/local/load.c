@@ -64,6 +64,9 @@ pb_loader_new(struct pb_store *store, unsigned lane_count, pb_reject_fn *on_reje
         return PB_E_NOMEM;
     }
     loader->lane_count = lane_count;
+    (void)pthread_mutex_lock(&store->writing);
+    store->loader_count++;
+    (void)pthread_mutex_unlock(&store->writing);
     for (unsigned i = 0; i < lane_count; i++)
         loader->lanes[i].loader = loader;
     *ret_loader = loader;
@@ -78,6 +81,11 @@ pb_loader_free(struct pb_loader *loader)
     for (unsigned i = 0; i < loader->lane_count; i++) {
         pb_run_free(loader->lanes[i].run);
         pb_hidden_free(loader->lanes[i].hidden);
+    }
+    if (loader->lane_count != 0) {
+        (void)pthread_mutex_lock(&loader->store->writing);
+        loader->store->loader_count--;
+        (void)pthread_mutex_unlock(&loader->store->writing);
     }
     (void)pthread_mutex_destroy(&loader->reject_lock);
     pb_free(loader->env, loader->lanes);

@@ -67,6 +67,8 @@ struct pb_store {
     struct pb_log_end log_end;     /* of the newest log; guarded by writing */
     struct pb_buffer *buffer;      /* reference; guarded by writing */
     uint64_t commit;               /* newest; guarded by writing */
+    uint32_t loader_count;         /* loaders that are there; guarded by writing */
+    uint32_t erasures_kept;        /* of those that are applied: PB_ERASURES_KEPT */
     uint64_t next_segment;         /* guarded by version_lock, so that loaders need not wait */
     bool is_poisoned;              /* guarded by writing */
 

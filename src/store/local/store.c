@@ -166,41 +166,85 @@ next_segments(const struct pb_manifest *old, const struct pb_change *change,
 }
 
 static enum pb_status
+copy_erasure(struct pb_manifest *next, const struct pb_erasure_entry *from)
+{
+    struct pb_erasure_entry *to = &next->erasures[next->erasure_count];
+    enum pb_status status = PB_OK;
+
+    *to = *from;
+    status = pb_arena_copy(&next->arena, from->plate, &to->plate);
+    if (status == PB_OK)
+        status = pb_arena_copy(&next->arena, from->reader, &to->reader);
+    if (status == PB_OK)
+        next->erasure_count++;
+    return status;
+}
+
+static enum pb_status
 next_erasures(const struct pb_manifest *old, const struct pb_change *change,
               struct pb_manifest *next)
 {
-    uint32_t count = old->erasure_count;
     enum pb_status status = PB_OK;
 
-    next->erasures = pb_arena_alloc(&next->arena, (count + 1u) * sizeof(*next->erasures));
+    next->erasures = pb_arena_alloc(&next->arena,
+                                    (old->erasure_count + 1u) * sizeof(*next->erasures));
     if (next->erasures == NULL)
         return PB_E_NOMEM;
-    for (uint32_t i = 0; i < count && status == PB_OK; i++) {
-        next->erasures[i] = old->erasures[i];
-        status = pb_arena_copy(&next->arena, old->erasures[i].plate, &next->erasures[i].plate);
-        if (status == PB_OK)
-            status = pb_arena_copy(&next->arena, old->erasures[i].reader,
-                                   &next->erasures[i].reader);
+    for (uint32_t i = 0; i < old->erasure_count && status == PB_OK; i++) {
+        status = copy_erasure(next, &old->erasures[i]);
         /* A load that began before the erasure may bring its rows after it. */
         for (uint32_t j = 0; j < change->added_count && change->applied != NULL; j++) {
             if (change->added[j].number >= next->erasures[i].segment_limit
-                && !pb_hidden_knows_erasure(change->applied, i))
+                && !pb_hidden_knows_erasure(change->applied, &old->erasures[i]))
                 next->erasures[i].segment_limit = change->added[j].number + 1;
         }
     }
     if (status == PB_OK && change->erasure != NULL) {
-        struct pb_erasure_entry *entry = &next->erasures[count++];
+        struct pb_erasure_entry entry = { .plate = change->erasure->plate,
+                                          .reader = change->erasure->reader,
+                                          .jurisdiction = change->erasure->jurisdiction,
+                                          .from_us = change->erasure->from_us,
+                                          .to_us = change->erasure->to_us,
+                                          .segment_limit = next->next_segment };
 
-        *entry = (struct pb_erasure_entry){ .jurisdiction = change->erasure->jurisdiction,
-                                            .from_us = change->erasure->from_us,
-                                            .to_us = change->erasure->to_us,
-                                            .segment_limit = next->next_segment };
-        status = pb_arena_copy(&next->arena, change->erasure->plate, &entry->plate);
-        if (status == PB_OK)
-            status = pb_arena_copy(&next->arena, change->erasure->reader, &entry->reader);
+        status = copy_erasure(next, &entry);
+    }
+    return status;
+}
+
+/* Whether reads that an erasure hides may be on disk. Segments are in order of number, so the
+ * first is the oldest. */
+static bool
+is_pending(const struct pb_manifest *manifest, const struct pb_erasure_entry *erasure)
+{
+    return manifest->segment_count != 0
+           && manifest->segments[0].number < erasure->segment_limit;
+}
+
+/*
+ * Forgets the oldest of the erasures that were applied for good, but for erasures_kept of them: as
+ * long as one is kept, what it erased is refused when it is sent again. Reads of the log
+ * and of loads that are under way may be hidden by any of them. The caller holds writing.
+ */
+static void
+forget_erasures(const struct pb_store *store, const struct pb_change *change,
+                struct pb_manifest *next)
+{
+    const struct pb_buffer *buffer = change->buffer != NULL ? change->buffer : store->buffer;
+    uint32_t applied = 0;
+    uint32_t count = 0;
+
+    if (change->is_memory_only || store->loader_count != 0 || pb_buffer_count(buffer) != 0)
+        return;
+    for (uint32_t i = 0; i < next->erasure_count; i++)
+        applied += !is_pending(next, &next->erasures[i]);
+    for (uint32_t i = 0; i < next->erasure_count; i++) {
+        if (applied > store->erasures_kept && !is_pending(next, &next->erasures[i]))
+            applied--;
+        else
+            next->erasures[count++] = next->erasures[i];
     }
     next->erasure_count = count;
-    return status;
 }
 
 static void
@@ -318,6 +362,8 @@ pb_store_change(struct pb_store *store, const struct pb_change *change, struct p
     status = next_segments(&store->manifest, change, &next);
     if (status == PB_OK)
         status = next_erasures(&store->manifest, change, &next);
+    if (status == PB_OK)
+        forget_erasures(store, change, &next);
     if (status == PB_OK)
         status = next_marks(&store->manifest, change, &next);
     if (status != PB_OK)
@@ -763,6 +809,7 @@ init_store(struct pb_store *store, const char *path, const struct pb_store_optio
     if (path_bytes > PB_PATH_BYTES_MAX - 64)
         return PB_BAD_INPUT;
     pb_manifest_init(&store->manifest, store->env);
+    store->erasures_kept = PB_ERASURES_KEPT;
     store->is_read_only = options != NULL && options->is_read_only;
     if (options != NULL) {
         store->on_removed = options->on_removed;
@@ -1283,8 +1330,9 @@ pb_store_erase(struct pb_store *store, const struct pb_erasure *erasure, struct 
     if (erasure->plate.bytes > PB_PLATE_BYTES_MAX || erasure->reader.bytes > PB_READER_BYTES_MAX)
         return pb_fail(error, PB_BAD_INPUT, "plate, reader: too long");
     (void)pthread_mutex_lock(&store->writing);
-    if (store->manifest.erasure_count == PB_ERASURES_MAX)
-        status = pb_fail(error, PB_OVER_LIMIT, "at most %u erasures are kept", PB_ERASURES_MAX);
+    if (store->manifest.erasure_count >= PB_ERASURES_MAX)
+        status = pb_fail(error, PB_OVER_LIMIT, "%u erasures wait to be applied; purge the store",
+                         PB_ERASURES_MAX);
     else
         status = pb_store_change(store, &change, error);
     (void)pthread_mutex_unlock(&store->writing);
@@ -1353,20 +1401,16 @@ count_partitions(const struct pb_version *version)
     return count;
 }
 
-/* Erasures whose reads may still be on disk. They are kept after that, so that what was erased
- * is refused when it is sent again. The caller holds writing. */
+/* Erasures whose reads may still be on disk. The caller holds writing. */
 static uint64_t
 count_pending_erasures(const struct pb_store *store)
 {
     const struct pb_manifest *manifest = &store->manifest;
     uint64_t count = 0;
 
-    for (uint32_t i = 0; i < manifest->erasure_count; i++) {
-        /* Segments are in order of number: the first is the oldest. */
-        count += (manifest->segment_count != 0
-                  && manifest->segments[0].number < manifest->erasures[i].segment_limit)
+    for (uint32_t i = 0; i < manifest->erasure_count; i++)
+        count += is_pending(manifest, &manifest->erasures[i])
                  || pb_buffer_count(store->buffer) != 0;
-    }
     return count;
 }
 
