@@ -131,7 +131,7 @@ fail_life(const struct life *life, const char *what, enum pb_status status,
              (long long)life->ledger->now_us);
 }
 
-/* Puts a date that a restamp gave back to what was sent, after a look at whether it may be there. */
+/* Puts a date that a restamp gave back to what was sent, if it may be there. */
 static void
 check_date(const struct ledger *ledger, struct pb_read *read)
 {
