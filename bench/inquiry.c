@@ -364,6 +364,40 @@ bench_policy(struct bench *bench)
     return is_fine;
 }
 
+/* Stamping reads of readers that are known, in the order in which they come. */
+static bool
+bench_stamp(struct bench *bench)
+{
+    enum { RUNS = 500, READS = BATCH };
+    struct pb_read *reads = calloc(READS, sizeof(*reads));
+    struct pb_stamper *stamper = NULL;
+    struct pb_arena arena;
+    int64_t spent_ns = 0;
+    bool is_fine = reads != NULL
+                   && says(bench, pb_stamper_new(bench->site, "bench", 0, &stamper, &bench->error),
+                           "stamper");
+
+    pb_arena_init(&arena, bench->env, 1u << 20);
+    is_fine = is_fine && bench->reads >= READS
+              && pb_synth_fill(bench->synth, 0, READS, reads, &arena) == PB_OK;
+    for (int i = 0; i < RUNS && is_fine; i++) {
+        int64_t started_ns = pb_monotonic_ns(bench->env);
+
+        for (uint32_t j = 0; j < READS && is_fine; j++) {
+            const char *reason = NULL;
+
+            is_fine = pb_stamper_stamp(stamper, &reads[j], &reason, &bench->error) >= 0;
+        }
+        /* The first run meets each reader for the first time. */
+        spent_ns += i == 0 ? 0 : pb_monotonic_ns(bench->env) - started_ns;
+    }
+    printf(",\"stamp_ns\":%.1f", (double)spent_ns / ((RUNS - 1) * (double)READS));
+    pb_stamper_free(stamper);
+    pb_arena_clear(&arena);
+    free(reads);
+    return is_fine;
+}
+
 /* ---- common plates and associates ---- */
 
 static bool
@@ -483,8 +517,8 @@ run(struct bench *bench)
         || !draw_plates(bench) || !make_site(bench) || !open_site(bench, PB_SITE_WRITE))
         return false;
     printf("{\"reads\":%" PRIu64 ",\"days\":%" PRIu64 ",", bench->reads, bench->days);
-    return bench_rate(bench) && bench_policy(bench) && bench_common(bench)
-           && bench_associates(bench);
+    return bench_rate(bench) && bench_policy(bench) && bench_stamp(bench)
+           && bench_common(bench) && bench_associates(bench);
 }
 
 int

@@ -7,6 +7,7 @@
  * Readers that the catalog does not know are gathered and added many at a time, for each addition
  * is a synced leaf and a synced transaction. Until they are added their reads are found by nobody.
  */
+#include <assert.h>
 #include <string.h>
 
 #include <platebase/plate.h>
@@ -19,14 +20,19 @@
 
 const char pb_stamp_never_stored[] = "kept for less than 15 minutes: never written to disk";
 
+/* What is looked at for each read lies in one cache line: most readers' names fit in it. */
+#define SHORT_BYTES_MAX 30u
 struct slot {
     uint64_t hash;
-    struct pb_str reader; /* arena; empty: a free slot */
     int64_t keep_us;
-    uint32_t index, owner; /* of the view; index PB_NO_INDEX: not in there yet */
-    enum pb_status status; /* PB_OK, PB_EXPIRED or PB_BAD_INPUT for every read of it */
     const char *reason;    /* static */
+    uint32_t index, owner; /* of the view; index PB_NO_INDEX: not in there yet */
+    int8_t status;         /* of every read of it: PB_OK, PB_EXPIRED or PB_BAD_INPUT */
+    uint8_t bytes;         /* of the reader's name; 0: a free slot */
+    char start[SHORT_BYTES_MAX]; /* of the name */
 };
+static_assert(sizeof(struct slot) == 64, "one cache line");
+static_assert(PB_READER_BYTES_MAX <= UINT8_MAX, "a name's length fits");
 
 struct pb_stamper {
     struct pb_site *site;
@@ -36,6 +42,7 @@ struct pb_stamper {
     uint16_t capture_state;                   /* of unknown readers */
     struct pb_arena arena;                    /* texts of slots */
     struct slot *slots;                       /* owned */
+    struct pb_str *names;                     /* owned: along slots, whole names, in arena */
     uint32_t slot_count, used_count;
     struct slot *last;
     struct pb_str pending[PENDING_MAX];
@@ -44,6 +51,9 @@ struct pb_stamper {
     int64_t now_us;
     uint32_t since_clock;
 };
+
+static enum pb_status make_table(struct pb_stamper *stamper, uint32_t count,
+                                 struct pb_error *error);
 
 /* ---- who owns what nobody knows ---- */
 
@@ -137,10 +147,7 @@ pb_stamper_new(struct pb_site *site, const char *agency, uint16_t capture_state,
     stamper->site = site;
     stamper->env = site->env;
     pb_arena_init(&stamper->arena, site->env, 16384);
-    stamper->slots = pb_calloc(site->env, SLOTS_FIRST, sizeof(*stamper->slots));
-    stamper->slot_count = SLOTS_FIRST;
-    if (stamper->slots == NULL)
-        status = pb_fail(error, PB_E_NOMEM, "no memory for a stamper");
+    status = make_table(stamper, SLOTS_FIRST, error);
     if (status == PB_OK)
         status = take_facts(stamper, error);
     if (status == PB_OK)
@@ -179,6 +186,7 @@ pb_stamper_free(struct pb_stamper *stamper)
     status = pb_stamper_flush(stamper, NULL);
     (void)status;
     pb_free(stamper->env, stamper->slots);
+    pb_free(stamper->env, stamper->names);
     pb_arena_clear(&stamper->arena);
     pb_facts_drop(stamper->facts);
     pb_free(stamper->env, stamper);
@@ -234,7 +242,8 @@ judge_known(const struct pb_stamper *stamper, uint32_t reader, struct slot *slot
 
 /* Adds a reader that the catalog does not know, at once or with others later. */
 static enum pb_status
-judge_unknown(struct pb_stamper *stamper, struct slot *slot, struct pb_error *error)
+judge_unknown(struct pb_stamper *stamper, struct pb_str reader, struct slot *slot,
+              struct pb_error *error)
 {
     struct pb_str agency = pb_str_from(stamper->agency);
     uint32_t origin = PB_NO_INDEX;
@@ -244,7 +253,7 @@ judge_unknown(struct pb_stamper *stamper, struct slot *slot, struct pb_error *er
         refuse(slot, "no agency is known to own its reader");
         return PB_OK;
     }
-    if (memchr(slot->reader.text, ',', slot->reader.bytes) != NULL) {
+    if (memchr(reader.text, ',', reader.bytes) != NULL) {
         refuse(slot, "the catalog takes no reader with a comma in its name");
         return PB_OK;
     }
@@ -254,7 +263,7 @@ judge_unknown(struct pb_stamper *stamper, struct slot *slot, struct pb_error *er
         if (status != PB_OK)
             return status;
     }
-    stamper->pending[stamper->pending_count++] = slot->reader;
+    stamper->pending[stamper->pending_count++] = reader;
     if (origin != PB_NO_INDEX) {
         judge_origin(stamper, origin, slot);
         return PB_OK;
@@ -265,7 +274,7 @@ judge_unknown(struct pb_stamper *stamper, struct slot *slot, struct pb_error *er
         status = take_facts(stamper, error);
     if (status != PB_OK)
         return status;
-    origin = pb_view_reader(stamper->facts->view, slot->reader);
+    origin = pb_view_reader(stamper->facts->view, reader);
     if (origin == PB_NO_INDEX)
         refuse(slot, "its reader could not be added to the catalog");
     else
@@ -275,37 +284,72 @@ judge_unknown(struct pb_stamper *stamper, struct slot *slot, struct pb_error *er
 
 /* ---- the table ---- */
 
+static bool
+is_slot_of(const struct pb_stamper *stamper, const struct slot *slot, struct pb_str reader)
+{
+    if (slot->bytes != reader.bytes)
+        return false;
+    if (slot->bytes <= SHORT_BYTES_MAX)
+        return memcmp(slot->start, reader.text, slot->bytes) == 0;
+    return pb_str_equal(stamper->names[slot - stamper->slots], reader);
+}
+
 static struct slot *
 find_slot(const struct pb_stamper *stamper, uint64_t hash, struct pb_str reader)
 {
     uint32_t mask = stamper->slot_count - 1;
     uint32_t at = (uint32_t)hash & mask;
 
-    while (stamper->slots[at].reader.bytes != 0
+    while (stamper->slots[at].bytes != 0
            && (stamper->slots[at].hash != hash
-               || !pb_str_equal(stamper->slots[at].reader, reader)))
+               || !is_slot_of(stamper, &stamper->slots[at], reader)))
         at = (at + 1) & mask;
     return &stamper->slots[at];
 }
 
 static enum pb_status
-grow(struct pb_stamper *stamper, struct pb_error *error)
+make_table(struct pb_stamper *stamper, uint32_t count, struct pb_error *error)
 {
-    struct slot *before = stamper->slots;
-    uint32_t count = stamper->slot_count;
+    struct slot *slots = pb_calloc(stamper->env, count, sizeof(*slots));
+    struct pb_str *names = pb_calloc(stamper->env, count, sizeof(*names));
 
-    stamper->slots = pb_calloc(stamper->env, (size_t)count * 2, sizeof(*stamper->slots));
-    if (stamper->slots == NULL) {
-        stamper->slots = before;
+    if (slots == NULL || names == NULL) {
+        pb_free(stamper->env, slots);
+        pb_free(stamper->env, names);
         return pb_fail(error, PB_E_NOMEM, "no memory for more readers");
     }
-    stamper->slot_count = count * 2;
+    stamper->slots = slots;
+    stamper->names = names;
+    stamper->slot_count = count;
     stamper->last = NULL;
+    return PB_OK;
+}
+
+static void
+put_slot(struct pb_stamper *stamper, const struct slot *slot, struct pb_str reader)
+{
+    struct slot *free_slot = find_slot(stamper, slot->hash, reader);
+
+    *free_slot = *slot;
+    stamper->names[free_slot - stamper->slots] = reader;
+}
+
+static enum pb_status
+grow(struct pb_stamper *stamper, struct pb_error *error)
+{
+    struct slot *slots = stamper->slots;
+    struct pb_str *names = stamper->names;
+    uint32_t count = stamper->slot_count;
+    enum pb_status status = make_table(stamper, count * 2, error);
+
+    if (status != PB_OK)
+        return status;
     for (uint32_t i = 0; i < count; i++) {
-        if (before[i].reader.bytes != 0)
-            *find_slot(stamper, before[i].hash, before[i].reader) = before[i];
+        if (slots[i].bytes != 0)
+            put_slot(stamper, &slots[i], names[i]);
     }
-    pb_free(stamper->env, before);
+    pb_free(stamper->env, slots);
+    pb_free(stamper->env, names);
     return PB_OK;
 }
 
@@ -315,21 +359,24 @@ judge(struct pb_stamper *stamper, uint64_t hash, struct pb_str reader, struct sl
 {
     struct slot slot = { .hash = hash, .index = PB_NO_INDEX, .owner = PB_NO_INDEX };
     uint32_t known = pb_view_reader(stamper->facts->view, reader);
-    enum pb_status status = pb_arena_copy(&stamper->arena, reader, &slot.reader);
+    struct pb_str name;
+    enum pb_status status = pb_arena_copy(&stamper->arena, reader, &name);
 
     if (status != PB_OK)
         return pb_fail(error, status, "no memory for more readers");
+    slot.bytes = (uint8_t)name.bytes;
+    memcpy(slot.start, name.text, name.bytes < SHORT_BYTES_MAX ? name.bytes : SHORT_BYTES_MAX);
     if (known != PB_NO_INDEX)
         judge_known(stamper, known, &slot);
     else
-        status = judge_unknown(stamper, &slot, error);
+        status = judge_unknown(stamper, name, &slot, error);
     if (status == PB_OK && stamper->used_count * 2 >= stamper->slot_count)
         status = grow(stamper, error);
     if (status != PB_OK)
         return status;
-    *ret_slot = find_slot(stamper, hash, reader);
-    **ret_slot = slot;
+    put_slot(stamper, &slot, name);
     stamper->used_count++;
+    *ret_slot = find_slot(stamper, hash, name);
     return PB_OK;
 }
 
@@ -358,7 +405,7 @@ stamp(struct pb_stamper *stamper, const struct slot *slot, struct pb_read *read,
 
     if (slot->status != PB_OK) {
         *ret_reason = slot->reason;
-        return slot->status;
+        return (enum pb_status)slot->status;
     }
     if (stamper->since_clock++ == CLOCK_EVERY) {
         stamper->since_clock = 0;
@@ -384,11 +431,11 @@ pb_stamper_stamp(struct pb_stamper *stamper, struct pb_read *read, const char **
     struct slot *slot = stamper->last;
     uint64_t hash = 0;
 
-    if (slot != NULL && pb_str_equal(slot->reader, read->reader))
+    if (slot != NULL && is_slot_of(stamper, slot, read->reader))
         return stamp(stamper, slot, read, ret_reason);
     hash = pb_hash_bytes(read->reader.text, read->reader.bytes);
     slot = find_slot(stamper, hash, read->reader);
-    if (slot->reader.bytes == 0) {
+    if (slot->bytes == 0) {
         enum pb_status status = PB_OK;
 
         if (read->reader.bytes == 0 || read->reader.bytes > PB_READER_BYTES_MAX) {
