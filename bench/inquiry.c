@@ -418,6 +418,11 @@ time_one(struct bench *bench, const struct pb_inquiry *inquiry, int64_t *ret_ns,
         is_fine = false;
     }
     *ret_rows += is_fine ? pb_answer_rows(answer) : 0;
+    for (uint64_t i = 0; getenv("PB_SCORES") != NULL && is_fine && i < pb_answer_rows(answer); i++)
+        fprintf(stderr, "%.*s together %u expected %.2f score %.2f\n",
+                (int)pb_answer_row(answer, i)->plate.bytes, pb_answer_row(answer, i)->plate.text,
+                pb_answer_row(answer, i)->together, pb_answer_row(answer, i)->expected,
+                pb_answer_row(answer, i)->score);
     pb_answer_free(answer);
     return is_fine;
 }

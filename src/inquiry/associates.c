@@ -22,6 +22,9 @@
 #define BUCKETS 144u          /* of ten minutes, in a day */
 #define BUCKET_US (10 * PB_MINUTE_US)
 #define BUCKETS_BESIDE 3u     /* on either side: 70 minutes in all */
+#define BUCKETS_NEAR (2 * BUCKETS_BESIDE + 1)
+#define READERS_SAMPLED_MAX 64u
+#define SAMPLES 6u            /* days on which a reader is looked at */
 
 /* One sighting: reads of one reader that lie close together count as one. */
 struct sighting {
@@ -32,6 +35,12 @@ struct sighting {
     int32_t lat_e7, lon_e7;
 };
 
+/* How often a reader reads anything where and when it read the subject. */
+struct activity {
+    uint32_t sightings; /* of the subject */
+    double share;       /* of ten-minute stretches in which it did; 1: always */
+};
+
 struct associates {
     struct pb_question *question;
     int64_t together_us;
@@ -40,6 +49,7 @@ struct associates {
     uint32_t count;
     uint32_t *slot_of_reader;   /* owned: one per reader of the view: slot + 1, or 0 */
     uint32_t slot_count;
+    struct activity *activities; /* owned: one per slot */
     uint16_t *buckets;          /* owned: slot_count times BUCKETS, of one candidate */
     struct pb_tally tally;      /* plates beside */
 };
@@ -130,27 +140,39 @@ count_together(struct associates *associates, uint32_t index, uint32_t number)
     plate->last_sighting = number + 1;
 }
 
+/* Starts a question for what a sighting's reader read near where it read the subject. The caller
+ * frees ret_area after the cursor. */
+static enum pb_status
+search_near(const struct associates *associates, const struct sighting *sighting, int64_t from_us,
+            int64_t to_us, struct pb_geo_area **ret_area, struct pb_cursor **ret_cursor,
+            struct pb_error *error)
+{
+    struct pb_site *site = associates->question->site;
+    const struct pb_reader_entry *reader =
+        &associates->question->facts->view->readers[sighting->reader];
+    bool is_fixed = pb_str_equal(reader->kind, pb_str_from("fixed"));
+    struct pb_query query = { .reader = reader->id, .from_us = from_us, .to_us = to_us };
+    enum pb_status status = pb_geo_area_from_circle(site->env, sighting->lat_e7, sighting->lon_e7,
+                                                    is_fixed ? FIXED_RADIUS_M : MOBILE_RADIUS_M,
+                                                    ret_area, error);
+
+    query.area = *ret_area;
+    return status == PB_OK ? pb_store_search(site->store, &query, ret_cursor, error) : status;
+}
+
 static enum pb_status
 look_beside(struct associates *associates, uint32_t number, struct pb_error *error)
 {
     struct pb_question *question = associates->question;
     const struct pb_catalog_view *view = question->facts->view;
     const struct sighting *sighting = &associates->sightings[number];
-    const struct pb_reader_entry *reader = &view->readers[sighting->reader];
-    bool is_fixed = pb_str_equal(reader->kind, pb_str_from("fixed"));
     struct pb_geo_area *area = NULL;
-    struct pb_query query = { .reader = reader->id,
-                              .from_us = sighting->from_us - associates->together_us,
-                              .to_us = sighting->to_us + associates->together_us + 1 };
     struct pb_cursor *cursor = NULL;
-    enum pb_status status = pb_geo_area_from_circle(question->site->env, sighting->lat_e7,
-                                                    sighting->lon_e7,
-                                                    is_fixed ? FIXED_RADIUS_M : MOBILE_RADIUS_M,
-                                                    &area, error);
+    enum pb_status status = search_near(associates, sighting,
+                                        sighting->from_us - associates->together_us,
+                                        sighting->to_us + associates->together_us + 1, &area,
+                                        &cursor, error);
 
-    query.area = area;
-    if (status == PB_OK)
-        status = pb_store_search(question->site->store, &query, &cursor, error);
     while (status == PB_OK) {
         struct pb_result result;
         uint32_t found = 0;
@@ -168,6 +190,86 @@ look_beside(struct associates *associates, uint32_t number, struct pb_error *err
     pb_cursor_free(cursor);
     pb_geo_area_free(question->site->env, area);
     return status == PB_END ? PB_OK : status;
+}
+
+/* ---- how active readers are ---- */
+
+static double
+span_days(const struct associates *associates)
+{
+    const struct sighting *sightings = associates->sightings;
+
+    return 1.0
+           + (double)((sightings[0].to_us - sightings[associates->count - 1].from_us)
+                      / PB_DAY_US);
+}
+
+/* Whether the sighting's reader read anything there in the ten minutes around a moment. */
+static enum pb_status
+is_active(const struct associates *associates, const struct sighting *sighting, int64_t at_us,
+          bool *ret_is_active, struct pb_error *error)
+{
+    struct pb_geo_area *area = NULL;
+    struct pb_cursor *cursor = NULL;
+    struct pb_result result;
+    uint32_t reader = 0;
+    enum pb_status status = search_near(associates, sighting, at_us - BUCKET_US / 2,
+                                        at_us + BUCKET_US / 2, &area, &cursor, error);
+
+    *ret_is_active = false;
+    while (status == PB_OK && !*ret_is_active) {
+        status = pb_cursor_next(cursor, &result, error);
+        *ret_is_active = status == PB_OK
+                         && pb_sieve_admits(&associates->question->sieve, &result.read, &reader);
+    }
+    pb_cursor_free(cursor);
+    pb_geo_area_free(associates->question->site->env, area);
+    return status == PB_END ? PB_OK : status;
+}
+
+/* Looks at a reader at the sighting's time of day, on days spread evenly over the whole span. */
+static enum pb_status
+sample_reader(struct associates *associates, const struct sighting *sighting,
+              struct activity *activity, struct pb_error *error)
+{
+    const struct sighting *oldest = &associates->sightings[associates->count - 1];
+    int64_t days = (int64_t)span_days(associates);
+    int64_t day = (sighting->to_us - oldest->from_us) / PB_DAY_US;
+    uint32_t looked = 0;
+    uint32_t active = 0;
+    enum pb_status status = PB_OK;
+
+    for (uint32_t i = 1; i <= SAMPLES && status == PB_OK; i++) {
+        int64_t other = (day + days * i / (SAMPLES + 1)) % days;
+        bool was_active = false;
+
+        if (other == day)
+            continue;
+        status = is_active(associates, sighting, sighting->to_us + (other - day) * PB_DAY_US,
+                           &was_active, error);
+        looked++;
+        active += was_active;
+    }
+    activity->share = looked == 0 ? 1.0 : (double)active / looked;
+    return status;
+}
+
+static enum pb_status
+sample_readers(struct associates *associates, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    for (uint32_t i = 0; i < associates->count && status == PB_OK; i++) {
+        const struct sighting *sighting = &associates->sightings[i];
+        struct activity *activity = &associates->activities[sighting->slot];
+
+        if (activity->sightings++ > 0)
+            continue;
+        activity->share = 1.0;
+        if (sighting->slot < READERS_SAMPLED_MAX)
+            status = sample_reader(associates, sighting, activity, error);
+    }
+    return status;
 }
 
 /* ---- chance ---- */
@@ -232,16 +334,33 @@ passes_near(const struct associates *associates, const struct sighting *sighting
     return passes;
 }
 
+static double
+least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static double
+greatest(double a, double b)
+{
+    return a > b ? a : b;
+}
+
 /* Chance that the candidate is read beside one sighting if the two know nothing of each other. */
 static double
 chance_beside(const struct associates *associates, const struct sighting *sighting, double days)
 {
-    double passes = passes_near(associates, sighting) + 0.5;
-    double width_us = (double)(sighting->to_us - sighting->from_us + 2 * associates->together_us);
-    double per_day = passes / days;
-    double share = width_us / (double)((2 * BUCKETS_BESIDE + 1) * BUCKET_US);
+    const struct activity *activity = &associates->activities[sighting->slot];
+    double passes = passes_near(associates, sighting);
+    /* Stretches of ten minutes near that time of day in which the reader read anything. */
+    double stretches = greatest(activity->share * BUCKETS_NEAR * days,
+                                greatest(activity->sightings, passes));
+    double width = (double)(sighting->to_us - sighting->from_us + 2 * associates->together_us)
+                   / (double)BUCKET_US;
+    /* A reader that seldom reads, such as a patrol car's, reads in bursts. */
+    double share = least(1.0, width / greatest(activity->share, 1e-9));
 
-    return 1.0 - exp(-per_day * share);
+    return 1.0 - exp(-(passes + 0.5) / (stretches + 1.0) * share);
 }
 
 /* log10 of the chance of count or more where mean are expected (Poisson). */
@@ -267,9 +386,7 @@ static void
 judge(struct associates *associates, struct pb_tally_plate *plate)
 {
     const struct sighting *sightings = associates->sightings;
-    double days = 1.0
-                  + (double)((sightings[0].to_us - sightings[associates->count - 1].from_us)
-                             / PB_DAY_US);
+    double days = span_days(associates);
     double trips = 0.0;
     double missed = 1.0; /* chance of no read beside in the trip at hand */
     double log10_chance = 0.0;
@@ -375,9 +492,13 @@ find_associates(struct associates *associates, struct pb_error *error)
         return status;
     associates->buckets = pb_calloc(env, associates->slot_count,
                                     BUCKETS * sizeof(*associates->buckets));
-    if (associates->buckets == NULL)
+    associates->activities = pb_calloc(env, associates->slot_count,
+                                       sizeof(*associates->activities));
+    if (associates->buckets == NULL || associates->activities == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory to judge associates");
-    status = judge_candidates(associates, error);
+    status = sample_readers(associates, error);
+    if (status == PB_OK)
+        status = judge_candidates(associates, error);
     return status == PB_OK ? give(associates, error) : status;
 }
 
@@ -402,6 +523,7 @@ pb_question_associates(struct pb_question *question, struct pb_error *error)
     if (status == PB_OK)
         status = find_associates(&associates, error);
     pb_free(env, associates.buckets);
+    pb_free(env, associates.activities);
     pb_free(env, associates.slot_of_reader);
     pb_free(env, associates.sightings);
     pb_tally_done(&associates.tally);
