@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Platebase with the same file and the same questions as the other engines.
 
-usage: platebase.py COMMAND CSV WORK_DIRECTORY PLATES PLACES
+usage: platebase.py COMMAND QUESTIONS CSV WORK_DIRECTORY PLATES PLACES
 
-COMMAND is the platebase program. Loading is an import from the CSV file until all is on disk and
-merged; the questions are those of `platebase bench`. Prints one JSON object (common.mjs).
+COMMAND is the platebase program, QUESTIONS the program made of questions.c, which asks the read store
+itself: the other engines have neither policy nor audit in front of them. Loading is an import from
+the CSV file until all is on disk and merged. Prints one JSON object (common.mjs).
 """
 import json
 import re
@@ -50,9 +51,9 @@ def rate_of_format(command: str, csv: str, work: str, form: str, reads: int) -> 
 
 
 def main() -> None:
-    if len(sys.argv) != 6:
-        sys.exit("usage: platebase.py COMMAND CSV WORK_DIRECTORY PLATES PLACES")
-    command, csv, work, plates, places = sys.argv[1:]
+    if len(sys.argv) != 7:
+        sys.exit("usage: platebase.py COMMAND QUESTIONS CSV WORK_DIRECTORY PLATES PLACES")
+    command, questions, csv, work, plates, places = sys.argv[1:]
     store = f"{work}/store"
 
     shutil.rmtree(work, ignore_errors=True)
@@ -69,9 +70,7 @@ def main() -> None:
         listed = file.read().split()
     edit = next((plate for plate in listed if re.fullmatch("[A-Z0-9]{7}", plate)), listed[0])
     printed = subprocess.run(
-        [command, "bench", "--data", store, "--json", "--plates", plates, "--places", places,
-         "--like", LIKE, "--edit", edit],
-        check=True, stdout=subprocess.PIPE)
+        [questions, f"{store}/reads", plates, places, LIKE, edit], check=True, stdout=subprocess.PIPE)
     answer = json.loads(printed.stdout)
     answer.update({
         "load_s": round(load_s, 3),

@@ -8,6 +8,7 @@
 # SQLite's header for the peers; they are fetched once, by `npm ci`, into bench/node_modules.
 #
 #   PLATEBASE  the program (build/release/platebase)
+#   QUESTIONS  what asks its store (bench/bench_questions beside it)
 #   THREADS    of the embedded peers (2)
 #   QUERIES    how many plates are asked for (1000)
 #   PAGE       a Markdown page whose marked section is replaced by the table
@@ -24,6 +25,7 @@ shift 2
 engines=("$@")
 ((${#engines[@]} > 0)) || engines=(platebase clickhouse duckdb sqlite)
 platebase=${PLATEBASE:-$bench/../build/release/platebase}
+questions=${QUESTIONS:-$(dirname "$platebase")/bench/bench_questions}
 threads=${THREADS:-2}
 mkdir -p "$directory"
 directory=$(cd "$directory" && pwd)
@@ -55,7 +57,7 @@ run_engine() {
 
     case $1 in
     platebase)
-        python3 "$bench/platebase.py" "$platebase" "$csv" "$work" "$plates" "$places"
+        python3 "$bench/platebase.py" "$platebase" "$questions" "$csv" "$work" "$plates" "$places"
         ;;
     clickhouse | duckdb)
         node "$bench/$1.mjs" "$csv" "$work" "$plates" "$places" "$threads"

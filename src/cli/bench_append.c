@@ -14,7 +14,7 @@
 #include "base/text.h"
 
 #define SAMPLES_PER_WRITER 65536u
-#define LOOK_NS 20000000 /* how often the main thread looks at the clock */
+#define LOOK_US 20000 /* how often the main thread looks at the clock */
 
 struct writer {
     const struct pb_env *env;
@@ -28,6 +28,17 @@ struct writer {
     enum pb_status status;
     struct pb_error error;
 };
+
+void
+pb_cli_pause_us(int64_t us)
+{
+    const struct timespec pause = {
+        .tv_sec = (time_t)(us / 1000000),
+        .tv_nsec = (long)(us % 1000000) * 1000,
+    };
+
+    (void)nanosleep(&pause, NULL);
+}
 
 static int
 compare_ns(const void *a, const void *b)
@@ -215,9 +226,7 @@ pb_cli_bench_append(const struct pb_env *env, const char *scratch, unsigned writ
     status = start_writers(writers, writer_count, env, store, &must_stop, error);
     while (status == PB_OK && (double)elapsed_ns < seconds * 1e9 &&
            !pb_cli_interrupt_look(interrupt)) {
-        const struct timespec pause = { .tv_nsec = LOOK_NS };
-
-        (void)nanosleep(&pause, NULL);
+        pb_cli_pause_us(LOOK_US);
         elapsed_ns = pb_monotonic_ns(env) - started_ns;
     }
     atomic_store_explicit(&must_stop, true, memory_order_relaxed);

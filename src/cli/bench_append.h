@@ -25,6 +25,9 @@ PB_MUST_CHECK enum pb_status pb_cli_bench_append(const struct pb_env *env, const
                                                  struct pb_cli_append_result *ret_result,
                                                  struct pb_error *error);
 
+/* Waits so long. */
+void pb_cli_pause_us(int64_t us);
+
 /* Sorts durations and finds the value that `share` (0 to 1) of them do not exceed; 0 of none. */
 void pb_cli_sort_ns(int64_t *ns, size_t count);
 int64_t pb_cli_quantile_ns(const int64_t *sorted_ns, size_t count, double share);

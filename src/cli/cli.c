@@ -1,5 +1,5 @@
 /*
- * Command line: messages, opening a store, and how many threads are worth having.
+ * Command line: messages, opening a data directory, and how many threads are worth having.
  */
 #include "cli/cli.h"
 
@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/limits.h"
 
 #define MESSAGE_BYTES_MAX 2048u
 
@@ -79,10 +81,9 @@ mend_of(enum pb_status status)
 {
     switch (status) {
     case PB_E_BUSY:
-        return "another process writes to this store: wait for it or stop it; "
-               "search, near, plates and stats work meanwhile";
+        return "another process writes there: wait for it or stop it; asking goes on meanwhile";
     case PB_E_NOT_STORE:
-        return "make a store with 'platebase init DIR'";
+        return "make a data directory with 'platebase init DIR'";
     case PB_E_FULL:
         return "free some space and do it again: what was stored before is kept";
     case PB_E_CORRUPT:
@@ -129,18 +130,52 @@ pb_cli_tell_damage(void *cli, const char *file, uint64_t offset, const char *wha
     pb_cli_say(cli, "%s: offset %" PRIu64 ": %s; what it held is left out", file, offset, what);
 }
 
+/* Is there a file of that name in the directory? */
+static bool
+holds(const char *directory, const char *name)
+{
+    char path[PB_PATH_BYTES_MAX];
+    int length = snprintf(path, sizeof(path), "%s/%s", directory, name);
+
+    return length > 0 && (size_t)length < sizeof(path) && access(path, F_OK) == 0;
+}
+
 enum pb_status
-pb_cli_open_store(const struct pb_cli *cli, const char *path,
-                  const struct pb_store_options *options, struct pb_store **ret_store)
+pb_cli_open_site(const struct pb_cli *cli, const char *path,
+                 const struct pb_site_options *options, struct pb_site **ret_site)
 {
     struct pb_error error = { "" };
-    enum pb_status status = pb_store_open(cli->env, path, options, ret_store, &error);
+    enum pb_status status;
 
+    if (!holds(path, "SITE") && holds(path, "manifest")) {
+        pb_cli_say(cli, "'%s' is a bare read store, as versions before the catalog made it: there "
+                   "is nobody in it who may ask", path);
+        pb_cli_say(cli, "make a data directory with 'platebase init NEW', put the store in it with "
+                   "'rm -r NEW/reads && mv %s NEW/reads', and name its readers with 'platebase "
+                   "reader add'", path);
+        return PB_E_NOT_STORE;
+    }
+    status = pb_site_open(cli->env, path, options, ret_site, &error);
     if (status == PB_NOT_FOUND && error.message[0] == '\0')
         (void)pb_fail(&error, status, "there is no directory '%s'", path);
     if (status != PB_OK)
         (void)pb_cli_failure(cli, status, &error);
     return status;
+}
+
+int
+pb_cli_close_site(const struct pb_cli *cli, struct pb_site *site, int exit_code)
+{
+    struct pb_error error = { "" };
+    enum pb_status status;
+
+    if (site == NULL)
+        return exit_code;
+    status = pb_site_close(site, &error);
+    if (status == PB_OK)
+        return exit_code;
+    (void)pb_cli_failure(cli, status, &error);
+    return exit_code == PB_CLI_EXIT_OK ? PB_CLI_EXIT_FAILURE : exit_code;
 }
 
 unsigned

@@ -19,17 +19,22 @@
 
 #include "base/env.h"
 #include "cli/out.h"
+#include "inquiry/site.h"
 
 enum pb_cli_exit {
     PB_CLI_EXIT_OK = 0,
     PB_CLI_EXIT_FAILURE = 1,       /* it was asked rightly and did not work */
     PB_CLI_EXIT_USAGE = 2,         /* it was asked wrongly; nothing was done */
+    PB_CLI_EXIT_DENIED = 3,        /* a rule forbids it */
+    PB_CLI_EXIT_NEEDS = 4,         /* somebody must confirm or approve it first */
     PB_CLI_EXIT_INTERRUPTED = 130, /* SIGINT or SIGTERM; what was in hand is finished */
 };
 
 struct pb_cli {
     const struct pb_env *env; /* borrowed */
     const char *command;      /* borrowed: name of the running command */
+    int argc;                 /* as typed, for saying it again */
+    char **argv;              /* borrowed: argc elements */
     struct pb_cli_out *out;   /* borrowed: standard output */
     bool has_progress_line;   /* a progress bar stands on the line where a message would go */
 };
@@ -51,18 +56,27 @@ int pb_cli_failure(const struct pb_cli *cli, enum pb_status status, const struct
 /* A pb_damage_fn whose context is the struct pb_cli: says what an answer leaves out. */
 void pb_cli_tell_damage(void *cli, const char *file, uint64_t offset, const char *what);
 
-/* As pb_store_open; says what failed. */
-PB_MUST_CHECK enum pb_status pb_cli_open_store(const struct pb_cli *cli, const char *path,
-                                               const struct pb_store_options *options,
-                                               struct pb_store **ret_store);
+/* As pb_site_open; says what failed, and how to mend it where path is a bare read store. */
+PB_MUST_CHECK enum pb_status pb_cli_open_site(const struct pb_cli *cli, const char *path,
+                                              const struct pb_site_options *options,
+                                              struct pb_site **ret_site);
+/* Closes it (NULL is fine), and says what failed; returns exit_code, or PB_CLI_EXIT_FAILURE where
+ * that was PB_CLI_EXIT_OK and closing failed. */
+int pb_cli_close_site(const struct pb_cli *cli, struct pb_site *site, int exit_code);
 
 /* Processors that this process may run on, 1 to PB_CLI_THREADS_MAX. */
 #define PB_CLI_THREADS_MAX 64u
 unsigned pb_cli_processors(void);
 
+int pb_cmd_approve(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_associates(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_audit(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_backup(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_bench(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_common(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_convert(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_correct(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_demo(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_erase(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_generate(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_import(struct pb_cli *cli, int argc, char **argv);
@@ -70,8 +84,10 @@ int pb_cmd_init(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_merge(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_near(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_plates(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_policy(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_purge(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_restore(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_rules(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_search(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_stats(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_verify(struct pb_cli *cli, int argc, char **argv);

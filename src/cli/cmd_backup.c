@@ -1,5 +1,5 @@
 /*
- * backup: a consistent copy of a store.
+ * backup: a consistent copy of a data directory.
  */
 #include "cli/cli.h"
 #include "cli/job.h"
@@ -9,7 +9,8 @@ int
 pb_cmd_backup(struct pb_cli *cli, int argc, char **argv)
 {
     struct pb_error error = { "" };
-    struct pb_store *store = NULL;
+    const struct pb_site_options site_options = { .mode = PB_SITE_WRITE };
+    struct pb_site *site = NULL;
     struct pb_cli_usage usage;
     enum pb_cli_parsed parsed;
     struct pb_cli_job job;
@@ -23,10 +24,11 @@ pb_cmd_backup(struct pb_cli *cli, int argc, char **argv)
     int first, exit_code = PB_CLI_EXIT_FAILURE;
 
     pb_cli_usage_init(&usage, "TARGET", 1, 1,
-                      "Makes a consistent copy of a store in a new directory TARGET, by hard links "
-                      "where the file system allows, else by copying. Searching goes on "
-                      "meanwhile, and importing waits. For a copy on another disk, copy TARGET "
-                      "there with any tool.");
+                      "Makes a consistent copy of a data directory in a new directory TARGET: reads "
+                      "(by hard links where the file system allows), catalog, rules and audit "
+                      "logs, but not the keys that sign the logs. Searching goes on meanwhile, and "
+                      "importing waits. For a copy on another disk, copy TARGET there with any "
+                      "tool.");
     pb_cli_usage_add_data(&usage, &data);
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
     parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
@@ -34,9 +36,9 @@ pb_cmd_backup(struct pb_cli *cli, int argc, char **argv)
         return pb_cli_parsed_exit(parsed);
 
     pb_cli_job_begin(&job, cli, is_quiet || is_json);
-    if (pb_cli_open_store(cli, data, NULL, &store) != PB_OK)
+    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
         goto out;
-    status = pb_store_backup(store, argv[first], &job.store_progress, &error);
+    status = pb_site_backup(site, argv[first], &job.store_progress, &error);
     pb_cli_job_quiet(&job);
     if (status != PB_OK) {
         exit_code = pb_cli_failure(cli, status, &error);
@@ -52,6 +54,6 @@ pb_cmd_backup(struct pb_cli *cli, int argc, char **argv)
     exit_code = PB_CLI_EXIT_OK;
 
 out:
-    pb_store_close(store);
+    exit_code = pb_cli_close_site(cli, site, exit_code);
     return pb_cli_job_end(&job, exit_code);
 }

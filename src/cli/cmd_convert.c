@@ -44,7 +44,7 @@ struct task {
 };
 
 static enum pb_status
-on_reads(void *context, const struct pb_read *reads, size_t count)
+on_reads(void *context, struct pb_read *reads, size_t count)
 {
     struct task *task = context;
 

@@ -7,13 +7,14 @@
 
 #include <platebase/plate.h>
 
+#include "audit/audit.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 
 struct erase_args {
-    const char *data, *plate, *jurisdiction, *reader;
+    const char *data, *person, *why, *plate, *jurisdiction, *reader;
     int64_t from_us, to_us;
     bool is_sure, is_json;
 };
@@ -35,7 +36,7 @@ fill_erasure(const struct pb_cli *cli, const struct erase_args *args,
         (void)pb_cli_usage_error(cli, "--from must be before --to: nothing lies between them");
         return false;
     }
-    if (!pb_cli_jurisdiction(cli, args->jurisdiction, &jurisdiction))
+    if (!pb_cli_jurisdiction(cli, "jurisdiction", args->jurisdiction, &jurisdiction))
         return false;
     /* A pattern would fold to another plate than the one that is meant. */
     if (args->plate != NULL &&
@@ -77,10 +78,51 @@ confirm(const struct pb_cli *cli, const struct pb_erasure *erasure)
     return true;
 }
 
+/* The leaf that says so, synced before anything is erased. */
+static enum pb_status
+record_erasure(struct pb_site *site, const struct erase_args *args,
+               const struct pb_erasure *erasure, struct pb_error *error)
+{
+    const struct pb_audit_field fields[] = {
+        { .name = "from", .kind = PB_AUDIT_FIELD_NUMBER, .number = erasure->from_us / 1000 },
+        { .name = "to", .kind = PB_AUDIT_FIELD_NUMBER, .number = erasure->to_us / 1000 },
+    };
+    const struct pb_audit_secret secrets[] = {
+        { .name = "person", .value = pb_str_from(args->person != NULL ? args->person : "") },
+        { .name = "reason", .value = pb_str_from(args->why) },
+        { .name = "plate", .value = erasure->plate },
+        { .name = "jurisdiction",
+          .value = pb_str_from(pb_jurisdiction_name(erasure->jurisdiction)) },
+        { .name = "reader", .value = erasure->reader },
+    };
+    const struct pb_audit_leaf leaf = {
+        .log = PB_AUDIT_OPERATOR,
+        .event = "erase",
+        .fields = fields,
+        .field_count = sizeof(fields) / sizeof(fields[0]),
+        .secrets = secrets,
+        .secret_count = sizeof(secrets) / sizeof(secrets[0]),
+        .keep_openings_us = PB_NEVER,
+    };
+    uint64_t index;
+
+    return pb_audit_append(pb_site_audit(site), &leaf, 1, &index, error);
+}
+
 static void
 add_options(struct pb_cli_usage *usage, struct erase_args *args)
 {
     const struct pb_cli_option options[] = {
+        { .name = "why",
+          .placeholder = "TEXT",
+          .help = "why, in words that a reviewer understands",
+          .is_required = true,
+          .example = "'court order 17 of 3 March'",
+          .text = &args->why },
+        { .name = "person",
+          .placeholder = "ID",
+          .help = "who has it done, for the record; the operator of the machine by default",
+          .text = &args->person },
         { .name = "plate",
           .placeholder = "TEXT",
           .help = "reads of this plate",
@@ -119,16 +161,18 @@ pb_cmd_erase(struct pb_cli *cli, int argc, char **argv)
     struct erase_args args = { .data = NULL };
     char plate[PB_PLATE_BYTES_MAX];
     struct pb_error error = { "" };
-    struct pb_store *store = NULL;
+    const struct pb_site_options site_options = { .mode = PB_SITE_WRITE };
+    struct pb_site *site = NULL;
     struct pb_erasure erasure;
     struct pb_cli_usage usage;
     enum pb_cli_parsed parsed;
     enum pb_status status;
-    int first;
+    int first, exit_code = PB_CLI_EXIT_OK;
 
     pb_cli_usage_init(&usage, "", 0, 0,
                       "Erases the reads that match all that is given. No question finds them from "
-                      "then on; the next merge or purge removes them from disk.");
+                      "then on; the next merge or purge removes them from disk. That it was done, "
+                      "by whom and why, stays on record.");
     add_options(&usage, &args);
     parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
     if (parsed != PB_CLI_PARSED_GO)
@@ -141,15 +185,16 @@ pb_cmd_erase(struct pb_cli *cli, int argc, char **argv)
     if (!args.is_sure && !confirm(cli, &erasure))
         return PB_CLI_EXIT_FAILURE;
 
-    if (pb_cli_open_store(cli, args.data, NULL, &store) != PB_OK)
+    if (pb_cli_open_site(cli, args.data, &site_options, &site) != PB_OK)
         return PB_CLI_EXIT_FAILURE;
-    status = pb_store_erase(store, &erasure, &error);
-    pb_store_close(store);
+    status = record_erasure(site, &args, &erasure, &error);
+    if (status == PB_OK)
+        status = pb_store_erase(pb_site_store(site), &erasure, &error);
     if (status != PB_OK)
-        return pb_cli_failure(cli, status, &error);
-    if (args.is_json)
+        exit_code = pb_cli_failure(cli, status, &error);
+    else if (args.is_json)
         pb_cli_put_text(cli->out, "{\"erased\":true}\n");
     else
         pb_cli_say(cli, "erased; 'platebase purge' removes the reads from disk now");
-    return PB_CLI_EXIT_OK;
+    return pb_cli_close_site(cli, site, exit_code);
 }

@@ -1,8 +1,8 @@
 /*
  * import: from files to the store, on every processor.
  *
- * The main thread reads and cuts; each worker parses chunks and adds the reads to its own lane of
- * the store's loader; when the input has ended the lanes are finished side by side, and segments
+ * The main thread reads and cuts; each worker parses chunks, lets policy stamp each read with the
+ * moment at which it must be gone, and adds the reads to its own lane of the store's loader; when the input has ended the lanes are finished side by side, and segments
  * are merged. A read costs nothing here: adapters hand over whole batches, and lanes take them.
  */
 #include <inttypes.h>
@@ -20,17 +20,18 @@
 
 struct import_args {
     struct pb_cli_input_args input;
-    const char *data, *rejects;
-    uint64_t threads;
-    struct pb_store_options store;
+    const char *data, *rejects, *agency, *capture_state;
+    uint64_t threads, memory_bytes;
     bool without_merge, is_json, is_quiet;
 };
 
 struct worker {
     struct import *import;
     struct pb_cli_reader reader;
-    struct pb_lane *lane; /* borrowed from the loader */
-    struct pb_error error; /* of the lane, for the parser passes only a status on */
+    struct pb_lane *lane;       /* borrowed from the loader */
+    struct pb_stamper *stamper; /* owned */
+    uint64_t expired, not_kept, refused;
+    struct pb_error error; /* of lane or stamper, for the parser passes only a status on */
 };
 
 struct import {
@@ -38,22 +39,83 @@ struct import {
     struct pb_cli_job job;
     struct pb_cli_inputs inputs;
     struct pb_cli_rejects rejects;
+    struct pb_site *site; /* borrowed */
+    int64_t started_us;
     struct pb_loader *loader;
     struct worker *workers;      /* owned: worker_count elements */
     struct pb_cli_chunk *chunks; /* owned: chunk_count elements */
     unsigned worker_count, chunk_count;
+    uint64_t expired_in_store; /* what the store would not take because its time is over */
     _Atomic uint64_t reads; /* parsed so far, for the progress bar */
+};
+
+/* What became of the reads that are not in the store, beside what the loader counts. */
+struct left_out {
+    uint64_t expired, not_kept, rejected;
+    uint64_t readers_added;
 };
 
 /* ---- the pipeline ---- */
 
+/* A read that is not to be stored, and so must not be in a reject file either unless it only lacks
+ * an owner. PB_OK, or the failure. */
 static enum pb_status
-on_reads(void *context, const struct pb_read *reads, size_t count)
+leave_out(struct worker *worker, const struct pb_read *read, enum pb_status why,
+          const char *reason)
+{
+    if (why == PB_EXPIRED) {
+        if (read->delete_after_us > worker->import->started_us)
+            worker->not_kept++;
+        else
+            worker->expired++;
+        return PB_OK;
+    }
+    if (why != PB_BAD_INPUT)
+        return why;
+    worker->refused++;
+    pb_cli_rejects_add_read(&worker->import->rejects, read, why, reason);
+    return PB_OK;
+}
+
+/* Reads go to the lane in runs between those that are left out: mostly all at once. */
+static enum pb_status
+on_reads(void *context, struct pb_read *reads, size_t count)
 {
     struct worker *worker = context;
+    enum pb_status status = PB_OK;
+    size_t first = 0;
 
     (void)atomic_fetch_add_explicit(&worker->import->reads, count, memory_order_relaxed);
-    return pb_lane_add_valid(worker->lane, reads, count, &worker->error);
+    for (size_t i = 0; i < count; i++) {
+        const char *reason = "";
+        enum pb_status stamped =
+            pb_stamper_stamp(worker->stamper, &reads[i], &reason, &worker->error);
+
+        if (stamped == PB_OK)
+            continue;
+        if (i > first)
+            status = pb_lane_add_valid(worker->lane, reads + first, i - first, &worker->error);
+        if (status == PB_OK)
+            status = leave_out(worker, &reads[i], stamped, reason);
+        if (status != PB_OK)
+            return status;
+        first = i + 1;
+    }
+    if (first == count)
+        return PB_OK;
+    return pb_lane_add_valid(worker->lane, reads + first, count - first, &worker->error);
+}
+
+/* What the store itself refuses; never called twice at once. */
+static void
+on_store_reject(void *context, const struct pb_read *read, enum pb_status why, const char *reason)
+{
+    struct import *import = context;
+
+    if (why == PB_EXPIRED)
+        import->expired_in_store++;
+    else
+        pb_cli_rejects_add_read(&import->rejects, read, why, reason);
 }
 
 static enum pb_status
@@ -116,9 +178,10 @@ finish(void *context, unsigned worker_number, struct pb_error *error)
 
 /* Everything that one allocation each needs; import_done frees what is there. */
 static enum pb_status
-make_workers(struct import *import, struct pb_store *store, unsigned count,
+make_workers(struct import *import, const struct import_args *args, uint16_t capture_state,
              struct pb_error *error)
 {
+    unsigned count = (unsigned)args->threads;
     const struct pb_env *env = import->cli->env;
     enum pb_status status;
 
@@ -129,15 +192,15 @@ make_workers(struct import *import, struct pb_store *store, unsigned count,
     import->chunks = pb_calloc(env, import->chunk_count, sizeof(*import->chunks));
     if (import->workers == NULL || import->chunks == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory for %u threads", count);
-    status = pb_loader_new(store, count, pb_cli_rejects_add_read, &import->rejects,
+    status = pb_loader_new(pb_site_store(import->site), count, on_store_reject, import,
                            &import->loader, error);
-    if (status != PB_OK)
-        return status;
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count && status == PB_OK; i++) {
         import->workers[i].import = import;
         import->workers[i].lane = pb_loader_lane(import->loader, i);
+        status = pb_stamper_new(import->site, args->agency, capture_state,
+                                &import->workers[i].stamper, error);
     }
-    return PB_OK;
+    return status;
 }
 
 static void
@@ -145,8 +208,10 @@ import_done(struct import *import)
 {
     const struct pb_env *env = import->cli->env;
 
-    for (unsigned i = 0; import->workers != NULL && i < import->worker_count; i++)
+    for (unsigned i = 0; import->workers != NULL && i < import->worker_count; i++) {
         pb_cli_reader_done(&import->workers[i].reader);
+        pb_stamper_free(import->workers[i].stamper);
+    }
     for (unsigned i = 0; import->chunks != NULL && i < import->chunk_count; i++)
         pb_cli_chunk_free(env, &import->chunks[i]);
     pb_free(env, import->workers);
@@ -159,18 +224,20 @@ import_done(struct import *import)
 /* The one line of standard output, and its twin for people. */
 static void
 put_summary(struct import *import, const struct import_args *args,
-            const struct pb_load_counts *counts, bool is_complete)
+            const struct pb_load_counts *counts, const struct left_out *left_out,
+            bool is_complete)
 {
     const struct pb_cli_rejects *rejects = &import->rejects;
     struct pb_cli_out *out = import->cli->out;
     double seconds = pb_cli_job_seconds(&import->job);
-    uint64_t rejected = counts->rejected + rejects->from_parser;
     char rate[PB_CLI_HUMAN_BYTES];
 
     pb_cli_put_format(out,
                       "{\"stored\":%" PRIu64 ",\"duplicate\":%" PRIu64 ",\"conflict\":%" PRIu64
-                      ",\"rejected\":%" PRIu64 ",\"seconds\":%.3f",
-                      counts->stored, counts->duplicate, counts->conflict, rejected, seconds);
+                      ",\"rejected\":%" PRIu64 ",\"expired\":%" PRIu64 ",\"not_kept\":%" PRIu64
+                      ",\"readers_added\":%" PRIu64 ",\"seconds\":%.3f",
+                      counts->stored, counts->duplicate, counts->conflict, left_out->rejected,
+                      left_out->expired, left_out->not_kept, left_out->readers_added, seconds);
     if (rejects->count > 0 && rejects->path != NULL && rejects->status == PB_OK) {
         pb_cli_put_text(out, ",\"reject_file\":");
         pb_cli_put_json_text(out, rejects->path);
@@ -184,15 +251,56 @@ put_summary(struct import *import, const struct import_args *args,
     pb_cli_say(import->cli,
                "%" PRIu64 " stored, %" PRIu64 " duplicate, %" PRIu64 " conflict, %" PRIu64
                " rejected in %.2f s (%s reads/s)",
-               counts->stored, counts->duplicate, counts->conflict, rejected, seconds,
+               counts->stored, counts->duplicate, counts->conflict, left_out->rejected, seconds,
                pb_cli_human(seconds > 0 ? (double)counts->stored / seconds : 0, rate));
+    if (left_out->expired > 0)
+        pb_cli_say(import->cli, "%" PRIu64 " expired: past the day to which they may be kept",
+                   left_out->expired);
+    if (left_out->not_kept > 0)
+        pb_cli_say(import->cli, "%" PRIu64 " not kept: the law where they were made lets them live "
+                   "for minutes, so they were never written to disk", left_out->not_kept);
+    if (left_out->readers_added > 0)
+        pb_cli_say(import->cli, "%" PRIu64 " readers were new and are in the catalog now: see "
+                   "'platebase reader list'", left_out->readers_added);
     if (rejects->count > 0 && rejects->path != NULL && rejects->status == PB_OK)
         pb_cli_say(import->cli, "what was not stored is in %s", rejects->path);
 }
 
-/* Runs the whole import on an open store; returns an exit code. */
+/* Readers in the catalog; 0 where it cannot be read, which the stamper will say. */
+static uint64_t
+count_readers(struct pb_site *site)
+{
+    const struct pb_catalog_view *view = NULL;
+    struct pb_error ignored;
+    uint64_t count = 0;
+
+    if (pb_catalog_view_take(pb_site_catalog(site), &view, &ignored) == PB_OK)
+        count = view->reader_count;
+    pb_catalog_view_drop(view);
+    return count;
+}
+
+static struct left_out
+sum_up(const struct import *import, const struct pb_load_counts *counts, uint64_t readers_before)
+{
+    uint64_t readers = count_readers(import->site);
+    struct left_out sum = {
+        .expired = import->expired_in_store,
+        .rejected = counts->rejected - import->expired_in_store + import->rejects.from_parser,
+        .readers_added = readers > readers_before ? readers - readers_before : 0,
+    };
+
+    for (unsigned i = 0; i < import->worker_count; i++) {
+        sum.expired += import->workers[i].expired;
+        sum.not_kept += import->workers[i].not_kept;
+        sum.rejected += import->workers[i].refused;
+    }
+    return sum;
+}
+
+/* Runs the whole import on an open site; returns an exit code. */
 static int
-run_import(struct import *import, const struct import_args *args, struct pb_store *store)
+run_import(struct import *import, const struct import_args *args, uint16_t capture_state)
 {
     const struct pb_cli_pipeline_work pipeline = {
         .bring = bring,
@@ -202,12 +310,15 @@ run_import(struct import *import, const struct import_args *args, struct pb_stor
         .context = import,
     };
     struct pb_cli *cli = import->cli;
+    uint64_t readers_before = count_readers(import->site);
     struct pb_load_counts counts = { 0 };
     struct pb_error error = { "" };
     int exit_code = PB_CLI_EXIT_OK;
+    struct left_out left_out;
     enum pb_status status, rejects_status;
 
-    status = make_workers(import, store, (unsigned)args->threads, &error);
+    import->started_us = pb_now_us(cli->env);
+    status = make_workers(import, args, capture_state, &error);
     if (status != PB_OK)
         return pb_cli_failure(cli, status, &error);
 
@@ -215,7 +326,8 @@ run_import(struct import *import, const struct import_args *args, struct pb_stor
                                  import->chunk_count, sizeof(*import->chunks), &error);
     pb_loader_counts(import->loader, &counts);
     if (status == PB_OK && !args->without_merge && !import->job.interrupt.is_set)
-        status = pb_store_merge(store, false, &import->job.store_progress, &error);
+        status = pb_store_merge(pb_site_store(import->site), false, &import->job.store_progress,
+                                &error);
     pb_cli_job_quiet(&import->job);
     if (status != PB_OK)
         exit_code = pb_cli_failure(cli, status, &error);
@@ -227,7 +339,8 @@ run_import(struct import *import, const struct import_args *args, struct pb_stor
         pb_cli_say(cli, "rejects could not be kept: %s", error.message);
         exit_code = PB_CLI_EXIT_FAILURE;
     }
-    put_summary(import, args, &counts,
+    left_out = sum_up(import, &counts, readers_before);
+    put_summary(import, args, &counts, &left_out,
                 status == PB_OK && import->inputs.failed == 0 && !import->job.interrupt.is_set);
     return exit_code;
 }
@@ -236,6 +349,16 @@ static void
 add_options(struct pb_cli_usage *usage, struct import_args *args)
 {
     const struct pb_cli_option options[] = {
+        { .name = "agency",
+          .placeholder = "ID",
+          .help = "owner of readers that the catalog does not know yet; by default the only agency "
+                  "that contributes reads",
+          .text = &args->agency },
+        { .name = "capture-state",
+          .placeholder = "CODE",
+          .help = "whose law governs what such readers see, such as US-CA; the owner's own state by "
+                  "default",
+          .text = &args->capture_state },
         { .name = "rejects",
           .placeholder = "FILE",
           .help = "keep what is not stored here; DIR/rejects/<time>.ndjson by default",
@@ -249,7 +372,7 @@ add_options(struct pb_cli_usage *usage, struct import_args *args)
         { .name = "memory",
           .placeholder = "SIZE",
           .help = "memory for loading and merging, such as 2G",
-          .size = &args->store.memory_bytes,
+          .size = &args->memory_bytes,
           .number_min = MEMORY_BYTES_MIN,
           .number_max = UINT64_MAX },
         { .name = "no-merge",
@@ -274,7 +397,8 @@ pb_cmd_import(struct pb_cli *cli, int argc, char **argv)
     struct import_args args = { .threads = pb_cli_processors() };
     struct import import = { .cli = cli };
     struct pb_ingest_defaults defaults;
-    struct pb_store *store = NULL;
+    struct pb_site_options site_options = { .mode = PB_SITE_WRITE };
+    uint16_t capture_state = 0;
     int exit_code = PB_CLI_EXIT_FAILURE;
     struct pb_cli_usage usage;
     enum pb_cli_parsed parsed;
@@ -285,13 +409,17 @@ pb_cmd_import(struct pb_cli *cli, int argc, char **argv)
                       "Stores the reads of files, or of standard input where FILE is -. A record "
                       "that cannot be stored is named by file, line, field and reason, kept in the "
                       "reject file, and stops nothing. Importing the same file again stores "
-                      "nothing twice. Prints one line of JSON: how many reads were stored, "
-                      "were duplicates, conflicts or rejected, and how long it took.");
+                      "nothing twice. Each read gets the date at which it must be gone, from its "
+                      "owner and the state where it was made; what is past that date, or may not "
+                      "be kept at all, is only counted. Prints one line of JSON: how many reads "
+                      "were stored, were duplicates, conflicts, rejected, expired or not kept, and "
+                      "how long it took.");
     add_options(&usage, &args);
     parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
     if (parsed != PB_CLI_PARSED_GO)
         return pb_cli_parsed_exit(parsed);
-    if (!pb_cli_input_args_defaults(cli, &args.input, &defaults))
+    if (!pb_cli_input_args_defaults(cli, &args.input, &defaults) ||
+        !pb_cli_jurisdiction(cli, "capture-state", args.capture_state, &capture_state))
         return PB_CLI_EXIT_USAGE;
     if (pb_cli_rejects_init(&import.rejects, cli, args.rejects, args.data, args.is_quiet) !=
         PB_OK) {
@@ -303,9 +431,10 @@ pb_cmd_import(struct pb_cli *cli, int argc, char **argv)
     pb_cli_inputs_init(&import.inputs, cli, &import.job.interrupt,
                        (enum pb_format)args.input.format, &defaults, argv + first,
                        (size_t)(argc - first));
-    if (pb_cli_open_store(cli, args.data, &args.store, &store) == PB_OK)
-        exit_code = run_import(&import, &args, store);
+    site_options.memory_bytes = args.memory_bytes;
+    if (pb_cli_open_site(cli, args.data, &site_options, &import.site) == PB_OK)
+        exit_code = run_import(&import, &args, capture_state);
     import_done(&import);
-    pb_store_close(store);
+    exit_code = pb_cli_close_site(cli, import.site, exit_code);
     return pb_cli_job_end(&import.job, exit_code);
 }

@@ -31,14 +31,15 @@ pb_cmd_merge(struct pb_cli *cli, int argc, char **argv)
 {
     struct pb_store_stats before, after;
     struct pb_error error = { "" };
-    struct pb_store *store = NULL;
+    struct pb_store *store;
+    struct pb_site *site = NULL;
     struct pb_cli_usage usage;
     enum pb_cli_parsed parsed;
     struct pb_cli_job job;
     enum pb_status status;
     const char *data = NULL;
     bool all = false, is_json = false, is_quiet = false;
-    struct pb_store_options store_options = { .memory_bytes = 0 };
+    struct pb_site_options site_options = { .mode = PB_SITE_WRITE };
     const struct pb_cli_option options[] = {
         { .name = "all",
           .help = "until each month is as few segments as the size limit allows",
@@ -46,7 +47,7 @@ pb_cmd_merge(struct pb_cli *cli, int argc, char **argv)
         { .name = "memory",
           .placeholder = "SIZE",
           .help = "memory to work in, such as 2G",
-          .size = &store_options.memory_bytes,
+          .size = &site_options.memory_bytes,
           .number_min = UINT64_C(16) << 20,
           .number_max = UINT64_MAX },
         { .name = "json", .help = "one JSON object", .flag = &is_json },
@@ -64,8 +65,9 @@ pb_cmd_merge(struct pb_cli *cli, int argc, char **argv)
         return pb_cli_parsed_exit(parsed);
 
     pb_cli_job_begin(&job, cli, is_quiet || is_json);
-    if (pb_cli_open_store(cli, data, &store_options, &store) != PB_OK)
+    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
         goto out;
+    store = pb_site_store(site);
     status = pb_store_stats(store, &before, &error);
     if (status == PB_OK)
         status = pb_store_flush(store, &error);
@@ -82,6 +84,6 @@ pb_cmd_merge(struct pb_cli *cli, int argc, char **argv)
     exit_code = PB_CLI_EXIT_OK;
 
 out:
-    pb_store_close(store);
+    exit_code = pb_cli_close_site(cli, site, exit_code);
     return pb_cli_job_end(&job, exit_code);
 }

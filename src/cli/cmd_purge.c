@@ -1,80 +1,123 @@
 /*
- * purge: expired and erased reads, gone from disk.
+ * purge: expired and erased reads, gone from disk, and a receipt of what went.
  */
 #include <inttypes.h>
 
+#include "base/time.h"
 #include "cli/cli.h"
 #include "cli/job.h"
 #include "cli/options.h"
 
-static void
-put_counts(struct pb_cli_out *out, const struct pb_purge_counts *counts, double seconds,
-           bool is_json)
+struct report {
+    struct pb_cli *cli;
+    struct pb_cli_job job;
+    bool is_json;
+    uint64_t lines; /* of the receipt */
+};
+
+/* One agency and one day, as it comes. */
+static bool
+put_line(void *context, const struct pb_purge_receipt_line *line)
 {
+    struct report *report = context;
+    struct pb_cli_out *out = report->cli->out;
+    char day[PB_TIME_BYTES_MAX];
+
+    pb_cli_job_quiet(&report->job);
+    (void)pb_time_format(line->day * PB_DAY_US, PB_NO_UTC_OFFSET, day);
+    if (report->is_json) {
+        pb_cli_put_text(out, report->lines == 0 ? "{\"receipt\":[{\"agency\":" : ",{\"agency\":");
+        pb_cli_put_json(out, line->agency.text, line->agency.bytes);
+        pb_cli_put_format(out, ",\"day\":\"%.10s\",\"reads\":%" PRIu64 "}", day, line->reads);
+    } else {
+        pb_cli_put_format(out, "%.10s  %.*s  %" PRIu64 " reads\n", day, (int)line->agency.bytes,
+                          line->agency.text, line->reads);
+    }
+    report->lines++;
+    return true;
+}
+
+static void
+put_counts(const struct report *report, const struct pb_purge_counts *counts)
+{
+    struct pb_cli_out *out = report->cli->out;
+    double seconds = pb_cli_job_seconds(&report->job);
     char size[PB_CLI_HUMAN_BYTES];
 
-    if (is_json)
+    if (report->is_json) {
+        pb_cli_put_text(out, report->lines == 0 ? "{\"receipt\":[]" : "]");
         pb_cli_put_format(out,
-                          "{\"reads_removed\":%" PRIu64 ",\"segments_dropped\":%" PRIu64
+                          ",\"reads_removed\":%" PRIu64 ",\"segments_dropped\":%" PRIu64
                           ",\"segments_rewritten\":%" PRIu64 ",\"bytes_freed\":%" PRIu64
                           ",\"seconds\":%.3f}\n",
                           counts->reads_removed, counts->segments_dropped,
                           counts->segments_rewritten, counts->bytes_freed, seconds);
-    else
-        pb_cli_put_format(out,
-                          "%" PRIu64 " reads removed, %sB freed (%" PRIu64 " segments dropped, "
-                          "%" PRIu64 " rewritten) in %.1f s\n",
-                          counts->reads_removed, pb_cli_human((double)counts->bytes_freed, size),
-                          counts->segments_dropped, counts->segments_rewritten, seconds);
+        return;
+    }
+    pb_cli_put_format(out,
+                      "%" PRIu64 " reads removed, %sB freed (%" PRIu64 " segments dropped, "
+                      "%" PRIu64 " rewritten) in %.1f s\n",
+                      counts->reads_removed, pb_cli_human((double)counts->bytes_freed, size),
+                      counts->segments_dropped, counts->segments_rewritten, seconds);
 }
 
 int
 pb_cmd_purge(struct pb_cli *cli, int argc, char **argv)
 {
+    struct report report = { .cli = cli };
     struct pb_purge_counts counts = { 0 };
     struct pb_error error = { "" };
-    struct pb_store *store = NULL;
+    struct pb_site *site = NULL;
     struct pb_cli_usage usage;
     enum pb_cli_parsed parsed;
-    struct pb_cli_job job;
     enum pb_status status;
     const char *data = NULL;
-    bool is_json = false, is_quiet = false;
-    struct pb_store_options store_options = { .memory_bytes = 0 };
+    struct pb_actor actor = { .person = NULL };
+    bool is_quiet = false;
+    struct pb_site_options site_options = { .mode = PB_SITE_WRITE };
     const struct pb_cli_option options[] = {
         { .name = "memory",
           .placeholder = "SIZE",
           .help = "memory to work in, such as 2G",
-          .size = &store_options.memory_bytes,
+          .size = &site_options.memory_bytes,
           .number_min = UINT64_C(16) << 20,
           .number_max = UINT64_MAX },
-        { .name = "json", .help = "one JSON object", .flag = &is_json },
+        { .name = "person",
+          .placeholder = "ID",
+          .help = "who has it done, for the record; the operator of the machine by default",
+          .text = &actor.person },
+        { .name = "json", .help = "one JSON object", .flag = &report.is_json },
         { .name = "quiet", .help = "no progress bar", .flag = &is_quiet },
     };
     int first, exit_code = PB_CLI_EXIT_FAILURE;
 
     pb_cli_usage_init(&usage, "", 0, 0,
-                      "Removes from disk every read that has expired or was erased. No question "
-                      "finds such reads even before.");
+                      "Brings the dates of stored reads in line with today's rules and legal holds, "
+                      "then removes from disk every read that has expired or was erased. No "
+                      "question finds such reads even before. Prints a receipt, how many reads of "
+                      "which agency and day are gone, which goes into the audit logs, too.");
     pb_cli_usage_add_data(&usage, &data);
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
     parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
     if (parsed != PB_CLI_PARSED_GO)
         return pb_cli_parsed_exit(parsed);
 
-    pb_cli_job_begin(&job, cli, is_quiet || is_json);
-    if (pb_cli_open_store(cli, data, &store_options, &store) != PB_OK)
+    pb_cli_job_begin(&report.job, cli, is_quiet || report.is_json);
+    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
         goto out;
-    status = pb_store_purge(store, &job.store_progress, &counts, &error);
-    pb_cli_job_quiet(&job);
+    status = pb_site_purge(site, &actor, &report.job.store_progress, put_line, &report, &counts,
+                           &error);
+    pb_cli_job_quiet(&report.job);
     if (status != PB_OK) {
+        if (report.is_json && report.lines > 0)
+            pb_cli_put_text(cli->out, "],\"complete\":false}\n");
         exit_code = pb_cli_failure(cli, status, &error);
         goto out;
     }
-    put_counts(cli->out, &counts, pb_cli_job_seconds(&job), is_json);
+    put_counts(&report, &counts);
     exit_code = PB_CLI_EXIT_OK;
 
 out:
-    pb_store_close(store);
-    return pb_cli_job_end(&job, exit_code);
+    exit_code = pb_cli_close_site(cli, site, exit_code);
+    return pb_cli_job_end(&report.job, exit_code);
 }

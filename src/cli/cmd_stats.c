@@ -1,5 +1,5 @@
 /*
- * stats: what a store holds.
+ * stats: how much a data directory holds.
  */
 #include <inttypes.h>
 
@@ -66,35 +66,38 @@ pb_cmd_stats(struct pb_cli *cli, int argc, char **argv)
 {
     struct pb_error error = { "" };
     struct pb_store_stats stats;
-    struct pb_store *store = NULL;
+    struct pb_site *site = NULL;
     struct pb_cli_usage usage;
     enum pb_cli_parsed parsed;
     enum pb_status status;
     const char *data = NULL;
     bool is_json = false;
-    struct pb_store_options store_options = { .is_read_only = true };
+    struct pb_site_options site_options = { .mode = PB_SITE_LOOK };
     const struct pb_cli_option options[] = {
         { .name = "json", .help = "one JSON object", .flag = &is_json },
         { .name = "skip-damaged",
           .help = "leave damaged segments out instead of refusing; verify tells what is missing",
-          .flag = &store_options.skips_damaged },
+          .flag = &site_options.skips_damaged },
     };
-    int first;
+    int first, exit_code = PB_CLI_EXIT_OK;
 
-    pb_cli_usage_init(&usage, "", 0, 0, "Says how much a store holds, and in how many bytes.");
+    pb_cli_usage_init(&usage, "", 0, 0,
+                      "Says how many reads a data directory holds, and in how many bytes. It tells "
+                      "nothing of any one plate, so it asks for no purpose.");
     pb_cli_usage_add_data(&usage, &data);
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
     parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
     if (parsed != PB_CLI_PARSED_GO)
         return pb_cli_parsed_exit(parsed);
-    if (pb_cli_open_store(cli, data, &store_options, &store) != PB_OK)
+    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
         return PB_CLI_EXIT_FAILURE;
 
-    status = pb_store_stats(store, &stats, &error);
+    status = pb_store_stats(pb_site_store(site), &stats, &error);
     if (status == PB_OK && is_json)
         put_json(cli->out, &stats);
     else if (status == PB_OK)
         put_text(cli->out, &stats);
-    pb_store_close(store);
-    return status == PB_OK ? PB_CLI_EXIT_OK : pb_cli_failure(cli, status, &error);
+    if (status != PB_OK)
+        exit_code = pb_cli_failure(cli, status, &error);
+    return pb_cli_close_site(cli, site, exit_code);
 }

@@ -117,6 +117,8 @@ main(int argc, char **argv)
     struct pb_cli cli = {
         .env = pb_env_system(),
         .out = &out,
+        .argc = argc,
+        .argv = argv,
     };
     struct pb_error error;
     enum pb_status status;

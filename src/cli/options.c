@@ -49,7 +49,7 @@ pb_cli_usage_add_data(struct pb_cli_usage *usage, const char **data)
     const struct pb_cli_option option = {
         .name = "data",
         .placeholder = "DIR",
-        .help = "directory of the store; or set PLATEBASE_DATA",
+        .help = "data directory; or set PLATEBASE_DATA",
         .is_required = true,
         .example = "/var/lib/platebase",
         .environment = "PLATEBASE_DATA",
@@ -107,13 +107,14 @@ pb_cli_degrees(const char *text, double limit, int32_t *ret_e7)
 }
 
 bool
-pb_cli_jurisdiction(const struct pb_cli *cli, const char *text, uint16_t *ret_jurisdiction)
+pb_cli_jurisdiction(const struct pb_cli *cli, const char *option, const char *text,
+                    uint16_t *ret_jurisdiction)
 {
     *ret_jurisdiction = text == NULL ? 0 : pb_jurisdiction_from_text(pb_str_from(text));
     if (text == NULL || *ret_jurisdiction != 0)
         return true;
-    (void)pb_cli_usage_error(cli, "--jurisdiction: '%s' is not an ISO 3166 code that is known: "
-                             "give a state as US-CA or a country as DE", text);
+    (void)pb_cli_usage_error(cli, "--%s: '%s' is not an ISO 3166 code that is known: "
+                             "give a state as US-CA or a country as DE", option, text);
     return false;
 }
 
@@ -214,6 +215,13 @@ set_value(const struct pb_cli *cli, const struct pb_cli_option *option, const ch
         is_right = *value != '\0';
         if (!is_right)
             (void)pb_cli_usage_error(cli, "--%s is empty: give a value, or leave it out", name);
+    } else if (option->texts != NULL) {
+        is_right = *value != '\0' && option->texts->count < PB_CLI_TEXTS_MAX;
+        if (is_right)
+            option->texts->items[option->texts->count++] = value;
+        else
+            (void)pb_cli_usage_error(cli, "--%s: a value is empty, or there are more than %u", name,
+                                     PB_CLI_TEXTS_MAX);
     } else if (option->number != NULL) {
         is_right = pb_cli_number(value, option->number) && *option->number >= option->number_min &&
                    *option->number <= option->number_max;
@@ -369,19 +377,26 @@ refuse_unknown(const struct pb_cli *cli, const struct pb_cli_usage *usage, const
         (void)pb_cli_usage_error(cli, "unknown option '%s'", argument);
 }
 
+/* Names all that is missing at once, so that nobody has to try again for each. */
 static bool
 has_all_required(const struct pb_cli *cli, const struct pb_cli_usage *usage, const bool *is_given)
 {
+    const struct pb_cli_option *missing = NULL;
+
     for (unsigned i = 0; i < usage->option_count; i++) {
         const struct pb_cli_option *option = &usage->options[i];
 
         if (!option->is_required || is_given[i])
             continue;
-        (void)pb_cli_usage_error(cli, "--%s is missing: %s, for example --%s %s", option->name,
-                                 option->help, option->name, option->example);
-        return false;
+        if (missing != NULL)
+            pb_cli_say(cli, "--%s is missing: %s, for example --%s %s", missing->name,
+                       missing->help, missing->name, missing->example);
+        missing = option;
     }
-    return true;
+    if (missing != NULL)
+        (void)pb_cli_usage_error(cli, "--%s is missing: %s, for example --%s %s", missing->name,
+                                 missing->help, missing->name, missing->example);
+    return missing == NULL;
 }
 
 static bool
@@ -458,7 +473,7 @@ pb_cli_parse(struct pb_cli *cli, const struct pb_cli_usage *usage, int argc, cha
         }
         index = (unsigned)(value - FIRST_VALUE);
         option = &usage->options[index];
-        if (is_given[index]) {
+        if (is_given[index] && option->texts == NULL) {
             (void)pb_cli_usage_error(cli, "--%s is given twice: which one is meant?",
                                      option->name);
             return PB_CLI_PARSED_WRONG;

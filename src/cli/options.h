@@ -15,6 +15,13 @@
 
 #include "cli/cli.h"
 
+/* Values of an option that may be given several times; items are borrowed. */
+#define PB_CLI_TEXTS_MAX 64u
+struct pb_cli_texts {
+    const char *items[PB_CLI_TEXTS_MAX];
+    unsigned count;
+};
+
 /* One option. Exactly one of the places for a value is set; all are borrowed. */
 struct pb_cli_option {
     const char *name;        /* without dashes */
@@ -26,6 +33,7 @@ struct pb_cli_option {
 
     bool *flag;         /* set to true */
     const char **text;  /* not empty */
+    struct pb_cli_texts *texts; /* as text, and may be given again */
     uint64_t *number;   /* number_min to number_max */
     uint64_t *size;     /* bytes: 65536, 64K, 512M, 2G, 1T; number_min to number_max */
     double *real;       /* real_min to real_max */
@@ -38,7 +46,7 @@ struct pb_cli_option {
     double real_min, real_max;
 };
 
-#define PB_CLI_OPTIONS_MAX 40u
+#define PB_CLI_OPTIONS_MAX 64u
 
 /* What a command takes. */
 struct pb_cli_usage {
@@ -77,9 +85,10 @@ PB_MUST_CHECK bool pb_cli_real(const char *text, double *ret_real);
 /* Degrees from -limit to limit, rounded to 10^-7. */
 PB_MUST_CHECK bool pb_cli_degrees(const char *text, double limit, int32_t *ret_e7);
 
-/* The number of --jurisdiction (0 where text is NULL: any); false after a usage error. */
-PB_MUST_CHECK bool pb_cli_jurisdiction(const struct pb_cli *cli, const char *text,
-                                       uint16_t *ret_jurisdiction);
+/* The number of an option (without dashes) whose value is a jurisdiction, 0 where text is NULL;
+ * false after a usage error. */
+PB_MUST_CHECK bool pb_cli_jurisdiction(const struct pb_cli *cli, const char *option,
+                                       const char *text, uint16_t *ret_jurisdiction);
 
 /* Steps to turn one word into the other (insert, remove, replace), at most `most` + 1. For "did
  * you mean". Words longer than 63 bytes count as far. */

@@ -12,12 +12,12 @@
 #define PB_CLI_POLYGON_H
 
 #include "cli/cli.h"
-#include "geo/geo.h"
+#include "cli/place.h"
 
-/* ret_area: the caller frees it with pb_geo_area_free. PB_BAD_INPUT, PB_OVER_LIMIT, PB_E_IO and
- * PB_E_NOMEM fill error. */
+/* Sets area, area_m2 and text of place, whose owner calls pb_cli_place_done. PB_BAD_INPUT,
+ * PB_OVER_LIMIT, PB_E_IO and PB_E_NOMEM fill error. */
 PB_MUST_CHECK enum pb_status pb_cli_polygon_load(const struct pb_env *env, const char *path,
-                                                 struct pb_geo_area **ret_area,
+                                                 struct pb_cli_place *place,
                                                  struct pb_error *error);
 
 #endif

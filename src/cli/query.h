@@ -1,50 +1,38 @@
 /*
- * Query: the options that all questions share, and printing what is found.
- *
- * When "the one door" stands in front of the store, pb_cli_query_run is the one place here that
- * asks it instead.
+ * Query: the options that say what is looked for: plate, window, and what the read must hold.
  *
  * Threads: one at a time.
  */
 #ifndef PB_CLI_QUERY_H
 #define PB_CLI_QUERY_H
 
+#include "cli/ask.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 
-enum pb_cli_query_format {
-    PB_CLI_QUERY_TABLE = 0,
-    PB_CLI_QUERY_JSON = 1,
-    PB_CLI_QUERY_CSV = 2,
-};
-
 struct pb_cli_query_args {
-    const char *data;
-    const char *plate;
-    const char *jurisdiction, *reader;
+    const char *plate, *reader;
     const char *make, *model, *color, *body;
     double confidence_min_percent;
     uint64_t edits;
     bool with_lookalikes, without_alternates, with_superseded;
     int64_t from_us, to_us;
-    uint64_t limit; /* 0: none */
-    const char *resume;
-    int format; /* enum pb_cli_query_format */
-    bool is_json, is_exact_csv, skips_damaged, is_quiet;
 };
 
-void pb_cli_query_args_init(struct pb_cli_query_args *args);
-/* Adds the options; is_plate_required where the plate is what is asked for. */
-void pb_cli_query_args_add(struct pb_cli_usage *usage, struct pb_cli_query_args *args,
-                           bool is_plate_required);
-/*
- * Asks and prints. area may be NULL; it is borrowed. Returns an exit code: PB_CLI_EXIT_OK also
- * where nothing was found.
- */
-int pb_cli_query_run(struct pb_cli *cli, const struct pb_cli_query_args *args,
-                     const struct pb_geo_area *area);
+/* --from and --to. */
+void pb_cli_query_args_add_window(struct pb_cli_usage *usage, struct pb_cli_query_args *args);
+/* The plate and how near it must come; is_plate_required where it is what is asked for. */
+void pb_cli_query_args_add_plate(struct pb_cli_usage *usage, struct pb_cli_query_args *args,
+                                 bool is_plate_required);
+/* Reader, vehicle, confidence, history. */
+void pb_cli_query_args_add_filters(struct pb_cli_usage *usage, struct pb_cli_query_args *args);
 
-/* A static word for people: "exact", "pattern", "look-alike", "edits". */
-const char *pb_cli_match_word(enum pb_match match);
+/* Sets the inquiry's query from the options above (but for its jurisdiction); false after a usage
+ * error. area may be NULL; it is borrowed. */
+PB_MUST_CHECK bool pb_cli_query_fill(const struct pb_cli *cli,
+                                     const struct pb_cli_query_args *args,
+                                     const struct pb_geo_area *area, struct pb_inquiry *inquiry);
+/* One whole plate, or a part of it, look-alikes and edits? */
+enum pb_inquiry_kind pb_cli_query_kind(const struct pb_cli_query_args *args);
 
 #endif

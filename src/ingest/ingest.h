@@ -53,10 +53,10 @@ struct pb_rejection {
     size_t record_bytes;
 };
 
-/* Receives what a parser finds. reads are borrowed for the call. A status other than PB_OK
- * stops the parser, which returns it. */
+/* Receives what a parser finds. reads are borrowed for the call, in which they may be changed. A
+ * status other than PB_OK stops the parser, which returns it. */
 struct pb_ingest_sink {
-    enum pb_status (*on_reads)(void *context, const struct pb_read *reads, size_t count);
+    enum pb_status (*on_reads)(void *context, struct pb_read *reads, size_t count);
     enum pb_status (*on_reject)(void *context, const struct pb_rejection *rejection);
     void *context;
 };

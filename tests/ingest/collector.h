@@ -33,7 +33,7 @@ struct collector {
 };
 
 static inline enum pb_status
-collector_on_reads(void *context, const struct pb_read *reads, size_t count)
+collector_on_reads(void *context, struct pb_read *reads, size_t count)
 {
     static char text[PB_READ_TEXT_BYTES_MAX];
     struct collector *collector = context;
