@@ -140,6 +140,19 @@ holds(const char *directory, const char *name)
     return length > 0 && (size_t)length < sizeof(path) && access(path, F_OK) == 0;
 }
 
+bool
+pb_cli_is_site(const struct pb_cli *cli, const char *path)
+{
+    if (holds(path, "SITE") || !holds(path, "manifest"))
+        return true;
+    pb_cli_say(cli, "'%s' is a bare read store, as versions before the catalog made it: there is "
+               "nobody in it who may ask", path);
+    pb_cli_say(cli, "make a data directory with 'platebase init NEW', put the store in it with "
+               "'rm -r NEW/reads && mv %s NEW/reads', and name its readers with 'platebase reader "
+               "add'", path);
+    return false;
+}
+
 enum pb_status
 pb_cli_open_site(const struct pb_cli *cli, const char *path,
                  const struct pb_site_options *options, struct pb_site **ret_site)
@@ -147,14 +160,8 @@ pb_cli_open_site(const struct pb_cli *cli, const char *path,
     struct pb_error error = { "" };
     enum pb_status status;
 
-    if (!holds(path, "SITE") && holds(path, "manifest")) {
-        pb_cli_say(cli, "'%s' is a bare read store, as versions before the catalog made it: there "
-                   "is nobody in it who may ask", path);
-        pb_cli_say(cli, "make a data directory with 'platebase init NEW', put the store in it with "
-                   "'rm -r NEW/reads && mv %s NEW/reads', and name its readers with 'platebase "
-                   "reader add'", path);
+    if (!pb_cli_is_site(cli, path))
         return PB_E_NOT_STORE;
-    }
     status = pb_site_open(cli->env, path, options, ret_site, &error);
     if (status == PB_NOT_FOUND && error.message[0] == '\0')
         (void)pb_fail(&error, status, "there is no directory '%s'", path);

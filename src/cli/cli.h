@@ -56,6 +56,8 @@ int pb_cli_failure(const struct pb_cli *cli, enum pb_status status, const struct
 /* A pb_damage_fn whose context is the struct pb_cli: says what an answer leaves out. */
 void pb_cli_tell_damage(void *cli, const char *file, uint64_t offset, const char *what);
 
+/* false, after saying so, where path is a bare read store, as older versions made it. */
+PB_MUST_CHECK bool pb_cli_is_site(const struct pb_cli *cli, const char *path);
 /* As pb_site_open; says what failed, and how to mend it where path is a bare read store. */
 PB_MUST_CHECK enum pb_status pb_cli_open_site(const struct pb_cli *cli, const char *path,
                                               const struct pb_site_options *options,
