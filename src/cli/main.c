@@ -10,21 +10,29 @@
 #include "cli/version.h"
 
 static const struct pb_cli_command commands[] = {
-    { "init", "make an empty store", pb_cmd_init },
+    { "init", "make a data directory", pb_cmd_init },
+    { "demo", "make one to try everything with", pb_cmd_demo },
     { "import", "store reads from files", pb_cmd_import },
     { "search", "find the reads of a plate", pb_cmd_search },
     { "near", "find the reads at a place", pb_cmd_near },
     { "plates", "list distinct plates that fit a pattern", pb_cmd_plates },
-    { "stats", "say what a store holds", pb_cmd_stats },
-    { "verify", "check every byte of a store", pb_cmd_verify },
+    { "common", "find plates that were at several places", pb_cmd_common },
+    { "associates", "find plates that travel with a plate", pb_cmd_associates },
+    { "approve", "approve somebody else's inquiry", pb_cmd_approve },
+    { "correct", "say that a read is wrong", pb_cmd_correct },
+    { "policy", "say what the rules would decide", pb_cmd_policy },
+    { "rules", "list, show and add rule packs", pb_cmd_rules },
+    { "audit", "check, prove, search and review the audit logs", pb_cmd_audit },
+    { "stats", "say how much there is", pb_cmd_stats },
+    { "verify", "check every byte", pb_cmd_verify },
     { "purge", "remove expired and erased reads from disk", pb_cmd_purge },
     { "merge", "merge segments", pb_cmd_merge },
     { "erase", "erase reads for good", pb_cmd_erase },
-    { "backup", "copy a store while it is searched", pb_cmd_backup },
-    { "restore", "make a store from a backup", pb_cmd_restore },
+    { "backup", "copy a data directory while it is searched", pb_cmd_backup },
+    { "restore", "make a data directory from a backup", pb_cmd_restore },
     { "convert", "turn reads of one format into another", pb_cmd_convert },
     { "generate", "make synthetic reads", pb_cmd_generate },
-    { "bench", "measure a store", pb_cmd_bench },
+    { "bench", "measure", pb_cmd_bench },
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -32,7 +40,8 @@ static void
 print_help(struct pb_cli_out *out)
 {
     pb_cli_put_text(out, "Usage: platebase COMMAND [OPTION...] [ARGUMENT...]\n\n"
-                         "Platebase keeps licence plate reads and finds them again.\n\n"
+                         "Platebase keeps licence plate reads, and finds them again for those who may "
+                         "ask.\n\n"
                          "Commands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         pb_cli_put_format(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
@@ -42,8 +51,8 @@ print_help(struct pb_cli_out *out)
                          "First steps:\n"
                          "  platebase init DIR\n"
                          "  platebase import --data DIR reads.csv\n"
-                         "  platebase search --data DIR --plate AB123CD --from 2026-01-01 "
-                         "--to 2027-01-01\n");
+                         "  platebase search --data DIR --person operator --purpose site-security \\\n"
+                         "      --why 'TEXT' --plate AB123CD --from 2026-01-01 --to 2027-01-01\n");
 }
 
 static const struct pb_cli_command *
