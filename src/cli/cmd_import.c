@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/input.h"
 #include "cli/job.h"
@@ -40,7 +41,6 @@ struct import {
     struct pb_cli_inputs inputs;
     struct pb_cli_rejects rejects;
     struct pb_site *site; /* borrowed */
-    int64_t started_us;
     struct pb_loader *loader;
     struct worker *workers;      /* owned: worker_count elements */
     struct pb_cli_chunk *chunks; /* owned: chunk_count elements */
@@ -64,7 +64,7 @@ leave_out(struct worker *worker, const struct pb_read *read, enum pb_status why,
           const char *reason)
 {
     if (why == PB_EXPIRED) {
-        if (read->delete_after_us > worker->import->started_us)
+        if (reason == pb_stamp_never_stored)
             worker->not_kept++;
         else
             worker->expired++;
@@ -170,8 +170,10 @@ static enum pb_status
 finish(void *context, unsigned worker_number, struct pb_error *error)
 {
     struct import *import = context;
+    struct worker *worker = &import->workers[worker_number];
+    enum pb_status status = pb_stamper_flush(worker->stamper, error);
 
-    return pb_lane_finish(import->workers[worker_number].lane, error);
+    return status == PB_OK ? pb_lane_finish(worker->lane, error) : status;
 }
 
 /* ---- */
@@ -298,6 +300,31 @@ sum_up(const struct import *import, const struct pb_load_counts *counts, uint64_
     return sum;
 }
 
+/* The jurisdiction of who owns readers that are not known: of the agency named, or of the only one
+ * that contributes. 0 where that is not one. */
+static uint16_t
+owner_jurisdiction(struct pb_site *site, const char *agency)
+{
+    const struct pb_catalog_view *view = NULL;
+    struct pb_error ignored;
+    uint16_t jurisdiction = 0;
+    unsigned owners = 0;
+
+    if (pb_catalog_view_take(pb_site_catalog(site), &view, &ignored) != PB_OK)
+        return 0; /* the stamper will say so */
+    for (uint32_t i = 0; i < view->agency_count; i++) {
+        const struct pb_agency *owner = &view->agencies[i];
+
+        if (agency != NULL ? !pb_str_equal(owner->id, pb_str_from(agency))
+                           : !owner->contributes || !owner->is_active)
+            continue;
+        jurisdiction = owner->jurisdiction;
+        owners++;
+    }
+    pb_catalog_view_drop(view);
+    return owners == 1 ? jurisdiction : 0;
+}
+
 /* Runs the whole import on an open site; returns an exit code. */
 static int
 run_import(struct import *import, const struct import_args *args, uint16_t capture_state)
@@ -317,7 +344,8 @@ run_import(struct import *import, const struct import_args *args, uint16_t captu
     struct left_out left_out;
     enum pb_status status, rejects_status;
 
-    import->started_us = pb_now_us(cli->env);
+    if (capture_state == 0)
+        capture_state = owner_jurisdiction(import->site, args->agency);
     status = make_workers(import, args, capture_state, &error);
     if (status != PB_OK)
         return pb_cli_failure(cli, status, &error);
@@ -356,8 +384,8 @@ add_options(struct pb_cli_usage *usage, struct import_args *args)
           .text = &args->agency },
         { .name = "capture-state",
           .placeholder = "CODE",
-          .help = "whose law governs what such readers see, such as US-CA; the owner's own state by "
-                  "default",
+          .help = "whose law governs what such readers see, such as US-CA; the owner's own state, or "
+                  "country, by default",
           .text = &args->capture_state },
         { .name = "rejects",
           .placeholder = "FILE",

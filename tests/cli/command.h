@@ -28,7 +28,12 @@
 
 #include <jansson.h>
 
-#define ARGUMENTS_MAX 32
+#define ARGUMENTS_MAX 64
+
+/* Who asks and why, in a data directory that init made without options. */
+#define WHO \
+    "--person", "operator", "--purpose", "site-security", "--why", \
+        "a bicycle was taken from the north gate"
 
 extern char **environ;
 

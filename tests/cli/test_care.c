@@ -142,16 +142,16 @@ what_a_damaged_store_has_left_can_be_asked(void **state)
     write_file(largest, text, bytes / 2);
     free(text);
 
-    run(command, "search", "--data", "store", "--plate", "*1*", FROM_TO, "--json", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "*1*", FROM_TO, "--json", NULL);
     expect_exit(command, 1);
     expect_text(command->err, strrchr(largest, '/') + 1);
     expect_text(command->err, "platebase verify");
-    run(command, "search", "--data", "store", "--plate", "*1*", FROM_TO, "--json",
+    run(command, "search", WHO, "--data", "store", "--plate", "*1*", FROM_TO, "--json",
         "--skip-damaged", NULL);
     expect_exit(command, 0);
     run(command, "stats", "--data", "store", "--skip-damaged", "--json", NULL);
     expect_exit(command, 0);
-    run(command, "plates", "--data", "store", "A*", "--skip-damaged", NULL);
+    run(command, "plates", WHO, FROM_TO, "--data", "store", "A*", "--skip-damaged", NULL);
     expect_exit(command, 0);
 }
 
@@ -179,13 +179,13 @@ what_is_erased_is_gone(void **state)
     run(command, "erase", "--data", "store", "--plate", "AB12?CD", FROM_TO, "--yes", NULL);
     expect_exit(command, 2);
     expect_text(command->err, "patterns cannot be erased");
-    run(command, "search", "--data", "store", "--plate", "AB*", FROM_TO, "--json", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "AB*", FROM_TO, "--json", NULL);
     assert_int_equal(3, count_lines(command->out));
 
     run(command, "erase", "--data", "store", "--plate", "ab-123 cd", "--reader", "gate-1", FROM_TO,
         "--yes", "--json", NULL);
     expect_exit(command, 0);
-    run(command, "search", "--data", "store", "--plate", "AB*", FROM_TO, "--json", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "AB*", FROM_TO, "--json", NULL);
     assert_int_equal(2, count_lines(command->out));
     expect_no_text(command->out, "2026-01-01T");
 
@@ -197,7 +197,7 @@ what_is_erased_is_gone(void **state)
     assert_int_equal(1, number_of(counts, "reads_removed"));
     json_decref(counts);
     assert_int_equal(2, stat_of(command, "store", "reads"));
-    run(command, "search", "--data", "store", "--plate", "AB*", FROM_TO, "--json", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "AB*", FROM_TO, "--json", NULL);
     assert_int_equal(2, count_lines(command->out));
 }
 
@@ -224,7 +224,7 @@ merge_leaves_every_read_findable(void **state)
     assert_true(json_is_integer(json_object_get(counts, "segments_before")));
     json_decref(counts);
     assert_int_equal(0, stat_of(command, "store", "buffered"));
-    run(command, "search", "--data", "store", "--plate", "*", FROM_TO, "--json", "--limit", "0",
+    run(command, "search", WHO, "--data", "store", "--plate", "*", FROM_TO, "--json", "--limit", "0",
         "--no-alternates", NULL);
     assert_int_equal(12000, count_lines(command->out));
     assert_int_equal(12000, stat_of(command, "store", "reads"));
@@ -237,7 +237,7 @@ a_backup_becomes_the_same_store(void **state)
     char *answer;
 
     make_store(command, "5000");
-    run(command, "search", "--data", "store", "--plate", "*7*", FROM_TO, "--json", "--limit", "0",
+    run(command, "search", WHO, "--data", "store", "--plate", "*7*", FROM_TO, "--json", "--limit", "0",
         NULL);
     expect_exit(command, 0);
     answer = strdup(command->out);
@@ -254,7 +254,7 @@ a_backup_becomes_the_same_store(void **state)
     expect_exit(command, 1);
     expect_text(command->err, "store");
 
-    run(command, "search", "--data", "again", "--plate", "*7*", FROM_TO, "--json", "--limit", "0",
+    run(command, "search", WHO, "--data", "again", "--plate", "*7*", FROM_TO, "--json", "--limit", "0",
         NULL);
     expect_exit(command, 0);
     assert_string_equal(answer, command->out);
@@ -279,7 +279,7 @@ a_second_writer_is_refused_and_may_still_search(void **state)
     expect_text(command->err, "another process");
     run(command, "purge", "--data", "store", NULL);
     expect_exit(command, 1);
-    run(command, "search", "--data", "store", "--plate", "*1*", FROM_TO, "--json", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "*1*", FROM_TO, "--json", NULL);
     expect_exit(command, 0);
     assert_true(count_lines(command->out) > 0);
     run(command, "verify", "--data", "store", NULL);

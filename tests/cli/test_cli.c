@@ -476,7 +476,7 @@ defaults_of_the_source_fill_what_records_lack(void **state)
         "-122.4194", "--captured-at", "2026-01-01T10:00:00Z", "--country", "us", "a.csv", NULL);
     expect_exit(command, 0);
     expect_counts(command, 1, 0, 0, 0);
-    run(command, "search", "--data", "store", "--plate", "ab123cd", "--from", "2026-01-01",
+    run(command, "search", WHO, "--data", "store", "--plate", "ab123cd", "--from", "2026-01-01",
         "--to", "2026-01-02", "--json", NULL);
     expect_exit(command, 0);
     found = json_lines(command->out);

@@ -48,7 +48,7 @@ search_tells_all_that_a_read_holds(void **state)
     const json_t *read;
 
     make_store(command);
-    run(command, "search", "--data", "store", "--plate", "ab 123-cd", FROM_TO, "--format", "json",
+    run(command, "search", WHO, "--data", "store", "--plate", "ab 123-cd", FROM_TO, "--format", "json",
         "--no-alternates", NULL);
     expect_found(command, 2, "AB123CD");
     found = json_lines(command->out);
@@ -66,7 +66,7 @@ search_tells_all_that_a_read_holds(void **state)
     assert_int_equal(2, json_array_size(json_object_get(read, "alternates")));
     json_decref(found);
     expect_text(command->err, "2 reads (");
-    expect_no_text(command->err, "--resume");
+    expect_no_text(command->err, "--page");
 }
 
 static void
@@ -101,7 +101,7 @@ search_finds_what_it_should(void **state)
     make_store(command);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *arguments[ARGUMENTS_MAX + 1] = {
-            "search", "--data", "store", "--json", "--plate", cases[i].plate, FROM_TO,
+            "search", WHO, "--data", "store", "--json", "--plate", cases[i].plate, FROM_TO,
         };
         size_t count = 10;
 
@@ -129,11 +129,11 @@ search_takes_every_kind_of_time(void **state)
 
     make_store(command);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        run(command, "search", "--data", "store", "--plate", "AB123CD", "--from", cases[i].from,
+        run(command, "search", WHO, "--data", "store", "--plate", "AB123CD", "--from", cases[i].from,
             "--to", cases[i].to, "--json", NULL);
         expect_found(command, cases[i].count, "AB123CD");
     }
-    run(command, "search", "--data", "store", "--plate", "AB123CD", "--from", "2026-02-01", "--to",
+    run(command, "search", WHO, "--data", "store", "--plate", "AB123CD", "--from", "2026-02-01", "--to",
         "2026-01-01", NULL);
     expect_exit(command, 2);
     expect_text(command->err, "--from must be before --to");
@@ -145,7 +145,7 @@ nothing_found_is_no_failure(void **state)
     struct command *command = *state;
 
     make_store(command);
-    run(command, "search", "--data", "store", "--plate", "NOSUCH1", FROM_TO, NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "NOSUCH1", FROM_TO, NULL);
     expect_exit(command, 0);
     assert_string_equal("", command->out);
     expect_text(command->err, "no reads");
@@ -157,16 +157,16 @@ a_wrong_pattern_is_refused(void **state)
     struct command *command = *state;
 
     make_store(command);
-    run(command, "search", "--data", "store", "--plate", "AB[12", FROM_TO, NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "AB[12", FROM_TO, NULL);
     expect_exit(command, 2);
     assert_true(strlen(command->err) > strlen("platebase: \n"));
-    run(command, "plates", "--data", "store", "AB[12", NULL);
+    run(command, "plates", WHO, FROM_TO, "--data", "store", "AB[12", NULL);
     expect_exit(command, 2);
-    run(command, "search", "--data", "store", "--plate", "A", FROM_TO, "--jurisdiction", "US-XX",
+    run(command, "search", WHO, "--data", "store", "--plate", "A", FROM_TO, "--jurisdiction", "US-XX",
         NULL);
     expect_exit(command, 2);
     expect_text(command->err, "--jurisdiction: 'US-XX'");
-    run(command, "search", "--data", "store", "--plate", "AB123CD", FROM_TO, "--resume", "rubbish",
+    run(command, "search", WHO, "--data", "store", "--plate", "AB123CD", FROM_TO, "--page", "rubbish",
         NULL);
     expect_exit(command, 2);
 }
@@ -180,7 +180,7 @@ a_table_is_aligned_and_in_the_readers_time(void **state)
     size_t column;
 
     make_store(command);
-    run(command, "search", "--data", "store", "--plate", "*", FROM_TO, "--no-alternates", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "*", FROM_TO, "--no-alternates", NULL);
     expect_exit(command, 0);
     assert_int_equal(8, count_lines(command->out));
     expect_text(command->out, "2026-01-06T08:00:00.000-08:00");
@@ -198,7 +198,7 @@ csv_of_an_answer_imports_again(void **state)
     struct command *command = *state;
 
     make_store(command);
-    run(command, "search", "--data", "store", "--plate", "*", FROM_TO, "--no-alternates",
+    run(command, "search", WHO, "--data", "store", "--plate", "*", FROM_TO, "--no-alternates",
         "--format", "csv", "--exact-csv", NULL);
     expect_exit(command, 0);
     assert_int_equal(0, strncmp(command->out, "captured_at,plate,", 18));
@@ -215,10 +215,10 @@ csv_for_spreadsheets_runs_no_cell(void **state)
     run(command, "init", "store", NULL);
     write_text("a.csv", "captured_at,plate,reader\n2026-01-05T08:00:00Z,AB123CD,=cmd()\n");
     run(command, "import", "--data", "store", "a.csv", NULL);
-    run(command, "search", "--data", "store", "--plate", "AB123CD", FROM_TO, "--format", "csv",
+    run(command, "search", WHO, "--data", "store", "--plate", "AB123CD", FROM_TO, "--format", "csv",
         NULL);
     expect_text(command->out, ",'=cmd()");
-    run(command, "search", "--data", "store", "--plate", "AB123CD", FROM_TO, "--format", "csv",
+    run(command, "search", WHO, "--data", "store", "--plate", "AB123CD", FROM_TO, "--format", "csv",
         "--exact-csv", NULL);
     expect_text(command->out, ",=cmd()");
     expect_no_text(command->out, "'");
@@ -228,9 +228,9 @@ csv_for_spreadsheets_runs_no_cell(void **state)
 static char *
 said_token(const char *said)
 {
-    const char *at = strstr(said, "--resume ");
+    const char *at = strstr(said, "--page ");
 
-    return at == NULL ? NULL : strndup(at + 9, strcspn(at + 9, "\n"));
+    return at == NULL ? NULL : strndup(at + 7, strcspn(at + 7, "\n"));
 }
 
 static void
@@ -246,7 +246,7 @@ tokens_walk_the_whole_answer_once(void **state)
         "2026-01-01", NULL);
     run(command, "import", "--data", "store", "reads.csv", NULL);
     expect_exit(command, 0);
-    run(command, "search", "--data", "store", "--plate", "*1*", FROM_TO, "--json", "--limit", "37",
+    run(command, "search", WHO, "--data", "store", "--plate", "*1*", FROM_TO, "--json", "--limit", "37",
         "--no-alternates", NULL);
     expect_exit(command, 0);
     assert_int_equal(37, count_lines(command->out));
@@ -254,8 +254,8 @@ tokens_walk_the_whole_answer_once(void **state)
 
     do {
         const char *arguments[ARGUMENTS_MAX + 1] = {
-            "search", "--data", "store", "--plate", "*1*", FROM_TO, "--json",
-            "--limit", "10", "--no-alternates", token != NULL ? "--resume" : NULL, token,
+            "search", WHO, "--data", "store", "--plate", "*1*", FROM_TO, "--json",
+            "--limit", "10", "--no-alternates", token != NULL ? "--page" : NULL, token,
         };
 
         wait_for(command, start_with(NULL, -1, -1, -1, arguments));
@@ -272,10 +272,10 @@ tokens_walk_the_whole_answer_once(void **state)
     free(whole);
 
     /* The last page says that there is no more. */
-    run(command, "search", "--data", "store", "--plate", "*1*", FROM_TO, "--json", "--limit", "0",
+    run(command, "search", WHO, "--data", "store", "--plate", "*1*", FROM_TO, "--json", "--limit", "0",
         NULL);
     assert_true(count_lines(command->out) > 40);
-    expect_no_text(command->err, "--resume");
+    expect_no_text(command->err, "--page");
 }
 
 static void
@@ -284,22 +284,22 @@ near_finds_a_circle(void **state)
     struct command *command = *state;
 
     make_store(command);
-    run(command, "near", "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
+    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
         "500", FROM_TO, "--json", NULL);
     expect_found(command, 4, "BC123DE");
-    run(command, "near", "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
+    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
         "5", FROM_TO, "--json", NULL);
     expect_found(command, 2, "AB128CD");
-    run(command, "near", "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
+    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
         "500", FROM_TO, "--json", "--plate", "AB*", "--no-alternates", NULL);
     expect_found(command, 2, "AB128CD");
-    run(command, "near", "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
+    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
         "500", FROM_TO, "--json", "--make", "ford", NULL);
     expect_found(command, 1, "A8123CD");
-    run(command, "near", "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
+    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
         "500", FROM_TO, "--json", "--limit", "2", NULL);
     expect_found(command, 2, "BC123DE");
-    expect_text(command->err, "--resume ");
+    expect_text(command->err, "--page ");
 }
 
 static void
@@ -321,7 +321,7 @@ near_finds_a_polygon(void **state)
     make_store(command);
     for (size_t i = 0; i < sizeof(same_area) / sizeof(same_area[0]); i++) {
         write_text("area", same_area[i]);
-        run(command, "near", "--data", "store", "--polygon", "area", FROM_TO, "--json", NULL);
+        run(command, "near", WHO, "--data", "store", "--polygon", "area", FROM_TO, "--json", NULL);
         expect_found(command, 4, "BC123DE");
     }
 }
@@ -350,11 +350,11 @@ a_wrong_polygon_is_refused_with_a_reason(void **state)
     make_store(command);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         write_text("area", cases[i].text);
-        run(command, "near", "--data", "store", "--polygon", "area", FROM_TO, NULL);
+        run(command, "near", WHO, "--data", "store", "--polygon", "area", FROM_TO, NULL);
         expect_text(command->err, cases[i].said);
         expect_exit(command, 2);
     }
-    run(command, "near", "--data", "store", "--polygon", "missing", FROM_TO, NULL);
+    run(command, "near", WHO, "--data", "store", "--polygon", "missing", FROM_TO, NULL);
     expect_exit(command, 2);
     expect_text(command->err, "missing");
 }
@@ -367,7 +367,7 @@ plates_counts_distinct_plates(void **state)
     const json_t *plate;
 
     make_store(command);
-    run(command, "plates", "--data", "store", "A*", "--json", NULL);
+    run(command, "plates", WHO, FROM_TO, "--data", "store", "A*", "--json", NULL);
     expect_exit(command, 0);
     found = json_lines(command->out);
     assert_int_equal(3, json_array_size(found));
@@ -380,18 +380,18 @@ plates_counts_distinct_plates(void **state)
     assert_string_equal("pattern", text_of(plate, "match"));
     json_decref(found);
 
-    run(command, "plates", "--data", "store", "AB123CD", "--lookalikes", "--json", NULL);
+    run(command, "plates", WHO, FROM_TO, "--data", "store", "AB123CD", "--lookalikes", "--json", NULL);
     assert_int_equal(2, count_lines(command->out));
     expect_text(command->out, "\"match\":\"lookalike\"");
-    run(command, "plates", "--data", "store", "AB123CD", "--edits", "1", "--json", NULL);
+    run(command, "plates", WHO, FROM_TO, "--data", "store", "AB123CD", "--edits", "1", "--json", NULL);
     assert_int_equal(3, count_lines(command->out));
     expect_text(command->out, "\"edits\":1");
-    run(command, "plates", "--data", "store", "*", "--jurisdiction", "FR", NULL);
+    run(command, "plates", WHO, FROM_TO, "--data", "store", "*", "--jurisdiction", "FR", NULL);
     assert_int_equal(2, count_lines(command->out)); /* titles and one row */
-    run(command, "plates", "--data", "store", "*", "--limit", "2", "--json", NULL);
+    run(command, "plates", WHO, FROM_TO, "--data", "store", "*", "--limit", "2", "--json", NULL);
     assert_int_equal(2, count_lines(command->out));
     expect_text(command->err, "there are more");
-    run(command, "plates", "--data", "store", "NOSUCH*", NULL);
+    run(command, "plates", WHO, FROM_TO, "--data", "store", "NOSUCH*", NULL);
     expect_exit(command, 0);
     expect_text(command->err, "no plates");
 }
