@@ -311,9 +311,20 @@ put_table_row(struct pb_cli_table *table, const struct shape *shape, const struc
 
 /* ---- JSON ---- */
 
-/* The read's own object, with one member more. */
+/* What ends a line: the mark by which an exported row can be told to be of this export. */
 static void
-put_json_read(struct pb_cli_out *out, const struct pb_row *row)
+put_json_end(struct pb_cli_out *out, const char *watermark)
+{
+    if (watermark[0] != '\0') {
+        pb_cli_put_text(out, ",\"watermark\":");
+        pb_cli_put_json_text(out, watermark);
+    }
+    pb_cli_put_text(out, "}\n");
+}
+
+/* The read's own object, with the source of record. */
+static void
+put_json_read(struct pb_cli_out *out, const struct pb_row *row, const char *watermark)
 {
     char text[PB_READ_TEXT_BYTES_MAX];
     size_t bytes = pb_read_to_json(&row->result.read, &row->result, text);
@@ -322,7 +333,7 @@ put_json_read(struct pb_cli_out *out, const struct pb_row *row)
     pb_cli_put_bytes(out, text, bytes - 1);
     pb_cli_put_text(out, ",\"agency\":");
     pb_cli_put_json(out, row->owner.text, row->owner.bytes);
-    pb_cli_put_text(out, "}\n");
+    put_json_end(out, watermark);
 }
 
 static void
@@ -335,7 +346,8 @@ put_json_times(struct pb_cli_out *out, const struct pb_row *row)
 }
 
 static void
-put_json_plate(struct pb_cli_out *out, enum pb_cli_answer_rows rows, const struct pb_row *row)
+put_json_plate(struct pb_cli_out *out, enum pb_cli_answer_rows rows, const struct pb_row *row,
+               const char *watermark)
 {
     const struct pb_result *result = &row->result;
 
@@ -361,35 +373,42 @@ put_json_plate(struct pb_cli_out *out, enum pb_cli_answer_rows rows, const struc
         if (result->edits > 0)
             pb_cli_put_format(out, ",\"edits\":%u", result->edits);
     }
-    pb_cli_put_text(out, "}\n");
+    put_json_end(out, watermark);
 }
 
 /* ---- CSV ---- */
 
-/* The text with one cell more before its line end. Ids of agencies begin with a letter or digit
- * and need no quotes. */
 static void
-put_csv_with(struct pb_cli_out *out, const char *line, size_t bytes, struct pb_str cell)
+put_csv_end(struct pb_cli_out *out, const char *watermark)
 {
-    assert(bytes > 0 && line[bytes - 1] == '\n');
-    pb_cli_put_bytes(out, line, bytes - 1);
-    pb_cli_put_text(out, ",");
-    pb_cli_put_bytes(out, cell.text, cell.bytes);
+    if (watermark[0] != '\0') {
+        pb_cli_put_text(out, ",");
+        pb_cli_put_text(out, watermark);
+    }
     pb_cli_put_text(out, "\n");
 }
 
+/* The source of record comes behind the read's own cells. Ids of agencies begin with a letter or
+ * digit and need no quotes. */
 static void
-put_csv_read(struct pb_cli_out *out, const struct pb_row *row, bool exact_csv)
+put_csv_read(struct pb_cli_out *out, const struct pb_row *row, bool exact_csv,
+             const char *watermark)
 {
     char text[PB_READ_TEXT_BYTES_MAX];
+    size_t bytes = pb_read_to_csv(&row->result.read, !exact_csv, text);
 
-    put_csv_with(out, text, pb_read_to_csv(&row->result.read, !exact_csv, text), row->owner);
+    assert(bytes > 0 && text[bytes - 1] == '\n');
+    pb_cli_put_bytes(out, text, bytes - 1);
+    pb_cli_put_text(out, ",");
+    pb_cli_put_bytes(out, row->owner.text, row->owner.bytes);
+    put_csv_end(out, watermark);
 }
 
 /* A plate, numbers and times: a folded plate holds nothing that a spreadsheet would run, nor a
  * quote, comma or space. */
 static void
-put_csv_plate(struct pb_cli_out *out, const struct shape *shape, const struct pb_row *row)
+put_csv_plate(struct pb_cli_out *out, const struct shape *shape, const struct pb_row *row,
+              const char *watermark)
 {
     char text[CELL_BYTES_MAX];
 
@@ -400,26 +419,28 @@ put_csv_plate(struct pb_cli_out *out, const struct shape *shape, const struct pb
         pb_cli_put_text(out, i > 0 ? "," : "");
         pb_cli_put_bytes(out, text, (size_t)(cell.at - text));
     }
-    pb_cli_put_text(out, "\n");
+    put_csv_end(out, watermark);
 }
 
 static void
-put_csv_header(struct pb_cli_out *out, enum pb_cli_answer_rows rows)
+put_csv_header(struct pb_cli_out *out, enum pb_cli_answer_rows rows, const char *watermark)
 {
     switch (rows) {
     case PB_CLI_ROWS_READS:
-        put_csv_with(out, pb_csv_header, strlen(pb_csv_header), pb_str_from("agency"));
+        pb_cli_put_bytes(out, pb_csv_header, strlen(pb_csv_header) - 1);
+        pb_cli_put_text(out, ",agency");
         break;
     case PB_CLI_ROWS_PLATES:
-        pb_cli_put_text(out, "plate,jurisdiction,reads,first,last,match\n");
+        pb_cli_put_text(out, "plate,jurisdiction,reads,first,last,match");
         break;
     case PB_CLI_ROWS_COMMON:
-        pb_cli_put_text(out, "plate,jurisdiction,places,reads,first,last\n");
+        pb_cli_put_text(out, "plate,jurisdiction,places,reads,first,last");
         break;
     case PB_CLI_ROWS_ASSOCIATES:
-        pb_cli_put_text(out, "plate,jurisdiction,together,expected,score,reads,first,last\n");
+        pb_cli_put_text(out, "plate,jurisdiction,together,expected,score,reads,first,last");
         break;
     }
+    put_csv_end(out, watermark[0] != '\0' ? "watermark" : "");
 }
 
 /* ---- */
@@ -445,23 +466,24 @@ enum pb_status
 pb_cli_answer_put(const struct pb_env *env, struct pb_cli_out *out, const struct pb_answer *answer,
                   enum pb_cli_answer_rows rows, enum pb_cli_answer_format format, bool exact_csv)
 {
+    const char *watermark = pb_answer_watermark(answer);
     const struct shape shape = shape_of(rows);
 
     if (format == PB_CLI_ANSWER_TABLE)
         return put_table(env, out, answer, rows);
     if (format == PB_CLI_ANSWER_CSV)
-        put_csv_header(out, rows);
+        put_csv_header(out, rows, watermark);
     for (uint64_t i = 0; i < pb_answer_rows(answer) && pb_cli_out_is_open(out); i++) {
         const struct pb_row *row = pb_answer_row(answer, i);
 
         if (format == PB_CLI_ANSWER_JSON && rows == PB_CLI_ROWS_READS)
-            put_json_read(out, row);
+            put_json_read(out, row, watermark);
         else if (format == PB_CLI_ANSWER_JSON)
-            put_json_plate(out, rows, row);
+            put_json_plate(out, rows, row, watermark);
         else if (rows == PB_CLI_ROWS_READS)
-            put_csv_read(out, row, exact_csv);
+            put_csv_read(out, row, exact_csv, watermark);
         else
-            put_csv_plate(out, &shape, row);
+            put_csv_plate(out, &shape, row, watermark);
     }
     return PB_OK;
 }

@@ -1,7 +1,8 @@
 /*
  * Answer: the rows of an answer as a table, as JSON lines or as CSV.
  *
- * Every row names the agency whose read it is: the source of record is never hidden.
+ * Every read names the agency that it belongs to: the source of record is never hidden. Every row of
+ * an export carries the export's mark.
  *
  * Threads: one at a time.
  */

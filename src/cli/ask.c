@@ -276,10 +276,17 @@ put_receipt(struct pb_cli_out *out, const struct pb_answer *answer)
     pb_cli_put_text(out, ",");
     pb_cli_put_decision(out, decision);
     pb_cli_put_format(out, ",\"count\":%" PRIu64 ",\"rows\":%" PRIu64
-                      ",\"readers_in_scope\":%" PRIu32 ",\"readers_up\":%" PRIu32
+                      ",\"truncated\":%s,\"readers_in_scope\":%" PRIu32
                       ",\"origins_excluded\":%" PRIu32,
-                      pb_answer_count(answer), pb_answer_rows(answer), coverage.readers_in_scope,
-                      coverage.readers_up, coverage.origins_excluded);
+                      pb_answer_count(answer), pb_answer_rows(answer),
+                      pb_answer_is_truncated(answer) ? "true" : "false",
+                      coverage.readers_in_scope, coverage.origins_excluded);
+    if (coverage.is_up_known)
+        pb_cli_put_format(out, ",\"readers_up\":%" PRIu32, coverage.readers_up);
+    if (pb_answer_watermark(answer)[0] != '\0') {
+        pb_cli_put_text(out, ",\"watermark\":");
+        pb_cli_put_json_text(out, pb_answer_watermark(answer));
+    }
     if (pb_answer_page(answer)[0] != '\0') {
         pb_cli_put_text(out, ",\"page\":");
         pb_cli_put_json_text(out, pb_answer_page(answer));
@@ -339,8 +346,12 @@ say_count(const struct ask *ask)
     else
         pb_cli_say(ask->cli, "%" PRIu64 " %s%s (%.1f ms)", rows, noun, rows == 1 ? "" : "s",
                    ask->seconds * 1e3);
+    if (pb_answer_is_truncated(ask->answer))
+        pb_cli_say(ask->cli, "these are the newest: there are older ones, and no rule lets them "
+                   "out at once");
     if (ask->args->export_file != NULL)
-        pb_cli_say(ask->cli, "exported to %s", ask->args->export_file);
+        pb_cli_say(ask->cli, "exported to %s, marked %s", ask->args->export_file,
+                   pb_answer_watermark(ask->answer));
 }
 
 /* Beside the rows of an allowed answer, for a person. */
@@ -353,8 +364,11 @@ say_summary(const struct ask *ask)
     if (ask->args->is_quiet || !pb_cli_out_is_open(cli->out))
         return;
     say_count(ask);
-    pb_cli_say(cli, "readers: %" PRIu32 " in scope, %" PRIu32 " of them gave reads in that time",
-               coverage.readers_in_scope, coverage.readers_up);
+    if (coverage.is_up_known)
+        pb_cli_say(cli, "readers: %" PRIu32 " in scope, %" PRIu32 " of them gave reads in that "
+                   "time", coverage.readers_in_scope, coverage.readers_up);
+    else
+        pb_cli_say(cli, "readers: %" PRIu32 " in scope", coverage.readers_in_scope);
     pb_cli_say_left_out(cli, pb_answer_decision(ask->answer));
     say_record(ask);
     if (pb_answer_page(ask->answer)[0] != '\0')
