@@ -67,7 +67,7 @@ pb_cmd_associates(struct pb_cli *cli, int argc, char **argv)
     if (parsed != PB_CLI_PARSED_GO)
         return pb_cli_parsed_exit(parsed);
     if (!pb_cli_ask_fill(cli, &args.ask, &inquiry) ||
-        !pb_cli_query_fill(cli, &args.query, NULL, &inquiry))
+        !pb_cli_query_fill(cli, &args.query, &inquiry))
         return PB_CLI_EXIT_USAGE;
     inquiry.together_us = (int64_t)args.together_s * SECOND_US;
     inquiry.together_min = (uint32_t)args.together_min;

@@ -240,7 +240,7 @@ fill_inquiry(const struct pb_cli *cli, struct bench_args *args, struct pb_inquir
     if (args->query.from_us == 0)
         args->query.from_us = args->query.to_us - 365 * PB_DAY_US;
     return pb_cli_ask_fill(cli, &args->ask, inquiry) &&
-           pb_cli_query_fill(cli, &args->query, NULL, inquiry);
+           pb_cli_query_fill(cli, &args->query, inquiry);
 }
 
 int

@@ -15,7 +15,7 @@ struct init_args {
     const char *agency, *name, *jurisdiction, *packs, *person, *person_name;
     int class;
     uint64_t retention_days; /* UINT64_MAX: no limit */
-    bool is_bare, is_quiet;
+    bool has_jurisdiction, is_bare, is_quiet;
 };
 
 /* As the catalog's field "class" names them. */
@@ -110,15 +110,18 @@ say_made(const struct pb_cli *cli, const struct init_args *args)
     if (!args->is_bare) {
         pb_cli_say(cli, "agency %s (%s, %s), rules: %s; person %s may ask, export, correct, audit "
                    "and administer",
-                   args->agency, classes[args->class],
-                   args->jurisdiction != NULL ? args->jurisdiction : "no state given",
+                   args->agency, classes[args->class], args->jurisdiction,
                    args->packs != NULL ? args->packs : "those of its state only", args->person);
         if (args->retention_days == UINT64_MAX)
-            pb_cli_say(cli, "reads are kept until a law or a person says otherwise; a limit: "
-                       "platebase agency change %s --retention-days N", args->agency);
+            pb_cli_say(cli, "reads are kept as long as its rules allow (platebase rules show "
+                       "%s); a shorter limit: platebase agency change %s --retention-days N",
+                       args->packs != NULL ? args->packs : "platebase-base", args->agency);
         else
             pb_cli_say(cli, "reads are kept %" PRIu64 " days at most; to change it: platebase "
                        "agency change %s --retention-days N", args->retention_days, args->agency);
+        if (!args->has_jurisdiction)
+            pb_cli_say(cli, "no state was given, so no state's law is applied; to name it: platebase "
+                       "agency change %s --jurisdiction US-KS", args->agency);
     }
     say_commands(cli, args);
 }
@@ -144,7 +147,8 @@ add_options(struct pb_cli_usage *usage, struct init_args *args)
           .choices = classes },
         { .name = "jurisdiction",
           .placeholder = "CODE",
-          .help = "where they are, such as US-KS: its law governs what they keep and who may ask",
+          .help = "where they are, such as US-KS: its law governs what they keep and who may ask; US "
+                  "by default",
           .text = &args->jurisdiction },
         { .name = "packs",
           .placeholder = "IDS",
@@ -185,6 +189,9 @@ fill_defaults(struct init_args *args)
         args->person = "operator";
     if (args->person_name == NULL)
         args->person_name = args->person;
+    args->has_jurisdiction = args->jurisdiction != NULL;
+    if (!args->has_jurisdiction)
+        args->jurisdiction = "US";
     if (args->packs == NULL && args->class == CLASS_PRIVATE)
         args->packs = "private-site";
 }
@@ -216,10 +223,15 @@ pb_cmd_init(struct pb_cli *cli, int argc, char **argv)
     fill_defaults(&args);
 
     status = pb_site_create(cli->env, args.directory, &error);
-    if (status == PB_OK && !args.is_bare)
-        status = fill_site(cli, &args, &error);
     if (status != PB_OK)
         return pb_cli_failure(cli, status, &error);
+    if (!args.is_bare)
+        status = fill_site(cli, &args, &error);
+    if (status != PB_OK) {
+        (void)pb_cli_failure(cli, status, &error);
+        pb_cli_say(cli, "%s was made, but is not ready: remove it and do it again", argv[first]);
+        return PB_CLI_EXIT_FAILURE;
+    }
     if (!args.is_quiet)
         say_made(cli, &args);
     return PB_CLI_EXIT_OK;

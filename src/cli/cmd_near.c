@@ -108,7 +108,7 @@ pb_cmd_near(struct pb_cli *cli, int argc, char **argv)
     if (status != PB_OK)
         return status > 0 ? PB_CLI_EXIT_USAGE : PB_CLI_EXIT_FAILURE;
     if (pb_cli_ask_fill(cli, &args.ask, &inquiry) &&
-        pb_cli_query_fill(cli, &args.query, place.area, &inquiry)) {
+        pb_cli_query_fill(cli, &args.query, &inquiry)) {
         view = pb_cli_place_view(&place);
         inquiry.places = &view;
         inquiry.place_count = 1;

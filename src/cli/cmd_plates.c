@@ -48,7 +48,7 @@ pb_cmd_plates(struct pb_cli *cli, int argc, char **argv)
     if (parsed != PB_CLI_PARSED_GO)
         return pb_cli_parsed_exit(parsed);
     query.plate = argv[first];
-    if (!pb_cli_ask_fill(cli, &ask, &inquiry) || !pb_cli_query_fill(cli, &query, NULL, &inquiry))
+    if (!pb_cli_ask_fill(cli, &ask, &inquiry) || !pb_cli_query_fill(cli, &query, &inquiry))
         return PB_CLI_EXIT_USAGE;
     return pb_cli_ask_run(cli, &ask, &inquiry);
 }

@@ -99,7 +99,7 @@ fill_inquiry(const struct pb_cli *cli, struct explain_args *args,
         return false;
     if (args->query.from_us == 0 && args->query.to_us == 0)
         inquiry->query.plate = pb_str_from(args->query.plate);
-    else if (!pb_cli_query_fill(cli, &args->query, NULL, inquiry))
+    else if (!pb_cli_query_fill(cli, &args->query, inquiry))
         return false;
     inquiry->kind = kind_of(args, places);
     inquiry->places = places->views;

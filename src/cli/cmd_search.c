@@ -30,7 +30,7 @@ pb_cmd_search(struct pb_cli *cli, int argc, char **argv)
     parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
     if (parsed != PB_CLI_PARSED_GO)
         return pb_cli_parsed_exit(parsed);
-    if (!pb_cli_ask_fill(cli, &ask, &inquiry) || !pb_cli_query_fill(cli, &query, NULL, &inquiry))
+    if (!pb_cli_ask_fill(cli, &ask, &inquiry) || !pb_cli_query_fill(cli, &query, &inquiry))
         return PB_CLI_EXIT_USAGE;
     inquiry.kind = pb_cli_query_kind(&query);
     return pb_cli_ask_run(cli, &ask, &inquiry);

@@ -84,7 +84,7 @@ pb_cli_query_args_add_filters(struct pb_cli_usage *usage, struct pb_cli_query_ar
 
 bool
 pb_cli_query_fill(const struct pb_cli *cli, const struct pb_cli_query_args *args,
-                  const struct pb_geo_area *area, struct pb_inquiry *inquiry)
+                  struct pb_inquiry *inquiry)
 {
     uint16_t jurisdiction = inquiry->query.jurisdiction;
 
@@ -98,7 +98,6 @@ pb_cli_query_fill(const struct pb_cli *cli, const struct pb_cli_query_args *args
         .with_lookalikes = args->with_lookalikes,
         .without_alternates = args->without_alternates,
         .with_superseded = args->with_superseded,
-        .area = area,
         .from_us = args->from_us,
         .to_us = args->to_us,
         .jurisdiction = jurisdiction,

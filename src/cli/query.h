@@ -28,10 +28,10 @@ void pb_cli_query_args_add_plate(struct pb_cli_usage *usage, struct pb_cli_query
 void pb_cli_query_args_add_filters(struct pb_cli_usage *usage, struct pb_cli_query_args *args);
 
 /* Sets the inquiry's query from the options above (but for its jurisdiction); false after a usage
- * error. area may be NULL; it is borrowed. */
+ * error. */
 PB_MUST_CHECK bool pb_cli_query_fill(const struct pb_cli *cli,
                                      const struct pb_cli_query_args *args,
-                                     const struct pb_geo_area *area, struct pb_inquiry *inquiry);
+                                     struct pb_inquiry *inquiry);
 /* One whole plate, or a part of it, look-alikes and edits? */
 enum pb_inquiry_kind pb_cli_query_kind(const struct pb_cli_query_args *args);
 

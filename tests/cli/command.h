@@ -30,7 +30,7 @@
 
 #define ARGUMENTS_MAX 64
 
-/* Who asks and why, in a data directory that init made without options. */
+/* Who asks and why, in a data directory of make_site. */
 #define WHO \
     "--person", "operator", "--purpose", "site-security", "--why", \
         "a bicycle was taken from the north gate"
@@ -211,6 +211,39 @@ run(struct command *command, ...)
     } while (arguments[count++] != NULL);
     va_end(list);
     wait_for(command, start_with(NULL, -1, -1, -1, arguments));
+}
+
+/*
+ * A data directory of a private site, whose operator may ask for all that there is: the pack that is
+ * shipped for such sites looks back for some months only, and these tests ask for fixed dates.
+ */
+static inline void
+make_site(struct command *command, const char *directory)
+{
+    static const char pack[] = "pack: test-site\n"
+                               "version: 1\n"
+                               "title: A site that looks back for years\n"
+                               "valid_from: 2020-01-01\n"
+                               "binds: asker\n"
+                               "rules:\n"
+                               "  - id: test-site.purposes\n"
+                               "    text: A private site asks for its own purposes.\n"
+                               "    source: tests\n"
+                               "    verified: true\n"
+                               "    kind: reason_list\n"
+                               "    purpose_classes: [private]\n";
+    FILE *file = fopen("test-site.yaml", "wb");
+
+    assert_non_null(file);
+    assert_int_equal(sizeof(pack) - 1, fwrite(pack, 1, sizeof(pack) - 1, file));
+    assert_int_equal(0, fclose(file));
+    run(command, "init", directory, "--packs", "test-site", "--quiet", NULL);
+    if (command->exit_code != 0)
+        fail_msg("init: %s", command->err);
+    run(command, "rules", "add", "--data", directory, "--quiet", "test-site.yaml", NULL);
+    if (command->exit_code != 0)
+        fail_msg("rules add: %s", command->err);
+    assert_int_equal(0, remove("test-site.yaml"));
 }
 
 static inline void

@@ -10,7 +10,7 @@
 static void
 make_store(struct command *command, const char *reads)
 {
-    run(command, "init", "store", NULL);
+    make_site(command, "store");
     run(command, "generate", "--reads", reads, "--out", "reads.csv", "--from", "2026-02-01",
         NULL);
     expect_exit(command, 0);
@@ -40,7 +40,7 @@ stats_say_what_is_there(void **state)
     struct command *command = *state;
     json_t *stats;
 
-    run(command, "init", "empty", NULL);
+    make_site(command, "empty");
     run(command, "stats", "--data", "empty", "--json", NULL);
     expect_exit(command, 0);
     stats = out_object(command);
@@ -142,16 +142,16 @@ what_a_damaged_store_has_left_can_be_asked(void **state)
     write_file(largest, text, bytes / 2);
     free(text);
 
-    run(command, "search", WHO, "--data", "store", "--plate", "*1*", FROM_TO, "--json", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "*123*", FROM_TO, "--json", NULL);
     expect_exit(command, 1);
     expect_text(command->err, strrchr(largest, '/') + 1);
     expect_text(command->err, "platebase verify");
-    run(command, "search", WHO, "--data", "store", "--plate", "*1*", FROM_TO, "--json",
+    run(command, "search", WHO, "--data", "store", "--plate", "*123*", FROM_TO, "--json",
         "--skip-damaged", NULL);
     expect_exit(command, 0);
     run(command, "stats", "--data", "store", "--skip-damaged", "--json", NULL);
     expect_exit(command, 0);
-    run(command, "plates", WHO, FROM_TO, "--data", "store", "A*", "--skip-damaged", NULL);
+    run(command, "plates", WHO, FROM_TO, "--data", "store", "A?12*", "--skip-damaged", NULL);
     expect_exit(command, 0);
 }
 
@@ -162,7 +162,7 @@ what_is_erased_is_gone(void **state)
     json_int_t before;
     json_t *counts;
 
-    run(command, "init", "store", NULL);
+    make_site(command, "store");
     write_text("a.csv", "captured_at,plate,jurisdiction,reader\n"
                         "2026-01-01T00:00:00Z,AB123CD,US-CA,gate-1\n"
                         "2026-01-02T00:00:00Z,AB123CD,US-CA,gate-2\n"
@@ -173,16 +173,16 @@ what_is_erased_is_gone(void **state)
     expect_exit(command, 0);
 
     /* Nobody can be asked, and nobody said yes. */
-    run(command, "erase", "--data", "store", "--plate", "AB123CD", FROM_TO, NULL);
+    run(command, "erase", "--why", "court order 17", "--data", "store", "--plate", "AB123CD", FROM_TO, NULL);
     expect_exit(command, 2);
     expect_text(command->err, "--yes");
-    run(command, "erase", "--data", "store", "--plate", "AB12?CD", FROM_TO, "--yes", NULL);
+    run(command, "erase", "--why", "court order 17", "--data", "store", "--plate", "AB12?CD", FROM_TO, "--yes", NULL);
     expect_exit(command, 2);
     expect_text(command->err, "patterns cannot be erased");
     run(command, "search", WHO, "--data", "store", "--plate", "AB*", FROM_TO, "--json", NULL);
     assert_int_equal(3, count_lines(command->out));
 
-    run(command, "erase", "--data", "store", "--plate", "ab-123 cd", "--reader", "gate-1", FROM_TO,
+    run(command, "erase", "--why", "court order 17", "--data", "store", "--plate", "ab-123 cd", "--reader", "gate-1", FROM_TO,
         "--yes", "--json", NULL);
     expect_exit(command, 0);
     run(command, "search", WHO, "--data", "store", "--plate", "AB*", FROM_TO, "--json", NULL);
@@ -207,7 +207,7 @@ merge_leaves_every_read_findable(void **state)
     struct command *command = *state;
     json_t *counts;
 
-    run(command, "init", "store", NULL);
+    make_site(command, "store");
     for (int i = 0; i < 4; i++) {
         char seed[16];
 
@@ -237,11 +237,11 @@ a_backup_becomes_the_same_store(void **state)
     char *answer;
 
     make_store(command, "5000");
-    run(command, "search", WHO, "--data", "store", "--plate", "*7*", FROM_TO, "--json", "--limit", "0",
+    run(command, "search", WHO, "--data", "store", "--plate", "*7*7*7*", FROM_TO, "--json", "--limit", "0",
         NULL);
     expect_exit(command, 0);
     answer = strdup(command->out);
-    assert_true(count_lines(answer) > 100);
+    assert_true(count_lines(answer) > 10);
 
     run(command, "backup", "--data", "store", "copy", NULL);
     expect_exit(command, 0);
@@ -254,7 +254,7 @@ a_backup_becomes_the_same_store(void **state)
     expect_exit(command, 1);
     expect_text(command->err, "store");
 
-    run(command, "search", WHO, "--data", "again", "--plate", "*7*", FROM_TO, "--json", "--limit", "0",
+    run(command, "search", WHO, "--data", "again", "--plate", "*7*7*7*", FROM_TO, "--json", "--limit", "0",
         NULL);
     expect_exit(command, 0);
     assert_string_equal(answer, command->out);
@@ -279,7 +279,7 @@ a_second_writer_is_refused_and_may_still_search(void **state)
     expect_text(command->err, "another process");
     run(command, "purge", "--data", "store", NULL);
     expect_exit(command, 1);
-    run(command, "search", WHO, "--data", "store", "--plate", "*1*", FROM_TO, "--json", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "*123*", FROM_TO, "--json", NULL);
     expect_exit(command, 0);
     assert_true(count_lines(command->out) > 0);
     run(command, "verify", "--data", "store", NULL);

@@ -82,8 +82,8 @@ every_format_imports_to_the_same_counts(void **state)
     run(command, "generate", "--reads", "30000", "--alternates", "--out", "a.csv", NULL);
     run(command, "convert", "--to", "pbr", "--out", "b.pbr", "a.csv", NULL);
     run(command, "convert", "--to", "ndjson", "--out", "c.ndjson", "a.csv", NULL);
-    run(command, "init", "one", NULL);
-    run(command, "init", "two", NULL);
+    make_site(command, "one");
+    make_site(command, "two");
     run(command, "import", "--data", "one", "a.csv", NULL);
     expect_counts(command, 30000, 0, 0, 0);
     run(command, "import", "--data", "one", "b.pbr", "c.ndjson", NULL);
@@ -136,7 +136,7 @@ a_cut_binary_file_gives_its_whole_blocks(void **state)
     text = file_text("a.pbr", &bytes);
     write_file("cut.pbr", text, bytes - 1000);
     free(text);
-    run(command, "init", "store", NULL);
+    make_site(command, "store");
     run(command, "import", "--data", "store", "cut.pbr", NULL);
     expect_exit(command, 0);
     summary = out_object(command);
@@ -156,7 +156,7 @@ output_of_openalpr_is_told_and_stored(void **state)
         "{\"plate\":\"A8123CD\",\"confidence\":81.2,\"matches_template\":0}]}]}\n";
     struct command *command = *state;
 
-    run(command, "init", "store", NULL);
+    make_site(command, "store");
     write_text("alpr.ndjson", result);
     run(command, "import", "--data", "store", "--reader", "gate-1", "alpr.ndjson", NULL);
     expect_exit(command, 0);
