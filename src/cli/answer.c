@@ -93,10 +93,10 @@ static const enum cell read_cells[] = {
 };
 static const struct pb_cli_column plate_columns[] = {
     { "PLATE", false }, { "ISSUED", false }, { "READS", true },
-    { "FIRST", false }, { "LAST", false },   { "MATCH", false },
+    { "FIRST", false }, { "LAST", false },
 };
 static const enum cell plate_cells[] = {
-    CELL_ROW_PLATE, CELL_ROW_ISSUED, CELL_READS, CELL_FIRST, CELL_LAST, CELL_MATCH,
+    CELL_ROW_PLATE, CELL_ROW_ISSUED, CELL_READS, CELL_FIRST, CELL_LAST,
 };
 static const struct pb_cli_column common_columns[] = {
     { "PLATE", false }, { "ISSUED", false }, { "PLACES", true },
@@ -349,8 +349,6 @@ static void
 put_json_plate(struct pb_cli_out *out, enum pb_cli_answer_rows rows, const struct pb_row *row,
                const char *watermark)
 {
-    const struct pb_result *result = &row->result;
-
     pb_cli_put_text(out, "{\"plate\":");
     pb_cli_put_json(out, row->plate.text, row->plate.bytes);
     if (row->jurisdiction != 0) {
@@ -364,15 +362,6 @@ put_json_plate(struct pb_cli_out *out, enum pb_cli_answer_rows rows, const struc
                           row->together, isfinite(row->expected) ? row->expected : 0,
                           isfinite(row->score) ? row->score : 0);
     put_json_times(out, row);
-    if (rows == PB_CLI_ROWS_PLATES) {
-        pb_cli_put_text(out, ",\"match\":");
-        /* As in the reads of search: docs/formats/native-ndjson.md. */
-        pb_cli_put_json_text(out, result->match == PB_MATCH_LOOKALIKE
-                                      ? "lookalike"
-                                      : pb_cli_match_word(result->match));
-        if (result->edits > 0)
-            pb_cli_put_format(out, ",\"edits\":%u", result->edits);
-    }
     put_json_end(out, watermark);
 }
 
@@ -431,7 +420,7 @@ put_csv_header(struct pb_cli_out *out, enum pb_cli_answer_rows rows, const char 
         pb_cli_put_text(out, ",agency");
         break;
     case PB_CLI_ROWS_PLATES:
-        pb_cli_put_text(out, "plate,jurisdiction,reads,first,last,match");
+        pb_cli_put_text(out, "plate,jurisdiction,reads,first,last");
         break;
     case PB_CLI_ROWS_COMMON:
         pb_cli_put_text(out, "plate,jurisdiction,places,reads,first,last");

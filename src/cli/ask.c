@@ -3,17 +3,14 @@
  */
 #include "cli/ask.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <platebase/plate.h>
 
 #include "base/text.h"
 #include "cli/decision.h"
+#include "cli/sheet.h"
 #include "cli/shell.h"
 
 #define LIMIT_DEFAULT 100u
@@ -192,55 +189,6 @@ pb_cli_ask_fill(const struct pb_cli *cli, const struct pb_cli_ask_args *args,
     return true;
 }
 
-/* ---- a file of our own ---- */
-
-/* A new file that only we may read, written through its own buffer. */
-struct sheet {
-    const char *path;
-    struct pb_cli_out *out; /* owned; NULL: not open */
-};
-
-static enum pb_status
-sheet_open(const struct pb_env *env, struct sheet *sheet, const char *path, struct pb_error *error)
-{
-    char buffer[128];
-    int descriptor;
-
-    sheet->path = path;
-    sheet->out = pb_alloc(env, sizeof(*sheet->out));
-    if (sheet->out == NULL)
-        return pb_fail(error, PB_E_NOMEM, "no memory to write '%s'", path);
-    descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (descriptor < 0) {
-        pb_free(env, sheet->out);
-        sheet->out = NULL;
-        return pb_fail(error, PB_E_IO, "cannot make '%s': %s", path,
-                       strerror_r(errno, buffer, sizeof(buffer)));
-    }
-    pb_cli_out_init(sheet->out, descriptor);
-    return PB_OK;
-}
-
-/* Writes what waits, syncs and closes; where that fails, or is_unwanted, the file is removed. */
-static enum pb_status
-sheet_close(const struct pb_env *env, struct sheet *sheet, bool is_unwanted,
-            struct pb_error *error)
-{
-    enum pb_status status;
-
-    if (sheet->out == NULL)
-        return PB_OK;
-    status = pb_cli_out_flush(sheet->out, sheet->path, error);
-    if (status == PB_OK && !is_unwanted && fsync(sheet->out->descriptor) != 0)
-        status = pb_fail(error, PB_E_IO, "cannot sync '%s'", sheet->path);
-    (void)close(sheet->out->descriptor);
-    if (status != PB_OK || is_unwanted)
-        (void)unlink(sheet->path);
-    pb_free(env, sheet->out);
-    sheet->out = NULL;
-    return status;
-}
-
 /* ---- what is said ---- */
 
 struct ask {
@@ -248,7 +196,7 @@ struct ask {
     const struct pb_cli_ask_args *args;
     const struct pb_inquiry *inquiry;
     struct pb_answer *answer; /* owned */
-    struct sheet export;
+    struct pb_cli_sheet export;
     double seconds;
 };
 
@@ -298,7 +246,7 @@ static enum pb_status
 write_receipt(const struct ask *ask, struct pb_error *error)
 {
     const struct pb_env *env = ask->cli->env;
-    struct sheet sheet = { .out = NULL };
+    struct pb_cli_sheet sheet = { .out = NULL };
     enum pb_status status;
 
     if (ask->args->receipt == NULL)
@@ -307,10 +255,10 @@ write_receipt(const struct ask *ask, struct pb_error *error)
         put_receipt(ask->cli->out, ask->answer);
         return PB_OK;
     }
-    status = sheet_open(env, &sheet, ask->args->receipt, error);
+    status = pb_cli_sheet_open(env, &sheet, ask->args->receipt, error);
     if (status == PB_OK) {
         put_receipt(sheet.out, ask->answer);
-        status = sheet_close(env, &sheet, false, error);
+        status = pb_cli_sheet_close(env, &sheet, false, error);
     }
     return status;
 }
@@ -436,7 +384,7 @@ tell(struct ask *ask)
     if (verdict == PB_POLICY_ALLOW)
         status = put_rows(ask, &error);
     if (status == PB_OK)
-        status = sheet_close(ask->cli->env, &ask->export, verdict != PB_POLICY_ALLOW, &error);
+        status = pb_cli_sheet_close(ask->cli->env, &ask->export, verdict != PB_POLICY_ALLOW, &error);
     if (status == PB_OK)
         status = write_receipt(ask, &error);
     if (status == PB_OK)
@@ -469,7 +417,7 @@ pb_cli_ask_run(struct pb_cli *cli, const struct pb_cli_ask_args *args,
         return PB_CLI_EXIT_FAILURE;
     /* Before the question is asked and recorded: a file that cannot be made asks nothing. */
     if (args->export_file != NULL) {
-        status = sheet_open(cli->env, &ask.export, args->export_file, &error);
+        status = pb_cli_sheet_open(cli->env, &ask.export, args->export_file, &error);
         if (status != PB_OK) {
             exit_code = pb_cli_failure(cli, status, &error);
             goto out;
@@ -488,7 +436,7 @@ pb_cli_ask_run(struct pb_cli *cli, const struct pb_cli_ask_args *args,
     }
 
 out:
-    if (sheet_close(cli->env, &ask.export, true, &error) != PB_OK)
+    if (pb_cli_sheet_close(cli->env, &ask.export, true, &error) != PB_OK)
         exit_code = pb_cli_failure(cli, PB_E_IO, &error);
     pb_answer_free(ask.answer);
     return pb_cli_close_site(cli, site, exit_code);
