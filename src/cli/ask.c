@@ -313,8 +313,8 @@ say_summary(const struct ask *ask)
         return;
     say_count(ask);
     if (coverage.is_up_known)
-        pb_cli_say(cli, "readers: %" PRIu32 " in scope, %" PRIu32 " of them gave reads in that "
-                   "time", coverage.readers_in_scope, coverage.readers_up);
+        pb_cli_say(cli, "readers: %" PRIu32 " in scope, %" PRIu32 " gave reads in that time",
+                   coverage.readers_in_scope, coverage.readers_up);
     else
         pb_cli_say(cli, "readers: %" PRIu32 " in scope", coverage.readers_in_scope);
     pb_cli_say_left_out(cli, pb_answer_decision(ask->answer));

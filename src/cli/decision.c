@@ -102,11 +102,9 @@ pb_cli_say_left_out(const struct pb_cli *cli, const struct pb_decision *decision
 
         if (rule->origins_excluded == 0)
             continue;
-        pb_cli_say(cli, "left out by %.*s, %" PRIu32 " group%s of readers: %.*s (%.*s%s)",
-                   (int)rule->id.bytes, rule->id.text, rule->origins_excluded,
-                   rule->origins_excluded == 1 ? "" : "s", (int)rule->text.bytes, rule->text.text,
-                   (int)rule->source.bytes, rule->source.text,
-                   rule->is_verified ? "" : "; not verified");
+        pb_cli_say(cli, "some readers are left out by %.*s%s: %.*s", (int)rule->id.bytes,
+                   rule->id.text, rule->is_verified ? "" : " (not verified)",
+                   (int)rule->text.bytes, rule->text.text);
     }
 }
 

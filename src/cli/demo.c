@@ -22,6 +22,7 @@
 struct demo {
     const struct pb_env *env;
     struct pb_site *site;
+    struct pb_synth *town;      /* owned */
     struct pb_stamper *stamper; /* owned */
     int64_t midnight_us;        /* of today, UTC */
     struct pb_cli_demo_counts counts;
@@ -112,6 +113,46 @@ fill_catalog(struct demo *demo)
 }
 
 /* ---- reads ---- */
+
+#define READER_YAML_BYTES 200u
+
+/* The town's readers with their positions, so that coverage of a place can be told. */
+static enum pb_status
+name_readers(struct demo *demo, const struct pb_synth *synth)
+{
+    const struct pb_actor actor = { .person = NULL };
+    uint32_t count = pb_synth_reader_count(synth);
+    size_t room = 16 + (size_t)count * READER_YAML_BYTES;
+    char *text = pb_alloc(demo->env, room);
+    struct pb_text_out out = pb_text_out(text, room);
+    struct pb_catalog_changes changes;
+    enum pb_status status;
+
+    if (text == NULL)
+        return PB_E_NOMEM;
+    pb_put_text(&out, "readers:\n");
+    for (uint32_t i = 0; i < count; i++) {
+        struct pb_synth_reader reader;
+
+        pb_synth_reader_at(synth, i, &reader);
+        pb_put_text(&out, "  - { id: ");
+        pb_put_str(&out, reader.id);
+        pb_put_text(&out, ", agency: plains-police, capture_state: US-KS, time_zone: "
+                          "America/Chicago, kind: ");
+        pb_put_text(&out, reader.is_mobile ? "mobile" : "fixed");
+        if (!reader.is_mobile) {
+            pb_put_text(&out, ", lat: ");
+            pb_put_fixed(&out, reader.lat_e7, 7, 1);
+            pb_put_text(&out, ", lon: ");
+            pb_put_fixed(&out, reader.lon_e7, 7, 1);
+        }
+        pb_put_text(&out, " }\n");
+    }
+    status = pb_site_import_yaml(demo->site, &actor, text, (size_t)(out.at - text), &changes,
+                                 demo->error);
+    pb_free(demo->env, text);
+    return status;
+}
 
 /* Stamps and stores what may be kept, many at a time. */
 static enum pb_status
@@ -229,7 +270,7 @@ feed_pictures(struct demo *demo)
 }
 
 static enum pb_status
-feed_town(struct demo *demo, const struct pb_progress *progress)
+make_town(struct demo *demo)
 {
     const struct pb_synth_options options = {
         .is_town = true,
@@ -237,31 +278,53 @@ feed_town(struct demo *demo, const struct pb_progress *progress)
         .from_us = demo->midnight_us - TOWN_DAYS * PB_DAY_US,
         .with_alternates = true,
     };
+    enum pb_status status = pb_synth_new(demo->env, &options, &demo->town, demo->error);
+
+    return status == PB_OK ? name_readers(demo, demo->town) : status;
+}
+
+static enum pb_status
+feed_town(struct demo *demo, const struct pb_progress *progress)
+{
+    uint64_t total = pb_synth_read_count(demo->town);
     struct pb_read *reads = pb_calloc(demo->env, BATCH_READS, sizeof(*reads));
-    struct pb_synth *synth = NULL;
-    struct pb_arena arena;
-    uint64_t total = 0;
     enum pb_status status = reads != NULL ? PB_OK : PB_E_NOMEM;
+    struct pb_arena arena;
 
     pb_arena_init(&arena, demo->env, 1u << 20);
-    if (status == PB_OK)
-        status = pb_synth_new(demo->env, &options, &synth, demo->error);
-    if (status == PB_OK)
-        total = pb_synth_read_count(synth);
     for (uint64_t first = 0; first < total && status == PB_OK; first += BATCH_READS) {
         uint64_t count = total - first < BATCH_READS ? total - first : BATCH_READS;
 
         if (!progress->report(progress->context, "town", first, total))
             break;
         pb_arena_reset(&arena);
-        status = pb_synth_fill(synth, first, count, reads, &arena);
+        status = pb_synth_fill(demo->town, first, count, reads, &arena);
         if (status == PB_OK)
             status = store_reads(demo, reads, (size_t)count);
     }
     pb_arena_clear(&arena);
-    pb_synth_free(synth);
     pb_free(demo->env, reads);
     return status == PB_E_NOMEM ? pb_fail(demo->error, status, "no memory for the town") : status;
+}
+
+/* The three feeds, and what they leave in the log, as segments. */
+static enum pb_status
+feed_all(struct demo *demo, const struct pb_progress *progress)
+{
+    struct pb_store *store = pb_site_store(demo->site);
+    enum pb_status status = feed_daemon(demo);
+
+    if (status == PB_OK)
+        status = feed_pictures(demo);
+    if (status == PB_OK)
+        status = feed_town(demo, progress);
+    if (status == PB_OK)
+        status = pb_stamper_flush(demo->stamper, demo->error);
+    if (status == PB_OK)
+        status = pb_store_flush(store, demo->error);
+    if (status == PB_OK)
+        status = pb_store_merge(store, false, progress, demo->error);
+    return status;
 }
 
 enum pb_status
@@ -278,22 +341,15 @@ pb_cli_demo_fill(const struct pb_env *env, struct pb_site *site,
     enum pb_status status;
 
     status = fill_catalog(&demo);
-    /* Readers that the catalog does not name are the town's. */
+    if (status == PB_OK)
+        status = make_town(&demo);
+    /* The stamper knows the readers that were named before it. */
     if (status == PB_OK)
         status = pb_stamper_new(site, "plains-police", 0, &demo.stamper, error);
     if (status == PB_OK)
-        status = feed_daemon(&demo);
-    if (status == PB_OK)
-        status = feed_pictures(&demo);
-    if (status == PB_OK)
-        status = feed_town(&demo, progress);
-    if (status == PB_OK)
-        status = pb_stamper_flush(demo.stamper, error);
-    if (status == PB_OK)
-        status = pb_store_flush(pb_site_store(site), error);
-    if (status == PB_OK)
-        status = pb_store_merge(pb_site_store(site), false, progress, error);
+        status = feed_all(&demo, progress);
     pb_stamper_free(demo.stamper);
+    pb_synth_free(demo.town);
     *ret_counts = demo.counts;
     return status;
 }
