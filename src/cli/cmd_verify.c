@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "audit/audit.h"
 #include "base/limits.h"
@@ -130,6 +131,12 @@ verify_logs(struct report *report, struct pb_error *error)
 
     if (status == PB_OK)
         status = path_of(report, "keys", keys_path, error);
+    if (status == PB_OK && access(keys_path, F_OK) != 0) {
+        pb_cli_say(report->cli, "'%s' is not there, as in a backup: the audit logs are not checked; "
+                   "copy public/ of them and use 'platebase audit verify PATH --vkey KEY'",
+                   keys_path);
+        return PB_OK;
+    }
     if (status == PB_OK)
         status = note_unopened(report, path,
                                pb_audit_open(report->cli->env, path, keys_path, &options, &audit,
