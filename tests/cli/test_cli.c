@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 static const char *const commands[] = {
-    "init", "import", "search", "near",   "plates",  "stats",   "verify",   "purge",
-    "merge", "erase", "backup", "restore", "convert", "generate", "bench",
+    "init",    "demo",   "import", "search", "near",   "plates", "common", "associates",
+    "approve", "correct", "policy", "rules",  "audit",  "stats",  "verify", "purge",
+    "merge",   "erase",  "backup", "restore", "convert", "generate", "bench",
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -45,31 +46,73 @@ every_command_explains_itself(void **state)
     }
 }
 
+/* Commands of commands; the manual page is that of the first word. */
+static const char *const parts[][3] = {
+    { "policy", "explain" },        { "rules", "list" },
+    { "rules", "show" },            { "rules", "add" },
+    { "audit", "keys" },            { "audit", "verify" },
+    { "audit", "prove" },           { "audit", "verify-proof" },
+    { "audit", "open" },            { "audit", "search" },
+    { "audit", "export" },          { "audit", "destroy-expired" },
+    { "audit", "review", "sample" }, { "audit", "review", "list" },
+    { "audit", "review", "close" },  { "audit", "review", "finish" },
+    { "audit", "review", "notices" }, { "audit", "review", "disclosures" },
+};
+#define PART_COUNT (sizeof(parts) / sizeof(parts[0]))
+
+/* Every option of the help text that was just printed stands in the page. */
+static void
+expect_options_in_page(const struct command *command, const char *name)
+{
+    char path[1024], missing[80] = "";
+    char *page;
+
+    (void)snprintf(path, sizeof(path), "%s/docs/man/platebase-%s.1", getenv("PB_SOURCE_DIR"),
+                   name);
+    page = file_text(path, NULL);
+    for (const char *at = command->out; (at = strstr(at, "\n  --")) != NULL; at++) {
+        char item[80];
+
+        (void)snprintf(item, sizeof(item), "\n.It Fl Fl %.*s", (int)strcspn(at + 5, " \n"), at + 5);
+        if (strstr(page, item) == NULL)
+            memcpy(missing, item, sizeof(missing));
+    }
+    free(page);
+    if (missing[0] != '\0')
+        fail_msg("platebase-%s.1 lacks%s", name, missing);
+}
+
 /* What --help names, the manual page explains. */
 static void
 every_option_is_in_its_manual_page(void **state)
 {
     struct command *command = *state;
-    const char *source = getenv("PB_SOURCE_DIR");
 
-    if (source == NULL)
+    if (getenv("PB_SOURCE_DIR") == NULL)
         skip();
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        char path[1024];
-        char *page;
-
-        (void)snprintf(path, sizeof(path), "%s/docs/man/platebase-%s.1", source, commands[i]);
-        page = file_text(path, NULL);
         run(command, commands[i], "--help", NULL);
-        for (const char *at = command->out; (at = strstr(at, "\n  --")) != NULL; at++) {
-            char item[80];
+        expect_options_in_page(command, commands[i]);
+    }
+}
 
-            (void)snprintf(item, sizeof(item), "\n.It Fl Fl %.*s", (int)strcspn(at + 5, " \n"),
-                           at + 5);
-            if (strstr(page, item) == NULL)
-                fail_msg("platebase-%s.1 lacks%s", commands[i], item);
-        }
-        free(page);
+static void
+every_part_of_a_command_explains_itself(void **state)
+{
+    struct command *command = *state;
+
+    for (size_t i = 0; i < PART_COUNT; i++) {
+        char usage[64];
+
+        run(command, parts[i][0], parts[i][1], parts[i][2] != NULL ? parts[i][2] : "--help",
+            "--help", NULL);
+        expect_exit(command, 0);
+        (void)snprintf(usage, sizeof(usage), "Usage: platebase %s %s%s%s ", parts[i][0],
+                       parts[i][1], parts[i][2] != NULL ? " " : "",
+                       parts[i][2] != NULL ? parts[i][2] : "");
+        expect_text(command->out, usage);
+        if (getenv("PB_SOURCE_DIR") != NULL)
+            expect_options_in_page(command, parts[i][0]);
     }
 }
 
@@ -96,6 +139,32 @@ wrong_calls_are_refused_with_a_reason(void **state)
         { { "serach" }, "did you mean 'search'" },
         { { "frobnicate" }, "unknown command 'frobnicate'" },
         { { "help", "frobnicate" }, "unknown command" },
+        { { "audit" }, "say which of its commands" },
+        { { "audit", "verfy" }, "did you mean 'verify'" },
+        { { "audit", "review", "frobnicate" }, "unknown command 'frobnicate'" },
+        { { "audit", "verify" }, "say what to check" },
+        { { "audit", "verify", "copy" }, "--vkey is missing" },
+        { { "audit", "verify", "--data", "s", "--vkey", "k" }, "are of one log" },
+        { { "audit", "verify-proof", "p" }, "--vkey is missing" },
+        { { "audit", "open", "--data", "s" }, "--index is missing" },
+        { { "common", WHO, "--data", "s", "--place", "1,2,3" }, "is not LAT,LON,RADIUS_M,FROM,TO" },
+        { { "common", WHO, "--data", "s", "--place", "1,2,3,2026-01-02,2026-01-01" },
+          "is not before" },
+        { { "common", WHO, "--data", "s", "--place", "91,2,3,2026-01-01,2026-01-02" },
+          "latitude and a longitude" },
+        { { "common", WHO, "--data", "s", "--place", "1,2,3,2026-01-01,2026-01-02" },
+          "at least two" },
+        { { "correct", "--data", "s", "--person", "p", "--why", "w", "--reader", "r" },
+          "say which read" },
+        { { "correct", "--data", "s", "--person", "p", "--why", "w", "--reader", "r",
+            "--event-id", "e" },
+          "say what is right" },
+        { { "init", "--bare", "--agency", "a", "d" }, "--bare makes no agency" },
+        { { "init", "--class", "town", "d" }, "is not one of local, state, federal, private" },
+        { { "import", "--data", "s", "--capture-state", "US-XX", "f" }, "--capture-state: 'US-XX'" },
+        { { "search", WHO, "--data", "s", "--plate", "A", "--from", "2026-01-01", "--to",
+            "2026-01-02", "--recipient", "r" },
+          "belong to --export" },
         { { "search", "--plte", "A" }, "did you mean --plate" },
         { { "search", "--data" }, "--data needs a value" },
         { { "search", "--plate", "A" }, "--data is missing" },
@@ -648,6 +717,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         CASE(every_command_explains_itself),
         CASE(every_option_is_in_its_manual_page),
+        CASE(every_part_of_a_command_explains_itself),
         CASE(the_version_is_printed),
         CASE(wrong_calls_are_refused_with_a_reason),
         CASE(a_directory_of_another_program_is_left_alone),
