@@ -12,7 +12,8 @@
 
 #define SITE_FILE "SITE"
 #define SITE_TEXT "platebase-site 1\n"
-#define KEY_FILE "site.key"
+/* Beside it lie keys named after agencies, whose ids begin with a letter or a digit. */
+#define KEY_FILE "_site.key"
 
 /* ---- making ---- */
 
