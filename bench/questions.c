@@ -207,7 +207,7 @@ measure_scan(struct bench *bench, struct timing *timing, const char *pattern, un
 
         timing->rows = 0;
         status = pb_store_plates(bench->store, pb_str_from(pattern), edits, with_lookalikes, 0,
-                                 count_plate, &timing->rows, error);
+                                 count_plate, NULL, &timing->rows, error);
         timing_add(timing, pb_monotonic_ns(env) - started_ns);
     }
     pb_cli_sort_ns(timing->ns, timing->count);

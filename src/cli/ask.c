@@ -134,7 +134,7 @@ pb_cli_ask_args_add_answer(struct pb_cli_usage *usage, struct pb_cli_ask_args *a
                   "it behind the rows",
           .text = &args->receipt },
         { .name = "skip-damaged",
-          .help = "leave damaged segments out instead of refusing; verify tells what is missing",
+          .help = "leave out what is damaged instead of refusing, and say what that is",
           .flag = &args->skips_damaged },
         { .name = "quiet", .help = "no summary", .flag = &args->is_quiet },
     };
@@ -153,7 +153,7 @@ format_of(const struct pb_cli_ask_args *args)
 }
 
 bool
-pb_cli_ask_fill(const struct pb_cli *cli, const struct pb_cli_ask_args *args,
+pb_cli_ask_fill(struct pb_cli *cli, const struct pb_cli_ask_args *args,
                 struct pb_inquiry *inquiry)
 {
     bool is_unknown = args->jurisdiction != NULL && strcmp(args->jurisdiction, "unknown") == 0;
@@ -178,6 +178,10 @@ pb_cli_ask_fill(const struct pb_cli *cli, const struct pb_cli_ask_args *args,
     inquiry->confirmation = pb_str_from(args->confirmation);
     inquiry->client = pb_str_from("cli");
     inquiry->is_jurisdiction_unknown = is_unknown;
+    if (args->skips_damaged) {
+        inquiry->query.on_damage = pb_cli_tell_damage;
+        inquiry->query.damage_context = cli;
+    }
     inquiry->rows_wanted = args->limit;
     inquiry->page = pb_str_from(args->page);
     inquiry->is_export = args->export_file != NULL;

@@ -40,8 +40,8 @@ void pb_cli_ask_args_add_who(struct pb_cli_usage *usage, struct pb_cli_ask_args 
 void pb_cli_ask_args_add_answer(struct pb_cli_usage *usage, struct pb_cli_ask_args *args);
 
 /* Sets the members of an inquiry that the options above say; false after a usage error. What it
- * points to is borrowed from args. */
-PB_MUST_CHECK bool pb_cli_ask_fill(const struct pb_cli *cli, const struct pb_cli_ask_args *args,
+ * points to is borrowed from args and cli. */
+PB_MUST_CHECK bool pb_cli_ask_fill(struct pb_cli *cli, const struct pb_cli_ask_args *args,
                                    struct pb_inquiry *inquiry);
 /* Asks, prints the answer, and says the rest. Returns an exit code: PB_CLI_EXIT_OK also where
  * nothing was found. */

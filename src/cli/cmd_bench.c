@@ -225,7 +225,7 @@ add_options(struct pb_cli_usage *usage, struct bench_args *args)
 
 /* false after a usage error. */
 static bool
-fill_inquiry(const struct pb_cli *cli, struct bench_args *args, struct pb_inquiry *inquiry)
+fill_inquiry(struct pb_cli *cli, struct bench_args *args, struct pb_inquiry *inquiry)
 {
     if (!args->is_asking)
         return true;

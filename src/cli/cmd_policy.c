@@ -86,7 +86,7 @@ kind_of(const struct explain_args *args, const struct pb_cli_places *places)
 }
 
 static bool
-fill_inquiry(const struct pb_cli *cli, struct explain_args *args,
+fill_inquiry(struct pb_cli *cli, struct explain_args *args,
              const struct pb_cli_places *places, struct pb_inquiry *inquiry)
 {
     if (places->count > 0 && args->query.from_us == 0 && args->query.to_us == 0) {

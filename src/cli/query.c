@@ -86,28 +86,25 @@ bool
 pb_cli_query_fill(const struct pb_cli *cli, const struct pb_cli_query_args *args,
                   struct pb_inquiry *inquiry)
 {
-    uint16_t jurisdiction = inquiry->query.jurisdiction;
+    struct pb_query *query = &inquiry->query;
 
     if (args->from_us >= args->to_us) {
         (void)pb_cli_usage_error(cli, "--from must be before --to: nothing lies between them");
         return false;
     }
-    inquiry->query = (struct pb_query){
-        .plate = pb_str_from(args->plate),
-        .edits = (unsigned)args->edits,
-        .with_lookalikes = args->with_lookalikes,
-        .without_alternates = args->without_alternates,
-        .with_superseded = args->with_superseded,
-        .from_us = args->from_us,
-        .to_us = args->to_us,
-        .jurisdiction = jurisdiction,
-        .reader = pb_str_from(args->reader),
-        .make = pb_str_from(args->make),
-        .model = pb_str_from(args->model),
-        .color = pb_str_from(args->color),
-        .body = pb_str_from(args->body),
-        .confidence_min_permille = (int)lround(args->confidence_min_percent * 10),
-    };
+    query->plate = pb_str_from(args->plate);
+    query->edits = (unsigned)args->edits;
+    query->with_lookalikes = args->with_lookalikes;
+    query->without_alternates = args->without_alternates;
+    query->with_superseded = args->with_superseded;
+    query->from_us = args->from_us;
+    query->to_us = args->to_us;
+    query->reader = pb_str_from(args->reader);
+    query->make = pb_str_from(args->make);
+    query->model = pb_str_from(args->model);
+    query->color = pb_str_from(args->color);
+    query->body = pb_str_from(args->body);
+    query->confidence_min_permille = (int)lround(args->confidence_min_percent * 10);
     return true;
 }
 

@@ -27,7 +27,7 @@ void pb_cli_query_args_add_plate(struct pb_cli_usage *usage, struct pb_cli_query
 /* Reader, vehicle, confidence, history. */
 void pb_cli_query_args_add_filters(struct pb_cli_usage *usage, struct pb_cli_query_args *args);
 
-/* Sets the inquiry's query from the options above (but for its jurisdiction); false after a usage
+/* Sets what the options above say of the inquiry's query, and leaves the rest; false after a usage
  * error. */
 PB_MUST_CHECK bool pb_cli_query_fill(const struct pb_cli *cli,
                                      const struct pb_cli_query_args *args,
