@@ -37,4 +37,14 @@
 #define PB_AUDIT_SECRET_BYTES_MAX 4096u
 #define PB_AUDIT_FIELDS_MAX 32u               /* in the open, and as many secrets */
 
+/* How slow and how many clients may be is in struct pb_server_limits (net/server.h). */
+#define PB_NET_HEAD_BYTES_MAX (16u << 10)     /* request line and headers */
+#define PB_NET_HEADERS_MAX 100u
+#define PB_NET_TARGET_BYTES_MAX 8192u         /* path and query */
+#define PB_NET_SEGMENTS_MAX 32u               /* of a path */
+#define PB_NET_QUERY_MAX 64u                  /* pairs of a query */
+#define PB_NET_BODY_BYTES_MAX (16u << 20)     /* of any route */
+#define PB_NET_ROUTES_MAX 512u
+#define PB_NET_PEM_BYTES_MAX (1u << 20)       /* a certificate chain, or a key */
+
 #endif
