@@ -169,7 +169,7 @@ pb_listen_open(const struct pb_peer *address, int *ret_socket, struct pb_error *
     int file = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     pb_peer_text(address, text);
-    /* A server that starts again must not wait for connections of the one before to be forgotten. */
+    /* A server that starts again must not wait until connections of the one before are gone. */
     if (file >= 0 && setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
         bind(file, (struct sockaddr *)&storage, bytes) == 0 && listen(file, BACKLOG) == 0) {
         *ret_socket = file;

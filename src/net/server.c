@@ -208,6 +208,8 @@ on_completed(void *context, struct MHD_Connection *mhd, void **exchange_place,
         measure(exchange, now_ns);
         log_exchange(exchange, how == MHD_REQUEST_TERMINATED_COMPLETED_OK,
                      now_ns - exchange->started_ns);
+    } else if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+        pb_metric_add(server->metrics.malformed, 1); /* the library has refused it itself */
     }
     pb_connection_enter(&server->connections, exchange->connection, PB_PHASE_WAITING);
     pb_exchange_free(exchange);
@@ -505,10 +507,8 @@ start_daemon(struct pb_server *server, struct pb_error *error)
     PUT(CONNECTION_LIMIT, (intptr_t)(options->limits.connections_max * options->io_threads), NULL);
     if (options->io_threads > 1)
         PUT(THREAD_POOL_SIZE, (intptr_t)options->io_threads, NULL);
-#if MHD_VERSION < 0x01000000
-    PUT(STRICT_FOR_CLIENT, 1, NULL);
-#else
-    PUT(CLIENT_DISCIPLINE_LVL, 1, NULL);
+#if MHD_VERSION >= 0x01000000
+    PUT(CLIENT_DISCIPLINE_LVL, 1, NULL); /* before, what it let through is found by net/head.c */
 #endif
     if (keys != NULL) {
         PUT(HTTPS_PRIORITIES, 0, (void *)(uintptr_t)PB_TLS_PRIORITIES);
