@@ -44,7 +44,7 @@ expect_folded(struct pb_str plate)
 }
 
 static inline enum pb_status
-take_reads(void *context, const struct pb_read *reads, size_t count)
+take_reads(void *context, struct pb_read *reads, size_t count)
 {
     char text[PB_READ_TEXT_BYTES_MAX];
     struct outcome *outcome = context;

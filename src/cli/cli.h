@@ -76,6 +76,7 @@ int pb_cmd_audit(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_backup(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_bench(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_common(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_config(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_convert(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_correct(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_demo(struct pb_cli *cli, int argc, char **argv);
@@ -91,6 +92,7 @@ int pb_cmd_purge(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_restore(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_rules(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_search(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_serve(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_stats(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_verify(struct pb_cli *cli, int argc, char **argv);
 

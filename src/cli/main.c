@@ -33,6 +33,8 @@ static const struct pb_cli_command commands[] = {
     { "convert", "turn reads of one format into another", pb_cmd_convert },
     { "generate", "make synthetic reads", pb_cmd_generate },
     { "bench", "measure", pb_cmd_bench },
+    { "serve", "serve a data directory over HTTP", pb_cmd_serve },
+    { "config", "check a configuration of the service", pb_cmd_config },
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

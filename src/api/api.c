@@ -1,0 +1,153 @@
+/*
+ * API: from a route to a handler, past what the description demands.
+ */
+#include "api/api.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/api_private.h"
+#include "base/arena.h"
+#include "base/env.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "net/listen.h"
+
+/* The context of one route. */
+struct pb_api_binding {
+    struct pb_api *api;
+    const struct pb_api_endpoint *endpoint;
+};
+
+enum pb_status
+pb_api_problem(const struct pb_api_call *call, struct pb_reply *reply, unsigned status,
+               const char *detail, const char *field)
+{
+    struct pb_problem problem = { .status = status, .detail = detail, .field = field };
+
+    pb_reply_problem(reply, call->request, &problem);
+    return PB_OK;
+}
+
+static enum pb_status
+refuse_query(const struct pb_api_call *call, struct pb_reply *reply, struct pb_str field,
+             const char *why)
+{
+    char *name = pb_arena_alloc(call->request->arena, (size_t)field.bytes + 1);
+
+    if (name == NULL)
+        return PB_E_NOMEM;
+    memcpy(name, field.text, field.bytes);
+    name[field.bytes] = '\0';
+    return pb_api_problem(call, reply, 400, why, name);
+}
+
+static enum pb_status
+dispatch(void *context, const struct pb_request *request, struct pb_reply *reply)
+{
+    struct pb_api_binding *binding = context;
+    const struct pb_api_endpoint *endpoint = binding->endpoint;
+    struct pb_api_call call = { .request = request, .endpoint = endpoint };
+    struct pb_str field;
+    const char *why;
+
+    if (endpoint->permission == PB_API_LOOPBACK && !pb_listen_is_loopback(&request->peer))
+        return pb_api_problem(&call, reply, 404, "there is nothing at this address", NULL);
+    if (!pb_api_query_check(endpoint->query, request, &field, &why))
+        return refuse_query(&call, reply, field, why);
+    return endpoint->handle(binding->api, &call, reply);
+}
+
+static struct pb_route
+make_route(const struct pb_api_endpoint *endpoint, struct pb_api_binding *binding)
+{
+    struct pb_route route = {
+        .name = endpoint->name,
+        .method = endpoint->method,
+        .path = endpoint->path,
+        .handle = dispatch,
+        .context = binding,
+        .body_bytes_max = endpoint->body_bytes_max,
+        .is_quick = endpoint->is_quick,
+    };
+
+    static_assert(sizeof(route.body_types) == sizeof(endpoint->body_types), "the same lists");
+    memcpy(route.body_types, endpoint->body_types, sizeof(route.body_types));
+    return route;
+}
+
+static enum pb_status
+open_audit(struct pb_api *api, struct pb_error *error)
+{
+    char path[PB_PATH_BYTES_MAX];
+    int length = snprintf(path, sizeof(path), "%s/audit/public", api->options.data_path);
+
+    if (length < 0 || (size_t)length >= sizeof(path))
+        return pb_fail(error, PB_E_IO, "the path of the data directory is too long");
+    api->audit_directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (api->audit_directory < 0 && errno != ENOENT)
+        return pb_fail(error, PB_E_IO, "%s: %s", path, strerrordesc_np(errno));
+    return PB_OK;
+}
+
+enum pb_status
+pb_api_new(const struct pb_env *env, const struct pb_api_options *options, struct pb_api **ret_api,
+           struct pb_error *error)
+{
+    struct pb_api *api = pb_calloc(env, 1, sizeof(*api));
+    enum pb_status status = PB_E_NOMEM;
+
+    if (api == NULL)
+        return pb_fail(error, PB_E_NOMEM, "no memory for the interface");
+    api->env = env;
+    api->options = *options;
+    api->audit_directory = -1;
+    api->routes = pb_calloc(env, pb_api_endpoint_count, sizeof(*api->routes));
+    api->bindings = pb_calloc(env, pb_api_endpoint_count, sizeof(*api->bindings));
+    if (api->routes == NULL || api->bindings == NULL) {
+        (void)pb_fail(error, PB_E_NOMEM, "no memory for the interface");
+        goto out;
+    }
+    for (unsigned i = 0; i < pb_api_endpoint_count; i++) {
+        api->bindings[i] = (struct pb_api_binding){ api, &pb_api_endpoints[i] };
+        api->routes[i] = make_route(&pb_api_endpoints[i], &api->bindings[i]);
+    }
+    status = open_audit(api, error);
+    if (status != PB_OK)
+        goto out;
+    *ret_api = api;
+    api = NULL;
+
+out:
+    pb_api_free(api);
+    return status;
+}
+
+void
+pb_api_free(struct pb_api *api)
+{
+    if (api == NULL)
+        return;
+    if (api->audit_directory >= 0)
+        (void)close(api->audit_directory);
+    pb_free(api->env, api->routes);
+    pb_free(api->env, api->bindings);
+    pb_free(api->env, api);
+}
+
+const struct pb_route *
+pb_api_routes(const struct pb_api *api, uint32_t *ret_count)
+{
+    *ret_count = pb_api_endpoint_count;
+    return api->routes;
+}
+
+void
+pb_api_set_ready(struct pb_api *api, bool is_ready)
+{
+    atomic_store(&api->is_ready, is_ready);
+}

@@ -1,0 +1,86 @@
+/*
+ * API, for its own room: endpoints as the descriptions in api/ make them, and their handlers.
+ */
+#ifndef PB_API_API_PRIVATE_H
+#define PB_API_API_PRIVATE_H
+
+#include <stdatomic.h>
+
+#include "api/api.h"
+#include "net/http.h"
+
+/* Types of fields in a query; scripts/make-api knows the same. */
+enum pb_api_type { PB_API_TEXT, PB_API_ID, PB_API_COUNT, PB_API_TIME, PB_API_BOOL };
+
+struct pb_api_field {
+    const char *name; /* NULL: the end of the list */
+    enum pb_api_type type;
+    bool is_required;
+    uint64_t max; /* COUNT; 0: none but the type's */
+};
+
+enum pb_api_permission {
+    PB_API_PUBLIC,
+    PB_API_LOOPBACK, /* clients on the same machine; for others the address does not exist */
+};
+
+/* One call of an endpoint, its query checked. */
+struct pb_api_call {
+    const struct pb_request *request;
+    const struct pb_api_endpoint *endpoint;
+};
+
+/* As pb_handler_fn. */
+typedef enum pb_status pb_api_handler_fn(struct pb_api *api, const struct pb_api_call *call,
+                                         struct pb_reply *reply);
+
+struct pb_api_endpoint {
+    const char *name;
+    enum pb_method method;
+    const char *path;
+    pb_api_handler_fn *handle;
+    enum pb_api_permission permission;
+    bool is_audited;
+    bool is_quick;
+    const struct pb_api_field *query; /* ends with a name of NULL */
+    size_t body_bytes_max;
+    const char *body_types[4];
+};
+
+struct pb_api {
+    const struct pb_env *env;      /* borrowed */
+    struct pb_api_options options; /* its pointers are borrowed */
+    int audit_directory;           /* owned: of the public side; -1: there is none */
+    _Atomic bool is_ready;
+    struct pb_route *routes;         /* owned: as pb_api_endpoints */
+    struct pb_api_binding *bindings; /* owned: contexts of the routes */
+};
+
+/* ---- made by scripts/make-api ---- */
+
+extern const struct pb_api_endpoint pb_api_endpoints[];
+extern const unsigned pb_api_endpoint_count;
+extern const char pb_api_openapi[], pb_api_page[];
+extern const size_t pb_api_openapi_bytes, pb_api_page_bytes;
+extern const char pb_api_page_policy[]; /* Content-Security-Policy of the page */
+
+/* ---- for handlers ---- */
+
+/* Answers with a problem document. Returns PB_OK. */
+enum pb_status pb_api_problem(const struct pb_api_call *call, struct pb_reply *reply,
+                              unsigned status, const char *detail, const char *field);
+
+/* Is the query what the endpoint's fields say? Otherwise ret_field (as asked for, in the request's
+ * memory) and a static ret_why. */
+bool pb_api_query_check(const struct pb_api_field *fields, const struct pb_request *request,
+                        struct pb_str *ret_field, const char **ret_why);
+
+pb_api_handler_fn pb_api_handle_audit_checkpoint;
+pb_api_handler_fn pb_api_handle_audit_tile;
+pb_api_handler_fn pb_api_handle_docs;
+pb_api_handler_fn pb_api_handle_health;
+pb_api_handler_fn pb_api_handle_metrics;
+pb_api_handler_fn pb_api_handle_openapi;
+pb_api_handler_fn pb_api_handle_ready;
+
+#endif

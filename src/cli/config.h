@@ -1,0 +1,40 @@
+/*
+ * Configuration of the service: one YAML file, every key known, every value checked.
+ *
+ * docs/operations.md and platebase-serve(1) list the keys; this table is where they come from.
+ *
+ * Threads: one at a time.
+ */
+#ifndef PB_CLI_CONFIG_H
+#define PB_CLI_CONFIG_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "net/log.h"
+#include "net/server.h"
+
+struct pb_cli_config {
+    struct pb_arena arena; /* holds the texts */
+
+    const char *data;              /* directory, or NULL */
+    const char *listen;            /* as net/listen.h takes it */
+    const char *certificate, *key; /* PEM files, or NULL */
+    struct pb_server_limits limits;
+    uint64_t io_threads, worker_threads;
+    int64_t stop_ms; /* how long requests in hand may take when the server stops */
+    enum pb_log_level log_level;
+};
+
+/* What holds where nothing is said. Never fails. */
+void pb_cli_config_init(struct pb_cli_config *config, const struct pb_env *env);
+void pb_cli_config_done(struct pb_cli_config *config);
+
+/* Reads a file over what is there. PB_BAD_INPUT: error names the line and what would be right. */
+PB_MUST_CHECK enum pb_status pb_cli_config_read(struct pb_cli_config *config, const char *path,
+                                                struct pb_error *error);
+/* As above, from text; path is only for messages. */
+PB_MUST_CHECK enum pb_status pb_cli_config_parse(struct pb_cli_config *config, const char *path,
+                                                 struct pb_str text, struct pb_error *error);
+
+#endif
