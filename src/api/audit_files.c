@@ -1,9 +1,9 @@
 /*
  * Audit files: the public side of the logs, as files that anybody may fetch.
  *
- * Twice bounded: only names that the grammar of api/tile_path.h knows are looked for, and the kernel
- * is told to stay below the directory and to follow no link (openat2), so that a link
- * which somebody has put there leads nowhere.
+ * Twice bounded: only names that the grammar of api/tile_path.h knows are looked for, and the
+ * kernel is told to stay below the directory and to follow no link (openat2), so that a link which
+ * somebody has put there leads nowhere.
  */
 #include <assert.h>
 #include <errno.h>

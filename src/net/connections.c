@@ -218,13 +218,22 @@ pb_connections_count(struct pb_connections *connections)
     return count;
 }
 
+/* milliseconds << 16 | number of the phase << 3 | phase */
+#define PHASE_BITS 3u
+#define NUMBER_MASK UINT64_C(0x1FFF)
+#define MS_SHIFT 16u
+
 void
 pb_connection_enter(struct pb_connections *connections, struct pb_connection *connection,
                     enum pb_phase phase)
 {
     uint64_t now_ms = (uint64_t)pb_connections_now_ms(connections);
+    uint64_t before = atomic_load_explicit(&connection->phase_since, memory_order_relaxed);
+    uint64_t number = (before >> PHASE_BITS) + 1;
 
-    atomic_store_explicit(&connection->phase_since, now_ms << 3 | phase, memory_order_release);
+    atomic_store_explicit(&connection->phase_since,
+                          now_ms << MS_SHIFT | (number & NUMBER_MASK) << PHASE_BITS | phase,
+                          memory_order_release);
 }
 
 /* ---- time ---- */
@@ -258,8 +267,8 @@ find_lateness(struct pb_connections *connections, struct pb_connection *connecti
 {
     const struct pb_server_limits *limits = connections->limits;
     uint64_t phase_since = atomic_load_explicit(&connection->phase_since, memory_order_acquire);
-    enum pb_phase phase = (enum pb_phase)(phase_since & 7);
-    int64_t elapsed_ms = now_ms - (int64_t)(phase_since >> 3);
+    enum pb_phase phase = (enum pb_phase)(phase_since & ((1u << PHASE_BITS) - 1));
+    int64_t elapsed_ms = now_ms - (int64_t)(phase_since >> MS_SHIFT);
     bool is_new = phase_since != connection->seen_phase_since;
     uint64_t bytes;
 

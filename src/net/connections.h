@@ -40,7 +40,7 @@ struct pb_connection {
     struct pb_peer peer;
     struct pb_tls_keys *keys; /* owned: one reference, or NULL */
 
-    _Atomic uint64_t phase_since; /* milliseconds << 3 | phase, so that both change at once */
+    _Atomic uint64_t phase_since; /* see pb_connection_enter */
     _Atomic uint64_t body_bytes;  /* of the request that is being read */
 
     /* Used under the lock by expire. */
@@ -84,6 +84,8 @@ pb_connections_now_ms(const struct pb_connections *connections)
     return pb_monotonic_ns(connections->env) / 1000000 + 1;
 }
 
+/* Phase, moment and a number that tells it from the one before are one word, so that all change at
+ * once. */
 void pb_connection_enter(struct pb_connections *connections, struct pb_connection *connection,
                          enum pb_phase phase);
 

@@ -203,6 +203,7 @@ on_completed(void *context, struct MHD_Connection *mhd, void **exchange_place,
     if (exchange == NULL)
         return;
     *exchange_place = NULL;
+    pb_connection_enter(&server->connections, exchange->connection, PB_PHASE_WAITING);
     if (exchange->is_in_hand) {
         now_ns = pb_monotonic_ns(server->env);
         measure(exchange, now_ns);
@@ -211,7 +212,6 @@ on_completed(void *context, struct MHD_Connection *mhd, void **exchange_place,
     } else if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
         pb_metric_add(server->metrics.malformed, 1); /* the library has refused it itself */
     }
-    pb_connection_enter(&server->connections, exchange->connection, PB_PHASE_WAITING);
     pb_exchange_free(exchange);
 }
 
@@ -347,7 +347,7 @@ keep(void *context)
             { .fd = server->wake, .events = POLLIN },
             { .fd = is_accepting && !is_draining ? server->socket : -1, .events = POLLIN },
         };
-        int64_t wait_ns = next_ns - pb_monotonic_ns(server->env);
+        int64_t now_ns, wait_ns = next_ns - pb_monotonic_ns(server->env);
         uint64_t count;
 
         (void)poll(polls, 2, wait_ns > 0 ? (int)(wait_ns / 1000000) + 1 : 0);
@@ -355,9 +355,10 @@ keep(void *context)
             (void)!read(server->wake, &count, sizeof(count));
         if ((polls[1].revents & POLLIN) != 0)
             is_accepting = accept_some(server);
-        if (polls[0].revents != 0 || pb_monotonic_ns(server->env) >= next_ns) {
+        now_ns = pb_monotonic_ns(server->env);
+        if (polls[0].revents != 0 || now_ns >= next_ns) {
             end_late_ones(server);
-            next_ns = pb_monotonic_ns(server->env) + tick_ns;
+            next_ns = now_ns + tick_ns;
             is_accepting = true;
         }
     }
