@@ -107,6 +107,9 @@ check_agency(struct pb_put *put)
     /* The id of a case is "<agency>:<number>", and must be read in one way only. */
     if (strchr(text(put, AGENCY_ID).text, ':') != NULL)
         return pb_put_fail(put, AGENCY_ID, "must hold no colon");
+    /* An agency's audit log has its name, and there is a log of that name. */
+    if (pb_str_equal(text(put, AGENCY_ID), pb_str_from("operator")))
+        return pb_put_fail(put, AGENCY_ID, "must not be operator, who has a log already");
     return is_set(put, AGENCY_CASE_PATTERN) ? check_pattern(put, AGENCY_CASE_PATTERN) : PB_OK;
 }
 
