@@ -145,6 +145,8 @@ what_is_wrong_is_refused_with_entity_id_and_field(void **state)
           "0011223344556677889xaabbccddeeff00112233445566778899aabbccddeeff",
           "person ks.boss: consent_sha256: must be" },
         { "reader", "cam-1", "lat", "90.0000001", "reader cam-1: lat: must be degrees" },
+        { "reader", "cam-1", "lat", "999999999999999999", "reader cam-1: lat: must be degrees" },
+        { "reader", "cam-1", "lat", "-999999999999999999", "reader cam-1: lat: must be degrees" },
         { "reader", "cam-1", "lat", "39,1", "reader cam-1: lat: must be degrees" },
         { "reader", "cam-1", "lat", "nan", "reader cam-1: lat: must be degrees" },
         { "reader", "cam-1", "lat", "1.2.3", "reader cam-1: lat: must be degrees" },
