@@ -70,25 +70,34 @@ int pb_cli_close_site(const struct pb_cli *cli, struct pb_site *site, int exit_c
 #define PB_CLI_THREADS_MAX 64u
 unsigned pb_cli_processors(void);
 
+int pb_cmd_agency(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_agreement(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_approve(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_associates(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_audit(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_backup(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_bench(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_case(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_catalog(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_common(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_config(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_convert(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_correct(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_declaration(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_demo(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_erase(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_generate(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_hold(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_import(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_init(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_merge(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_near(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_offence(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_person(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_plates(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_policy(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_purge(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_reader(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_restore(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_rules(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_search(struct pb_cli *cli, int argc, char **argv);

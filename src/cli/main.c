@@ -20,6 +20,15 @@ static const struct pb_cli_command commands[] = {
     { "associates", "find plates that travel with a plate", pb_cmd_associates },
     { "approve", "approve somebody else's inquiry", pb_cmd_approve },
     { "correct", "say that a read is wrong", pb_cmd_correct },
+    { "catalog", "all records at once, as YAML", pb_cmd_catalog },
+    { "agency", "agencies: list, show, add, change, remove", pb_cmd_agency },
+    { "person", "people, likewise", pb_cmd_person },
+    { "reader", "readers, likewise", pb_cmd_reader },
+    { "offence", "offences, likewise", pb_cmd_offence },
+    { "case", "cases, likewise", pb_cmd_case },
+    { "agreement", "agreements between agencies, likewise", pb_cmd_agreement },
+    { "declaration", "signed declarations, likewise", pb_cmd_declaration },
+    { "hold", "legal holds, likewise", pb_cmd_hold },
     { "policy", "say what the rules would decide", pb_cmd_policy },
     { "rules", "list, show and add rule packs", pb_cmd_rules },
     { "audit", "check, prove, search and review the audit logs", pb_cmd_audit },
@@ -46,7 +55,7 @@ print_help(struct pb_cli_out *out)
                          "ask.\n\n"
                          "Commands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        pb_cli_put_format(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+        pb_cli_put_format(out, "  %-11s %s\n", commands[i].name, commands[i].summary);
     pb_cli_put_text(out, "\n"
                          "  platebase help COMMAND   options of one command\n"
                          "  platebase --version      version\n\n"
