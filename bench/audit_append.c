@@ -65,9 +65,12 @@ append_pair(struct run *run, int64_t number)
         { .name = "policy", .kind = PB_AUDIT_FIELD_HASH, .text = { (const char *)digest, 32 } },
     };
     const struct pb_audit_secret secrets[] = {
-        { "plate", pb_str_from("SYN1234") },         { "person", pb_str_from("p-0001") },
-        { "case", pb_str_from("24-00001") },         { "reason", pb_str_from("stolen, seen twice") },
-        { "window", pb_str_from("2026-01-01/2026-02-01") }, { "client", pb_str_from("bench") },
+        { "plate", pb_str_from("SYN1234") },
+        { "person", pb_str_from("p-0001") },
+        { "case", pb_str_from("24-00001") },
+        { "reason", pb_str_from("stolen, seen twice") },
+        { "window", pb_str_from("2026-01-01/2026-02-01") },
+        { "client", pb_str_from("bench") },
     };
     const struct pb_audit_field result[] = {
         { .name = "of", .kind = PB_AUDIT_FIELD_NUMBER, .number = number },
@@ -75,8 +78,8 @@ append_pair(struct run *run, int64_t number)
         { .name = "ids", .kind = PB_AUDIT_FIELD_HASH, .text = { (const char *)digest, 32 } },
     };
 
-    return append(run, "query", query, 5, secrets, 6)
-           && append(run, "result", result, 3, secrets, 1);
+    return append(run, "query", query, 5, secrets, 6) &&
+           append(run, "result", result, 3, secrets, 1);
 }
 
 static void *
@@ -136,10 +139,10 @@ open_audit(struct run *run, const char *directory, struct pb_error *error)
 
     (void)snprintf(path, sizeof(path), "%s/audit", directory);
     (void)snprintf(keys, sizeof(keys), "%s/keys", directory);
-    return run->env->files->mkdir(run->env->file_context, directory, error) == PB_OK
-           && pb_audit_create(run->env, path, keys, error) == PB_OK
-           && pb_audit_open(run->env, path, keys, NULL, &run->audit, error) == PB_OK
-           && pb_audit_log_add(run->audit, "a42", NULL, error) == PB_OK;
+    return run->env->files->mkdir(run->env->file_context, directory, error) == PB_OK &&
+           pb_audit_create(run->env, path, keys, error) == PB_OK &&
+           pb_audit_open(run->env, path, keys, NULL, &run->audit, error) == PB_OK &&
+           pb_audit_log_add(run->audit, "a42", NULL, error) == PB_OK;
 }
 
 int

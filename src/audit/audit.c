@@ -421,8 +421,13 @@ begin_writing(struct pb_audit *audit, struct pb_error *error)
 {
     enum pb_status status = pb_publish_check_heads(audit, error);
 
+    for (uint32_t i = 0; i < audit->log_count && status == PB_OK; i++)
+        status =
+            pb_keys_is_stopped(audit->keys, audit->logs[i]->id, &audit->logs[i]->is_stopped, error);
     if (status != PB_OK)
         return status;
+    if (audit->restarted != NULL && pb_audit_find(audit, pb_str_from(audit->restarted)) != NULL)
+        pb_audit_find(audit, pb_str_from(audit->restarted))->is_stopped = true;
     if (audit->journal_end.number >= audit->journal_first)
         audit->journal_files = audit->journal_end.number - audit->journal_first + 1;
     /* What was written and perhaps not synced must be so before it is published. */
@@ -505,9 +510,9 @@ audit_free(struct pb_audit *audit)
 }
 
 enum pb_status
-pb_audit_open(const struct pb_env *env, const char *path, const char *keys_path,
-              const struct pb_audit_options *options, struct pb_audit **ret_audit,
-              struct pb_error *error)
+pb_audit_open_restarting(const struct pb_env *env, const char *path, const char *keys_path,
+                         const struct pb_audit_options *options, const char *log,
+                         struct pb_audit **ret_audit, struct pb_error *error)
 {
     struct pb_audit *audit;
     enum pb_status status;
@@ -518,6 +523,7 @@ pb_audit_open(const struct pb_env *env, const char *path, const char *keys_path,
     audit = pb_calloc(env, 1, sizeof(*audit));
     if (audit == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory for audit logs");
+    audit->restarted = log;
     status = init_audit(audit, env, path, options, error);
     if (status == PB_OK && !audit->is_read_only && keys_path == NULL)
         status = pb_fail(error, PB_BAD_INPUT, "writing needs the directory of keys");
@@ -536,6 +542,14 @@ pb_audit_open(const struct pb_env *env, const char *path, const char *keys_path,
     }
     *ret_audit = audit;
     return PB_OK;
+}
+
+enum pb_status
+pb_audit_open(const struct pb_env *env, const char *path, const char *keys_path,
+              const struct pb_audit_options *options, struct pb_audit **ret_audit,
+              struct pb_error *error)
+{
+    return pb_audit_open_restarting(env, path, keys_path, options, NULL, ret_audit, error);
 }
 
 enum pb_status
@@ -580,26 +594,6 @@ make_origin(const struct pb_audit *audit, const char *id, const char *origin,
     return PB_OK;
 }
 
-/* Its directories, and a checkpoint of no leaves. */
-static enum pb_status
-make_public_side(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *error)
-{
-    enum pb_status status;
-
-    status = pb_place_mkdir(&log->public_place, (struct pb_str){ NULL, 0 }, error);
-    if (status == PB_OK)
-        status = pb_place_mkdir(&log->private_place, (struct pb_str){ NULL, 0 }, error);
-    if (status == PB_OK)
-        status = pb_publish_empty(audit, log, error);
-    if (status == PB_OK)
-        status = pb_place_sync_up(&log->public_place, pb_str_from("x"), error);
-    if (status == PB_OK)
-        status = pb_place_sync_up(&audit->place, pb_str_from("public/x"), error);
-    if (status == PB_OK)
-        status = pb_place_sync_up(&audit->place, pb_str_from("private/x"), error);
-    return status;
-}
-
 static enum pb_status
 add_log_locked(struct pb_audit *audit, const char *id, const char *origin, struct pb_error *error)
 {
@@ -625,7 +619,7 @@ add_log_locked(struct pb_audit *audit, const char *id, const char *origin, struc
     if (status != PB_OK)
         return status;
     change.added = log;
-    status = make_public_side(audit, log, error);
+    status = pb_publish_begin_log(audit, log, error);
     if (status == PB_OK)
         status = reserve_log(audit, error);
     if (status == PB_OK) /* it counts from here on */

@@ -62,6 +62,18 @@ PB_MUST_CHECK enum pb_status pb_audit_close(struct pb_audit *audit, struct pb_er
 PB_MUST_CHECK enum pb_status pb_audit_log_add(struct pb_audit *audit, const char *id,
                                               const char *origin, struct pb_error *error);
 
+/*
+ * What to do where pb_audit_open says that leaves are lost or that a log was changed, or where a
+ * witness contradicts it: log begins again, under its origin with `/2` (then `/3` ...) behind it and
+ * a new key. What is left of it stays beside it as <log>~1; the first leaf of the new one,
+ * `restart`, says what was last given out of the old one. Everybody who knows the log's key must
+ * be told. Not for a directory that is open.
+ */
+PB_MUST_CHECK enum pb_status pb_audit_restart(const struct pb_env *env, const char *path,
+                                              const char *keys_path,
+                                              const struct pb_audit_options *options,
+                                              const char *log, struct pb_error *error);
+
 struct pb_audit_log_info {
     const char *id, *origin, *vkey; /* vkey: C2SP signed-note verifier key; valid during the call */
     const char *path;               /* of the public side */

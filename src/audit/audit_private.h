@@ -75,6 +75,7 @@ struct pb_audit_log {
     int64_t kept_time_ms;     /* of the newest of them */
     uint64_t published_size;  /* of this process's newest checkpoint */
     bool is_published;        /* this process has signed one */
+    bool is_stopped;          /* a witness contradicts: nothing is published */
     bool needs_repair;        /* what was published and not synced may be damaged */
     /* while publishing: whether this log takes part, and what it will be */
     bool is_target;
@@ -91,6 +92,7 @@ struct pb_audit {
     struct pb_keys *keys;   /* owned; NULL: not given, reading only */
     struct pb_file *lock;   /* owned; NULL: reading only */
     bool is_read_only;
+    const char *restarted; /* borrowed: id of the log that begins again; NULL: none */
 
     /* Logs are added, never removed. The array is guarded by tails, and by integrating together
      * with it where it changes. */
@@ -146,6 +148,14 @@ struct pb_state_change {
 PB_MUST_CHECK enum pb_status pb_audit_write_state(struct pb_audit *audit,
                                                   const struct pb_state_change *change,
                                                   struct pb_error *error);
+
+/* As pb_audit_open; what was given out of one log is not held against it, and nothing of it is
+ * published. */
+PB_MUST_CHECK enum pb_status pb_audit_open_restarting(const struct pb_env *env, const char *path,
+                                                      const char *keys_path,
+                                                      const struct pb_audit_options *options,
+                                                      const char *log, struct pb_audit **ret_audit,
+                                                      struct pb_error *error);
 
 /* ---- append.c ---- */
 
@@ -204,9 +214,6 @@ PB_MUST_CHECK enum pb_status pb_pending_copy(struct pb_audit *audit, struct pb_a
  * caller holds integrating. */
 PB_MUST_CHECK enum pb_status pb_publish_locked(struct pb_audit *audit, struct pb_audit_log *only,
                                                bool keeps, struct pb_error *error);
-/* Writes the public side of a log without leaves. */
-PB_MUST_CHECK enum pb_status pb_publish_empty(struct pb_audit *audit, struct pb_audit_log *log,
-                                              struct pb_error *error);
 /* Whether so much is pending that it should be kept now. */
 bool pb_publish_should_keep(struct pb_audit *audit, bool is_closing);
 /* Says that there is something to publish; starts the thread. */
@@ -217,6 +224,19 @@ PB_MUST_CHECK enum pb_status pb_publish_read(struct pb_audit *audit, struct pb_a
                                              char **ret_text, size_t *ret_count,
                                              struct pb_checkpoint *ret_checkpoint,
                                              struct pb_error *error);
+/* Puts another text in the place of a log's newest checkpoint: the same with more signatures. */
+PB_MUST_CHECK enum pb_status pb_publish_replace(struct pb_audit *audit, struct pb_audit_log *log,
+                                                const char *text, size_t count,
+                                                struct pb_error *error);
+/* Puts everything pending on disk for good, that of stopped logs too, though unsigned. The caller
+ * holds integrating. */
+PB_MUST_CHECK enum pb_status pb_publish_keep(struct pb_audit *audit, struct pb_error *error);
+/* Makes the directories and the public side of a log without leaves, durably. */
+PB_MUST_CHECK enum pb_status pb_publish_begin_log(struct pb_audit *audit, struct pb_audit_log *log,
+                                                  struct pb_error *error);
+/* Publishes a log no more, not even after a restart. */
+PB_MUST_CHECK enum pb_status pb_publish_stop_log(struct pb_audit *audit, struct pb_audit_log *log,
+                                                 const char *reason, struct pb_error *error);
 /* Whether all logs reach what was ever given out of them. */
 PB_MUST_CHECK enum pb_status pb_publish_check_heads(struct pb_audit *audit, struct pb_error *error);
 

@@ -402,6 +402,79 @@ pb_keys_signer(struct pb_keys *keys, const char *log, const struct pb_vkey *publ
     return PB_OK;
 }
 
+static struct pb_str
+name_of(const char *log, const char *suffix, char room[PB_LOG_ID_BYTES_MAX + 24])
+{
+    struct pb_text_out out = pb_text_out(room, PB_LOG_ID_BYTES_MAX + 24);
+
+    pb_put_text(&out, log);
+    pb_put_text(&out, suffix);
+    assert(!out.is_cut);
+    return (struct pb_str){ room, (uint32_t)(out.at - room) };
+}
+
+enum pb_status
+pb_keys_retire_signer(struct pb_keys *keys, const char *log, unsigned number,
+                      struct pb_error *error)
+{
+    const struct pb_env *env = keys->env;
+    char room[PB_LOG_ID_BYTES_MAX + 24], suffix[24];
+    char from[PB_PATH_BYTES_MAX], to[PB_PATH_BYTES_MAX];
+    struct pb_file *file = NULL;
+    enum pb_status status;
+
+    (void)snprintf(suffix, sizeof(suffix), "~%u.key", number);
+    status = pb_place_path(&keys->place, name_of(log, ".key", room), from, error);
+    if (status == PB_OK)
+        status = pb_place_path(&keys->place, name_of(log, suffix, room), to, error);
+    if (status == PB_OK)
+        status = env->files->open(env->file_context, from, PB_OPEN_READ, &file, error);
+    if (status == PB_NOT_FOUND)
+        return PB_OK;
+    env->files->close(env->file_context, file);
+    if (status == PB_OK)
+        status = env->files->rename(env->file_context, from, to, error);
+    return status == PB_OK ? pb_place_sync_up(&keys->place, pb_str_from("x"), error) : status;
+}
+
+/* ---- stopping ---- */
+
+enum pb_status
+pb_keys_stop(struct pb_keys *keys, const char *log, const char *reason, struct pb_error *error)
+{
+    char room[PB_LOG_ID_BYTES_MAX + 24];
+    enum pb_status status;
+
+    status = pb_place_write(&keys->place, name_of(log, ".stopped", room),
+                            PB_PLACE_SYNCED | PB_PLACE_PRIVATE, reason, strlen(reason), error);
+    return status == PB_OK ? pb_place_sync_up(&keys->place, pb_str_from("x"), error) : status;
+}
+
+enum pb_status
+pb_keys_is_stopped(struct pb_keys *keys, const char *log, bool *ret_is_stopped,
+                   struct pb_error *error)
+{
+    char room[PB_LOG_ID_BYTES_MAX + 24], path[PB_PATH_BYTES_MAX];
+    struct pb_file *file = NULL;
+    enum pb_status status;
+
+    status = pb_place_path(&keys->place, name_of(log, ".stopped", room), path, error);
+    if (status == PB_OK)
+        status = keys->env->files->open(keys->env->file_context, path, PB_OPEN_READ, &file, error);
+    keys->env->files->close(keys->env->file_context, file);
+    *ret_is_stopped = status == PB_OK;
+    return status == PB_NOT_FOUND ? PB_OK : status;
+}
+
+enum pb_status
+pb_keys_unstop(struct pb_keys *keys, const char *log, struct pb_error *error)
+{
+    char room[PB_LOG_ID_BYTES_MAX + 24];
+    enum pb_status status = pb_place_unlink(&keys->place, name_of(log, ".stopped", room), error);
+
+    return status == PB_OK ? pb_place_sync_up(&keys->place, pb_str_from("x"), error) : status;
+}
+
 /* ---- openings ---- */
 
 static void

@@ -3,6 +3,7 @@
  *
  *   <id>.key         signs the log's checkpoints
  *   terms/<month>    opens what was sealed for that month (src/audit/seal.h)
+ *   <id>.stopped     why the log is not published any more, where it is not
  *   heads.0, heads.1 size and root of each log as last given out, written in turn
  *
  * The directory lies apart from the logs, so that a backup of them which is put back does not
@@ -48,6 +49,20 @@ PB_MUST_CHECK enum pb_status pb_keys_make_signer(struct pb_keys *keys, const cha
 PB_MUST_CHECK enum pb_status pb_keys_signer(struct pb_keys *keys, const char *log,
                                             const struct pb_vkey *public_key,
                                             uint8_t ret_secret[64], struct pb_error *error);
+
+/* Moves the log's key aside, to <id>~<number>.key; that there is none is fine. */
+PB_MUST_CHECK enum pb_status pb_keys_retire_signer(struct pb_keys *keys, const char *log,
+                                                   unsigned number, struct pb_error *error);
+
+/* ---- stopping ---- */
+
+/* Durable on PB_OK. */
+PB_MUST_CHECK enum pb_status pb_keys_stop(struct pb_keys *keys, const char *log, const char *reason,
+                                          struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_keys_is_stopped(struct pb_keys *keys, const char *log,
+                                                bool *ret_is_stopped, struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_keys_unstop(struct pb_keys *keys, const char *log,
+                                            struct pb_error *error);
 
 /* ---- openings ---- */
 

@@ -27,7 +27,7 @@ find_checkpoint(struct pb_audit *audit, struct pb_audit_log *log, uint64_t index
 {
     enum pb_status status = PB_OK;
 
-    if (!audit->is_read_only)
+    if (!audit->is_read_only && !log->is_stopped)
         status = pb_publish_locked(audit, log, false, error);
     if (status == PB_OK)
         status = pb_publish_read(audit, log, &making->checkpoint_text, &making->checkpoint_bytes,

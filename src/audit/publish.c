@@ -52,40 +52,87 @@ pb_publish_should_keep(struct pb_audit *audit, bool is_closing)
 
 /* ---- checkpoints ---- */
 
+static struct pb_str
+copy_name(const struct pb_audit_log *log, char room[PB_LOG_ID_BYTES_MAX + 16])
+{
+    struct pb_text_out out = pb_text_out(room, PB_LOG_ID_BYTES_MAX + 16);
+
+    pb_put_text(&out, log->id);
+    pb_put_text(&out, ".checkpoint");
+    assert(!out.is_cut);
+    return (struct pb_str){ room, (uint32_t)(out.at - room) };
+}
+
+/* Where the checkpoint is seen, and its copy outside. */
 static enum pb_status
-write_checkpoint(struct pb_audit *audit, struct pb_audit_log *log, bool is_synced,
-                 struct pb_error *error)
+put_checkpoint(struct pb_audit *audit, struct pb_audit_log *log, const char *text, size_t count,
+               bool is_synced, struct pb_error *error)
+{
+    char room[PB_LOG_ID_BYTES_MAX + 16];
+    enum pb_status status;
+
+    status = pb_place_write(&log->public_place, pb_str_from(CHECKPOINT),
+                            is_synced ? PB_PLACE_SYNCED : PB_PLACE_SEEN, text, count, error);
+    if (status == PB_OK && audit->copies.path != NULL)
+        status = pb_place_write(&audit->copies, copy_name(log, room), PB_PLACE_SYNCED, text, count,
+                                error);
+    return status;
+}
+
+enum pb_status
+pb_publish_replace(struct pb_audit *audit, struct pb_audit_log *log, const char *text, size_t count,
+                   struct pb_error *error)
+{
+    return put_checkpoint(audit, log, text, count, false, error);
+}
+
+/* The text of the target's checkpoint, signed. The same target has the same text. */
+static enum pb_status
+sign_target(struct pb_audit *audit, struct pb_audit_log *log, struct pb_text_out *out,
+            struct pb_error *error)
 {
     struct pb_checkpoint checkpoint = { .origin = pb_str_from(log->key.name),
                                         .size = log->target_size,
                                         .root = log->target_root };
-    char text[2 * PB_CHECKPOINT_TEXT_BYTES_MAX];
-    struct pb_text_out out = pb_text_out(text, sizeof(text));
+    const char *begin = out->at;
+    struct pb_str text;
     uint8_t secret[64];
-    enum pb_status status;
+    enum pb_status status = pb_keys_signer(audit->keys, log->id, &log->key, secret, error);
 
-    status = pb_keys_signer(audit->keys, log->id, &log->key, secret, error);
     if (status != PB_OK)
         return status;
-    pb_checkpoint_put(&out, &checkpoint);
-    checkpoint.origin = (struct pb_str){ text, (uint32_t)(out.at - text) };
-    pb_put_char(&out, '\n');
-    pb_note_put_signature(&out, checkpoint.origin, &log->key, secret);
+    pb_checkpoint_put(out, &checkpoint);
+    text = (struct pb_str){ begin, (uint32_t)(out->at - begin) };
+    pb_put_char(out, '\n');
+    pb_note_put_signature(out, text, &log->key, secret);
     sodium_memzero(secret, sizeof(secret));
-    assert(!out.is_cut);
-    status = pb_place_write(&log->public_place, pb_str_from(CHECKPOINT),
-                            is_synced ? PB_PLACE_SYNCED : PB_PLACE_SEEN, text,
-                            (size_t)(out.at - text), error);
-    if (status == PB_OK && audit->copies.path != NULL) {
-        char name[PB_LOG_ID_BYTES_MAX + 16];
-        struct pb_text_out name_out = pb_text_out(name, sizeof(name));
+    assert(!out->is_cut);
+    return PB_OK;
+}
 
-        pb_put_text(&name_out, log->id);
-        pb_put_text(&name_out, ".checkpoint");
-        status =
-            pb_place_write(&audit->copies, (struct pb_str){ name, (uint32_t)(name_out.at - name) },
-                           PB_PLACE_SYNCED, text, (size_t)(out.at - text), error);
-    }
+static enum pb_status
+write_checkpoint(struct pb_audit *audit, struct pb_audit_log *log, bool is_synced,
+                 struct pb_error *error)
+{
+    char text[2 * PB_CHECKPOINT_TEXT_BYTES_MAX];
+    struct pb_text_out out = pb_text_out(text, sizeof(text));
+    uint8_t *old = NULL;
+    size_t count, old_count = 0;
+    enum pb_status status = sign_target(audit, log, &out, error);
+
+    if (status != PB_OK)
+        return status;
+    count = (size_t)(out.at - text);
+    status = pb_place_read(&log->public_place, pb_str_from(CHECKPOINT), PB_NOTE_BYTES_MAX, &old,
+                           &old_count, NULL);
+    if (status == PB_E_NOMEM || status == PB_E_IO)
+        return pb_fail(error, status, "%s: the checkpoint cannot be read", log->public_place.path);
+    /* One that is there already may have cosignatures. */
+    if (status == PB_OK && old_count > count && memcmp(old, text, count) == 0)
+        status = put_checkpoint(audit, log, (const char *)old, old_count, is_synced, error);
+    else
+        status = put_checkpoint(audit, log, text, count, is_synced, error);
+    pb_free(audit->env, old);
     return status;
 }
 
@@ -131,6 +178,9 @@ choose_targets(struct pb_audit *audit, struct pb_audit_log *only, bool keeps)
         log->target_time_ms = log->time_ms;
         log->is_target =
             keeps ? log->size > log->kept_size : has_news && (only == NULL || only == log);
+        /* A stopped log can still be kept, without a word about it. */
+        if (log->is_stopped && !keeps)
+            log->is_target = false;
         count += log->is_target;
     }
     (void)pthread_mutex_unlock(&audit->tails);
@@ -149,13 +199,15 @@ grow(struct pb_audit *audit, struct pb_audit_log *log, bool is_synced, struct pb
     if (status != PB_OK)
         return status;
     pb_tree_edge_root(&log->growth.edge, &log->target_root);
+    if (log->is_stopped)
+        return PB_OK;
     memcpy(head.log, log->id, sizeof(head.log));
     head.root = log->target_root;
     return pb_keys_set_head(audit->keys, &head, error);
 }
 
-enum pb_status
-pb_publish_empty(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *error)
+static enum pb_status
+publish_empty(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *error)
 {
     struct pb_head head = { .size = 0 };
     enum pb_status status;
@@ -168,6 +220,26 @@ pb_publish_empty(struct pb_audit *audit, struct pb_audit_log *log, struct pb_err
     if (status == PB_OK)
         status = pb_keys_sync_heads(audit->keys, error);
     return status == PB_OK ? write_checkpoint(audit, log, true, error) : status;
+}
+
+/* Its directories, and a checkpoint of no leaves. */
+enum pb_status
+pb_publish_begin_log(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *error)
+{
+    enum pb_status status;
+
+    status = pb_place_mkdir(&log->public_place, (struct pb_str){ NULL, 0 }, error);
+    if (status == PB_OK)
+        status = pb_place_mkdir(&log->private_place, (struct pb_str){ NULL, 0 }, error);
+    if (status == PB_OK)
+        status = publish_empty(audit, log, error);
+    if (status == PB_OK)
+        status = pb_place_sync_up(&log->public_place, pb_str_from("x"), error);
+    if (status == PB_OK)
+        status = pb_place_sync_up(&audit->place, pb_str_from("public/x"), error);
+    if (status == PB_OK)
+        status = pb_place_sync_up(&audit->place, pb_str_from("private/x"), error);
+    return status;
 }
 
 static enum pb_status
@@ -184,7 +256,7 @@ publish_targets(struct pb_audit *audit, bool is_synced, struct pb_error *error)
     for (uint32_t i = 0; i < audit->log_count && status == PB_OK; i++) {
         struct pb_audit_log *log = audit->logs[i];
 
-        if (!log->is_target)
+        if (!log->is_target || log->is_stopped)
             continue;
         status = write_checkpoint(audit, log, is_synced, error);
         if (status == PB_OK) {
@@ -347,8 +419,8 @@ turn_journal(struct pb_audit *audit, struct pb_state_change *change)
     return count;
 }
 
-static enum pb_status
-keep(struct pb_audit *audit, struct pb_error *error)
+enum pb_status
+pb_publish_keep(struct pb_audit *audit, struct pb_error *error)
 {
     struct pb_state_change change = { .keeps = true };
     enum pb_status status;
@@ -371,14 +443,45 @@ keep(struct pb_audit *audit, struct pb_error *error)
 }
 
 enum pb_status
+pb_publish_stop_log(struct pb_audit *audit, struct pb_audit_log *log, const char *reason,
+                    struct pb_error *error)
+{
+    log->is_stopped = true; /* also where the note of it cannot be written */
+    return pb_keys_stop(audit->keys, log->id, reason, error);
+}
+
+/* A log that is stopped; NULL: none. */
+static struct pb_audit_log *
+find_stopped(struct pb_audit *audit, struct pb_audit_log *only)
+{
+    struct pb_audit_log *found = NULL;
+
+    for (uint32_t i = 0; i < audit->log_count; i++) {
+        struct pb_audit_log *log = audit->logs[i];
+
+        if (log->is_stopped && (only == NULL || only == log))
+            found = log;
+    }
+    return found;
+}
+
+enum pb_status
 pb_publish_locked(struct pb_audit *audit, struct pb_audit_log *only, bool keeps,
                   struct pb_error *error)
 {
+    struct pb_audit_log *stopped = find_stopped(audit, only);
+    enum pb_status status = PB_OK;
+
     if (keeps)
-        return keep(audit, error);
-    if (choose_targets(audit, only, false) == 0)
-        return PB_OK;
-    return publish_targets(audit, false, error);
+        status = pb_publish_keep(audit, error);
+    else if (choose_targets(audit, only, false) > 0)
+        status = publish_targets(audit, false, error);
+    if (status == PB_OK && stopped != NULL)
+        status = pb_fail(error, PB_E_CORRUPT,
+                         "%s: audit log '%s' is stopped, since a witness "
+                         "contradicts it: see '%s.stopped' in the directory of keys",
+                         audit->place.path, stopped->id, stopped->id);
+    return status;
 }
 
 enum pb_status
@@ -463,17 +566,14 @@ check_head(struct pb_audit *audit, struct pb_audit_log *log, uint64_t size,
 static enum pb_status
 check_copy(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *error)
 {
-    char name[PB_LOG_ID_BYTES_MAX + 16];
-    struct pb_text_out out = pb_text_out(name, sizeof(name));
+    char room[PB_LOG_ID_BYTES_MAX + 16];
+    struct pb_str name = copy_name(log, room);
     struct pb_checkpoint checkpoint;
     uint8_t *bytes = NULL;
     size_t count = 0;
     enum pb_status status;
 
-    pb_put_text(&out, log->id);
-    pb_put_text(&out, ".checkpoint");
-    status = pb_place_read(&audit->copies, (struct pb_str){ name, (uint32_t)(out.at - name) },
-                           PB_NOTE_BYTES_MAX, &bytes, &count, error);
+    status = pb_place_read(&audit->copies, name, PB_NOTE_BYTES_MAX, &bytes, &count, error);
     if (status == PB_NOT_FOUND)
         return PB_OK;
     if (status != PB_OK)
@@ -487,7 +587,7 @@ check_copy(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *er
         status = pb_fail(error, PB_E_CORRUPT,
                          "'%s/%.*s' is no checkpoint of this log; find out who "
                          "wrote it before you remove it",
-                         audit->copies.path, (int)(out.at - name), name);
+                         audit->copies.path, (int)name.bytes, name.text);
     pb_free(audit->env, bytes);
     return status;
 }
@@ -502,6 +602,8 @@ pb_publish_check_heads(struct pb_audit *audit, struct pb_error *error)
     for (uint32_t i = 0; i < count && status == PB_OK; i++) {
         struct pb_audit_log *log = pb_audit_find(audit, pb_str_from(heads[i].log));
 
+        if (audit->restarted != NULL && strcmp(audit->restarted, heads[i].log) == 0)
+            continue;
         if (log != NULL)
             status = check_head(audit, log, heads[i].size, &heads[i].root, "the directory of keys",
                                 error);
@@ -512,7 +614,8 @@ pb_publish_check_heads(struct pb_audit *audit, struct pb_error *error)
                              audit->place.path, heads[i].log, (unsigned long long)heads[i].size);
     }
     for (uint32_t i = 0; i < audit->log_count && status == PB_OK && audit->copies.path != NULL; i++)
-        status = check_copy(audit, audit->logs[i], error);
+        if (audit->restarted == NULL || strcmp(audit->restarted, audit->logs[i]->id) != 0)
+            status = check_copy(audit, audit->logs[i], error);
     return status;
 }
 

@@ -18,12 +18,12 @@
 #define DASH "\xe2\x80\x94"
 #define EXAMPLE_KEY "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 #define EXAMPLE_TEXT "This is an example message.\n"
-#define EXAMPLE_LINE                                                                      \
+#define EXAMPLE_LINE                                                                     \
     DASH " example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZ" \
          "XsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n"
-#define CHECKPOINT                 \
+#define CHECKPOINT                  \
     "example.com/behind-the-sofa\n" \
-    "20852163\n"                   \
+    "20852163\n"                    \
     "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
 
 static struct pb_str
@@ -104,16 +104,24 @@ names_of_keys_have_no_spaces_plus_or_controls(void **state)
         const char *name;
         bool is_valid;
     } cases[] = {
-        { "a", true },          { "logs.example/agency/a42", true },
-        { "\xc3\xbc", true },   { "", false },
-        { "a b", false },       { "a+b", false },
-        { "a\tb", false },      { "a\x01", false },
-        { "\xff", false },      { "a\xc2\xa0", false },         /* no-break space */
-        { "a\xe3\x80\x80", false },                             /* ideographic space */
-        { "a\xe2\x80\xa8", false },                             /* line separator */
-        { "a\xe2\x80\xaf", false }, { "a\xe2\x81\x9f", false }, /* narrow and mathematical */
-        { "a\xe1\x9a\x80", false }, { "a\xe2\x80\x83", false }, /* ogham, em space */
-        { "a\xc2\x85", false },     { "a\xe2\x80\xa9", false },
+        { "a", true },
+        { "logs.example/agency/a42", true },
+        { "\xc3\xbc", true },
+        { "", false },
+        { "a b", false },
+        { "a+b", false },
+        { "a\tb", false },
+        { "a\x01", false },
+        { "\xff", false },
+        { "a\xc2\xa0", false },     /* no-break space */
+        { "a\xe3\x80\x80", false }, /* ideographic space */
+        { "a\xe2\x80\xa8", false }, /* line separator */
+        { "a\xe2\x80\xaf", false },
+        { "a\xe2\x81\x9f", false }, /* narrow and mathematical */
+        { "a\xe1\x9a\x80", false },
+        { "a\xe2\x80\x83", false }, /* ogham, em space */
+        { "a\xc2\x85", false },
+        { "a\xe2\x80\xa9", false },
     };
     char longest[PB_NOTE_NAME_BYTES_MAX + 2];
 
@@ -138,11 +146,11 @@ malformed_notes_are_refused(void **state)
         "\n",
         "text\n",
         "text\n\n",
-        EXAMPLE_TEXT EXAMPLE_LINE,                        /* no empty line */
-        EXAMPLE_TEXT "\n" EXAMPLE_LINE "x",               /* no line feed at the end */
-        EXAMPLE_TEXT "\n" EXAMPLE_LINE "\n",              /* an empty line behind */
+        EXAMPLE_TEXT EXAMPLE_LINE,           /* no empty line */
+        EXAMPLE_TEXT "\n" EXAMPLE_LINE "x",  /* no line feed at the end */
+        EXAMPLE_TEXT "\n" EXAMPLE_LINE "\n", /* an empty line behind */
         EXAMPLE_TEXT "\n" EXAMPLE_LINE "text\n",
-        EXAMPLE_TEXT "\n- example.com/foo Uw2QOkn8\n",    /* not an em dash */
+        EXAMPLE_TEXT "\n- example.com/foo Uw2QOkn8\n", /* not an em dash */
         EXAMPLE_TEXT "\n" DASH "example.com/foo Uw2QOkn8\n",
         EXAMPLE_TEXT "\n" DASH " \n",
         EXAMPLE_TEXT "\n" DASH " example.com/foo\n",
@@ -179,24 +187,22 @@ notes_past_the_limits_are_refused(void **state)
     pb_put_text(&out, EXAMPLE_TEXT "\n");
     for (unsigned i = 0; i < PB_NOTE_SIGNATURES_MAX; i++)
         pb_put_text(&out, EXAMPLE_LINE);
-    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ many, (uint32_t)(out.at - many) },
-                                          &note, &error));
+    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ many, (uint32_t)(out.at - many) }, &note,
+                                          &error));
     assert_int_equal(PB_NOTE_SIGNATURES_MAX, note.signature_count);
     pb_put_text(&out, EXAMPLE_LINE);
-    assert_int_equal(PB_BAD_INPUT, pb_note_parse((struct pb_str){ many,
-                                                                  (uint32_t)(out.at - many) },
+    assert_int_equal(PB_BAD_INPUT, pb_note_parse((struct pb_str){ many, (uint32_t)(out.at - many) },
                                                  &note, &error));
     memset(many, 'x', sizeof(many));
-    assert_int_equal(PB_BAD_INPUT, pb_note_parse((struct pb_str){ many, sizeof(many) }, &note,
-                                                 &error));
+    assert_int_equal(PB_BAD_INPUT,
+                     pb_note_parse((struct pb_str){ many, sizeof(many) }, &note, &error));
     /* A signature of more bytes than any scheme has. */
     out = pb_text_out(many, sizeof(many));
     pb_put_text(&out, EXAMPLE_TEXT "\n" DASH " a ");
     for (unsigned i = 0; i < PB_NOTE_SIGNATURE_BYTES_MAX / 3 + 2; i++)
         pb_put_text(&out, "AAAA");
     pb_put_char(&out, '\n');
-    assert_int_equal(PB_BAD_INPUT, pb_note_parse((struct pb_str){ many,
-                                                                  (uint32_t)(out.at - many) },
+    assert_int_equal(PB_BAD_INPUT, pb_note_parse((struct pb_str){ many, (uint32_t)(out.at - many) },
                                                  &note, &error));
 }
 
@@ -217,18 +223,18 @@ only_the_known_key_counts_and_a_false_signature_of_it_spoils_the_note(void **sta
     pb_put_text(&out, EXAMPLE_TEXT "\n");
     pb_note_put_signature(&out, str(EXAMPLE_TEXT), &other, other_secret);
     pb_note_put_signature(&out, str(EXAMPLE_TEXT), &namesake, namesake_secret);
-    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) },
-                                          &note, &error));
+    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) }, &note,
+                                          &error));
     assert_int_equal(PB_NOT_FOUND, pb_note_verify(&note, &key, NULL, NULL));
     assert_int_equal(PB_OK, pb_note_verify(&note, &other, NULL, NULL));
     pb_note_put_signature(&out, str(EXAMPLE_TEXT), &key, secret);
-    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) },
-                                          &note, &error));
+    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) }, &note,
+                                          &error));
     assert_int_equal(PB_OK, pb_note_verify(&note, &key, NULL, NULL));
     /* One more by the same key, over another text. */
     pb_note_put_signature(&out, str("other\n"), &key, secret);
-    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) },
-                                          &note, &error));
+    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) }, &note,
+                                          &error));
     assert_int_equal(PB_BAD_INPUT, pb_note_verify(&note, &key, NULL, NULL));
     /* The key's id, and a signature that is too short. */
     memcpy(short_one, key.id, 4);
@@ -236,8 +242,8 @@ only_the_known_key_counts_and_a_false_signature_of_it_spoils_the_note(void **sta
     pb_put_text(&out, EXAMPLE_TEXT "\n" DASH " log.example ");
     pb_put_base64(&out, short_one, sizeof(short_one));
     pb_put_char(&out, '\n');
-    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) },
-                                          &note, &error));
+    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) }, &note,
+                                          &error));
     assert_int_equal(PB_BAD_INPUT, pb_note_verify(&note, &key, NULL, NULL));
 }
 
@@ -257,16 +263,16 @@ cosignatures_sign_their_time(void **state)
     make_key("witness.example/w1", PB_KEY_COSIGNATURE, 4, &key, secret);
     pb_put_text(&out, CHECKPOINT "\n");
     pb_note_put_cosignature(&out, str(CHECKPOINT), &key, secret, 1679315147);
-    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) },
-                                          &note, &error));
+    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) }, &note,
+                                          &error));
     assert_int_equal(PB_OK, pb_note_verify(&note, &key, NULL, &time_s));
     assert_int_equal(1679315147, time_s);
 
     /* Change the time, which lies behind the 4 bytes of the id. */
     digit = strstr(text, "w1 ") + 3 + 14;
     *digit = *digit == 'A' ? 'B' : 'A';
-    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) },
-                                          &note, &error));
+    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) }, &note,
+                                          &error));
     assert_int_equal(PB_BAD_INPUT, pb_note_verify(&note, &key, NULL, &time_s));
 
     /* Nobody has signed at time 0, nor after the end of time. */
@@ -284,8 +290,8 @@ cosignatures_sign_their_time(void **state)
     key.type = PB_KEY_ED25519;
     pb_note_put_signature(&out, str(CHECKPOINT), &key, secret);
     key.type = PB_KEY_COSIGNATURE;
-    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) },
-                                          &note, &error));
+    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) }, &note,
+                                          &error));
     assert_int_equal(PB_BAD_INPUT, pb_note_verify(&note, &key, NULL, NULL));
 }
 
@@ -306,12 +312,9 @@ checkpoints_have_origin_size_and_root(void **state)
         { "a\n01\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n", PB_BAD_INPUT },
         { "a\n\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n", PB_BAD_INPUT },
         { "a\n-1\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n", PB_BAD_INPUT },
-        { "a\n4611686018427387905\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n",
-          PB_BAD_INPUT },
-        { "a\n9223372036854775808\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n",
-          PB_BAD_INPUT },
-        { "a\n99999999999999999999\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n",
-          PB_BAD_INPUT },
+        { "a\n4611686018427387905\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n", PB_BAD_INPUT },
+        { "a\n9223372036854775808\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n", PB_BAD_INPUT },
+        { "a\n99999999999999999999\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n", PB_BAD_INPUT },
         { "a\n1\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuF==\n", PB_BAD_INPUT },
         { "a\n1\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV=\n", PB_BAD_INPUT }, /* last bits */
         { "a\n1\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU\n", PB_BAD_INPUT },
@@ -351,8 +354,7 @@ a_checkpoint_counts_only_from_its_own_log(void **state)
     (void)state;
     make_key("example.com/behind-the-sofa", PB_KEY_ED25519, 1, &key, secret);
     make_key("example.com/other", PB_KEY_ED25519, 1, &other, other_secret);
-    assert_int_equal(PB_BAD_INPUT,
-                     pb_checkpoint_open(str("x"), &key, &checkpoint, NULL, &error));
+    assert_int_equal(PB_BAD_INPUT, pb_checkpoint_open(str("x"), &key, &checkpoint, NULL, &error));
     pb_put_text(&out, CHECKPOINT "\n");
     pb_note_put_signature(&out, str(CHECKPOINT), &other, other_secret);
     assert_int_equal(PB_BAD_INPUT,
@@ -391,8 +393,8 @@ text_forms_have_one_spelling(void **state)
     assert_int_equal(PB_BAD_INPUT, pb_base64_decode(str("AAAAAAAA"), bytes, 5, &count));
     for (int byte = 1; byte < 256; byte++) {
         char digits[5] = { (char)byte, 'A', 'A', 'A', 0 };
-        bool is_digit = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z')
-                        || (byte >= '0' && byte <= '9') || byte == '+' || byte == '/';
+        bool is_digit = (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
+                        (byte >= '0' && byte <= '9') || byte == '+' || byte == '/';
 
         if ((pb_base64_decode(str(digits), bytes, 3, &count) == PB_OK) != is_digit)
             fail_msg("byte %d", byte);

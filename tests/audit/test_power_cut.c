@@ -33,7 +33,7 @@ struct ledger_log {
     uint32_t acked;
     uint32_t numbers[LEAVES_MAX];
     struct pb_hash hashes[LEAVES_MAX];
-    struct pb_tree_edge edge; /* of the acknowledged leaves */
+    struct pb_tree_edge edge;    /* of the acknowledged leaves */
     uint32_t pending[BATCH_MAX]; /* sent in the append that got no answer */
     uint32_t pending_count;
 };
@@ -110,8 +110,8 @@ look(void *context, const struct pb_audit_entry *entry)
     for (uint32_t i = 0; i < ROOM_SECRETS; i++)
         assert_true(pb_str_equal(expected.secrets[i].value, entry->secrets[i].value));
     if (looking->count < log->acked) {
-        if (log->numbers[looking->count] != number
-            || !pb_hash_equal(&hash, &log->hashes[looking->count]))
+        if (log->numbers[looking->count] != number ||
+            !pb_hash_equal(&hash, &log->hashes[looking->count]))
             fail_msg("log %s: leaf %u is another than the one that was answered for", entry->log,
                      looking->count);
     } else {
@@ -308,8 +308,7 @@ begin_life(struct life *life, uint64_t seed)
     life->env.clock_context = life;
     life->now_us = INT64_C(1767225600) * 1000000;
     assert_int_equal(PB_OK, life->env.files->mkdir(life->env.file_context, "data", NULL));
-    assert_int_equal(PB_OK,
-                     life->env.files->sync_directory(life->env.file_context, "", NULL));
+    assert_int_equal(PB_OK, life->env.files->sync_directory(life->env.file_context, "", NULL));
     assert_int_equal(PB_OK, pb_audit_create(&life->env, ROOM_PATH, ROOM_KEYS, NULL));
 }
 
@@ -337,8 +336,8 @@ look_without_writing(struct life *life)
 {
     struct pb_audit_options options = { .is_read_only = true };
     struct pb_error error = { .message = "" };
-    enum pb_status status = pb_audit_open(&life->env, ROOM_PATH, ROOM_KEYS, &options,
-                                          &life->audit, &error);
+    enum pb_status status =
+        pb_audit_open(&life->env, ROOM_PATH, ROOM_KEYS, &options, &life->audit, &error);
 
     if (status != PB_OK)
         fail_msg("open to read: %s: %s", pb_status_name(status), error.message);
@@ -400,8 +399,7 @@ static void
 tell(const char *what, const struct totals *totals)
 {
     print_message("%s: %llu cuts, %llu more while recovering, %llu leaves found\n", what,
-                  (unsigned long long)totals->cuts,
-                  (unsigned long long)totals->cuts_in_recovery,
+                  (unsigned long long)totals->cuts, (unsigned long long)totals->cuts_in_recovery,
                   (unsigned long long)totals->leaves);
 }
 

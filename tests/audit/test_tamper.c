@@ -754,10 +754,9 @@ t11_every_changed_byte_of_a_proof_is_refused(void **state)
 
         for (int change = 1; change < 256; change = change * 2 + 1) {
             text[i] = (char)(before ^ change);
-            if (text[i] != '\0'
-                && pb_audit_verify_proof(&room->env, (struct pb_str){ text, (uint32_t)bytes },
-                                         room->vkey, &error)
-                       != PB_BAD_INPUT)
+            if (text[i] != '\0' &&
+                pb_audit_verify_proof(&room->env, (struct pb_str){ text, (uint32_t)bytes },
+                                      room->vkey, &error) != PB_BAD_INPUT)
                 fail_msg("byte %zu changed from '%c' to '%c' is taken", i, before, text[i]);
         }
         text[i] = before;
@@ -768,9 +767,8 @@ t11_every_changed_byte_of_a_proof_is_refused(void **state)
         bool is_without = i > 0 && strstr(text, "\n\nopenings\n") + 1 == text + i;
 
         if (pb_audit_verify_proof(&room->env, (struct pb_str){ text, (uint32_t)i }, room->vkey,
-                                  &error)
-                == PB_OK
-            && !may_end && !is_without)
+                                  &error) == PB_OK &&
+            !may_end && !is_without)
             fail_msg("cut at byte %zu is taken", i);
     }
     pb_free(&room->env, text);

@@ -132,14 +132,12 @@ assert_inclusion_refused_when_changed(uint64_t index, uint64_t size, struct pb_t
     }
     for (uint32_t i = 0; i < proof->count; i++) {
         proof->hashes[i].bytes[i % 32] ^= 1;
-        assert_int_equal(PB_BAD_INPUT,
-                         pb_tree_verify_inclusion(index, size, &leaf, proof, &root));
+        assert_int_equal(PB_BAD_INPUT, pb_tree_verify_inclusion(index, size, &leaf, proof, &root));
         proof->hashes[i].bytes[i % 32] ^= 1;
     }
     if (proof->count > 0) {
         proof->count--;
-        assert_int_equal(PB_BAD_INPUT,
-                         pb_tree_verify_inclusion(index, size, &leaf, proof, &root));
+        assert_int_equal(PB_BAD_INPUT, pb_tree_verify_inclusion(index, size, &leaf, proof, &root));
         proof->count++;
     }
     proof->hashes[proof->count++] = root;
@@ -158,10 +156,9 @@ every_inclusion_proof_proves_its_leaf_alone(void **state)
             struct pb_hash leaf = leaf_hash(index);
             struct pb_tree_proof proof;
 
-            assert_int_equal(PB_OK, pb_tree_prove_inclusion(index, size, defined_node, NULL,
-                                                            &proof, NULL));
-            assert_int_equal(PB_OK,
-                             pb_tree_verify_inclusion(index, size, &leaf, &proof, &root));
+            assert_int_equal(PB_OK, pb_tree_prove_inclusion(index, size, defined_node, NULL, &proof,
+                                                            NULL));
+            assert_int_equal(PB_OK, pb_tree_verify_inclusion(index, size, &leaf, &proof, &root));
             if (index % 7 == 0 || index + 2 > size)
                 assert_inclusion_refused_when_changed(index, size, &proof);
         }
@@ -213,8 +210,8 @@ every_consistency_proof_proves_growth_and_nothing_else(void **state)
 
             assert_int_equal(PB_OK, pb_tree_prove_consistency(old_size, size, defined_node, NULL,
                                                               &proof, NULL));
-            assert_int_equal(PB_OK, pb_tree_verify_consistency(old_size, size, &old_root, &root,
-                                                               &proof));
+            assert_int_equal(PB_OK,
+                             pb_tree_verify_consistency(old_size, size, &old_root, &root, &proof));
             if (old_size % 5 == 0 || size < 10)
                 assert_consistency_refused_when_changed(old_size, size, &proof);
         }
@@ -230,15 +227,15 @@ impossible_sizes_prove_nothing(void **state)
     (void)state;
     pb_tree_hash_empty(&empty);
     assert_int_equal(PB_BAD_INPUT, pb_tree_verify_inclusion(0, 0, &leaf, &proof, &empty));
-    assert_int_equal(PB_BAD_INPUT, pb_tree_verify_inclusion(UINT64_MAX, UINT64_MAX, &leaf, &proof,
-                                                            &leaf));
-    assert_int_equal(PB_BAD_INPUT, pb_tree_verify_inclusion(0, PB_TREE_SIZE_MAX + 1, &leaf,
-                                                            &proof, &leaf));
+    assert_int_equal(PB_BAD_INPUT,
+                     pb_tree_verify_inclusion(UINT64_MAX, UINT64_MAX, &leaf, &proof, &leaf));
+    assert_int_equal(PB_BAD_INPUT,
+                     pb_tree_verify_inclusion(0, PB_TREE_SIZE_MAX + 1, &leaf, &proof, &leaf));
     assert_int_equal(PB_BAD_INPUT, pb_tree_verify_consistency(0, 1, &empty, &leaf, &proof));
     assert_int_equal(PB_BAD_INPUT, pb_tree_verify_consistency(0, 0, &empty, &empty, &proof));
     assert_int_equal(PB_BAD_INPUT, pb_tree_verify_consistency(2, 1, &leaf, &leaf, &proof));
-    assert_int_equal(PB_BAD_INPUT, pb_tree_verify_consistency(1, PB_TREE_SIZE_MAX + 1, &leaf,
-                                                              &leaf, &proof));
+    assert_int_equal(PB_BAD_INPUT,
+                     pb_tree_verify_consistency(1, PB_TREE_SIZE_MAX + 1, &leaf, &leaf, &proof));
     proof.count = PB_TREE_PROOF_MAX + 1;
     assert_int_equal(PB_BAD_INPUT, pb_tree_verify_inclusion(0, 1, &leaf, &proof, &leaf));
     assert_int_equal(PB_BAD_INPUT, pb_tree_verify_consistency(1, 1, &leaf, &leaf, &proof));
@@ -281,8 +278,7 @@ static bool
 get_hash(const json_t *text, struct pb_hash *ret_hash)
 {
     return pb_base64_decode_exact(pb_str_from(json_string_value(text)), ret_hash->bytes,
-                                  PB_HASH_BYTES)
-           == PB_OK;
+                                  PB_HASH_BYTES) == PB_OK;
 }
 
 static bool
@@ -292,8 +288,8 @@ get_proof(const json_t *vector, struct pb_tree_proof *ret_proof)
 
     ret_proof->count = 0;
     for (size_t i = 0; i < json_array_size(hashes); i++) {
-        if (i == PB_TREE_PROOF_MAX
-            || !get_hash(json_array_get(hashes, i), &ret_proof->hashes[ret_proof->count++]))
+        if (i == PB_TREE_PROOF_MAX ||
+            !get_hash(json_array_get(hashes, i), &ret_proof->hashes[ret_proof->count++]))
             return false;
     }
     return true;
@@ -316,8 +312,8 @@ check_inclusion(const json_t *vector, const char *path)
     struct pb_tree_proof proof;
     enum pb_status status = PB_BAD_INPUT;
 
-    if (get_hash(json_object_get(vector, "leafHash"), &leaf)
-        && get_hash(json_object_get(vector, "root"), &root) && get_proof(vector, &proof))
+    if (get_hash(json_object_get(vector, "leafHash"), &leaf) &&
+        get_hash(json_object_get(vector, "root"), &root) && get_proof(vector, &proof))
         status = pb_tree_verify_inclusion(get_number(vector, "leafIdx"),
                                           get_number(vector, "treeSize"), &leaf, &proof, &root);
     if (status != (is_refused ? PB_BAD_INPUT : PB_OK))
@@ -343,11 +339,10 @@ check_consistency(const json_t *vector, const char *path)
         status = PB_OK;
     }
     if (status == PB_OK)
-        status = get_proof(vector, &proof)
-                     ? pb_tree_verify_consistency(get_number(vector, "size1"),
-                                                  get_number(vector, "size2"), &old_root, &root,
-                                                  &proof)
-                     : PB_BAD_INPUT;
+        status = get_proof(vector, &proof) ? pb_tree_verify_consistency(get_number(vector, "size1"),
+                                                                        get_number(vector, "size2"),
+                                                                        &old_root, &root, &proof)
+                                           : PB_BAD_INPUT;
     if (status != (is_refused ? PB_BAD_INPUT : PB_OK))
         fail_msg("%s: %s", path, is_refused ? "taken" : "refused");
 }

@@ -30,10 +30,9 @@ grow_to(struct room *room, uint32_t *size, uint32_t target)
             fields[i] = (struct pb_audit_field){ .name = "n",
                                                  .kind = PB_AUDIT_FIELD_NUMBER,
                                                  .number = *size + i };
-            leaves[i] = (struct pb_audit_leaf){ .log = "a42",
-                                                .event = "query",
-                                                .fields = &fields[i],
-                                                .field_count = 1 };
+            leaves[i] = (struct pb_audit_leaf){
+                .log = "a42", .event = "query", .fields = &fields[i], .field_count = 1
+            };
         }
         room->now_us += 1000;
         must(pb_audit_append(room->audit, leaves, count, indices, &error), &error);
@@ -119,8 +118,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
-            it_accepts_logs_at_the_borders_of_tiles_and_refuses_changed_ones, make_room,
-            drop_room),
+            it_accepts_logs_at_the_borders_of_tiles_and_refuses_changed_ones, make_room, drop_room),
         cmocka_unit_test_setup_teardown(it_accepts_a_log_with_three_levels_of_tiles, make_room,
                                         drop_room),
     };

@@ -1,0 +1,783 @@
+/*
+ * Witnesses: policies, cosignatures, and what happens when a witness knows better. The witness
+ * is in this process, and does what c2sp.org/tlog-witness says.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sodium.h>
+
+#include "audit/audit_private.h"
+#include "audit/audit_room.h"
+#include "audit/encode.h"
+#include "audit/witness.h"
+
+#define PUBLIC ROOM_PATH "/public/a42"
+
+/* ---- a witness ---- */
+
+struct fake_witness {
+    struct pb_vkey key;
+    uint8_t secret[64];
+    char origin[PB_NOTE_NAME_BYTES_MAX + 1]; /* of the one log that it has seen; "": none */
+    uint64_t size;
+    struct pb_hash root;
+    uint64_t time_s;
+    uint32_t requests;
+    /* What to answer instead, for bad witnesses. */
+    int http_status; /* 0: what is right */
+    const char *content_type;
+    const char *body;
+    bool is_away;
+};
+
+struct world {
+    struct fake_witness witnesses[3];
+    struct pb_vkey log;
+};
+
+static void
+make_witness(struct fake_witness *witness, const char *name, uint8_t seed_byte)
+{
+    uint8_t seed[32], public_key[32];
+
+    memset(witness, 0, sizeof(*witness));
+    memset(seed, seed_byte, sizeof(seed));
+    (void)crypto_sign_seed_keypair(public_key, witness->secret, seed);
+    pb_vkey_make(pb_str_from(name), PB_KEY_COSIGNATURE, public_key, &witness->key);
+    witness->time_s = 1767225600 + seed_byte;
+}
+
+static void
+make_world(struct world *world, struct room *room)
+{
+    make_witness(&world->witnesses[0], "w1.example", 1);
+    make_witness(&world->witnesses[1], "w2.example", 2);
+    make_witness(&world->witnesses[2], "w3.example", 3);
+    if (room != NULL)
+        assert_int_equal(PB_OK, pb_vkey_parse(pb_str_from(room->vkey), &world->log, NULL));
+}
+
+static void
+answer(struct pb_witness_reply *reply, int http_status, const char *type, const char *body)
+{
+    reply->http_status = http_status;
+    (void)snprintf(reply->content_type, sizeof(reply->content_type), "%s", type);
+    reply->body_bytes = strlen(body);
+    memcpy(reply->body, body, reply->body_bytes);
+}
+
+static void
+sign_checkpoint(struct fake_witness *witness, struct pb_str text, struct pb_witness_reply *reply)
+{
+    struct pb_text_out out = pb_text_out(reply->body, sizeof(reply->body));
+
+    pb_note_put_cosignature(&out, text, &witness->key, witness->secret, witness->time_s++);
+    reply->body_bytes = (size_t)(out.at - reply->body);
+    reply->http_status = 200;
+}
+
+/* As the specification orders the checks. */
+static void
+judge_request(struct world *world, struct fake_witness *witness, struct pb_str body,
+              struct pb_witness_reply *reply)
+{
+    struct pb_str rest = body, line;
+    struct pb_tree_proof proof = { .count = 0 };
+    struct pb_checkpoint checkpoint;
+    struct pb_note note;
+    uint64_t old_size = 0;
+    char text[32];
+
+    assert_int_equal(PB_OK, pb_next_line(&rest, &line));
+    assert_memory_equal("old ", line.text, 4);
+    assert_int_equal(PB_OK, pb_decimal_decode((struct pb_str){ line.text + 4, line.bytes - 4 },
+                                              &old_size));
+    for (;;) {
+        assert_int_equal(PB_OK, pb_next_line(&rest, &line));
+        if (line.bytes == 0)
+            break;
+        assert_true(proof.count < PB_TREE_PROOF_MAX);
+        assert_int_equal(PB_OK, pb_base64_decode_exact(line, proof.hashes[proof.count++].bytes,
+                                                       PB_HASH_BYTES));
+    }
+    if (pb_checkpoint_open(rest, &world->log, &checkpoint, &note, NULL) != PB_OK) {
+        answer(reply, 403, "", "");
+        return;
+    }
+    if (witness->origin[0] != '\0' &&
+        !pb_str_equal(checkpoint.origin, pb_str_from(witness->origin))) {
+        answer(reply, 404, "", "");
+        return;
+    }
+    if (old_size != witness->size) {
+        (void)snprintf(text, sizeof(text), "%llu\n", (unsigned long long)witness->size);
+        answer(reply, 409, "text/x.tlog.size", text);
+        return;
+    }
+    if (old_size == 0 ? proof.count != 0
+                      : pb_tree_verify_consistency(old_size, checkpoint.size, &witness->root,
+                                                   &checkpoint.root, &proof) != PB_OK) {
+        answer(reply, 422, "", "");
+        return;
+    }
+    memcpy(witness->origin, checkpoint.origin.text, checkpoint.origin.bytes);
+    witness->origin[checkpoint.origin.bytes] = '\0';
+    witness->size = checkpoint.size;
+    witness->root = checkpoint.root;
+    sign_checkpoint(witness, note.text, reply);
+}
+
+static enum pb_status
+post(void *context, const char *url, struct pb_str body, struct pb_witness_reply *ret_reply,
+     struct pb_error *error)
+{
+    struct world *world = context;
+
+    for (uint32_t i = 0; i < 3; i++) {
+        struct fake_witness *witness = &world->witnesses[i];
+        char expected[128];
+
+        (void)snprintf(expected, sizeof(expected), "https://%s/add-checkpoint", witness->key.name);
+        if (strcmp(expected, url) != 0)
+            continue;
+        witness->requests++;
+        if (witness->is_away)
+            return pb_fail(error, PB_E_IO, "nobody is there");
+        if (witness->http_status != 0)
+            answer(ret_reply, witness->http_status, witness->content_type, witness->body);
+        else
+            judge_request(world, witness, body, ret_reply);
+        return PB_OK;
+    }
+    fail_msg("nobody is at %s", url);
+    return PB_E_IO;
+}
+
+/* Two of three. */
+static void
+make_policy(struct world *world, struct pb_witness_policy *ret_policy)
+{
+    char text[2048];
+    struct pb_text_out out = pb_text_out(text, sizeof(text));
+    struct pb_error error = { .message = "" };
+
+    for (uint32_t i = 0; i < 3; i++) {
+        char vkey[PB_VKEY_BYTES_MAX];
+
+        pb_vkey_format(&world->witnesses[i].key, vkey);
+        pb_put_text(&out, "witness w");
+        pb_put_u64(&out, i + 1);
+        pb_put_char(&out, ' ');
+        pb_put_text(&out, vkey);
+        pb_put_text(&out, " https://");
+        pb_put_text(&out, world->witnesses[i].key.name);
+        pb_put_text(&out, i == 1 ? "/\n" : "\n");
+    }
+    pb_put_text(&out, "group two 2 w1 w2 w3\nquorum two\n");
+    must(pb_witness_policy_parse((struct pb_str){ text, (uint32_t)(out.at - text) }, ret_policy,
+                                 &error),
+         &error);
+}
+
+/* ---- policies ---- */
+
+static void
+policies_say_whose_word_is_enough(void **state)
+{
+    struct world world;
+    struct pb_witness_policy policy;
+
+    (void)state;
+    make_world(&world, NULL);
+    make_policy(&world, &policy);
+    for (uint32_t witnesses = 0; witnesses < 8; witnesses++) {
+        uint32_t count = (witnesses & 1) + (witnesses >> 1 & 1) + (witnesses >> 2 & 1);
+
+        assert_int_equal(count >= 2, pb_witness_quorum(&policy, witnesses));
+    }
+    assert_int_equal(PB_OK, pb_witness_policy_parse(pb_str_from("quorum none\n"), &policy, NULL));
+    assert_true(pb_witness_quorum(&policy, 0));
+}
+
+/* `%a`, `%b`: keys of witnesses; `%l`: a log's. */
+static uint32_t
+expand(struct world *world, const char *text, char *ret_text, size_t room)
+{
+    struct pb_text_out out = pb_text_out(ret_text, room);
+    char vkey[PB_VKEY_BYTES_MAX];
+
+    for (; *text != '\0'; text++) {
+        if (*text != '%') {
+            pb_put_char(&out, *text);
+            continue;
+        }
+        text++;
+        pb_vkey_format(*text == 'a'   ? &world->witnesses[0].key
+                       : *text == 'b' ? &world->witnesses[1].key
+                                      : &world->log,
+                       vkey);
+        pb_put_text(&out, vkey);
+    }
+    assert_false(out.is_cut);
+    return (uint32_t)(out.at - ret_text);
+}
+
+static void
+malformed_policies_are_refused_with_the_line(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *line; /* NULL: taken */
+    } cases[] = {
+        { "# comment\n\n \t\n  # another\nlog %l https://logs.example\nwitness a %a\nquorum a\n",
+          NULL },
+        { "witness a %a\nwitness b %b https://b.example\ngroup g any a b\nquorum g\n", NULL },
+        { "witness a %a\nwitness b %b\ngroup g 2 a b\ngroup h all g\nquorum h\n", NULL },
+        { "\twitness\ta\t%a\t\nquorum a  \n", NULL },
+        { "", "without a quorum" },
+        { "witness a %a\n", "without a quorum" },
+        { "quorum none", "line 1" },
+        { "quorum none\nquorum none\n", "line 2" },
+        { "quorum a\nwitness a %a\n", "line 1" },
+        { "quorum none x\n", "line 1" },
+        { "quorum\n", "line 1" },
+        { "nonsense\n", "line 1" },
+        { "witness a %l\nquorum a\n", "line 1" },
+        { "witness a\nquorum a\n", "line 1" },
+        { "witness\nquorum none\n", "line 1" },
+        { "witness none %a\nquorum none\n", "line 1" },
+        { "witness a %a\nwitness a %b\nquorum none\n", "line 2" },
+        { "witness a %a\nwitness b %a\nquorum none\n", "line 2" },
+        { "witness a %a https://a x\nquorum none\n", "line 1" },
+        { "log %a\nquorum none\n", "line 1" },
+        { "log\nquorum none\n", "line 1" },
+        { "log %l\nlog %l\nquorum none\n", "line 2" },
+        { "log %l x y\nquorum none\n", "line 1" },
+        { "witness a %a\ngroup g any\nquorum g\n", "line 2" },
+        { "witness a %a\ngroup g 2 a\nquorum g\n", "line 2" },
+        { "witness a %a\ngroup g 0 a\nquorum g\n", "line 2" },
+        { "witness a %a\ngroup g x a\nquorum g\n", "line 2" },
+        { "witness a %a\ngroup a any a\nquorum a\n", "line 2" },
+        { "witness a %a\ngroup g any none\nquorum g\n", "line 2" },
+        { "witness a %a\ngroup g any b\nquorum g\n", "line 2" },
+        { "witness a %a\ngroup g any a a\nquorum g\n", "line 2" },
+        { "witness a %a\ngroup g any a\ngroup h any a\nquorum g\n", "line 3" },
+        { "quorum none\r\n", "line 1" },
+        { "quorum none\x7f\n", "line 1" },
+    };
+    struct world world;
+    struct room *room = *state;
+
+    make_world(&world, room);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pb_witness_policy policy;
+        struct pb_error error = { .message = "" };
+        char text[2048];
+        struct pb_str expanded = { text, expand(&world, cases[i].text, text, sizeof(text)) };
+        enum pb_status status = pb_witness_policy_parse(expanded, &policy, &error);
+
+        if (status != (cases[i].line == NULL ? PB_OK : PB_BAD_INPUT) ||
+            (cases[i].line != NULL && strstr(error.message, cases[i].line) == NULL))
+            fail_msg("case %zu: %s", i, error.message);
+    }
+}
+
+static void
+policies_past_the_limits_are_refused(void **state)
+{
+    static char text[PB_POLICY_BYTES_MAX + 2];
+    struct pb_witness_policy policy;
+    struct pb_text_out out;
+
+    (void)state;
+    memset(text, '\n', sizeof(text));
+    assert_int_equal(PB_BAD_INPUT,
+                     pb_witness_policy_parse((struct pb_str){ text, sizeof(text) }, &policy, NULL));
+    for (int kind = 0; kind < 3; kind++) {
+        uint32_t max = kind == 0 ? PB_WITNESSES_MAX : PB_WITNESS_LOGS_MAX;
+
+        for (uint32_t count = max; count <= max + 1; count++) {
+            out = pb_text_out(text, sizeof(text));
+            for (uint32_t i = 0; i < count; i++) {
+                uint8_t public_key[32] = { (uint8_t)(i + 1), (uint8_t)kind };
+                struct pb_vkey key;
+                char vkey[PB_VKEY_BYTES_MAX], line[PB_VKEY_BYTES_MAX + 64];
+
+                pb_vkey_make(pb_str_from("x"), kind == 1 ? PB_KEY_ED25519 : PB_KEY_COSIGNATURE,
+                             public_key, &key);
+                pb_vkey_format(&key, vkey);
+                if (kind == 0)
+                    (void)snprintf(line, sizeof(line), "witness w%u %s\n", i, vkey);
+                else if (kind == 1)
+                    (void)snprintf(line, sizeof(line), "log %s\n", vkey);
+                else if (i == 0)
+                    (void)snprintf(line, sizeof(line), "witness w %s\ngroup g0 any w\n", vkey);
+                else
+                    (void)snprintf(line, sizeof(line), "group g%u any g%u\n", i, i - 1);
+                pb_put_text(&out, line);
+            }
+            pb_put_text(&out, "quorum none\n");
+            assert_int_equal(count > max ? PB_BAD_INPUT : PB_OK,
+                             pb_witness_policy_parse((struct pb_str){ text,
+                                                                      (uint32_t)(out.at - text) },
+                                                     &policy, NULL));
+        }
+    }
+}
+
+/* ---- asking ---- */
+
+struct asked {
+    struct pb_witness_result results[3];
+    bool has_quorum;
+    enum pb_status status;
+    struct pb_error error;
+};
+
+static void
+ask(struct room *room, struct world *world, struct asked *asked)
+{
+    struct pb_witness_policy policy;
+
+    make_policy(world, &policy);
+    memset(asked, 0, sizeof(*asked));
+    asked->status = pb_audit_cosign(room->audit, "a42", &policy, post, world, asked->results,
+                                    &asked->has_quorum, &asked->error);
+}
+
+static char *
+read_checkpoint(struct room *room)
+{
+    struct pb_place place;
+    uint8_t *bytes = NULL;
+    size_t count = 0;
+
+    assert_int_equal(PB_OK, pb_place_init(&place, &room->env, PUBLIC, NULL, NULL));
+    assert_int_equal(PB_OK, pb_place_read(&place, pb_str_from("checkpoint"), PB_NOTE_BYTES_MAX,
+                                          &bytes, &count, NULL));
+    pb_place_done(&place);
+    return (char *)bytes;
+}
+
+/* Which witnesses have signed the checkpoint that is seen. */
+static uint32_t
+who_has_signed(struct room *room, struct world *world, uint64_t *ret_oldest_s)
+{
+    struct pb_witness_policy policy;
+    struct pb_error error = { .message = "" };
+    char *text = read_checkpoint(room);
+    uint32_t witnesses = 0;
+
+    make_policy(world, &policy);
+    must(pb_witness_check(pb_str_from(text), &world->log, &policy, &witnesses, ret_oldest_s,
+                          &error),
+         &error);
+    pb_free(&room->env, text);
+    return witnesses;
+}
+
+static void
+cosignatures_stand_under_the_checkpoint_and_in_proofs(void **state)
+{
+    struct room *room = *state;
+    struct world world;
+    struct asked asked;
+    struct pb_error error = { .message = "" };
+    char *proof = NULL;
+    uint64_t oldest_s = 0;
+
+    make_world(&world, room);
+    append_many(room, 0, 5);
+    ask(room, &world, &asked);
+    must(asked.status, &asked.error);
+    assert_true(asked.has_quorum);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(PB_WITNESS_COSIGNED, asked.results[i].outcome);
+        assert_int_equal(1767225600 + i + 1, asked.results[i].time_s);
+        assert_int_equal(5, world.witnesses[i].size);
+    }
+    assert_int_equal(7, who_has_signed(room, &world, &oldest_s));
+    assert_int_equal(1767225601, oldest_s);
+    must(pb_audit_prove(room->audit, "a42", 2, false, &proof, &error), &error);
+    assert_non_null(strstr(proof, "w3.example"));
+    must(pb_audit_verify_proof(&room->env, pb_str_from(proof), room->vkey, &error), &error);
+    pb_free(&room->env, proof);
+    assert_verifies(room, 5);
+
+    /* They are still there after a start that publishes the same again. */
+    reopen(room);
+    reopen(room);
+    assert_int_equal(7, who_has_signed(room, &world, NULL));
+
+    /* And asked again at the same size nobody signs twice under it. */
+    ask(room, &world, &asked);
+    must(asked.status, &asked.error);
+    assert_int_equal(7, who_has_signed(room, &world, NULL));
+}
+
+static void
+a_witness_that_is_behind_or_new_gets_the_proof_that_it_needs(void **state)
+{
+    struct room *room = *state;
+    struct world world;
+    struct asked asked;
+    uint32_t size = 0;
+
+    make_world(&world, room);
+    for (uint32_t round = 0; round < 12; round++) {
+        uint32_t more = 1 + round * 7;
+
+        append_many(room, size, more);
+        size += more;
+        for (uint32_t i = 0; i < 3; i++)
+            world.witnesses[i].is_away = (round + i) % 3 == 0;
+        ask(room, &world, &asked);
+        must(asked.status, &asked.error);
+        assert_true(asked.has_quorum);
+        for (uint32_t i = 0; i < 3; i++) {
+            assert_int_equal(world.witnesses[i].is_away ? PB_WITNESS_UNREACHABLE
+                                                        : PB_WITNESS_COSIGNED,
+                             asked.results[i].outcome);
+            if (!world.witnesses[i].is_away)
+                assert_int_equal(size, world.witnesses[i].size);
+        }
+    }
+}
+
+static void
+one_witness_of_three_is_no_quorum(void **state)
+{
+    struct room *room = *state;
+    struct world world;
+    struct asked asked;
+
+    make_world(&world, room);
+    append_many(room, 0, 5);
+    world.witnesses[0].is_away = true;
+    world.witnesses[1].http_status = 404;
+    world.witnesses[1].content_type = "";
+    world.witnesses[1].body = "";
+    ask(room, &world, &asked);
+    must(asked.status, &asked.error);
+    assert_false(asked.has_quorum);
+    assert_int_equal(PB_WITNESS_UNREACHABLE, asked.results[0].outcome);
+    assert_int_equal(PB_WITNESS_REFUSED, asked.results[1].outcome);
+    assert_int_equal(PB_WITNESS_COSIGNED, asked.results[2].outcome);
+    assert_non_null(strstr(asked.results[1].error.message, "w2"));
+}
+
+static void
+answers_that_make_no_sense_are_no_cosignatures(void **state)
+{
+    static const struct {
+        int http_status;
+        const char *type, *body;
+    } answers[] = {
+        { 200, "", "" },
+        { 200, "", "\n" },
+        { 200, "", "signed!\n" },
+        { 200, "", "\xe2\x80\x94 w1.example AAAAAAAAAAAAAAAAAAAAAAAA\n" },
+        { 200, "", "\xe2\x80\x94 w1\xff.example AAAAAAAAAAAAAAAAAAAAAAAA\n" },
+        { 201, "", "" },
+        { 301, "", "" },
+        { 400, "", "" },
+        { 409, "text/plain", "3\n" },
+        { 409, "text/x.tlog.size", "3" },
+        { 409, "text/x.tlog.size", "03\n" },
+        { 409, "text/x.tlog.size", "3\n\n" },
+        { 409, "text/x.tlog.size", "" },
+        { 500, "", "" },
+        { 0, NULL, NULL }, /* asked for the size again and again: see below */
+    };
+    struct room *room = *state;
+    struct world world;
+    struct asked asked;
+
+    make_world(&world, room);
+    append_many(room, 0, 5);
+    for (size_t i = 0; answers[i].http_status != 0; i++) {
+        world.witnesses[0].http_status = answers[i].http_status;
+        world.witnesses[0].content_type = answers[i].type;
+        world.witnesses[0].body = answers[i].body;
+        ask(room, &world, &asked);
+        must(asked.status, &asked.error);
+        if (asked.results[0].outcome != PB_WITNESS_UNREACHABLE)
+            fail_msg("case %zu", i);
+        assert_int_equal(6, who_has_signed(room, &world, NULL));
+    }
+    world.witnesses[0].http_status = 409;
+    world.witnesses[0].content_type = "text/x.tlog.size";
+    world.witnesses[0].body = "4\n";
+    world.witnesses[0].requests = 0;
+    ask(room, &world, &asked);
+    must(asked.status, &asked.error);
+    assert_int_equal(PB_WITNESS_UNREACHABLE, asked.results[0].outcome);
+    assert_int_equal(3, world.witnesses[0].requests);
+    /* Another witness's cosignature is not its own. */
+    world.witnesses[0].http_status = 0;
+    world.witnesses[0].secret[0] ^= 1;
+    ask(room, &world, &asked);
+    assert_int_equal(PB_WITNESS_UNREACHABLE, asked.results[0].outcome);
+}
+
+static void
+a_witness_without_an_address_is_not_asked(void **state)
+{
+    struct room *room = *state;
+    struct world world;
+    struct pb_witness_policy policy;
+    struct pb_witness_result results[3];
+    struct pb_error error = { .message = "" };
+    bool has_quorum = true;
+
+    make_world(&world, room);
+    make_policy(&world, &policy);
+    policy.witnesses[2].url[0] = '\0';
+    must(pb_audit_cosign(room->audit, "a42", &policy, post, &world, results, &has_quorum, &error),
+         &error);
+    assert_int_equal(PB_WITNESS_NOT_ASKED, results[2].outcome);
+    assert_true(has_quorum);
+    assert_int_equal(PB_NOT_FOUND, pb_audit_cosign(room->audit, "nobody", &policy, post, &world,
+                                                   results, NULL, &error));
+}
+
+/* ---- T2, T4: what only witnesses can see ---- */
+
+static void
+assert_stopped(struct room *room)
+{
+    struct pb_error error = { .message = "" };
+    uint64_t index;
+    char *before = read_checkpoint(room), *after;
+
+    /* Leaves are taken, and nothing is signed. */
+    must(room_append(room->audit, "a42", 99, &index, &error), &error);
+    assert_int_equal(PB_E_CORRUPT, pb_audit_publish(room->audit, "a42", &error));
+    assert_non_null(strstr(error.message, "is stopped"));
+    assert_int_equal(PB_E_CORRUPT, pb_audit_publish(room->audit, NULL, &error));
+    must(room_append(room->audit, "operator", 1, &index, &error), &error);
+    must(pb_audit_publish(room->audit, "operator", &error), &error);
+    after = read_checkpoint(room);
+    assert_string_equal(before, after);
+    pb_free(&room->env, before);
+    pb_free(&room->env, after);
+}
+
+static void
+t4_a_second_history_gets_no_cosignature_and_stops_the_log(void **state)
+{
+    struct room *room = *state;
+    struct world world;
+    struct asked asked;
+    struct sim_fs *other;
+    struct pb_error error = { .message = "" };
+    char *proof = NULL;
+
+    make_world(&world, room);
+    append_many(room, 0, 5);
+    close_room(room);
+    other = sim_fs_clone(room->fs);
+    open_room(room);
+    append_many(room, 5, 5);
+    ask(room, &world, &asked);
+    must(asked.status, &asked.error);
+    close_room(room);
+
+    /* The other history: as many leaves, the same keys, other content. */
+    sim_fs_free(room->fs);
+    room->fs = other;
+    room->env = sim_fs_env(other);
+    room->env.now_us = room_now_us;
+    room->env.clock_context = room;
+    open_room(room);
+    append_many(room, 5, 5);
+    ask(room, &world, &asked);
+    assert_int_equal(PB_E_CORRUPT, asked.status);
+    assert_false(asked.has_quorum);
+    assert_non_null(strstr(asked.error.message, "history"));
+    assert_int_equal(0, who_has_signed(room, &world, NULL));
+    assert_stopped(room);
+
+    /* Neither a restart nor a proof changes that; proofs of what was published are still made. */
+    assert_int_equal(PB_E_CORRUPT, pb_audit_close(room->audit, &error));
+    open_room(room);
+    assert_stopped(room);
+    must(pb_audit_prove(room->audit, "a42", 3, false, &proof, &error), &error);
+    pb_free(&room->env, proof);
+    assert_int_equal(PB_NOT_FOUND, pb_audit_prove(room->audit, "a42", 10, false, &proof, &error));
+    assert_int_equal(PB_E_CORRUPT, pb_audit_close(room->audit, &error));
+    room->audit = NULL;
+}
+
+static void
+t2_leaves_that_a_witness_has_seen_cannot_be_cut_off(void **state)
+{
+    struct room *room = *state;
+    struct world world;
+    struct asked asked;
+    struct sim_fs *before;
+    struct pb_error error = { .message = "" };
+
+    make_world(&world, room);
+    append_many(room, 0, 5);
+    close_room(room);
+    before = sim_fs_clone(room->fs); /* logs and keys */
+    open_room(room);
+    append_many(room, 5, 5);
+    ask(room, &world, &asked);
+    must(asked.status, &asked.error);
+    close_room(room);
+    sim_fs_free(room->fs);
+    room->fs = before;
+    room->env = sim_fs_env(before);
+    room->env.now_us = room_now_us;
+    room->env.clock_context = room;
+    open_room(room);
+    ask(room, &world, &asked);
+    assert_int_equal(PB_E_CORRUPT, asked.status);
+    assert_int_equal(PB_WITNESS_CONTRADICTS, asked.results[0].outcome);
+    assert_non_null(strstr(asked.error.message, "leaves are lost"));
+    assert_stopped(room);
+    assert_int_equal(PB_E_CORRUPT, pb_audit_close(room->audit, &error));
+    room->audit = NULL;
+}
+
+/* ---- beginning again ---- */
+
+static bool
+note_info(void *context, const struct pb_audit_log_info *info)
+{
+    struct room *room = context;
+
+    if (strcmp(info->id, "a42") == 0) {
+        (void)snprintf(room->vkey, sizeof(room->vkey), "%s", info->vkey);
+        assert_string_equal("logs.example/agency/a42/2", info->origin);
+    }
+    return true;
+}
+
+static bool
+check_first_leaf(void *context, const struct pb_audit_entry *entry)
+{
+    struct pb_str value;
+
+    (void)context;
+    assert_string_equal("restart", entry->event);
+    assert_int_equal(PB_OK, pb_leaf_member(entry->leaf, "before", &value));
+    assert_true(pb_str_equal(value, pb_str_from("logs.example/agency/a42")));
+    assert_int_equal(PB_OK, pb_leaf_member(entry->leaf, "size", &value));
+    assert_true(pb_str_equal(value, pb_str_from("25")));
+    assert_int_equal(PB_OK, pb_leaf_member(entry->leaf, "found", &value));
+    assert_true(pb_str_equal(value, pb_str_from("20")));
+    assert_int_equal(PB_OK, pb_leaf_member(entry->leaf, "root", &value));
+    assert_int_equal(64, value.bytes);
+    return true;
+}
+
+static void
+a_log_that_lost_leaves_begins_again_under_a_new_origin(void **state)
+{
+    struct room *room = *state;
+    struct pb_error error = { .message = "" };
+    struct pb_audit_options options = { .publishes_by_hand = true };
+    struct pb_audit_filter filter = { .log = "a42", .last = 0 };
+    struct pb_audit_check check;
+    char old_vkey[sizeof(room->vkey)];
+    uint64_t index;
+
+    append_many(room, 0, 20);
+    must(room_append(room->audit, "operator", 1, &index, &error), &error);
+    must(pb_audit_backup(room->audit, "data/old", &error), &error);
+    append_many(room, 20, 5);
+    close_room(room);
+    assert_int_equal(PB_E_CORRUPT, pb_audit_open(&room->env, "data/old", ROOM_KEYS, &options,
+                                                 &room->audit, &error));
+    /* Another log's beginning again does not mend this one. */
+    assert_int_equal(PB_E_CORRUPT,
+                     pb_audit_restart(&room->env, "data/old", ROOM_KEYS, NULL, "operator", &error));
+    assert_int_equal(PB_NOT_FOUND,
+                     pb_audit_restart(&room->env, ROOM_PATH, ROOM_KEYS, NULL, "nobody", &error));
+    memcpy(old_vkey, room->vkey, sizeof(old_vkey));
+    must(pb_audit_restart(&room->env, "data/old", ROOM_KEYS, &options, "a42", &error), &error);
+    must(pb_audit_open(&room->env, "data/old", ROOM_KEYS, &options, &room->audit, &error), &error);
+    must(pb_audit_each_log(room->audit, note_info, room, &error), &error);
+    must(pb_audit_read(room->audit, &filter, check_first_leaf, NULL, &error), &error);
+    must(room_append(room->audit, "a42", 7, &index, &error), &error);
+    assert_int_equal(1, index);
+    must(pb_audit_publish(room->audit, NULL, &error), &error);
+    must(pb_audit_verify_log(&room->env, "data/old/public/a42", room->vkey, NULL, NULL, NULL,
+                             &check, &error),
+         &error);
+    assert_int_equal(0, check.wrong);
+    assert_int_equal(2, check.size);
+    /* What is left of the old one lies beside it. */
+    must(pb_audit_verify_log(&room->env, "data/old/public/a42~1", old_vkey, NULL, NULL, NULL,
+                             &check, &error),
+         &error);
+    assert_int_equal(0, check.wrong);
+    assert_int_equal(20, check.size);
+}
+
+static void
+a_stopped_log_begins_again_and_its_unpublished_leaves_are_kept(void **state)
+{
+    struct room *room = *state;
+    struct pb_error error = { .message = "" };
+    struct pb_audit_options options = { .publishes_by_hand = true };
+    struct world world;
+    struct asked asked;
+    struct pb_nodes nodes;
+    struct pb_place place;
+    struct pb_hash root;
+    uint64_t index;
+
+    make_world(&world, room);
+    append_many(room, 0, 5);
+    world.witnesses[1].http_status = 422;
+    world.witnesses[1].content_type = "";
+    world.witnesses[1].body = "";
+    ask(room, &world, &asked);
+    assert_int_equal(PB_E_CORRUPT, asked.status);
+    assert_stopped(room);
+    assert_int_equal(PB_E_CORRUPT, pb_audit_close(room->audit, &error));
+    for (int round = 0; round < 2; round++)
+        must(pb_audit_restart(&room->env, ROOM_PATH, ROOM_KEYS, &options, "a42", &error), &error);
+    open_room(room);
+    must(room_append(room->audit, "a42", 7, &index, &error), &error);
+    assert_int_equal(1, index);
+    assert_string_equal("logs.example/agency/a42/3",
+                        pb_audit_find(room->audit, pb_str_from("a42"))->key.name);
+    must(pb_audit_publish(room->audit, NULL, &error), &error);
+    /* Six leaves of the first one, of which five were under a checkpoint. */
+    must(pb_place_init(&place, &room->env, ROOM_PATH "/public/a42~1", NULL, &error), &error);
+    pb_nodes_init(&nodes, &place, 6);
+    must(pb_tree_root(6, pb_nodes_node, &nodes, &root, &error), &error);
+    pb_place_done(&place);
+}
+
+#define ROOM_TEST(name) cmocka_unit_test_setup_teardown(name, make_room, drop_room)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(policies_say_whose_word_is_enough),
+        ROOM_TEST(malformed_policies_are_refused_with_the_line),
+        cmocka_unit_test(policies_past_the_limits_are_refused),
+        ROOM_TEST(cosignatures_stand_under_the_checkpoint_and_in_proofs),
+        ROOM_TEST(a_witness_that_is_behind_or_new_gets_the_proof_that_it_needs),
+        ROOM_TEST(one_witness_of_three_is_no_quorum),
+        ROOM_TEST(answers_that_make_no_sense_are_no_cosignatures),
+        ROOM_TEST(a_witness_without_an_address_is_not_asked),
+        ROOM_TEST(t4_a_second_history_gets_no_cosignature_and_stops_the_log),
+        ROOM_TEST(t2_leaves_that_a_witness_has_seen_cannot_be_cut_off),
+        ROOM_TEST(a_log_that_lost_leaves_begins_again_under_a_new_origin),
+        ROOM_TEST(a_stopped_log_begins_again_and_its_unpublished_leaves_are_kept),
+    };
+
+    return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}
