@@ -64,8 +64,8 @@ PB_MUST_CHECK enum pb_status pb_audit_log_add(struct pb_audit *audit, const char
 
 /*
  * What to do where pb_audit_open says that leaves are lost or that a log was changed, or where a
- * witness contradicts it: log begins again, under its origin with `/2` (then `/3` ...) behind it and
- * a new key. What is left of it stays beside it as <log>~1; the first leaf of the new one,
+ * witness contradicts it: log begins again, under its origin with `/2` (then `/3` ...) behind it
+ * and a new key. What is left of it stays beside it as <log>~1; the first leaf of the new one,
  * `restart`, says what was last given out of the old one. Everybody who knows the log's key must
  * be told. Not for a directory that is open.
  */
@@ -98,7 +98,7 @@ struct pb_audit_secret {
 struct pb_audit_field {
     const char *name;
     enum { PB_AUDIT_FIELD_TEXT, PB_AUDIT_FIELD_NUMBER, PB_AUDIT_FIELD_HASH } kind;
-    struct pb_str text;    /* TEXT: printable, at most 256 bytes; HASH: raw bytes, written in hex */
+    struct pb_str text;    /* TEXT: pb_text_is_plain, at most 256 bytes; HASH: raw, written in hex */
     int64_t number;
 };
 /* One leaf. The bytes that are hashed are made here once, stored, and never made again. */

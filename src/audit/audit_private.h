@@ -243,24 +243,25 @@ PB_MUST_CHECK enum pb_status pb_publish_check_heads(struct pb_audit *audit, stru
 /* ---- read.c ---- */
 
 /* Leaves of one log that lie together: at most those of one bundle. */
-struct pb_run {
+struct pb_audit_run {
     uint64_t first;
     uint32_t count;
     struct pb_str leaves[PB_TILE_WIDTH];
     struct pb_sealed sealed[PB_TILE_WIDTH];
     uint8_t *bytes, *sealed_bytes; /* owned */
 };
-void pb_run_done(struct pb_run *run, const struct pb_env *env);
+void pb_audit_run_done(struct pb_audit_run *run, const struct pb_env *env);
 /* Reads from `first` on, checked against the tree where it is on disk; with_sealed: openings, too.
  * PB_END where the log ends. */
 PB_MUST_CHECK enum pb_status pb_audit_run_read(struct pb_audit *audit, struct pb_audit_log *log,
-                                         uint64_t first, bool with_sealed, struct pb_run *run,
-                                         struct pb_error *error);
+                                               uint64_t first, bool with_sealed,
+                                               struct pb_audit_run *run, struct pb_error *error);
 /* Opens what belongs to one leaf and checks it. plain has PB_OPENINGS_BYTES_MAX bytes. ret_is_gone:
  * the key is destroyed. */
-PB_MUST_CHECK enum pb_status pb_run_open(struct pb_audit *audit, struct pb_audit_log *log,
-                                         const struct pb_sealed *sealed, const struct pb_leaf *leaf,
-                                         uint8_t *plain, struct pb_openings *ret_openings,
-                                         bool *ret_is_gone, struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_audit_run_open(struct pb_audit *audit, struct pb_audit_log *log,
+                                               const struct pb_sealed *sealed,
+                                               const struct pb_leaf *leaf, uint8_t *plain,
+                                               struct pb_openings *ret_openings, bool *ret_is_gone,
+                                               struct pb_error *error);
 
 #endif

@@ -54,33 +54,6 @@ is_name(struct pb_str name)
     return true;
 }
 
-/* Controls, separators of lines, and marks that turn the direction of writing: text that looks
- * like another text. */
-static bool
-is_printable(uint32_t code_point)
-{
-    return code_point >= 0x20 && !(code_point >= 0x7f && code_point <= 0x9f) &&
-           code_point != 0x061c && code_point != 0x200e && code_point != 0x200f &&
-           !(code_point >= 0x2028 && code_point <= 0x202e) &&
-           !(code_point >= 0x2066 && code_point <= 0x2069) && code_point != 0xfeff;
-}
-
-static bool
-is_text(struct pb_str text)
-{
-    uint32_t at = 0;
-
-    while (at < text.bytes) {
-        uint32_t code_point = 0;
-        size_t bytes = pb_utf8_next(text.text + at, text.bytes - at, &code_point);
-
-        if (bytes == 0 || !is_printable(code_point))
-            return false;
-        at += (uint32_t)bytes;
-    }
-    return true;
-}
-
 static bool
 is_reserved(struct pb_str name)
 {
@@ -107,9 +80,8 @@ check_field(const struct pb_audit_leaf *leaf, uint32_t index, struct pb_error *e
     if (field->text.bytes > PB_LEAF_TEXT_BYTES_MAX)
         return pb_fail(error, PB_OVER_LIMIT, "field '%s' of a leaf has more than %u bytes",
                        field->name, PB_LEAF_TEXT_BYTES_MAX);
-    if (field->kind == PB_AUDIT_FIELD_TEXT && !is_text(field->text))
-        return pb_fail(error, PB_BAD_INPUT, "field '%s' of a leaf is not printable text",
-                       field->name);
+    if (field->kind == PB_AUDIT_FIELD_TEXT && !pb_text_is_plain(field->text))
+        return pb_fail(error, PB_BAD_INPUT, "field '%s' of a leaf is not plain text", field->name);
     return PB_OK;
 }
 
@@ -245,7 +217,7 @@ take_string(struct pb_str *rest, struct pb_str *ret_text)
         }
     }
     *ret_text = (struct pb_str){ rest->text, at };
-    if (at == rest->bytes || !is_text(*ret_text))
+    if (at == rest->bytes || !pb_text_is_plain(*ret_text))
         return false;
     skip(rest, at + 1);
     return true;

@@ -15,7 +15,7 @@ struct making {
     char *checkpoint_text; /* owned */
     size_t checkpoint_bytes;
     struct pb_tree_proof inclusion;
-    struct pb_run run; /* owned parts */
+    struct pb_audit_run run; /* owned parts */
     struct pb_openings openings;
     uint8_t *plain; /* owned: PB_OPENINGS_BYTES_MAX */
 };
@@ -51,8 +51,8 @@ open_leaf(struct pb_audit *audit, struct pb_audit_log *log, struct making *makin
         return pb_fail(error, PB_E_NOMEM, "no memory for openings");
     if (pb_leaf_parse(making->run.leaves[0], &leaf, error) != PB_OK)
         return PB_E_CORRUPT;
-    status = pb_run_open(audit, log, &making->run.sealed[0], &leaf, making->plain,
-                         &making->openings, &is_gone, error);
+    status = pb_audit_run_open(audit, log, &making->run.sealed[0], &leaf, making->plain,
+                               &making->openings, &is_gone, error);
     if (status == PB_OK && is_gone)
         status = pb_fail(error, PB_EXPIRED, "the openings of this leaf of log '%s' were destroyed",
                          log->id);
@@ -131,7 +131,7 @@ pb_audit_prove(struct pb_audit *audit, const char *log, uint64_t index, bool wit
         sodium_memzero(making->plain, PB_OPENINGS_BYTES_MAX);
     pb_free(audit->env, making->plain);
     pb_free(audit->env, making->checkpoint_text);
-    pb_run_done(&making->run, audit->env);
+    pb_audit_run_done(&making->run, audit->env);
     pb_free(audit->env, making);
     return status;
 }

@@ -13,7 +13,7 @@
 /* ---- runs of leaves ---- */
 
 void
-pb_run_done(struct pb_run *run, const struct pb_env *env)
+pb_audit_run_done(struct pb_audit_run *run, const struct pb_env *env)
 {
     pb_free(env, run->bytes);
     pb_free(env, run->sealed_bytes);
@@ -22,7 +22,7 @@ pb_run_done(struct pb_run *run, const struct pb_env *env)
 
 /* Copies pending leaves, which may be dropped as soon as tails is given back. */
 static enum pb_status
-copy_pending(struct pb_audit *audit, struct pb_audit_log *log, struct pb_run *run)
+copy_pending(struct pb_audit *audit, struct pb_audit_log *log, struct pb_audit_run *run)
 {
     const struct pb_pending *items = log->pending + (run->first - log->kept_size);
     size_t bytes = 0;
@@ -48,7 +48,7 @@ copy_pending(struct pb_audit *audit, struct pb_audit_log *log, struct pb_run *ru
 
 /* Hashes of the leaves must be those of the tile beside them. */
 static enum pb_status
-check_against_tile(struct pb_audit_log *log, struct pb_run *run, unsigned width,
+check_against_tile(struct pb_audit_log *log, struct pb_audit_run *run, unsigned width,
                    const struct pb_str *entries, struct pb_error *error)
 {
     struct pb_tile tile = { .level = 0, .index = run->first / PB_TILE_WIDTH, .width = width };
@@ -68,7 +68,8 @@ check_against_tile(struct pb_audit_log *log, struct pb_run *run, unsigned width,
 }
 
 static enum pb_status
-read_bundle(struct pb_audit_log *log, struct pb_run *run, unsigned width, struct pb_error *error)
+read_bundle(struct pb_audit_log *log, struct pb_audit_run *run, unsigned width,
+            struct pb_error *error)
 {
     unsigned skipped = (unsigned)(run->first % PB_TILE_WIDTH);
     struct pb_str entries[PB_TILE_WIDTH], rest;
@@ -88,7 +89,7 @@ read_bundle(struct pb_audit_log *log, struct pb_run *run, unsigned width, struct
 }
 
 static enum pb_status
-read_sealed(struct pb_audit_log *log, struct pb_run *run, struct pb_error *error)
+read_sealed(struct pb_audit_log *log, struct pb_audit_run *run, struct pb_error *error)
 {
     uint64_t index = run->first / PB_TILE_WIDTH;
     unsigned skipped = (unsigned)(run->first % PB_TILE_WIDTH);
@@ -117,7 +118,7 @@ read_sealed(struct pb_audit_log *log, struct pb_run *run, struct pb_error *error
 
 /* Where a run lies: from `first` to the end of its bundle, of what is kept, or of the log. */
 static enum pb_status
-plan_run(struct pb_audit *audit, struct pb_audit_log *log, uint64_t first, struct pb_run *run,
+plan_run(struct pb_audit *audit, struct pb_audit_log *log, uint64_t first, struct pb_audit_run *run,
          unsigned *ret_width)
 {
     uint64_t bundle = first / PB_TILE_WIDTH * PB_TILE_WIDTH;
@@ -144,8 +145,8 @@ plan_run(struct pb_audit *audit, struct pb_audit_log *log, uint64_t first, struc
 }
 
 enum pb_status
-pb_audit_run_read(struct pb_audit *audit, struct pb_audit_log *log, uint64_t first, bool with_sealed,
-            struct pb_run *run, struct pb_error *error)
+pb_audit_run_read(struct pb_audit *audit, struct pb_audit_log *log, uint64_t first,
+                  bool with_sealed, struct pb_audit_run *run, struct pb_error *error)
 {
     unsigned width = 0;
     enum pb_status status = PB_OK;
@@ -161,7 +162,7 @@ pb_audit_run_read(struct pb_audit *audit, struct pb_audit_log *log, uint64_t fir
             status = read_sealed(log, run, error);
         if (status == PB_OK)
             return status;
-        pb_run_done(run, audit->env);
+        pb_audit_run_done(run, audit->env);
         /* The publishing thread may have put the full bundle in its place meanwhile. */
         if (status != PB_E_CORRUPT)
             return status;
@@ -170,9 +171,9 @@ pb_audit_run_read(struct pb_audit *audit, struct pb_audit_log *log, uint64_t fir
 }
 
 enum pb_status
-pb_run_open(struct pb_audit *audit, struct pb_audit_log *log, const struct pb_sealed *sealed,
-            const struct pb_leaf *leaf, uint8_t *plain, struct pb_openings *ret_openings,
-            bool *ret_is_gone, struct pb_error *error)
+pb_audit_run_open(struct pb_audit *audit, struct pb_audit_log *log, const struct pb_sealed *sealed,
+                  const struct pb_leaf *leaf, uint8_t *plain, struct pb_openings *ret_openings,
+                  bool *ret_is_gone, struct pb_error *error)
 {
     uint8_t key[PB_TERM_KEY_BYTES];
     enum pb_status status = PB_NOT_FOUND;
@@ -272,7 +273,7 @@ give(struct reading *reading, uint64_t index, struct pb_str bytes, const struct 
 }
 
 static enum pb_status
-read_one(struct reading *reading, struct pb_run *run, uint32_t at, struct pb_error *error)
+read_one(struct reading *reading, struct pb_audit_run *run, uint32_t at, struct pb_error *error)
 {
     struct pb_openings openings;
     struct pb_leaf leaf;
@@ -283,18 +284,17 @@ read_one(struct reading *reading, struct pb_run *run, uint32_t at, struct pb_err
         return PB_E_CORRUPT;
     if (!is_wanted(reading->filter, &leaf))
         return PB_OK;
-    status = pb_run_open(reading->audit, reading->log, &run->sealed[at], &leaf, reading->plain,
-                         &openings, &is_gone, error);
+    status = pb_audit_run_open(reading->audit, reading->log, &run->sealed[at], &leaf,
+                               reading->plain, &openings, &is_gone, error);
     if (status == PB_OK)
         give(reading, run->first + at, run->leaves[at], &leaf, &openings, is_gone);
     return status;
 }
 
 static enum pb_status
-read_from(struct reading *reading, uint64_t *at, struct pb_run *run, struct pb_error *error)
+read_from(struct reading *reading, uint64_t *at, struct pb_audit_run *run, struct pb_error *error)
 {
-    enum pb_status status =
-        pb_audit_run_read(reading->audit, reading->log, *at, true, run, error);
+    enum pb_status status = pb_audit_run_read(reading->audit, reading->log, *at, true, run, error);
 
     for (uint32_t i = 0; status == PB_OK && i < run->count; i++) {
         if (run->first + i > reading->filter->last || reading->is_stopped)
@@ -310,7 +310,7 @@ pb_audit_read(struct pb_audit *audit, const struct pb_audit_filter *filter, pb_a
               void *context, struct pb_error *error)
 {
     struct reading reading = { .audit = audit, .filter = filter, .each = each, .context = context };
-    struct pb_run *run = NULL;
+    struct pb_audit_run *run = NULL;
     uint64_t at = filter->first;
     enum pb_status status = PB_OK;
 
@@ -326,7 +326,7 @@ pb_audit_read(struct pb_audit *audit, const struct pb_audit_filter *filter, pb_a
     }
     while (status == PB_OK && !reading.is_stopped && at <= filter->last) {
         status = read_from(&reading, &at, run, error);
-        pb_run_done(run, audit->env);
+        pb_audit_run_done(run, audit->env);
     }
     if (status == PB_END)
         status = PB_OK;

@@ -3,8 +3,8 @@
  *
  * A trust policy (c2sp.org/tlog-policy) names witnesses, their keys and addresses, and how many of
  * which must have signed. pb_audit_cosign shows each of them the newest checkpoint of a log, with a
- * proof that it extends the one that they signed last; what they answer is verified and put under the
- * checkpoint.
+ * proof that it extends the one that they signed last; what they answer is verified and put under
+ * the checkpoint.
  *
  * A witness that knows a longer log than ours, or one that ours does not extend, is an alarm: the
  * log is stopped, which outlasts a restart. Leaves may still be appended, but nothing of it is
