@@ -30,6 +30,21 @@ takes(struct pb_read read)
     assert_int_equal(PB_OK, status);
 }
 
+static bool
+text_fields_are_plain(const struct pb_read *read)
+{
+    const struct pb_str texts[] = { read->plate, read->plate_raw, read->reader, read->make,
+                                    read->model, read->color,     read->body,   read->event_id };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        for (uint32_t at = 0; at < texts[i].bytes; at++) {
+            if (texts[i].text[at] < ' ' || texts[i].text[at] > '~')
+                return false;
+        }
+    }
+    return true;
+}
+
 static void
 refuses(struct pb_read read, const char *expected_field)
 {
@@ -37,6 +52,9 @@ refuses(struct pb_read read, const char *expected_field)
 
     assert_int_equal(PB_BAD_INPUT, validate(&read, &field));
     assert_string_equal(expected_field, field);
+    /* What is not a matter of how texts are written the short way refuses, too. */
+    if (strcmp(field, "plate") != 0 && text_fields_are_plain(&read))
+        assert_false(pb_read_is_plainly_valid(&read));
 }
 
 static void
@@ -363,6 +381,37 @@ validate_wants_an_identity_plate_just_of_a_correction_without_event_id(void **st
 }
 
 static void
+the_short_way_takes_an_ordinary_read_and_leaves_the_rest_to_the_long_one(void **state)
+{
+    static const struct pb_alternate alternate = { { "AB13", 4 }, PB_NO_CONFIDENCE };
+    static const struct pb_image_ref image = { PB_IMAGE_OTHER, { "a", 1 } };
+    struct pb_read read = maker_ordinary();
+
+    (void)state;
+    assert_true(pb_read_is_plainly_valid(&read));
+    read.alternates = &alternate;
+    read.alternate_count = 1;
+    takes(read);
+    assert_false(pb_read_is_plainly_valid(&read));
+    read = maker_ordinary();
+    read.images = &image;
+    read.image_count = 1;
+    takes(read);
+    assert_false(pb_read_is_plainly_valid(&read));
+    read = maker_ordinary();
+    read.event_id = pb_str_from("e1");
+    read.is_correction = true;
+    takes(read);
+    assert_false(pb_read_is_plainly_valid(&read));
+    read = maker_ordinary();
+    read.plate = pb_str_from("#A");
+    takes(read);
+    assert_false(pb_read_is_plainly_valid(&read));
+    read.plate = (struct pb_str){ NULL, 0 };
+    assert_false(pb_read_is_plainly_valid(&read));
+}
+
+static void
 validate_takes_a_plate_that_nobody_read_only_of_a_person(void **state)
 {
     static const struct {
@@ -546,6 +595,7 @@ main(void)
         cmocka_unit_test(validate_checks_alternates),
         cmocka_unit_test(validate_checks_images),
         cmocka_unit_test(validate_wants_an_identity_plate_just_of_a_correction_without_event_id),
+        cmocka_unit_test(the_short_way_takes_an_ordinary_read_and_leaves_the_rest_to_the_long_one),
         cmocka_unit_test(validate_takes_a_plate_that_nobody_read_only_of_a_person),
         cmocka_unit_test(same_content_ignores_what_the_store_adds),
         cmocka_unit_test(same_content_tells_reads_apart_and_copies_together),

@@ -150,6 +150,18 @@ csv_quotes_only_what_needs_it(void **state)
 }
 
 static void
+csv_gives_one_year_or_a_range(void **state)
+{
+    struct pb_read read = least();
+
+    (void)state;
+    read.year = 2015;
+    expect_csv(read, true, "1970-01-01T00:00:00.000Z,AB12,,g,,,,,,,,,,2015,,");
+    read.year_last = 2019;
+    expect_csv(read, true, "1970-01-01T00:00:00.000Z,AB12,,g,,,,,,,,,,2015-2019,,");
+}
+
+static void
 csv_disarms_formulas_when_asked_and_leaves_numbers_alone(void **state)
 {
     static const struct {
@@ -165,6 +177,9 @@ csv_disarms_formulas_when_asked_and_leaves_numbers_alone(void **state)
         { "=a,b", "\"'=a,b\"" },
         { "=\"a\"", "\"'=\"\"a\"\"\"" },
         { "\xEF\xBC\x9D" "1", "'\xEF\xBC\x9D" "1" },
+        { "\xEF\xBC\x8B" "1", "'\xEF\xBC\x8B" "1" },
+        { "\xEF\xBC\x8D" "1", "'\xEF\xBC\x8D" "1" },
+        { "\xEF\xBC\xA0" "a", "'\xEF\xBC\xA0" "a" },
         { "\xEF\xBC\xA1", "\xEF\xBC\xA1" }, /* a full-width A is no formula */
         { "a=1", "a=1" },
     };
@@ -413,6 +428,7 @@ main(void)
         cmocka_unit_test(csv_row_of_a_bare_read_has_sixteen_cells),
         cmocka_unit_test(csv_row_of_a_full_read_has_every_cell),
         cmocka_unit_test(csv_quotes_only_what_needs_it),
+        cmocka_unit_test(csv_gives_one_year_or_a_range),
         cmocka_unit_test(csv_disarms_formulas_when_asked_and_leaves_numbers_alone),
         cmocka_unit_test(csv_without_formula_safety_changes_no_text),
         cmocka_unit_test(csv_confidence_says_its_scale),

@@ -33,8 +33,9 @@ struct told {
     uint64_t reads; /* of plates: their sum */
 };
 
+/* ASK_LAST: the last plate of the first block of plates; where its rows end the next one tells. */
 enum question { ASK_ALL, ASK_PLATE, ASK_LONG, ASK_ALTERNATE, ASK_PATTERN, ASK_PLACE, ASK_WINDOW,
-                QUESTIONS };
+                ASK_LAST, QUESTIONS };
 
 static void
 note_damage(void *context, const char *file, uint64_t offset, const char *what)
@@ -108,7 +109,7 @@ ask(struct store_room *room, enum question question, bool has_pages, struct told
     struct answer *ret_answer)
 {
     static const char *const plates[QUESTIONS] = { "*", "P07", "LONGPLATES11", "OTHER1",
-                                                   "*ALTER*", "",  "P0?" };
+                                                   "*ALTER*", "",  "P0?", "P75" };
     struct pb_query query = room_query(plates[question]);
     struct pb_geo_area *area = NULL;
     char token[PB_TOKEN_BYTES_MAX];
@@ -387,6 +388,41 @@ the_rows_of_a_damaged_block_of_reads_are_those_that_are_missing(void **state)
     sim_fs_free(fs);
 }
 
+/* Every block of reads but the last: more places than are noted at first. */
+static void
+each_of_many_damaged_blocks_is_told_once(void **state)
+{
+    struct sim_fs *fs = make_store();
+    struct block_place places[PLACES_MAX];
+    uint32_t count = list_blocks(fs, places);
+    struct answer *found = calloc(1, sizeof(*found));
+    struct store_room room;
+    struct told told = { 0 };
+    uint32_t damaged = 0;
+
+    (void)state;
+    assert_non_null(found);
+    room_init_on(&room, fs);
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_wanted = places[i].table == PB_TABLE_PLACES
+                         || (places[i].table == PB_TABLE_READS && places[i].number > 0);
+
+        if (is_wanted && places[i].number + 1 < (places[i].table == PB_TABLE_READS ? 6u : 12u)) {
+            assert_true(sim_fs_flip_bit(fs, SEGMENT, (places[i].offset + 6) * 8));
+            damaged++;
+        }
+    }
+    open_to_read(&room);
+    ask(&room, ASK_PLACE, false, &told, found);
+    assert_int_equal(PB_END, found->status);
+    assert_in_range(told.count, 9, damaged);
+    ask(&room, ASK_ALL, false, &told, found);
+    assert_int_equal(PB_END, found->status);
+    assert_int_equal(256 + READS % 256, found->count);
+    room_done(&room);
+    free(found);
+}
+
 static void
 note_any(void *context, const char *file, uint64_t offset, const char *what)
 {
@@ -449,6 +485,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_damaged_block_takes_its_own_rows_and_no_others),
         cmocka_unit_test(the_rows_of_a_damaged_block_of_reads_are_those_that_are_missing),
+        cmocka_unit_test(each_of_many_damaged_blocks_is_told_once),
         cmocka_unit_test(a_segment_that_was_left_out_is_told),
     };
 

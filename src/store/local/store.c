@@ -805,9 +805,6 @@ init_store(struct pb_store *store, const char *path, const struct pb_store_optio
 {
     size_t path_bytes = strlen(path) + 1;
 
-    /* Room for the longest name inside. */
-    if (path_bytes > PB_PATH_BYTES_MAX - 64)
-        return PB_BAD_INPUT;
     pb_manifest_init(&store->manifest, store->env);
     store->erasures_kept = PB_ERASURES_KEPT;
     store->is_read_only = options != NULL && options->is_read_only;
@@ -896,7 +893,8 @@ pb_store_open(const struct pb_env *env, const char *path, const struct pb_store_
     struct pb_store *store = NULL;
     enum pb_status status = PB_OK;
 
-    if (strlen(path) > PB_PATH_BYTES_MAX - 64)
+    /* Room for the longest name inside. */
+    if (strlen(path) >= PB_PATH_BYTES_MAX - 64)
         return pb_fail(error, PB_BAD_INPUT, "the path of the store is too long");
     store = pb_calloc(env, 1, sizeof(*store));
     if (store == NULL)
