@@ -151,7 +151,12 @@ search_near(const struct associates *associates, const struct sighting *sighting
     const struct pb_reader_entry *reader =
         &associates->question->facts->view->readers[sighting->reader];
     bool is_fixed = pb_str_equal(reader->kind, pb_str_from("fixed"));
-    struct pb_query query = { .reader = reader->id, .from_us = from_us, .to_us = to_us };
+    struct pb_query query = { .reader = reader->id,
+                              .from_us = from_us,
+                              .to_us = to_us,
+                              .on_damage = associates->question->inquiry->query.on_damage,
+                              .damage_context =
+                                  associates->question->inquiry->query.damage_context };
     enum pb_status status = pb_geo_area_from_circle(site->env, sighting->lat_e7, sighting->lon_e7,
                                                     is_fixed ? FIXED_RADIUS_M : MOBILE_RADIUS_M,
                                                     ret_area, error);
@@ -293,6 +298,8 @@ count_history(struct associates *associates, const struct pb_tally_plate *plate,
         .without_alternates = true,
         .from_us = sightings[associates->count - 1].from_us - PB_DAY_US / 2,
         .to_us = sightings[0].to_us + PB_DAY_US / 2,
+        .on_damage = question->inquiry->query.on_damage,
+        .damage_context = question->inquiry->query.damage_context,
     };
     struct pb_cursor *cursor = NULL;
     enum pb_status status = PB_OK;

@@ -1,5 +1,5 @@
 /*
- * Backup of a data directory, and restoring one.
+ * Backup of a data directory.
  *
  * A backup is a directory like the one that it copies, but for keys/: reads, catalog, audit logs,
  * rules. It is of no use for asking until keys/ is put beside it, and then the audit log's own rule

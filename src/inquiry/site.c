@@ -198,19 +198,26 @@ open_catalog(struct pb_site *site, struct pb_error *error)
                            : status;
 }
 
+/* A restored backup has no keys: it can be looked at without them. */
 static enum pb_status
-open_audit(struct pb_site *site, struct pb_error *error)
+open_audit(struct pb_site *site, bool publishes_by_hand, struct pb_error *error)
 {
-    struct pb_audit_options options = { .is_read_only = site->mode == PB_SITE_LOOK };
+    const struct pb_env *env = site->env;
+    struct pb_audit_options options = { .is_read_only = site->mode == PB_SITE_LOOK,
+                                        .publishes_by_hand = publishes_by_hand };
     char path[PB_PATH_BYTES_MAX];
     char keys_path[PB_PATH_BYTES_MAX];
+    bool has_keys = false;
     enum pb_status status = pb_site_path(site, "audit", path, error);
 
     if (status == PB_OK)
         status = pb_site_path(site, "keys", keys_path, error);
-    return status == PB_OK ? pb_audit_open(site->env, path, keys_path, &options, &site->audit,
-                                           error)
-                           : status;
+    if (status == PB_OK && options.is_read_only)
+        status = env->files->list(env->file_context, keys_path, note_any, &has_keys, error);
+    if (status != PB_OK && status != PB_NOT_FOUND)
+        return status;
+    return pb_audit_open(env, path, has_keys || !options.is_read_only ? keys_path : NULL, &options,
+                         &site->audit, error);
 }
 
 static enum pb_status
@@ -227,7 +234,7 @@ open_parts(struct pb_site *site, const struct pb_site_options *options, struct p
     if (status == PB_OK)
         status = pb_site_load_rules(site, error);
     if (status == PB_OK)
-        status = open_audit(site, error);
+        status = open_audit(site, options->publishes_by_hand, error);
     if (status == PB_OK && site->mode != PB_SITE_LOOK)
         status = pb_site_add_logs(site, error);
     if (status == PB_OK && site->mode == PB_SITE_WRITE)

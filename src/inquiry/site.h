@@ -39,6 +39,7 @@ enum pb_site_mode {
 struct pb_site_options {
     enum pb_site_mode mode;
     bool skips_damaged;
+    bool publishes_by_hand; /* as in struct pb_audit_options */
     uint64_t memory_bytes;
 };
 PB_MUST_CHECK enum pb_status pb_site_open(const struct pb_env *env, const char *path,
@@ -124,7 +125,9 @@ PB_MUST_CHECK enum pb_status pb_site_purge(struct pb_site *site, const struct pb
                                            pb_purge_receipt_fn *each, void *context,
                                            struct pb_purge_counts *ret_counts,
                                            struct pb_error *error);
-/* Backup and restore of all of DIR but signing keys. */
+/* A copy of all of DIR but keys/ and rejects/, in a new directory. What is restored from it can be
+ * looked at (PB_SITE_LOOK); for asking, keys/ is put beside it, and then it is refused where the
+ * audit logs went on after the backup was made. */
 PB_MUST_CHECK enum pb_status pb_site_backup(struct pb_site *site, const char *target_path,
                                             const struct pb_progress *progress,
                                             struct pb_error *error);

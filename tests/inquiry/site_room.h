@@ -110,6 +110,7 @@ struct site_room {
     struct fault_env fault;
     const struct pb_env *env;
     int64_t now_us;
+    bool publishes; /* on a thread of the log's own, as outside tests */
     struct pb_site *site;
     struct pb_error error;
     struct pb_geo_area *area; /* around k1; owned */
@@ -176,7 +177,9 @@ room_init_directory(struct site_room *room)
 static inline void
 room_open_as(struct site_room *room, enum pb_site_mode mode)
 {
-    struct pb_site_options options = { .mode = mode, .memory_bytes = 64u << 20 };
+    struct pb_site_options options = { .mode = mode,
+                                       .publishes_by_hand = !room->publishes,
+                                       .memory_bytes = 64u << 20 };
 
     room_expect(room, PB_OK,
                 pb_site_open(room->env, room->path, &options, &room->site, &room->error), "open");
