@@ -31,7 +31,7 @@ static void
 a_new_directory_has_all_its_parts_and_keys_for_its_owner_alone(void **state)
 {
     static const char *const parts[] = { "SITE",     "catalog.db", "reads",   "audit",
-                                         "keys",     "rules",      "rejects", "keys/site.key",
+                                         "keys",     "rules",      "rejects", "keys/_site.key",
                                          "audit/public/operator" };
     struct site_room room;
 
@@ -41,7 +41,7 @@ a_new_directory_has_all_its_parts_and_keys_for_its_owner_alone(void **state)
         if (!has_file(&room, parts[i]))
             fail_msg("%s is missing", parts[i]);
     }
-    assert_int_equal(0600, mode_of(&room, "keys/site.key"));
+    assert_int_equal(0600, mode_of(&room, "keys/_site.key"));
     assert_true(has_file(&room, "audit/public/kansas-pd"));
     /* A directory that holds something is not taken. */
     assert_int_equal(PB_E_NOT_STORE, pb_site_create(room.env, room.path, &room.error));
@@ -87,7 +87,7 @@ without_keys_nothing_is_asked_and_looking_goes_on(void **state)
     (void)state;
     room_init(&room);
     room_close(&room);
-    (void)snprintf(from, sizeof(from), "%s/keys/site.key", room.path);
+    (void)snprintf(from, sizeof(from), "%s/keys/_site.key", room.path);
     (void)snprintf(to, sizeof(to), "%s/elsewhere.key", room.directory);
     assert_int_equal(0, rename(from, to));
     assert_int_equal(PB_E_NOT_STORE,
