@@ -3,10 +3,10 @@
  *
  * usage: bench_questions STORE PLATES PLACES LIKE EDIT
  *
- * STORE is a directory of reads (DIR/reads of a site), PLATES a file of one plate a line, PLACES one
- * of lines "lat lon from_ms to_ms", LIKE a pattern and EDIT a plate. Prints one JSON object. Every
- * figure has beside it how many rows it brought, so that two stores with the same reads can be
- * seen to have given the same answers.
+ * STORE is a directory of reads (DIR/reads of a site), PLATES a file of one plate a line, PLACES
+ * one of lines "lat lon from_ms to_ms", LIKE a pattern and EDIT a plate. Prints one JSON object.
+ * Every figure has beside it how many rows it brought, so that two stores with the same reads can
+ * be seen to have given the same answers.
  *
  * Not a command, and not installed: who uses Platebase asks through src/inquiry.
  */
@@ -164,13 +164,15 @@ measure_places(struct bench *bench, struct pb_error *error)
         int64_t started_ns;
 
         if (!parse_place(lines.items[i], &place)) {
-            status = pb_fail(error, PB_BAD_INPUT, "'%s': line %zu is not \"lat lon from_ms "
-                             "to_ms\"", bench->places, i + 1);
+            status = pb_fail(error, PB_BAD_INPUT,
+                             "'%s': line %zu is not \"lat lon from_ms "
+                             "to_ms\"",
+                             bench->places, i + 1);
             break;
         }
         started_ns = pb_monotonic_ns(env);
-        status = pb_geo_area_from_circle(env, place.lat_e7, place.lon_e7, PLACE_RADIUS_M, &area,
-                                         error);
+        status =
+            pb_geo_area_from_circle(env, place.lat_e7, place.lon_e7, PLACE_RADIUS_M, &area, error);
         query.area = area;
         query.from_us = place.from_us;
         query.to_us = place.to_us;

@@ -83,8 +83,8 @@ struct shape {
 };
 
 static const struct pb_cli_column read_columns[] = {
-    { "CAPTURED", false }, { "PLATE", false },     { "ISSUED", false }, { "READER", false },
-    { "AGENCY", false },   { "POSITION", false },  { "HEADING", true }, { "CONFIDENCE", true },
+    { "CAPTURED", false }, { "PLATE", false },    { "ISSUED", false }, { "READER", false },
+    { "AGENCY", false },   { "POSITION", false }, { "HEADING", true }, { "CONFIDENCE", true },
     { "VEHICLE", false },  { "MATCH", false },
 };
 static const enum cell read_cells[] = {
@@ -106,8 +106,8 @@ static const enum cell common_cells[] = {
     CELL_ROW_PLATE, CELL_ROW_ISSUED, CELL_PLACES, CELL_READS, CELL_FIRST, CELL_LAST,
 };
 static const struct pb_cli_column associate_columns[] = {
-    { "PLATE", false },  { "ISSUED", false }, { "TOGETHER", true }, { "BY CHANCE", true },
-    { "SCORE", true },   { "READS", true },   { "FIRST", false },   { "LAST", false },
+    { "PLATE", false }, { "ISSUED", false }, { "TOGETHER", true }, { "BY CHANCE", true },
+    { "SCORE", true },  { "READS", true },   { "FIRST", false },   { "LAST", false },
 };
 static const enum cell associate_cells[] = {
     CELL_ROW_PLATE, CELL_ROW_ISSUED, CELL_TOGETHER, CELL_EXPECTED,
@@ -442,8 +442,8 @@ put_table(const struct pb_env *env, struct pb_cli_out *out, const struct pb_answ
     struct pb_cli_table table = { .out = NULL };
     enum pb_status status = pb_cli_table_init(&table, env, out, shape.columns, shape.count);
 
-    for (uint64_t i = 0;
-         i < pb_answer_rows(answer) && status == PB_OK && pb_cli_out_is_open(out); i++)
+    for (uint64_t i = 0; i < pb_answer_rows(answer) && status == PB_OK && pb_cli_out_is_open(out);
+         i++)
         status = put_table_row(&table, &shape, pb_answer_row(answer, i));
     if (table.cells != NULL)
         pb_cli_table_flush(&table);

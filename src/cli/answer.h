@@ -1,8 +1,8 @@
 /*
  * Answer: the rows of an answer as a table, as JSON lines or as CSV.
  *
- * Every read names the agency that it belongs to: the source of record is never hidden. Every row of
- * an export carries the export's mark.
+ * Every read names the agency that it belongs to: the source of record is never hidden. Every row
+ * of an export carries the export's mark.
  *
  * Threads: one at a time.
  */

@@ -153,8 +153,7 @@ format_of(const struct pb_cli_ask_args *args)
 }
 
 bool
-pb_cli_ask_fill(struct pb_cli *cli, const struct pb_cli_ask_args *args,
-                struct pb_inquiry *inquiry)
+pb_cli_ask_fill(struct pb_cli *cli, const struct pb_cli_ask_args *args, struct pb_inquiry *inquiry)
 {
     bool is_unknown = args->jurisdiction != NULL && strcmp(args->jurisdiction, "unknown") == 0;
 
@@ -227,12 +226,13 @@ put_receipt(struct pb_cli_out *out, const struct pb_answer *answer)
     put_index(out, "result_index", receipt.result_index);
     pb_cli_put_text(out, ",");
     pb_cli_put_decision(out, decision);
-    pb_cli_put_format(out, ",\"count\":%" PRIu64 ",\"rows\":%" PRIu64
+    pb_cli_put_format(out,
+                      ",\"count\":%" PRIu64 ",\"rows\":%" PRIu64
                       ",\"truncated\":%s,\"readers_in_scope\":%" PRIu32
                       ",\"origins_excluded\":%" PRIu32,
                       pb_answer_count(answer), pb_answer_rows(answer),
-                      pb_answer_is_truncated(answer) ? "true" : "false",
-                      coverage.readers_in_scope, coverage.origins_excluded);
+                      pb_answer_is_truncated(answer) ? "true" : "false", coverage.readers_in_scope,
+                      coverage.origins_excluded);
     if (coverage.is_up_known)
         pb_cli_put_format(out, ",\"readers_up\":%" PRIu32, coverage.readers_up);
     if (pb_answer_watermark(answer)[0] != '\0') {
@@ -286,8 +286,7 @@ say_record(const struct ask *ask)
 static void
 say_count(const struct ask *ask)
 {
-    const char *noun =
-        pb_cli_answer_rows_of(ask->inquiry) == PB_CLI_ROWS_READS ? "read" : "plate";
+    const char *noun = pb_cli_answer_rows_of(ask->inquiry) == PB_CLI_ROWS_READS ? "read" : "plate";
     uint64_t rows = pb_answer_rows(ask->answer), count = pb_answer_count(ask->answer);
 
     if (rows == 0)
@@ -300,7 +299,7 @@ say_count(const struct ask *ask)
                    ask->seconds * 1e3);
     if (pb_answer_is_truncated(ask->answer))
         pb_cli_say(ask->cli, "these are the newest: there are older ones, and no rule lets them "
-                   "out at once");
+                             "out at once");
     if (ask->args->export_file != NULL)
         pb_cli_say(ask->cli, "exported to %s, marked %s", ask->args->export_file,
                    pb_answer_watermark(ask->answer));
@@ -356,8 +355,10 @@ say_refusal(const struct ask *ask)
     if (decision->verdict == PB_POLICY_NEEDS_CONFIRMATION) {
         pb_cli_say_again(cli, "to confirm it, type", "--confirm", token);
     } else if (decision->verdict == PB_POLICY_NEEDS_SECOND_PERSON) {
-        pb_cli_say(cli, "the second person types: platebase approve --data %s --person THEIR-ID "
-                   "--why TEXT %s", ask->args->data, token);
+        pb_cli_say(cli,
+                   "the second person types: platebase approve --data %s --person THEIR-ID "
+                   "--why TEXT %s",
+                   ask->args->data, token);
         pb_cli_say_again(cli, "then you type", "--approval", token);
     }
 }
@@ -388,7 +389,8 @@ tell(struct ask *ask)
     if (verdict == PB_POLICY_ALLOW)
         status = put_rows(ask, &error);
     if (status == PB_OK)
-        status = pb_cli_sheet_close(ask->cli->env, &ask->export, verdict != PB_POLICY_ALLOW, &error);
+        status =
+            pb_cli_sheet_close(ask->cli->env, &ask->export, verdict != PB_POLICY_ALLOW, &error);
     if (status == PB_OK)
         status = write_receipt(ask, &error);
     if (status == PB_OK)

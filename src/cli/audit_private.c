@@ -66,7 +66,8 @@ open_site(struct pb_cli *cli, const struct look_args *args, struct pb_site **ret
                                     : (struct pb_str){ 0 };
     is_theirs = pb_str_equal(log, pb_str_from(args->log));
     if (!is_theirs)
-        pb_cli_say(cli, "%s may not look at log %s: auditors see the log of their own agency, and "
+        pb_cli_say(cli,
+                   "%s may not look at log %s: auditors see the log of their own agency, and "
                    "the operator of the machine the operator's",
                    args->person != NULL ? args->person : "the operator", args->log);
     pb_catalog_view_drop(view);
@@ -119,8 +120,8 @@ read_entries(struct pb_cli *cli, const struct look_args *args,
     enum pb_status status;
 
     if (open_site(cli, args, &site)) {
-        status = pb_review_read(site, pb_str_from(args->person), filter, put_entry, entries,
-                                &error);
+        status =
+            pb_review_read(site, pb_str_from(args->person), filter, put_entry, entries, &error);
         exit_code = status == PB_OK ? PB_CLI_EXIT_OK : pb_cli_failure(cli, status, &error);
     }
     return pb_cli_close_site(cli, site, exit_code);
@@ -381,8 +382,8 @@ pb_cli_audit_prove(struct pb_cli *cli, int argc, char **argv)
         return pb_cli_parsed_exit(parsed);
 
     if (open_site(cli, &args, &site)) {
-        status = pb_review_prove(site, pb_str_from(args.person), index, with_openings, &text,
-                                 &error);
+        status =
+            pb_review_prove(site, pb_str_from(args.person), index, with_openings, &text, &error);
         if (status == PB_OK)
             status = write_proof(cli, path, text, &error);
         exit_code = status == PB_OK ? PB_CLI_EXIT_OK : pb_cli_failure(cli, status, &error);
@@ -402,9 +403,9 @@ pb_cli_audit_destroy_expired(struct pb_cli *cli, int argc, char **argv)
     const struct pb_site_options site_options = { .mode = PB_SITE_ASK };
     const char *data = NULL;
     bool is_json = false;
-    const struct pb_cli_option json = {
-        .name = "json", .help = "one JSON object", .flag = &is_json
-    };
+    const struct pb_cli_option json = { .name = "json",
+                                        .help = "one JSON object",
+                                        .flag = &is_json };
     struct pb_audit_field field = { .name = "terms", .kind = PB_AUDIT_FIELD_NUMBER };
     const struct pb_audit_leaf leaf = {
         .log = PB_AUDIT_OPERATOR,
@@ -442,7 +443,6 @@ pb_cli_audit_destroy_expired(struct pb_cli *cli, int argc, char **argv)
     else if (is_json)
         pb_cli_put_format(cli->out, "{\"terms_destroyed\":%" PRIu64 "}\n", terms);
     else
-        pb_cli_put_format(cli->out, "%" PRIu64 " term%s destroyed\n", terms,
-                          terms == 1 ? "" : "s");
+        pb_cli_put_format(cli->out, "%" PRIu64 " term%s destroyed\n", terms, terms == 1 ? "" : "s");
     return pb_cli_close_site(cli, site, exit_code);
 }

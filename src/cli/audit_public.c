@@ -66,9 +66,9 @@ pb_cli_audit_keys(struct pb_cli *cli, int argc, char **argv)
 {
     const struct pb_site_options site_options = { .mode = PB_SITE_LOOK };
     struct keys keys = { .cli = cli };
-    const struct pb_cli_option json = {
-        .name = "json", .help = "one JSON object a line", .flag = &keys.is_json
-    };
+    const struct pb_cli_option json = { .name = "json",
+                                        .help = "one JSON object a line",
+                                        .flag = &keys.is_json };
     struct pb_error error = { "" };
     struct pb_site *site = NULL;
     int first, exit_code = PB_CLI_EXIT_OK;
@@ -134,15 +134,16 @@ put_check(struct verify *verify, const char *path, const struct pb_audit_check *
 
     (void)sodium_bin2hex(root, sizeof(root), check->root, sizeof(check->root));
     if (verify->is_json) {
-        pb_cli_put_format(out, "],\"size\":%" PRIu64 ",\"root\":\"%s\",\"leaves\":%" PRIu64
+        pb_cli_put_format(out,
+                          "],\"size\":%" PRIu64 ",\"root\":\"%s\",\"leaves\":%" PRIu64
                           ",\"tiles\":%" PRIu64 ",\"path\":",
                           check->size, root, check->leaves, check->tiles);
         pb_cli_put_json_text(out, path);
         pb_cli_put_text(out, "}\n");
     } else if (!verify->is_quiet) {
         pb_cli_put_format(out, "%s: %s\n", path, verify->wrong_count == 0 ? "good" : "WRONG");
-        pb_cli_put_format(out, "  %" PRIu64 " entries, %" PRIu64 " tiles, root %s\n",
-                          check->leaves, check->tiles, root);
+        pb_cli_put_format(out, "  %" PRIu64 " entries, %" PRIu64 " tiles, root %s\n", check->leaves,
+                          check->tiles, root);
     }
 }
 
@@ -239,10 +240,10 @@ pb_cli_audit_verify(struct pb_cli *cli, int argc, char **argv)
         return pb_cli_usage_error(cli, "say what to check: --data DIR, or PATH and --vkey KEY");
     if (first < argc && verify.vkey == NULL)
         return pb_cli_usage_error(cli, "--vkey is missing: a log is checked against its key, which "
-                                  "must not come from the log itself");
+                                       "must not come from the log itself");
     if (first == argc && (verify.vkey != NULL || verify.old_checkpoint != NULL))
         return pb_cli_usage_error(cli, "--vkey and --old-checkpoint are of one log: give its PATH "
-                                  "instead of --data");
+                                       "instead of --data");
     exit_code = first < argc ? verify_copy(&verify, argv[first]) : verify_site(&verify);
     if (verify.wrong_total > 0 && !verify.is_json)
         pb_cli_say(cli, "%" PRIu64 " wrong place%s", verify.wrong_total,

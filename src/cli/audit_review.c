@@ -105,8 +105,10 @@ run_sample(struct pb_cli *cli, int argc, char **argv)
     if (status == PB_OK && args.is_json)
         pb_cli_put_format(cli->out, "{\"drawn\":%" PRIu32 "}\n", drawn);
     else if (status == PB_OK)
-        pb_cli_put_format(cli->out, "%" PRIu32 " inquiries drawn; see 'platebase audit review "
-                          "list'\n", drawn);
+        pb_cli_put_format(cli->out,
+                          "%" PRIu32 " inquiries drawn; see 'platebase audit review "
+                          "list'\n",
+                          drawn);
     return finish(cli, site, status, &error);
 }
 
@@ -213,8 +215,9 @@ run_list(struct pb_cli *cli, int argc, char **argv)
     if (!open_site(cli, &args, &site))
         return PB_CLI_EXIT_FAILURE;
     list.is_json = args.is_json;
-    status = list.is_json ? PB_OK : pb_cli_table_init(&list.table, cli->env, cli->out, columns,
-                                                      COLUMN_COUNT);
+    status = list.is_json
+                 ? PB_OK
+                 : pb_cli_table_init(&list.table, cli->env, cli->out, columns, COLUMN_COUNT);
     if (status == PB_OK)
         status = pb_review_items(site, pb_str_from(args.person), args.with_closed, put_item, &list,
                                  &error);
@@ -241,7 +244,9 @@ run_close(struct pb_cli *cli, int argc, char **argv)
           .is_required = true,
           .example = "'fits the case file'",
           .text = &args.finding },
-        { .name = "misuse", .help = "it was misuse; otherwise it was fine", .flag = &args.is_misuse },
+        { .name = "misuse",
+          .help = "it was misuse; otherwise it was fine",
+          .flag = &args.is_misuse },
         { .name = "quiet", .help = "say nothing", .flag = &args.is_quiet },
     };
     struct pb_error error = { "" };
@@ -303,7 +308,8 @@ run_finish(struct pb_cli *cli, int argc, char **argv)
         args.to_us = pb_now_us(cli->env);
     status = pb_review_finish(site, pb_str_from(args.person), args.to_us, &error);
     if (status == PB_CONFLICT && error.message[0] == '\0')
-        (void)pb_fail(&error, status, "items of that time are still open: see 'platebase audit "
+        (void)pb_fail(&error, status,
+                      "items of that time are still open: see 'platebase audit "
                       "review list'");
     if (status == PB_OK && !args.is_quiet)
         pb_cli_say(cli, "reviewed");
@@ -376,9 +382,9 @@ run_notes(struct pb_cli *cli, int argc, char **argv, const char *text, const cha
           read_notes_fn *read)
 {
     struct review_args args = { .count = 0 };
-    const struct pb_cli_option json = {
-        .name = "json", .help = "one JSON object a line", .flag = &args.is_json
-    };
+    const struct pb_cli_option json = { .name = "json",
+                                        .help = "one JSON object a line",
+                                        .flag = &args.is_json };
     struct notes notes = { .out = cli->out };
     struct pb_error error = { "" };
     struct pb_site *site = NULL;
@@ -414,10 +420,11 @@ run_notices(struct pb_cli *cli, int argc, char **argv)
 static int
 run_disclosures(struct pb_cli *cli, int argc, char **argv)
 {
-    return run_notes(cli, argc, argv,
-                     "Shows the disclosure register: what was exported, by whom, to whom, and under "
-                     "which agreement.",
-                     "nothing was exported", pb_review_disclosures);
+    return run_notes(
+        cli, argc, argv,
+        "Shows the disclosure register: what was exported, by whom, to whom, and under "
+        "which agreement.",
+        "nothing was exported", pb_review_disclosures);
 }
 
 int

@@ -161,8 +161,7 @@ start_writers(struct writer *writers, unsigned count, const struct pb_env *env,
         writers[i].store = store;
         writers[i].must_stop = must_stop;
         writers[i].number = i;
-        writers[i].samples_ns =
-            pb_calloc(env, SAMPLES_PER_WRITER, sizeof(*writers[i].samples_ns));
+        writers[i].samples_ns = pb_calloc(env, SAMPLES_PER_WRITER, sizeof(*writers[i].samples_ns));
         if (writers[i].samples_ns == NULL)
             return pb_fail(error, PB_E_NOMEM, "no memory for %u writers", count);
         writers[i].is_running =
@@ -184,8 +183,8 @@ sum_up(const struct pb_env *env, const struct writer *writers, unsigned count,
     if (all == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory for the durations");
     for (unsigned i = 0; i < count; i++) {
-        size_t samples = writers[i].acked < SAMPLES_PER_WRITER ? (size_t)writers[i].acked
-                                                               : SAMPLES_PER_WRITER;
+        size_t samples =
+            writers[i].acked < SAMPLES_PER_WRITER ? (size_t)writers[i].acked : SAMPLES_PER_WRITER;
 
         memcpy(all + used, writers[i].samples_ns, samples * sizeof(*all));
         used += samples;

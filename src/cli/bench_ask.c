@@ -23,7 +23,7 @@ struct asker {
     pthread_t thread;
     bool is_running;
     uint64_t asked, rows;
-    int64_t *samples_ns; /* owned: the newest SAMPLES_PER_ASKER durations */
+    int64_t *samples_ns;       /* owned: the newest SAMPLES_PER_ASKER durations */
     struct pb_answer *refused; /* owned */
     enum pb_status status;
     struct pb_error error;
@@ -49,8 +49,7 @@ ask_one(struct asker *asker)
     }
     asker->rows += pb_answer_rows(answer);
     pb_answer_free(answer);
-    asker->samples_ns[asker->asked % SAMPLES_PER_ASKER] =
-        pb_monotonic_ns(asker->env) - started_ns;
+    asker->samples_ns[asker->asked % SAMPLES_PER_ASKER] = pb_monotonic_ns(asker->env) - started_ns;
     asker->asked++;
     return true;
 }
@@ -68,8 +67,7 @@ run_asker(void *context)
 }
 
 static enum pb_status
-start_askers(struct asker *askers, unsigned count, const struct asker *like,
-             struct pb_error *error)
+start_askers(struct asker *askers, unsigned count, const struct asker *like, struct pb_error *error)
 {
     for (unsigned i = 0; i < count; i++) {
         askers[i] = *like;
@@ -78,8 +76,7 @@ start_askers(struct asker *askers, unsigned count, const struct asker *like,
             pb_calloc(like->env, SAMPLES_PER_ASKER, sizeof(*askers[i].samples_ns));
         if (askers[i].samples_ns == NULL)
             return pb_fail(error, PB_E_NOMEM, "no memory for %u threads", count);
-        askers[i].is_running =
-            pthread_create(&askers[i].thread, NULL, run_asker, &askers[i]) == 0;
+        askers[i].is_running = pthread_create(&askers[i].thread, NULL, run_asker, &askers[i]) == 0;
         if (!askers[i].is_running)
             return pb_fail(error, PB_E_NOMEM, "the system gives no %u threads", count);
     }
@@ -96,8 +93,8 @@ sum_up(const struct pb_env *env, const struct asker *askers, unsigned count,
     if (all == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory for the durations");
     for (unsigned i = 0; i < count; i++) {
-        size_t samples = askers[i].asked < SAMPLES_PER_ASKER ? (size_t)askers[i].asked
-                                                             : SAMPLES_PER_ASKER;
+        size_t samples =
+            askers[i].asked < SAMPLES_PER_ASKER ? (size_t)askers[i].asked : SAMPLES_PER_ASKER;
 
         memcpy(all + used, askers[i].samples_ns, samples * sizeof(*all));
         used += samples;

@@ -20,14 +20,13 @@ struct pb_cli_ask_result {
 
 /*
  * inquiry: all but the plate, which comes from the lines in turn. Stops early after an interrupt.
- * Where a rule refuses, ret_refused is the answer that says so, to be freed by the caller; else NULL.
+ * Where a rule refuses, ret_refused is the answer that says so, to be freed by the caller; else
+ * NULL.
  */
-PB_MUST_CHECK enum pb_status pb_cli_bench_ask(const struct pb_env *env, struct pb_site *site,
-                                              const struct pb_inquiry *inquiry,
-                                              const struct pb_cli_lines *plates, unsigned threads,
-                                              double seconds, struct pb_cli_interrupt *interrupt,
-                                              struct pb_cli_ask_result *ret_result,
-                                              struct pb_answer **ret_refused,
-                                              struct pb_error *error);
+PB_MUST_CHECK enum pb_status
+pb_cli_bench_ask(const struct pb_env *env, struct pb_site *site, const struct pb_inquiry *inquiry,
+                 const struct pb_cli_lines *plates, unsigned threads, double seconds,
+                 struct pb_cli_interrupt *interrupt, struct pb_cli_ask_result *ret_result,
+                 struct pb_answer **ret_refused, struct pb_error *error);
 
 #endif

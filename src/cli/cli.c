@@ -145,17 +145,21 @@ pb_cli_is_site(const struct pb_cli *cli, const char *path)
 {
     if (holds(path, "SITE") || !holds(path, "manifest"))
         return true;
-    pb_cli_say(cli, "'%s' is a bare read store, as versions before the catalog made it: there is "
-               "nobody in it who may ask", path);
-    pb_cli_say(cli, "make a data directory with 'platebase init NEW', put the store in it with "
+    pb_cli_say(cli,
+               "'%s' is a bare read store, as versions before the catalog made it: there is "
+               "nobody in it who may ask",
+               path);
+    pb_cli_say(cli,
+               "make a data directory with 'platebase init NEW', put the store in it with "
                "'rm -r NEW/reads && mv %s NEW/reads', and name its readers with 'platebase reader "
-               "add'", path);
+               "add'",
+               path);
     return false;
 }
 
 enum pb_status
-pb_cli_open_site(const struct pb_cli *cli, const char *path,
-                 const struct pb_site_options *options, struct pb_site **ret_site)
+pb_cli_open_site(const struct pb_cli *cli, const char *path, const struct pb_site_options *options,
+                 struct pb_site **ret_site)
 {
     struct pb_error error = { "" };
     enum pb_status status;

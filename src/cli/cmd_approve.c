@@ -58,7 +58,8 @@ pb_cmd_approve(struct pb_cli *cli, int argc, char **argv)
     if (parsed != PB_CLI_PARSED_GO)
         return pb_cli_parsed_exit(parsed);
     if (!is_shown && why == NULL)
-        return pb_cli_usage_error(cli, "--why is missing: say why you approve or refuse it, or look "
+        return pb_cli_usage_error(cli,
+                                  "--why is missing: say why you approve or refuse it, or look "
                                   "at it first with --show");
     if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
         return PB_CLI_EXIT_FAILURE;
@@ -77,7 +78,6 @@ pb_cmd_approve(struct pb_cli *cli, int argc, char **argv)
     else if (!is_quiet && is_refused)
         pb_cli_say(cli, "refused");
     else if (!is_quiet)
-        pb_cli_say(cli, "approved for a day: who asked repeats it with --approval %s",
-                   argv[first]);
+        pb_cli_say(cli, "approved for a day: who asked repeats it with --approval %s", argv[first]);
     return pb_cli_close_site(cli, site, exit_code);
 }

@@ -23,12 +23,13 @@ pb_cmd_backup(struct pb_cli *cli, int argc, char **argv)
     };
     int first, exit_code = PB_CLI_EXIT_FAILURE;
 
-    pb_cli_usage_init(&usage, "TARGET", 1, 1,
-                      "Makes a consistent copy of a data directory in a new directory TARGET: reads "
-                      "(by hard links where the file system allows), catalog, rules and audit "
-                      "logs, but not the keys that sign the logs. Searching goes on meanwhile, and "
-                      "importing waits. For a copy on another disk, copy TARGET there with any "
-                      "tool.");
+    pb_cli_usage_init(
+        &usage, "TARGET", 1, 1,
+        "Makes a consistent copy of a data directory in a new directory TARGET: reads "
+        "(by hard links where the file system allows), catalog, rules and audit "
+        "logs, but not the keys that sign the logs. Searching goes on meanwhile, and "
+        "importing waits. For a copy on another disk, copy TARGET there with any "
+        "tool.");
     pb_cli_usage_add_data(&usage, &data);
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
     parsed = pb_cli_parse(cli, &usage, argc, argv, &first);

@@ -59,8 +59,7 @@ measure_append(struct bench *bench, struct pb_error *error)
     if (length < 0 || (size_t)length >= sizeof(scratch))
         return pb_fail(error, PB_BAD_INPUT, "the path of the scratch store is too long");
     return pb_cli_bench_append(bench->cli->env, scratch, (unsigned)args->append_writers,
-                               args->append_seconds, &bench->job.interrupt, &bench->append,
-                               error);
+                               args->append_seconds, &bench->job.interrupt, &bench->append, error);
 }
 
 static enum pb_status
@@ -232,7 +231,7 @@ fill_inquiry(struct pb_cli *cli, struct bench_args *args, struct pb_inquiry *inq
     if (args->ask.person == NULL || args->ask.purpose == NULL || args->ask.why == NULL ||
         args->plates == NULL) {
         (void)pb_cli_usage_error(cli, "--inquiries needs --person, --purpose, --why and --plates "
-                                 "FILE, for asking is on record here, too");
+                                      "FILE, for asking is on record here, too");
         return false;
     }
     if (args->query.to_us == 0)

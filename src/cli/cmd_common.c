@@ -13,8 +13,7 @@ struct common_args {
 };
 
 static bool
-load_places(const struct pb_cli *cli, const struct common_args *args,
-            struct pb_cli_places *places)
+load_places(const struct pb_cli *cli, const struct common_args *args, struct pb_cli_places *places)
 {
     struct pb_error error = { "" };
     enum pb_status status = PB_OK;
@@ -32,7 +31,7 @@ load_places(const struct pb_cli *cli, const struct common_args *args,
     }
     if (places->count < 2) {
         (void)pb_cli_usage_error(cli, "say at which places: at least two --place "
-                                 "LAT,LON,RADIUS_M,FROM,TO, or --places FILE");
+                                      "LAT,LON,RADIUS_M,FROM,TO, or --places FILE");
         return false;
     }
     return true;

@@ -47,13 +47,8 @@ add_options(struct pb_cli_usage *usage, struct correct_args *args)
           .placeholder = "TEXT",
           .help = "what it says",
           .text = &args->wrong_plate },
-        { .name = "plate",
-          .placeholder = "TEXT",
-          .help = "what is right",
-          .text = &args->plate },
-        { .name = "unreadable",
-          .help = "no plate can be read",
-          .flag = &args->is_unreadable },
+        { .name = "plate", .placeholder = "TEXT", .help = "what is right", .text = &args->plate },
+        { .name = "unreadable", .help = "no plate can be read", .flag = &args->is_unreadable },
         { .name = "jurisdiction",
           .placeholder = "CODE",
           .help = "where the right plate was issued, such as US-CA",
@@ -73,7 +68,7 @@ fill_correction(const struct pb_cli *cli, const struct correct_args *args,
 
     if (args->event_id == NULL && (args->captured_at_us == 0 || args->wrong_plate == NULL)) {
         (void)pb_cli_usage_error(cli, "say which read: --event-id, or --captured-at and "
-                                 "--wrong-plate");
+                                      "--wrong-plate");
         return false;
     }
     if ((args->plate != NULL) == args->is_unreadable) {

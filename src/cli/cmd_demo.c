@@ -23,9 +23,11 @@ say_commands(const struct pb_cli *cli, const char *directory)
     (void)pb_time_format(now_us - 30 * PB_DAY_US, PB_NO_UTC_OFFSET, from);
     (void)pb_time_format(now_us, PB_NO_UTC_OFFSET, to);
     pb_cli_say(cli, "ask, for example:");
-    pb_cli_say(cli, "  platebase search --data %s --person plains.investigator --purpose "
+    pb_cli_say(cli,
+               "  platebase search --data %s --person plains.investigator --purpose "
                "stolen-vehicle --case 26-1042 --why 'van taken from the depot at night' --plate "
-               "RUR7893 --jurisdiction unknown --from %.10s --to %.10s", name, from, to);
+               "RUR7893 --jurisdiction unknown --from %.10s --to %.10s",
+               name, from, to);
     pb_cli_say(cli, "others who may ask or look: platebase person list --data %s", name);
 }
 

@@ -29,7 +29,7 @@ fill_erasure(const struct pb_cli *cli, const struct erase_args *args,
 
     if (args->plate == NULL && args->jurisdiction == NULL && args->reader == NULL) {
         (void)pb_cli_usage_error(cli, "say what to erase: --plate, --jurisdiction, --reader, or "
-                                 "several of them");
+                                      "several of them");
         return false;
     }
     if (args->from_us >= args->to_us) {
@@ -63,7 +63,8 @@ confirm(const struct pb_cli *cli, const struct pb_erasure *erasure)
 
     (void)pb_time_format(erasure->from_us, PB_NO_UTC_OFFSET, from);
     (void)pb_time_format(erasure->to_us, PB_NO_UTC_OFFSET, to);
-    pb_cli_say(cli, "about to erase for good the reads of plate %.*s, issued by %s, reader %.*s, "
+    pb_cli_say(cli,
+               "about to erase for good the reads of plate %.*s, issued by %s, reader %.*s, "
                "captured from %s up to %s",
                erasure->plate.bytes > 0 ? (int)erasure->plate.bytes : 3,
                erasure->plate.bytes > 0 ? erasure->plate.text : "any",
@@ -181,7 +182,7 @@ pb_cmd_erase(struct pb_cli *cli, int argc, char **argv)
         return PB_CLI_EXIT_USAGE;
     if (!args.is_sure && isatty(STDIN_FILENO) != 1)
         return pb_cli_usage_error(cli, "erasing cannot be undone: add --yes where nobody can be "
-                                  "asked");
+                                       "asked");
     if (!args.is_sure && !confirm(cli, &erasure))
         return PB_CLI_EXIT_FAILURE;
 

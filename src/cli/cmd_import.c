@@ -2,8 +2,9 @@
  * import: from files to the store, on every processor.
  *
  * The main thread reads and cuts; each worker parses chunks, lets policy stamp each read with the
- * moment at which it must be gone, and adds the reads to its own lane of the store's loader; when the input has ended the lanes are finished side by side, and segments
- * are merged. A read costs nothing here: adapters hand over whole batches, and lanes take them.
+ * moment at which it must be gone, and adds the reads to its own lane of the store's loader; when
+ * the input has ended the lanes are finished side by side, and segments are merged. A read costs
+ * next to nothing here: adapters hand over whole batches, and lanes take them.
  */
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -46,7 +47,7 @@ struct import {
     struct pb_cli_chunk *chunks; /* owned: chunk_count elements */
     unsigned worker_count, chunk_count;
     uint64_t expired_in_store; /* what the store would not take because its time is over */
-    _Atomic uint64_t reads; /* parsed so far, for the progress bar */
+    _Atomic uint64_t reads;    /* parsed so far, for the progress bar */
 };
 
 /* What became of the reads that are not in the store, beside what the loader counts. */
@@ -60,8 +61,7 @@ struct left_out {
 /* A read that is not to be stored, and so must not be in a reject file either unless it only lacks
  * an owner. PB_OK, or the failure. */
 static enum pb_status
-leave_out(struct worker *worker, const struct pb_read *read, enum pb_status why,
-          const char *reason)
+leave_out(struct worker *worker, const struct pb_read *read, enum pb_status why, const char *reason)
 {
     if (why == PB_EXPIRED) {
         if (reason == pb_stamp_never_stored)
@@ -226,8 +226,7 @@ import_done(struct import *import)
 /* The one line of standard output, and its twin for people. */
 static void
 put_summary(struct import *import, const struct import_args *args,
-            const struct pb_load_counts *counts, const struct left_out *left_out,
-            bool is_complete)
+            const struct pb_load_counts *counts, const struct left_out *left_out, bool is_complete)
 {
     const struct pb_cli_rejects *rejects = &import->rejects;
     struct pb_cli_out *out = import->cli->out;
@@ -259,11 +258,15 @@ put_summary(struct import *import, const struct import_args *args,
         pb_cli_say(import->cli, "%" PRIu64 " expired: past the day to which they may be kept",
                    left_out->expired);
     if (left_out->not_kept > 0)
-        pb_cli_say(import->cli, "%" PRIu64 " not kept: the law where they were made lets them live "
-                   "for minutes, so they were never written to disk", left_out->not_kept);
+        pb_cli_say(import->cli,
+                   "%" PRIu64 " not kept: the law where they were made lets them live "
+                   "for minutes, so they were never written to disk",
+                   left_out->not_kept);
     if (left_out->readers_added > 0)
-        pb_cli_say(import->cli, "%" PRIu64 " readers were new and are in the catalog now: see "
-                   "'platebase reader list'", left_out->readers_added);
+        pb_cli_say(import->cli,
+                   "%" PRIu64 " readers were new and are in the catalog now: see "
+                   "'platebase reader list'",
+                   left_out->readers_added);
     if (rejects->count > 0 && rejects->path != NULL && rejects->status == PB_OK)
         pb_cli_say(import->cli, "what was not stored is in %s", rejects->path);
 }
@@ -354,8 +357,8 @@ run_import(struct import *import, const struct import_args *args, uint16_t captu
                                  import->chunk_count, sizeof(*import->chunks), &error);
     pb_loader_counts(import->loader, &counts);
     if (status == PB_OK && !args->without_merge && !import->job.interrupt.is_set)
-        status = pb_store_merge(pb_site_store(import->site), false, &import->job.store_progress,
-                                &error);
+        status =
+            pb_store_merge(pb_site_store(import->site), false, &import->job.store_progress, &error);
     pb_cli_job_quiet(&import->job);
     if (status != PB_OK)
         exit_code = pb_cli_failure(cli, status, &error);
@@ -384,8 +387,9 @@ add_options(struct pb_cli_usage *usage, struct import_args *args)
           .text = &args->agency },
         { .name = "capture-state",
           .placeholder = "CODE",
-          .help = "whose law governs what such readers see, such as US-CA; the owner's own state, or "
-                  "country, by default",
+          .help =
+              "whose law governs what such readers see, such as US-CA; the owner's own state, or "
+              "country, by default",
           .text = &args->capture_state },
         { .name = "rejects",
           .placeholder = "FILE",
@@ -403,9 +407,7 @@ add_options(struct pb_cli_usage *usage, struct import_args *args)
           .size = &args->memory_bytes,
           .number_min = MEMORY_BYTES_MIN,
           .number_max = UINT64_MAX },
-        { .name = "no-merge",
-          .help = "leave merging for later",
-          .flag = &args->without_merge },
+        { .name = "no-merge", .help = "leave merging for later", .flag = &args->without_merge },
         { .name = "json",
           .help = "no progress bar and no summary for people",
           .flag = &args->is_json },

@@ -23,8 +23,7 @@ static const char *const classes[] = { "local", "state", "federal", "private", N
 #define CLASS_PRIVATE 3
 
 /* What the one owner of a gate needs, and the first administrator of a police department. */
-#define ALL_PERMISSIONS \
-    "plate,pattern,place,common,associates,export,correct,audit,administer"
+#define ALL_PERMISSIONS "plate,pattern,place,common,associates,export,correct,audit,administer"
 
 static enum pb_status
 put_agency(struct pb_site *site, const struct init_args *args, struct pb_error *error)
@@ -48,12 +47,8 @@ static enum pb_status
 put_person(struct pb_site *site, const struct init_args *args, struct pb_error *error)
 {
     const struct pb_cli_value values[] = {
-        { "id", args->person },
-        { "agency", args->agency },
-        { "name", args->person_name },
-        { "role", "administrator" },
-        { "status", "active" },
-        { "permissions", ALL_PERMISSIONS },
+        { "id", args->person },      { "agency", args->agency }, { "name", args->person_name },
+        { "role", "administrator" }, { "status", "active" },     { "permissions", ALL_PERMISSIONS },
     };
 
     return pb_cli_put_record(site, "person", values, sizeof(values) / sizeof(values[0]), error);
@@ -96,7 +91,8 @@ say_commands(const struct pb_cli *cli, const struct init_args *args)
     }
     pb_cli_say(cli, "next:");
     pb_cli_say(cli, "  platebase import --data %s reads.csv", line);
-    pb_cli_say(cli, "  platebase search --data %s --person %s --purpose %s --why 'TEXT' "
+    pb_cli_say(cli,
+               "  platebase search --data %s --person %s --purpose %s --why 'TEXT' "
                "--plate AB123CD --from 2026-01-01 --to 2027-01-01",
                line, args->person, args->class == CLASS_PRIVATE ? "site-security" : "CODE");
     if (args->class != CLASS_PRIVATE)
@@ -108,20 +104,26 @@ say_made(const struct pb_cli *cli, const struct init_args *args)
 {
     pb_cli_say(cli, "made %s", args->directory);
     if (!args->is_bare) {
-        pb_cli_say(cli, "agency %s (%s, %s), rules: %s; person %s may ask, export, correct, audit "
+        pb_cli_say(cli,
+                   "agency %s (%s, %s), rules: %s; person %s may ask, export, correct, audit "
                    "and administer",
                    args->agency, classes[args->class], args->jurisdiction,
                    args->packs != NULL ? args->packs : "those of its state only", args->person);
         if (args->retention_days == UINT64_MAX)
-            pb_cli_say(cli, "reads are kept as long as its rules allow (platebase rules show "
+            pb_cli_say(cli,
+                       "reads are kept as long as its rules allow (platebase rules show "
                        "%s); a shorter limit: platebase agency change %s --retention-days N",
                        args->packs != NULL ? args->packs : "platebase-base", args->agency);
         else
-            pb_cli_say(cli, "reads are kept %" PRIu64 " days at most; to change it: platebase "
-                       "agency change %s --retention-days N", args->retention_days, args->agency);
+            pb_cli_say(cli,
+                       "reads are kept %" PRIu64 " days at most; to change it: platebase "
+                       "agency change %s --retention-days N",
+                       args->retention_days, args->agency);
         if (!args->has_jurisdiction)
-            pb_cli_say(cli, "no state was given, so no state's law is applied; to name it: platebase "
-                       "agency change %s --jurisdiction US-KS", args->agency);
+            pb_cli_say(cli,
+                       "no state was given, so no state's law is applied; to name it: platebase "
+                       "agency change %s --jurisdiction US-KS",
+                       args->agency);
     }
     say_commands(cli, args);
 }
@@ -136,10 +138,7 @@ add_options(struct pb_cli_usage *usage, struct init_args *args)
           .placeholder = "ID",
           .help = "short name of who owns the reads; site by default",
           .text = &args->agency },
-        { .name = "name",
-          .placeholder = "TEXT",
-          .help = "their full name",
-          .text = &args->name },
+        { .name = "name", .placeholder = "TEXT", .help = "their full name", .text = &args->name },
         { .name = "class",
           .placeholder = "CLASS",
           .help = "what they are: local, state, federal or private (the default)",
@@ -147,8 +146,9 @@ add_options(struct pb_cli_usage *usage, struct init_args *args)
           .choices = classes },
         { .name = "jurisdiction",
           .placeholder = "CODE",
-          .help = "where they are, such as US-KS: its law governs what they keep and who may ask; US "
-                  "by default",
+          .help =
+              "where they are, such as US-KS: its law governs what they keep and who may ask; US "
+              "by default",
           .text = &args->jurisdiction },
         { .name = "packs",
           .placeholder = "IDS",
@@ -218,7 +218,7 @@ pb_cmd_init(struct pb_cli *cli, int argc, char **argv)
     if (args.is_bare && (args.agency != NULL || args.person != NULL || args.name != NULL ||
                          args.person_name != NULL || args.packs != NULL))
         return pb_cli_usage_error(cli, "--bare makes no agency and no person: leave their options "
-                                  "out");
+                                       "out");
     args.directory = argv[first];
     fill_defaults(&args);
 

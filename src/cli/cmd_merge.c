@@ -14,16 +14,13 @@ put_counts(struct pb_cli_out *out, const struct pb_store_stats *before,
     if (is_json)
         pb_cli_put_format(out,
                           "{\"segments_before\":%" PRIu64 ",\"segments\":%" PRIu64
-                          ",\"bytes_before\":%" PRIu64 ",\"bytes\":%" PRIu64
-                          ",\"seconds\":%.3f}\n",
-                          before->segments, after->segments, before->bytes, after->bytes,
-                          seconds);
+                          ",\"bytes_before\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"seconds\":%.3f}\n",
+                          before->segments, after->segments, before->bytes, after->bytes, seconds);
     else
         pb_cli_put_format(out,
                           "%" PRIu64 " segments were merged into %" PRIu64 ", %" PRIu64
                           " bytes into %" PRIu64 ", in %.1f s\n",
-                          before->segments, after->segments, before->bytes, after->bytes,
-                          seconds);
+                          before->segments, after->segments, before->bytes, after->bytes, seconds);
 }
 
 int

@@ -29,8 +29,8 @@ make_place(const struct pb_cli *cli, const struct near_args *args, struct pb_cli
 
     if (args->polygon != NULL ? has_any_of_circle : !has_circle) {
         (void)pb_cli_usage_error(cli, "say where: either --lat, --lon and --radius-m, for example "
-                                 "--lat 37.7749 --lon -122.4194 --radius-m 1000, or "
-                                 "--polygon FILE");
+                                      "--lat 37.7749 --lon -122.4194 --radius-m 1000, or "
+                                      "--polygon FILE");
         return PB_BAD_INPUT;
     }
     if (has_circle)

@@ -61,8 +61,7 @@ add_options(struct pb_cli_usage *usage, struct explain_args *args)
 }
 
 static bool
-load_places(const struct pb_cli *cli, const struct explain_args *args,
-            struct pb_cli_places *places)
+load_places(const struct pb_cli *cli, const struct explain_args *args, struct pb_cli_places *places)
 {
     struct pb_error error = { "" };
 
@@ -86,8 +85,8 @@ kind_of(const struct explain_args *args, const struct pb_cli_places *places)
 }
 
 static bool
-fill_inquiry(struct pb_cli *cli, struct explain_args *args,
-             const struct pb_cli_places *places, struct pb_inquiry *inquiry)
+fill_inquiry(struct pb_cli *cli, struct explain_args *args, const struct pb_cli_places *places,
+             struct pb_inquiry *inquiry)
 {
     if (places->count > 0 && args->query.from_us == 0 && args->query.to_us == 0) {
         args->query.from_us = places->views[0].from_us;
@@ -157,7 +156,8 @@ put_limits_text(struct pb_cli_out *out, const struct pb_decision *decision)
                       decision->origins_admitted,
                       decision->origins_admitted + decision->origins_excluded);
     if (decision->confirm_at_rows != UINT64_MAX)
-        pb_cli_put_format(out, "rows    from %" PRIu64 " on they must be confirmed, and the "
+        pb_cli_put_format(out,
+                          "rows    from %" PRIu64 " on they must be confirmed, and the "
                           "%" PRIu64 " newest are given\n",
                           decision->confirm_at_rows, decision->rows_max);
     if (decision->notifies_owners)

@@ -91,11 +91,12 @@ pb_cmd_purge(struct pb_cli *cli, int argc, char **argv)
     };
     int first, exit_code = PB_CLI_EXIT_FAILURE;
 
-    pb_cli_usage_init(&usage, "", 0, 0,
-                      "Brings the dates of stored reads in line with today's rules and legal holds, "
-                      "then removes from disk every read that has expired or was erased. No "
-                      "question finds such reads even before. Prints a receipt, how many reads of "
-                      "which agency and day are gone, which goes into the audit logs, too.");
+    pb_cli_usage_init(
+        &usage, "", 0, 0,
+        "Brings the dates of stored reads in line with today's rules and legal holds, "
+        "then removes from disk every read that has expired or was erased. No "
+        "question finds such reads even before. Prints a receipt, how many reads of "
+        "which agency and day are gone, which goes into the audit logs, too.");
     pb_cli_usage_add_data(&usage, &data);
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
     parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
@@ -105,8 +106,8 @@ pb_cmd_purge(struct pb_cli *cli, int argc, char **argv)
     pb_cli_job_begin(&report.job, cli, is_quiet || report.is_json);
     if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
         goto out;
-    status = pb_site_purge(site, &actor, &report.job.store_progress, put_line, &report, &counts,
-                           &error);
+    status =
+        pb_site_purge(site, &actor, &report.job.store_progress, put_line, &report, &counts, &error);
     pb_cli_job_quiet(&report.job);
     if (status != PB_OK) {
         if (report.is_json && report.lines > 0)

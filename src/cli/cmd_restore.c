@@ -17,7 +17,7 @@ check_logs(struct pb_cli *cli, const char *directory)
     if (pb_cli_open_site(cli, directory, &options, &site) == PB_OK)
         return pb_cli_close_site(cli, site, PB_CLI_EXIT_OK);
     pb_cli_say(cli, "everything was restored; stats and verify work, but nothing can be asked or "
-               "changed until the audit logs can go on");
+                    "changed until the audit logs can go on");
     return PB_CLI_EXIT_FAILURE;
 }
 
@@ -26,8 +26,10 @@ say_restored(const struct pb_cli *cli, const char *directory, bool has_keys)
 {
     pb_cli_say(cli, "restored in %s", directory);
     if (!has_keys)
-        pb_cli_say(cli, "no backup holds keys: put the directory keys of the old data directory in "
-                   "%s, or nothing can be asked and nothing signed", directory);
+        pb_cli_say(cli,
+                   "no backup holds keys: put the directory keys of the old data directory in "
+                   "%s, or nothing can be asked and nothing signed",
+                   directory);
 }
 
 int
@@ -50,11 +52,12 @@ pb_cmd_restore(struct pb_cli *cli, int argc, char **argv)
     };
     int first, exit_code;
 
-    pb_cli_usage_init(&usage, "BACKUP DIR", 2, 2,
-                      "Checks BACKUP and makes a data directory of it in DIR, which must be empty or "
-                      "not exist yet. The backup stays as it is. Where entries of an audit log "
-                      "were given out after the backup was made, the log does not go on from "
-                      "there, so that nobody can make it forget.");
+    pb_cli_usage_init(
+        &usage, "BACKUP DIR", 2, 2,
+        "Checks BACKUP and makes a data directory of it in DIR, which must be empty or "
+        "not exist yet. The backup stays as it is. Where entries of an audit log "
+        "were given out after the backup was made, the log does not go on from "
+        "there, so that nobody can make it forget.");
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
     parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
     if (parsed != PB_CLI_PARSED_GO)
@@ -63,8 +66,8 @@ pb_cmd_restore(struct pb_cli *cli, int argc, char **argv)
     if (!pb_cli_is_site(cli, argv[first]))
         return PB_CLI_EXIT_FAILURE;
     pb_cli_job_begin(&job, cli, is_quiet || is_json);
-    status = pb_cli_restore(cli->env, argv[first], argv[first + 1], keys, &job.store_progress,
-                            &error);
+    status =
+        pb_cli_restore(cli->env, argv[first], argv[first + 1], keys, &job.store_progress, &error);
     pb_cli_job_quiet(&job);
     exit_code = PB_CLI_EXIT_OK;
     if (status != PB_OK) {

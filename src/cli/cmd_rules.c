@@ -17,8 +17,8 @@
 /* ---- list ---- */
 
 static const struct pb_cli_column columns[] = {
-    { "PACK", false },  { "VERSION", true },    { "VALID FROM", false }, { "IN FORCE", false },
-    { "RULES", true },  { "UNVERIFIED", true }, { "SHA-256", false },    { "TITLE", false },
+    { "PACK", false }, { "VERSION", true },    { "VALID FROM", false }, { "IN FORCE", false },
+    { "RULES", true }, { "UNVERIFIED", true }, { "SHA-256", false },    { "TITLE", false },
 };
 #define COLUMN_COUNT ((unsigned)(sizeof(columns) / sizeof(columns[0])))
 
@@ -38,7 +38,8 @@ put_json(struct pb_cli_out *out, const struct pb_pack_info *pack)
     pb_cli_put_json(out, pack->title.text, pack->title.bytes);
     pb_cli_put_text(out, ",\"valid_from\":");
     pb_cli_put_json_time(out, pack->valid_from_us);
-    pb_cli_put_format(out, ",\"in_force\":%s,\"rules\":%" PRIu32 ",\"unverified\":%" PRIu32
+    pb_cli_put_format(out,
+                      ",\"in_force\":%s,\"rules\":%" PRIu32 ",\"unverified\":%" PRIu32
                       ",\"sha256\":",
                       pack->is_in_force ? "true" : "false", pack->rule_count,
                       pack->unverified_count);
@@ -95,9 +96,9 @@ run_list(struct pb_cli *cli, int argc, char **argv)
     const struct pb_site_options site_options = { .mode = PB_SITE_LOOK };
     struct list list = { .cli = cli };
     const char *data = NULL;
-    const struct pb_cli_option json = {
-        .name = "json", .help = "one JSON object a line", .flag = &list.is_json
-    };
+    const struct pb_cli_option json = { .name = "json",
+                                        .help = "one JSON object a line",
+                                        .flag = &list.is_json };
     struct pb_rules *rules = NULL;
     struct pb_site *site = NULL;
     struct pb_cli_usage usage;
@@ -149,8 +150,7 @@ is_pack(struct pb_str text, const char *id)
 
             while (*value == ' ')
                 value++;
-            return (size_t)(at + length - value) >= id_bytes &&
-                   memcmp(value, id, id_bytes) == 0 &&
+            return (size_t)(at + length - value) >= id_bytes && memcmp(value, id, id_bytes) == 0 &&
                    (value + id_bytes == at + length || value[id_bytes] == ' ' ||
                     value[id_bytes] == '\r');
         }
@@ -194,8 +194,7 @@ show_file(void *context, const char *name, bool is_directory)
     pb_put_char(&out, '/');
     pb_put_text(&out, name);
     *out.at = '\0';
-    show->status = pb_cli_load(show->cli->env, path, PB_PACK_BYTES_MAX, &text, &bytes,
-                               show->error);
+    show->status = pb_cli_load(show->cli->env, path, PB_PACK_BYTES_MAX, &text, &bytes, show->error);
     if (show->status == PB_OK) {
         struct pb_str view = { .text = text, .bytes = (uint32_t)bytes };
 
@@ -280,8 +279,8 @@ add_pack(const struct pb_cli *cli, struct pb_site *site, const struct pb_actor *
     enum pb_status status = pb_cli_load(cli->env, path, PB_PACK_BYTES_MAX, &text, &bytes, error);
 
     if (status == PB_OK)
-        status = pb_site_put_pack(site, actor, slash != NULL ? slash + 1 : path, text, bytes,
-                                  error);
+        status =
+            pb_site_put_pack(site, actor, slash != NULL ? slash + 1 : path, text, bytes, error);
     pb_free(cli->env, text);
     return status;
 }

@@ -22,8 +22,7 @@ put_json(struct pb_cli_out *out, const struct pb_store_stats *stats)
                       ",\"bytes_per_read\":%.3f,\"segments\":%" PRIu64 ",\"partitions\":%" PRIu64
                       ",\"buffered\":%" PRIu64 ",\"erasures\":%" PRIu64,
                       stats->reads, stats->plates, stats->bytes, bytes_per_read(stats),
-                      stats->segments, stats->partitions, stats->buffered_reads,
-                      stats->erasures);
+                      stats->segments, stats->partitions, stats->buffered_reads, stats->erasures);
     if (stats->oldest_us <= stats->newest_us) {
         pb_cli_put_text(out, ",\"oldest\":");
         pb_cli_put_json_time(out, stats->oldest_us);
@@ -32,8 +31,8 @@ put_json(struct pb_cli_out *out, const struct pb_store_stats *stats)
     } else {
         pb_cli_put_text(out, ",\"oldest\":null,\"newest\":null");
     }
-    pb_cli_put_format(out, ",\"commit\":%" PRIu64 ",\"memory_bytes\":%" PRIu64 "}\n",
-                      stats->commit, stats->memory_bytes);
+    pb_cli_put_format(out, ",\"commit\":%" PRIu64 ",\"memory_bytes\":%" PRIu64 "}\n", stats->commit,
+                      stats->memory_bytes);
 }
 
 static void

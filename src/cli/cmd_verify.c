@@ -65,8 +65,8 @@ verify_reads(struct report *report, struct pb_error *error)
 
     if (status != PB_OK)
         return status;
-    return pb_store_verify(report->cli->env, path, put_damage, report,
-                           &report->job.store_progress, &report->reads, error);
+    return pb_store_verify(report->cli->env, path, put_damage, report, &report->job.store_progress,
+                           &report->reads, error);
 }
 
 /* A part that does not open is a damaged place; only what is no such part at all is a failure. */
@@ -132,16 +132,17 @@ verify_logs(struct report *report, struct pb_error *error)
     if (status == PB_OK)
         status = path_of(report, "keys", keys_path, error);
     if (status == PB_OK && access(keys_path, F_OK) != 0) {
-        pb_cli_say(report->cli, "'%s' is not there, as in a backup: the audit logs are not checked; "
+        pb_cli_say(report->cli,
+                   "'%s' is not there, as in a backup: the audit logs are not checked; "
                    "copy public/ of them and use 'platebase audit verify PATH --vkey KEY'",
                    keys_path);
         return PB_OK;
     }
     if (status == PB_OK)
-        status = note_unopened(report, path,
-                               pb_audit_open(report->cli->env, path, keys_path, &options, &audit,
-                                             error),
-                               error);
+        status =
+            note_unopened(report, path,
+                          pb_audit_open(report->cli->env, path, keys_path, &options, &audit, error),
+                          error);
     if (status != PB_OK || audit == NULL)
         return status;
     status = pb_audit_each_log(audit, verify_log, &walk, error);
@@ -198,11 +199,12 @@ pb_cmd_verify(struct pb_cli *cli, int argc, char **argv)
     };
     int first, exit_code;
 
-    pb_cli_usage_init(&usage, "", 0, 0,
-                      "Reads every byte of the reads and checks it against its checksums, checks the "
-                      "catalog, and computes every audit log anew from its entries; names each "
-                      "damaged place by file and offset. Changes nothing. Leaves with 1 where "
-                      "there is damage.");
+    pb_cli_usage_init(
+        &usage, "", 0, 0,
+        "Reads every byte of the reads and checks it against its checksums, checks the "
+        "catalog, and computes every audit log anew from its entries; names each "
+        "damaged place by file and offset. Changes nothing. Leaves with 1 where "
+        "there is damage.");
     pb_cli_usage_add_data(&usage, &report.data);
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
     parsed = pb_cli_parse(cli, &usage, argc, argv, &first);

@@ -103,8 +103,8 @@ pb_cli_say_left_out(const struct pb_cli *cli, const struct pb_decision *decision
         if (rule->origins_excluded == 0)
             continue;
         pb_cli_say(cli, "some readers are left out by %.*s%s: %.*s", (int)rule->id.bytes,
-                   rule->id.text, rule->is_verified ? "" : " (not verified)",
-                   (int)rule->text.bytes, rule->text.text);
+                   rule->id.text, rule->is_verified ? "" : " (not verified)", (int)rule->text.bytes,
+                   rule->text.text);
     }
 }
 

@@ -101,8 +101,8 @@ fill_catalog(struct demo *demo)
     const struct pb_actor actor = { .person = NULL };
     struct pb_catalog_changes changes;
     size_t bytes = 0;
-    char *text = pb_cli_demo_dates(demo->env, sample("demo_catalog.yaml"), demo->midnight_us,
-                                   &bytes);
+    char *text =
+        pb_cli_demo_dates(demo->env, sample("demo_catalog.yaml"), demo->midnight_us, &bytes);
     enum pb_status status;
 
     if (text == NULL)
@@ -163,8 +163,7 @@ store_reads(struct demo *demo, struct pb_read *reads, size_t count)
 
     for (size_t i = 0; i < count; i++) {
         const char *reason = "";
-        enum pb_status status =
-            pb_stamper_stamp(demo->stamper, &reads[i], &reason, demo->error);
+        enum pb_status status = pb_stamper_stamp(demo->stamper, &reads[i], &reason, demo->error);
 
         if (status < 0)
             return status;
@@ -328,9 +327,8 @@ feed_all(struct demo *demo, const struct pb_progress *progress)
 }
 
 enum pb_status
-pb_cli_demo_fill(const struct pb_env *env, struct pb_site *site,
-                 const struct pb_progress *progress, struct pb_cli_demo_counts *ret_counts,
-                 struct pb_error *error)
+pb_cli_demo_fill(const struct pb_env *env, struct pb_site *site, const struct pb_progress *progress,
+                 struct pb_cli_demo_counts *ret_counts, struct pb_error *error)
 {
     struct demo demo = {
         .env = env,

@@ -1,6 +1,6 @@
 /*
- * Entry: a leaf is one line of JSON in one spelling (docs/formats/audit-log.md), so that members are
- * found by their bytes.
+ * Entry: a leaf is one line of JSON in one spelling (docs/formats/audit-log.md), so that members
+ * are found by their bytes.
  */
 #include "cli/entry.h"
 
@@ -57,8 +57,8 @@ pb_cli_entry_member(const struct pb_audit_entry *entry, const char *name)
         return (struct pb_str){ 0 };
     is_text = *at == '"';
     at += is_text;
-    while (at + length < end && (is_text ? at[length] != '"'
-                                         : at[length] != ',' && at[length] != '}'))
+    while (at + length < end &&
+           (is_text ? at[length] != '"' : at[length] != ',' && at[length] != '}'))
         length += is_text && at[length] == '\\' ? 2 : 1;
     if (at + length > end)
         length = (size_t)(end - at);
@@ -84,8 +84,7 @@ static void
 put_safe(struct pb_cli_out *out, struct pb_str text)
 {
     char safe[3 * SHOWN_BYTES_MAX];
-    size_t bytes = text.bytes < SHOWN_BYTES_MAX ? text.bytes
-                                                            : SHOWN_BYTES_MAX;
+    size_t bytes = text.bytes < SHOWN_BYTES_MAX ? text.bytes : SHOWN_BYTES_MAX;
 
     pb_cli_put_bytes(out, safe, pb_cli_safe_text(text.text, bytes, safe, sizeof(safe), NULL));
 }
@@ -179,9 +178,10 @@ pb_cli_put_entry_csv(struct pb_cli_out *out, const struct pb_audit_entry *entry)
         const char *name;
         bool is_member; /* in the open */
     } cells[] = {
-        { "kind", true },     { "verdict", true },      { "purpose", true }, { "person", false },
-        { "beneficiary", false }, { "case", false },    { "offence", false }, { "plate", false },
-        { "jurisdiction", false }, { "window", false }, { "area", false },   { "reason", false },
+        { "kind", true },     { "verdict", true },      { "purpose", true },
+        { "person", false },  { "beneficiary", false }, { "case", false },
+        { "offence", false }, { "plate", false },       { "jurisdiction", false },
+        { "window", false },  { "area", false },        { "reason", false },
         { "n", true },        { "rules", true },
     };
     char at[PB_TIME_BYTES_MAX];

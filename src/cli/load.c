@@ -25,14 +25,14 @@ pb_cli_load(const struct pb_env *env, const char *path, uint64_t bytes_max, char
     if (status != PB_OK)
         goto out;
     if (size > bytes_max) {
-        status = pb_fail(error, PB_OVER_LIMIT, "'%s' is larger than %" PRIu64 " bytes", path,
-                         bytes_max);
+        status =
+            pb_fail(error, PB_OVER_LIMIT, "'%s' is larger than %" PRIu64 " bytes", path, bytes_max);
         goto out;
     }
     text = pb_alloc(env, (size_t)size + 1);
     if (text == NULL) {
-        status = pb_fail(error, PB_E_NOMEM, "no memory for the %" PRIu64 " bytes of '%s'", size,
-                         path);
+        status =
+            pb_fail(error, PB_E_NOMEM, "no memory for the %" PRIu64 " bytes of '%s'", size, path);
         goto out;
     }
     status = files->read(env->file_context, file, 0, text, (size_t)size, error);

@@ -50,10 +50,11 @@ static const struct pb_cli_command commands[] = {
 static void
 print_help(struct pb_cli_out *out)
 {
-    pb_cli_put_text(out, "Usage: platebase COMMAND [OPTION...] [ARGUMENT...]\n\n"
-                         "Platebase keeps licence plate reads, and finds them again for those who may "
-                         "ask.\n\n"
-                         "Commands:\n");
+    pb_cli_put_text(out,
+                    "Usage: platebase COMMAND [OPTION...] [ARGUMENT...]\n\n"
+                    "Platebase keeps licence plate reads, and finds them again for those who may "
+                    "ask.\n\n"
+                    "Commands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         pb_cli_put_format(out, "  %-11s %s\n", commands[i].name, commands[i].summary);
     pb_cli_put_text(out, "\n"
@@ -64,6 +65,16 @@ print_help(struct pb_cli_out *out)
                          "  platebase import --data DIR reads.csv\n"
                          "  platebase search --data DIR --person operator --purpose site-security \\\n"
                          "      --why 'TEXT' --plate AB123CD --from 2026-01-01 --to 2027-01-01\n");
+        pb_cli_put_format(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    pb_cli_put_text(out,
+                    "\n"
+                    "  platebase help COMMAND   options of one command\n"
+                    "  platebase --version      version\n\n"
+                    "First steps:\n"
+                    "  platebase init DIR\n"
+                    "  platebase import --data DIR reads.csv\n"
+                    "  platebase search --data DIR --person operator --purpose site-security \\\n"
+                    "      --why 'TEXT' --plate AB123CD --from 2026-01-01 --to 2027-01-01\n");
 }
 
 static const struct pb_cli_command *

@@ -113,8 +113,10 @@ pb_cli_jurisdiction(const struct pb_cli *cli, const char *option, const char *te
     *ret_jurisdiction = text == NULL ? 0 : pb_jurisdiction_from_text(pb_str_from(text));
     if (text == NULL || *ret_jurisdiction != 0)
         return true;
-    (void)pb_cli_usage_error(cli, "--%s: '%s' is not an ISO 3166 code that is known: "
-                             "give a state as US-CA or a country as DE", option, text);
+    (void)pb_cli_usage_error(cli,
+                             "--%s: '%s' is not an ISO 3166 code that is known: "
+                             "give a state as US-CA or a country as DE",
+                             option, text);
     return false;
 }
 
@@ -371,8 +373,7 @@ refuse_unknown(const struct pb_cli *cli, const struct pb_cli_usage *usage, const
         }
     }
     if (nearest != NULL)
-        (void)pb_cli_usage_error(cli, "unknown option '%s': did you mean --%s?", argument,
-                                 nearest);
+        (void)pb_cli_usage_error(cli, "unknown option '%s': did you mean --%s?", argument, nearest);
     else
         (void)pb_cli_usage_error(cli, "unknown option '%s'", argument);
 }
@@ -446,8 +447,7 @@ pb_cli_parse(struct pb_cli *cli, const struct pb_cli_usage *usage, int argc, cha
     memset(longs, 0, sizeof(longs));
     for (index = 0; index < usage->option_count; index++) {
         longs[index].name = usage->options[index].name;
-        longs[index].has_arg =
-            usage->options[index].flag != NULL ? no_argument : required_argument;
+        longs[index].has_arg = usage->options[index].flag != NULL ? no_argument : required_argument;
         longs[index].val = FIRST_VALUE + (int)index;
     }
     longs[index].name = "help";
@@ -474,8 +474,7 @@ pb_cli_parse(struct pb_cli *cli, const struct pb_cli_usage *usage, int argc, cha
         index = (unsigned)(value - FIRST_VALUE);
         option = &usage->options[index];
         if (is_given[index] && option->texts == NULL) {
-            (void)pb_cli_usage_error(cli, "--%s is given twice: which one is meant?",
-                                     option->name);
+            (void)pb_cli_usage_error(cli, "--%s is given twice: which one is meant?", option->name);
             return PB_CLI_PARSED_WRONG;
         }
         is_given[index] = true;

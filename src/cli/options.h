@@ -31,15 +31,15 @@ struct pb_cli_option {
     const char *example;     /* of a value; shown where a required option is missing */
     const char *environment; /* variable that gives the value where the option does not; or NULL */
 
-    bool *flag;         /* set to true */
-    const char **text;  /* not empty */
+    bool *flag;                 /* set to true */
+    const char **text;          /* not empty */
     struct pb_cli_texts *texts; /* as text, and may be given again */
-    uint64_t *number;   /* number_min to number_max */
-    uint64_t *size;     /* bytes: 65536, 64K, 512M, 2G, 1T; number_min to number_max */
-    double *real;       /* real_min to real_max */
-    int64_t *time_us;   /* RFC 3339, a date, or milliseconds since 1970 */
-    int32_t *degrees_e7; /* -real_max to real_max degrees, times 10^7 */
-    int *choice;        /* index into choices */
+    uint64_t *number;           /* number_min to number_max */
+    uint64_t *size;             /* bytes: 65536, 64K, 512M, 2G, 1T; number_min to number_max */
+    double *real;               /* real_min to real_max */
+    int64_t *time_us;           /* RFC 3339, a date, or milliseconds since 1970 */
+    int32_t *degrees_e7;        /* -real_max to real_max degrees, times 10^7 */
+    int *choice;                /* index into choices */
     const char *const *choices; /* ends with NULL */
 
     uint64_t number_min, number_max;

@@ -85,16 +85,20 @@ pb_cli_place_parse(const struct pb_env *env, const char *text, struct pb_cli_pla
     double radius_m;
 
     if (!cut_words(text, words))
-        return pb_fail(error, PB_BAD_INPUT, "'%.100s' is not LAT,LON,RADIUS_M,FROM,TO, such as "
-                       "37.7749,-122.4194,500,2026-03-01T08:00Z,2026-03-01T09:00Z", text);
+        return pb_fail(error, PB_BAD_INPUT,
+                       "'%.100s' is not LAT,LON,RADIUS_M,FROM,TO, such as "
+                       "37.7749,-122.4194,500,2026-03-01T08:00Z,2026-03-01T09:00Z",
+                       text);
     if (!pb_cli_degrees(words[WORD_LAT], 90, &lat_e7) ||
         !pb_cli_degrees(words[WORD_LON], 180, &lon_e7))
         return pb_fail(error, PB_BAD_INPUT, "'%s,%s' is not a latitude and a longitude",
                        words[WORD_LAT], words[WORD_LON]);
     if (!pb_cli_real(words[WORD_RADIUS], &radius_m) || radius_m < 0.1 ||
         radius_m > PB_CLI_RADIUS_MAX_M)
-        return pb_fail(error, PB_BAD_INPUT, "radius '%s' is not a number of metres from 0.1 to "
-                       "1000000", words[WORD_RADIUS]);
+        return pb_fail(error, PB_BAD_INPUT,
+                       "radius '%s' is not a number of metres from 0.1 to "
+                       "1000000",
+                       words[WORD_RADIUS]);
     if (pb_time_parse_utc(pb_str_from(words[WORD_FROM]), &place->from_us, &offset_min) != PB_OK ||
         pb_time_parse_utc(pb_str_from(words[WORD_TO]), &place->to_us, &offset_min) != PB_OK)
         return pb_fail(error, PB_BAD_INPUT, "'%s' or '%s' is not a time from 1970 to 2199",

@@ -31,8 +31,7 @@ PB_MUST_CHECK enum pb_status pb_cli_place_circle(const struct pb_env *env, int32
 /* "37.77,-122.41,500,2026-03-01T08:00Z,2026-03-01T09:00Z". PB_BAD_INPUT: error says what it is
  * not. */
 PB_MUST_CHECK enum pb_status pb_cli_place_parse(const struct pb_env *env, const char *text,
-                                                struct pb_cli_place *place,
-                                                struct pb_error *error);
+                                                struct pb_cli_place *place, struct pb_error *error);
 
 /* Several of them. */
 struct pb_cli_places {

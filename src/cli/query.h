@@ -29,8 +29,7 @@ void pb_cli_query_args_add_filters(struct pb_cli_usage *usage, struct pb_cli_que
 
 /* Sets what the options above say of the inquiry's query, and leaves the rest; false after a usage
  * error. */
-PB_MUST_CHECK bool pb_cli_query_fill(const struct pb_cli *cli,
-                                     const struct pb_cli_query_args *args,
+PB_MUST_CHECK bool pb_cli_query_fill(const struct pb_cli *cli, const struct pb_cli_query_args *args,
                                      struct pb_inquiry *inquiry);
 /* One whole plate, or a part of it, look-alikes and edits? */
 enum pb_inquiry_kind pb_cli_query_kind(const struct pb_cli_query_args *args);

@@ -56,8 +56,7 @@ copy_bytes(struct copying *copying, struct pb_file *from, struct pb_file *to)
 
         status = files->read(env->file_context, from, at, copying->piece, count, copying->error);
         if (status == PB_OK)
-            status = files->write(env->file_context, to, at, copying->piece, count,
-                                  copying->error);
+            status = files->write(env->file_context, to, at, copying->piece, count, copying->error);
     }
     if (status == PB_OK)
         status = files->sync(env->file_context, to, copying->error);
@@ -73,11 +72,12 @@ copy_file(struct copying *copying, const char *from_path, const char *to_path)
 
     status = env->files->open(env->file_context, from_path, PB_OPEN_READ, &from, copying->error);
     if (status == PB_NOT_FOUND)
-        status = pb_fail(copying->error, PB_E_NOT_STORE, "'%s' is missing: not a backup of a data "
-                         "directory", from_path);
+        status = pb_fail(copying->error, PB_E_NOT_STORE,
+                         "'%s' is missing: not a backup of a data "
+                         "directory",
+                         from_path);
     if (status == PB_OK)
-        status = env->files->open(env->file_context, to_path, copying->create, &to,
-                                  copying->error);
+        status = env->files->open(env->file_context, to_path, copying->create, &to, copying->error);
     if (status == PB_OK)
         status = copy_bytes(copying, from, to);
     env->files->close(env->file_context, to);
@@ -114,8 +114,10 @@ copy_directory(struct copying *copying, const char *from, const char *to, unsign
     enum pb_status status;
 
     if (depth == DEPTH_MAX)
-        return pb_fail(copying->error, PB_OVER_LIMIT, "'%s': too many directories within "
-                       "directories", from);
+        return pb_fail(copying->error, PB_OVER_LIMIT,
+                       "'%s': too many directories within "
+                       "directories",
+                       from);
     status = env->files->mkdir(env->file_context, to, copying->error);
     if (status == PB_OK)
         status = env->files->list(env->file_context, from, copy_entry, &level, copying->error);
@@ -195,8 +197,11 @@ restore_folder(struct copying *copying, const char *backup, const char *target, 
     if (status == PB_OK)
         status = copy_directory(copying, from, to, 0);
     if (status == PB_NOT_FOUND)
-        status = may_lack ? PB_OK : pb_fail(copying->error, PB_E_NOT_STORE, "'%s' is missing: not a "
-                                            "backup of a data directory", from);
+        status = may_lack ? PB_OK
+                          : pb_fail(copying->error, PB_E_NOT_STORE,
+                                    "'%s' is missing: not a "
+                                    "backup of a data directory",
+                                    from);
     return status;
 }
 

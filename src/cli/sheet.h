@@ -16,9 +16,8 @@ struct pb_cli_sheet {
     struct pb_cli_out *out; /* owned; NULL: not open */
 };
 /* PB_OK, PB_E_IO (also where it exists) or PB_E_NOMEM. */
-PB_MUST_CHECK enum pb_status pb_cli_sheet_open(const struct pb_env *env,
-                                               struct pb_cli_sheet *sheet, const char *path,
-                                               struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_cli_sheet_open(const struct pb_env *env, struct pb_cli_sheet *sheet,
+                                               const char *path, struct pb_error *error);
 /* Writes what waits, syncs and closes. Where that fails, or is_unwanted, the file is removed. Does
  * nothing where it is not open. */
 PB_MUST_CHECK enum pb_status pb_cli_sheet_close(const struct pb_env *env,

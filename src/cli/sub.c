@@ -26,12 +26,15 @@ print_help(const struct pb_cli *cli, const struct pb_cli_sub *sub)
 
         width = length > width ? length : width;
     }
-    pb_cli_put_format(cli->out, "Usage: platebase %s COMMAND [OPTION...] [ARGUMENT...]\n\n%s\n\n"
-                      "Commands:\n", cli->command, sub->text);
+    pb_cli_put_format(cli->out,
+                      "Usage: platebase %s COMMAND [OPTION...] [ARGUMENT...]\n\n%s\n\n"
+                      "Commands:\n",
+                      cli->command, sub->text);
     for (size_t i = 0; i < sub->count; i++)
         pb_cli_put_format(cli->out, "  %-*s  %s\n", (int)width, last_word(sub->commands[i].name),
                           sub->commands[i].summary);
-    pb_cli_put_format(cli->out, "\n  platebase %s COMMAND --help   options of one\n\nFor example:\n"
+    pb_cli_put_format(cli->out,
+                      "\n  platebase %s COMMAND --help   options of one\n\nFor example:\n"
                       "  %s\n\nOptions:\n  --help                  print this text\n",
                       cli->command, sub->example);
 }
@@ -52,8 +55,8 @@ refuse(const struct pb_cli *cli, const struct pb_cli_sub *sub, const char *name)
         }
     }
     if (nearest != NULL)
-        return pb_cli_usage_error(cli, "%s: unknown command '%s': did you mean '%s'?",
-                                  cli->command, name, nearest);
+        return pb_cli_usage_error(cli, "%s: unknown command '%s': did you mean '%s'?", cli->command,
+                                  name, nearest);
     return pb_cli_usage_error(cli, "%s: unknown command '%s'", cli->command, name);
 }
 

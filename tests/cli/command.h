@@ -31,7 +31,7 @@
 #define ARGUMENTS_MAX 64
 
 /* Who asks and why, in a data directory of make_site. */
-#define WHO \
+#define WHO                                                        \
     "--person", "operator", "--purpose", "site-security", "--why", \
         "a bicycle was taken from the north gate"
 
@@ -39,9 +39,9 @@ extern char **environ;
 
 struct command {
     char directory[512];
-    char *out, *err;  /* owned: what the last run wrote; NUL-terminated */
+    char *out, *err; /* owned: what the last run wrote; NUL-terminated */
     size_t out_bytes;
-    int exit_code;    /* of the last run; -1: ended by a signal */
+    int exit_code; /* of the last run; -1: ended by a signal */
 };
 
 static inline const char *
@@ -178,12 +178,10 @@ start_with(const char *input, int input_descriptor, int out_descriptor, int erro
     if (input_descriptor >= 0)
         posix_spawn_file_actions_adddup2(&actions, input_descriptor, 0);
     else
-        posix_spawn_file_actions_addopen(&actions, 0, input != NULL ? input : "/dev/null",
-                                         O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "stdout.txt", O_WRONLY | O_CREAT | O_TRUNC,
-                                     0600);
-    posix_spawn_file_actions_addopen(&actions, 2, "stderr.txt", O_WRONLY | O_CREAT | O_TRUNC,
-                                     0600);
+        posix_spawn_file_actions_addopen(&actions, 0, input != NULL ? input : "/dev/null", O_RDONLY,
+                                         0);
+    posix_spawn_file_actions_addopen(&actions, 1, "stdout.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, "stderr.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (out_descriptor >= 0)
         posix_spawn_file_actions_adddup2(&actions, out_descriptor, 1);
     if (error_descriptor >= 0)
@@ -213,37 +211,13 @@ run(struct command *command, ...)
     wait_for(command, start_with(NULL, -1, -1, -1, arguments));
 }
 
-/*
- * A data directory of a private site, whose operator may ask for all that there is: the pack that is
- * shipped for such sites looks back for some months only, and these tests ask for fixed dates.
- */
+/* A data directory as init makes it without options: of a private site and its operator. */
 static inline void
 make_site(struct command *command, const char *directory)
 {
-    static const char pack[] = "pack: test-site\n"
-                               "version: 1\n"
-                               "title: A site that looks back for years\n"
-                               "valid_from: 2020-01-01\n"
-                               "binds: asker\n"
-                               "rules:\n"
-                               "  - id: test-site.purposes\n"
-                               "    text: A private site asks for its own purposes.\n"
-                               "    source: tests\n"
-                               "    verified: true\n"
-                               "    kind: reason_list\n"
-                               "    purpose_classes: [private]\n";
-    FILE *file = fopen("test-site.yaml", "wb");
-
-    assert_non_null(file);
-    assert_int_equal(sizeof(pack) - 1, fwrite(pack, 1, sizeof(pack) - 1, file));
-    assert_int_equal(0, fclose(file));
-    run(command, "init", directory, "--packs", "test-site", "--quiet", NULL);
+    run(command, "init", directory, "--quiet", NULL);
     if (command->exit_code != 0)
         fail_msg("init: %s", command->err);
-    run(command, "rules", "add", "--data", directory, "--quiet", "test-site.yaml", NULL);
-    if (command->exit_code != 0)
-        fail_msg("rules add: %s", command->err);
-    assert_int_equal(0, remove("test-site.yaml"));
 }
 
 static inline void

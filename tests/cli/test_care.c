@@ -11,8 +11,7 @@ static void
 make_store(struct command *command, const char *reads)
 {
     make_site(command, "store");
-    run(command, "generate", "--reads", reads, "--out", "reads.csv", "--from", "2026-02-01",
-        NULL);
+    run(command, "generate", "--reads", reads, "--out", "reads.csv", "--from", "2026-02-01", NULL);
     expect_exit(command, 0);
     run(command, "import", "--data", "store", "reads.csv", NULL);
     expect_exit(command, 0);
@@ -35,8 +34,8 @@ stat_of(struct command *command, const char *store, const char *key)
 static void
 stats_say_what_is_there(void **state)
 {
-    static const char *const numbers[] = { "reads", "plates", "bytes", "segments", "partitions",
-                                           "buffered", "erasures", "commit" };
+    static const char *const numbers[] = { "reads",      "plates",   "bytes",    "segments",
+                                           "partitions", "buffered", "erasures", "commit" };
     struct command *command = *state;
     json_t *stats;
 
@@ -173,17 +172,19 @@ what_is_erased_is_gone(void **state)
     expect_exit(command, 0);
 
     /* Nobody can be asked, and nobody said yes. */
-    run(command, "erase", "--why", "court order 17", "--data", "store", "--plate", "AB123CD", FROM_TO, NULL);
+    run(command, "erase", "--why", "court order 17", "--data", "store", "--plate", "AB123CD",
+        FROM_TO, NULL);
     expect_exit(command, 2);
     expect_text(command->err, "--yes");
-    run(command, "erase", "--why", "court order 17", "--data", "store", "--plate", "AB12?CD", FROM_TO, "--yes", NULL);
+    run(command, "erase", "--why", "court order 17", "--data", "store", "--plate", "AB12?CD",
+        FROM_TO, "--yes", NULL);
     expect_exit(command, 2);
     expect_text(command->err, "patterns cannot be erased");
     run(command, "search", WHO, "--data", "store", "--plate", "AB1*", FROM_TO, "--json", NULL);
     assert_int_equal(3, count_lines(command->out));
 
-    run(command, "erase", "--why", "court order 17", "--data", "store", "--plate", "ab-123 cd", "--reader", "gate-1", FROM_TO,
-        "--yes", "--json", NULL);
+    run(command, "erase", "--why", "court order 17", "--data", "store", "--plate", "ab-123 cd",
+        "--reader", "gate-1", FROM_TO, "--yes", "--json", NULL);
     expect_exit(command, 0);
     run(command, "search", WHO, "--data", "store", "--plate", "AB1*", FROM_TO, "--json", NULL);
     assert_int_equal(2, count_lines(command->out));
@@ -218,8 +219,8 @@ merge_leaves_every_read_findable(void **state)
         run(command, "import", "--data", "store", "--no-merge", "reads.csv", NULL);
         expect_exit(command, 0);
     }
-    run(command, "search", WHO, "--data", "store", "--plate", "*1*2*3*", FROM_TO, "--json", "--limit",
-        "0", "--no-alternates", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "*1*2*3*", FROM_TO, "--json",
+        "--limit", "0", "--no-alternates", NULL);
     expect_exit(command, 0);
     before = count_lines(command->out);
     assert_true(before > 10);
@@ -230,8 +231,8 @@ merge_leaves_every_read_findable(void **state)
     assert_true(json_is_integer(json_object_get(counts, "segments_before")));
     json_decref(counts);
     assert_int_equal(0, stat_of(command, "store", "buffered"));
-    run(command, "search", WHO, "--data", "store", "--plate", "*1*2*3*", FROM_TO, "--json", "--limit",
-        "0", "--no-alternates", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "*1*2*3*", FROM_TO, "--json",
+        "--limit", "0", "--no-alternates", NULL);
     assert_int_equal(before, count_lines(command->out));
     assert_int_equal(12000, stat_of(command, "store", "reads"));
 }
@@ -367,8 +368,8 @@ static void
 bench_measures_inquiries_and_appends(void **state)
 {
     static const char *const figures[] = {
-        "bytes_per_read", "inquiries_per_s", "inquiry_p50_ms", "inquiry_p99_ms", "append_per_s",
-        "append_p50_us",  "append_p99_us",   "peak_rss_mb",
+        "bytes_per_read", "inquiries_per_s", "inquiry_p50_ms", "inquiry_p99_ms",
+        "append_per_s",   "append_p50_us",   "append_p99_us",  "peak_rss_mb",
     };
     struct command *command = *state;
     json_t *answer;
@@ -417,7 +418,7 @@ bench_asks_nothing_without_a_reason(void **state)
         NULL);
     expect_exit(command, 3);
     assert_string_equal("", command->out);
-    expect_text(command->err, "test-site.purposes");
+    expect_text(command->err, "private-site.purposes");
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)

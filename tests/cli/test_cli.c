@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 static const char *const commands[] = {
-    "init",    "demo",   "import", "search", "near",   "plates", "common", "associates",
-    "approve", "correct", "policy", "rules",  "audit",  "stats",  "verify", "purge",
-    "merge",   "erase",  "backup", "restore", "convert", "generate", "bench",
+    "init",    "demo",    "import", "search",  "near",    "plates",   "common", "associates",
+    "approve", "correct", "policy", "rules",   "audit",   "stats",    "verify", "purge",
+    "merge",   "erase",   "backup", "restore", "convert", "generate", "bench",
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
@@ -48,15 +48,24 @@ every_command_explains_itself(void **state)
 
 /* Commands of commands; the manual page is that of the first word. */
 static const char *const parts[][3] = {
-    { "policy", "explain" },        { "rules", "list" },
-    { "rules", "show" },            { "rules", "add" },
-    { "audit", "keys" },            { "audit", "verify" },
-    { "audit", "prove" },           { "audit", "verify-proof" },
-    { "audit", "open" },            { "audit", "search" },
-    { "audit", "export" },          { "audit", "destroy-expired" },
-    { "audit", "review", "sample" }, { "audit", "review", "list" },
-    { "audit", "review", "close" },  { "audit", "review", "finish" },
-    { "audit", "review", "notices" }, { "audit", "review", "disclosures" },
+    { "policy", "explain" },
+    { "rules", "list" },
+    { "rules", "show" },
+    { "rules", "add" },
+    { "audit", "keys" },
+    { "audit", "verify" },
+    { "audit", "prove" },
+    { "audit", "verify-proof" },
+    { "audit", "open" },
+    { "audit", "search" },
+    { "audit", "export" },
+    { "audit", "destroy-expired" },
+    { "audit", "review", "sample" },
+    { "audit", "review", "list" },
+    { "audit", "review", "close" },
+    { "audit", "review", "finish" },
+    { "audit", "review", "notices" },
+    { "audit", "review", "disclosures" },
 };
 #define PART_COUNT (sizeof(parts) / sizeof(parts[0]))
 
@@ -67,8 +76,7 @@ expect_options_in_page(const struct command *command, const char *name)
     char path[1024], missing[80] = "";
     char *page;
 
-    (void)snprintf(path, sizeof(path), "%s/docs/man/platebase-%s.1", getenv("PB_SOURCE_DIR"),
-                   name);
+    (void)snprintf(path, sizeof(path), "%s/docs/man/platebase-%s.1", getenv("PB_SOURCE_DIR"), name);
     page = file_text(path, NULL);
     for (const char *at = command->out; (at = strstr(at, "\n  --")) != NULL; at++) {
         char item[80];
@@ -156,12 +164,13 @@ wrong_calls_are_refused_with_a_reason(void **state)
           "at least two" },
         { { "correct", "--data", "s", "--person", "p", "--why", "w", "--reader", "r" },
           "say which read" },
-        { { "correct", "--data", "s", "--person", "p", "--why", "w", "--reader", "r",
-            "--event-id", "e" },
+        { { "correct", "--data", "s", "--person", "p", "--why", "w", "--reader", "r", "--event-id",
+            "e" },
           "say what is right" },
         { { "init", "--bare", "--agency", "a", "d" }, "--bare makes no agency" },
         { { "init", "--class", "town", "d" }, "is not one of local, state, federal, private" },
-        { { "import", "--data", "s", "--capture-state", "US-XX", "f" }, "--capture-state: 'US-XX'" },
+        { { "import", "--data", "s", "--capture-state", "US-XX", "f" },
+          "--capture-state: 'US-XX'" },
         { { "search", WHO, "--data", "s", "--plate", "A", "--from", "2026-01-01", "--to",
             "2026-01-02", "--recipient", "r" },
           "belong to --export" },
@@ -294,7 +303,7 @@ import_names_counts_and_keeps_bad_lines(void **state)
         const char *record;
     } wanted[] = {
         { 3, "lat", "2026-01-02T00:00:00Z,AB124CD,US-CA,gate-1,91,-122" },
-        { 4, "captured_at", "1601-01-01T00:00:00Z,AB125CD,US-CA,gate-1,,"},
+        { 4, "captured_at", "1601-01-01T00:00:00Z,AB125CD,US-CA,gate-1,," },
         { 6, "plate", "2026-01-03T00:00:00Z,,US-CA,gate-1,," },
     };
     struct command *command = *state;
@@ -302,13 +311,12 @@ import_names_counts_and_keeps_bad_lines(void **state)
     char *text;
 
     make_site(command, "store");
-    write_text("bad.csv", HEADER
-               "2026-01-01T00:00:00Z,ab 123-cd,US-CA,gate-1,37.5,-122\n"
-               "2026-01-02T00:00:00Z,AB124CD,US-CA,gate-1,91,-122\n"
-               "1601-01-01T00:00:00Z,AB125CD,US-CA,gate-1,,\n"
-               "2026-01-02T00:00:00Z,AB126CD,US-CA,gate-1,,\n"
-               "2026-01-03T00:00:00Z,,US-CA,gate-1,,\n"
-               "2026-01-04T00:00:00Z,AB127CD,US-CA,gate-1,,\n");
+    write_text("bad.csv", HEADER "2026-01-01T00:00:00Z,ab 123-cd,US-CA,gate-1,37.5,-122\n"
+                                 "2026-01-02T00:00:00Z,AB124CD,US-CA,gate-1,91,-122\n"
+                                 "1601-01-01T00:00:00Z,AB125CD,US-CA,gate-1,,\n"
+                                 "2026-01-02T00:00:00Z,AB126CD,US-CA,gate-1,,\n"
+                                 "2026-01-03T00:00:00Z,,US-CA,gate-1,,\n"
+                                 "2026-01-04T00:00:00Z,AB127CD,US-CA,gate-1,,\n");
     run(command, "import", "--data", "store", "bad.csv", NULL);
     expect_exit(command, 0);
     expect_counts(command, 3, 0, 0, 3);
@@ -461,7 +469,9 @@ hostile_bytes_are_rejected_and_stop_nothing(void **state)
     make_site(command, "store");
     file = fopen("bad.csv", "wb");
     assert_non_null(file);
-    fputs("\xEF\xBB\xBF" "captured_at,plate,jurisdiction,reader,lat,lon\r\n", file);
+    fputs("\xEF\xBB\xBF"
+          "captured_at,plate,jurisdiction,reader,lat,lon\r\n",
+          file);
     fwrite(good, 1, sizeof(good) - 1, file);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         fwrite(bad[i].bytes, 1, bad[i].count, file);
@@ -527,8 +537,7 @@ rejects_that_cannot_be_kept_fail_the_import_but_store_the_rest(void **state)
     make_site(command, "store");
     write_text("a.csv", HEADER "2026-01-01T00:00:00Z,AB123CD,US-CA,gate-1,,\n"
                                "never,AB123CD,US-CA,gate-1,,\n");
-    run(command, "import", "--data", "store", "--rejects", "missing/rejects.ndjson", "a.csv",
-        NULL);
+    run(command, "import", "--data", "store", "--rejects", "missing/rejects.ndjson", "a.csv", NULL);
     expect_exit(command, 1);
     expect_counts(command, 1, 0, 0, 1);
     expect_text(command->err, "missing/rejects.ndjson");

@@ -161,8 +161,8 @@ output_of_openalpr_is_told_and_stored(void **state)
     run(command, "import", "--data", "store", "--reader", "gate-1", "alpr.ndjson", NULL);
     expect_exit(command, 0);
     expect_counts(command, 1, 0, 0, 0);
-    run(command, "search", WHO, "--data", "store", "--plate", "A8123CD", "--from", "2026-01-01", "--to",
-        "2026-01-02", "--json", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "A8123CD", "--from", "2026-01-01",
+        "--to", "2026-01-02", "--json", NULL);
     assert_int_equal(1, count_lines(command->out));
     expect_text(command->out, "\"plate\":\"AB123CD\"");
     expect_text(command->out, "\"alternate\":1");

@@ -8,7 +8,7 @@
 /* What a private site may ask about a place in one go: at most so much area times time. */
 #define WEEK "--from", "2026-01-05", "--to", "2026-01-12"
 /* The middle of the invented town, over some days. */
-#define TOWN \
+#define TOWN                                                                                   \
     "--lat", "38.64", "--lon", "-98.31", "--radius-m", "1000", "--from", "2026-01-02", "--to", \
         "2026-01-07"
 
@@ -21,7 +21,8 @@ static const char reads[] =
     "2026-01-07T08:00:00Z,AB128CD,US-CA,gate-1,37.7749,-122.4194,80,,,\n"
     "2026-01-08T08:00:00Z,A8123CD,US-NV,gate-1,37.7750,-122.4195,55,ford,red,\n"
     "2026-01-09T08:00:00Z,XYZ999,FR,gate-3,52.52,13.405,99,bmw,black,\n"
-    "2026-01-10T08:00:00Z,\xE4\xBA\xAC" "A12345,CN,gate-4,,,,,,\n"
+    "2026-01-10T08:00:00Z,\xE4\xBA\xAC"
+    "A12345,CN,gate-4,,,,,,\n"
     "2026-01-11T08:00:00Z,BC123DE,,gate-1,37.7760,-122.4194,60,,,\n";
 
 static void
@@ -55,8 +56,8 @@ search_tells_all_that_a_read_holds(void **state)
     const json_t *read;
 
     make_store(command);
-    run(command, "search", WHO, "--data", "store", "--plate", "ab 123-cd", FROM_TO, "--format", "json",
-        "--no-alternates", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "ab 123-cd", FROM_TO, "--format",
+        "json", "--no-alternates", NULL);
     expect_found(command, 2, "AB123CD");
     found = json_lines(command->out);
     read = json_array_get(found, 1); /* newest first */
@@ -87,7 +88,7 @@ search_finds_what_it_should(void **state)
     } cases[] = {
         { "AB123CD", { NULL }, 2, "AB123CD" },
         { "AB128CD", { NULL }, 1, "AB128CD" },
-        { "A8123CD", { NULL }, 2, "A8123CD" },                 /* one is an alternate */
+        { "A8123CD", { NULL }, 2, "A8123CD" }, /* one is an alternate */
         { "A8123CD", { "--no-alternates" }, 1, "A8123CD" },
         { "AB12?CD", { "--no-alternates" }, 3, "AB128CD" },
         { "AB1*", { "--no-alternates" }, 3, "AB128CD" },
@@ -100,7 +101,12 @@ search_finds_what_it_should(void **state)
         { "AB1*", { "--make", "Toyota", "--no-alternates" }, 2, "AB123CD" },
         { "*999", { "--color", "black", "--no-alternates" }, 1, "XYZ999" },
         { "*123*", { "--min-confidence", "92", "--no-alternates" }, 1, "AB123CD" },
-        { "\xE4\xBA\xAC" "A12345", { NULL }, 1, "\xE4\xBA\xAC" "A12345" },
+        { "\xE4\xBA\xAC"
+          "A12345",
+          { NULL },
+          1,
+          "\xE4\xBA\xAC"
+          "A12345" },
         { "NOSUCH1", { NULL }, 0, NULL },
     };
     struct command *command = *state;
@@ -136,12 +142,12 @@ search_takes_every_kind_of_time(void **state)
 
     make_store(command);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        run(command, "search", WHO, "--data", "store", "--plate", "AB123CD", "--from", cases[i].from,
-            "--to", cases[i].to, "--json", NULL);
+        run(command, "search", WHO, "--data", "store", "--plate", "AB123CD", "--from",
+            cases[i].from, "--to", cases[i].to, "--json", NULL);
         expect_found(command, cases[i].count, "AB123CD");
     }
-    run(command, "search", WHO, "--data", "store", "--plate", "AB123CD", "--from", "2026-02-01", "--to",
-        "2026-01-01", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "AB123CD", "--from", "2026-02-01",
+        "--to", "2026-01-01", NULL);
     expect_exit(command, 2);
     expect_text(command->err, "--from must be before --to");
 }
@@ -169,12 +175,12 @@ a_wrong_pattern_is_refused(void **state)
     assert_true(strlen(command->err) > strlen("platebase: \n"));
     run(command, "plates", WHO, FROM_TO, "--data", "store", "AB[12", NULL);
     expect_exit(command, 2);
-    run(command, "search", WHO, "--data", "store", "--plate", "A", FROM_TO, "--jurisdiction", "US-XX",
-        NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "A", FROM_TO, "--jurisdiction",
+        "US-XX", NULL);
     expect_exit(command, 2);
     expect_text(command->err, "--jurisdiction: 'US-XX'");
-    run(command, "search", WHO, "--data", "store", "--plate", "AB123CD", FROM_TO, "--page", "rubbish",
-        NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "AB123CD", FROM_TO, "--page",
+        "rubbish", NULL);
     expect_exit(command, 2);
 }
 
@@ -206,8 +212,8 @@ csv_of_an_answer_imports_again(void **state)
     struct command *command = *state;
 
     make_store(command);
-    run(command, "search", WHO, "--data", "store", "--plate", "*123*", FROM_TO,
-        "--no-alternates", "--format", "csv", "--exact-csv", NULL);
+    run(command, "search", WHO, "--data", "store", "--plate", "*123*", FROM_TO, "--no-alternates",
+        "--format", "csv", "--exact-csv", NULL);
     expect_exit(command, 0);
     assert_int_equal(0, strncmp(command->out, "captured_at,plate,", 18));
     write_file("again.csv", command->out, command->out_bytes);
@@ -261,8 +267,10 @@ tokens_walk_the_whole_answer_once(void **state)
 
     do {
         const char *arguments[ARGUMENTS_MAX + 1] = {
-            "near", WHO, "--data", "store", TOWN, "--json", "--limit", "10",
-            token != NULL ? "--page" : NULL, token,
+            "near",    WHO,  "--data",
+            "store",   TOWN, "--json",
+            "--limit", "10", token != NULL ? "--page" : NULL,
+            token,
         };
 
         wait_for(command, start_with(NULL, -1, -1, -1, arguments));
@@ -290,20 +298,20 @@ near_finds_a_circle(void **state)
     struct command *command = *state;
 
     make_store(command);
-    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
-        "500", WEEK, "--json", NULL);
+    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194",
+        "--radius-m", "500", WEEK, "--json", NULL);
     expect_found(command, 4, "BC123DE");
-    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
-        "5", WEEK, "--json", NULL);
+    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194",
+        "--radius-m", "5", WEEK, "--json", NULL);
     expect_found(command, 2, "AB128CD");
-    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
-        "500", WEEK, "--json", "--plate", "AB1*", "--no-alternates", NULL);
+    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194",
+        "--radius-m", "500", WEEK, "--json", "--plate", "AB1*", "--no-alternates", NULL);
     expect_found(command, 2, "AB128CD");
-    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
-        "500", WEEK, "--json", "--make", "ford", NULL);
+    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194",
+        "--radius-m", "500", WEEK, "--json", "--make", "ford", NULL);
     expect_found(command, 1, "A8123CD");
-    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194", "--radius-m",
-        "500", WEEK, "--json", "--limit", "2", NULL);
+    run(command, "near", WHO, "--data", "store", "--lat", "37.7749", "--lon", "-122.4194",
+        "--radius-m", "500", WEEK, "--json", "--limit", "2", NULL);
     expect_found(command, 2, "BC123DE");
     expect_text(command->err, "--page ");
 }
@@ -312,15 +320,18 @@ static void
 near_finds_a_polygon(void **state)
 {
     static const char *const same_area[] = {
-        "{\"type\":\"Polygon\",\"coordinates\":[[[-122.425,37.77],[-122.415,37.77],[-122.415,37.78],"
+        "{\"type\":\"Polygon\",\"coordinates\":[[[-122.425,37.77],[-122.415,37.77],[-122.415,37.78]"
+        ","
         "[-122.425,37.78],[-122.425,37.77]]]}",
         "{\"type\":\"Feature\",\"properties\":{},\"geometry\":{\"type\":\"Polygon\","
         "\"coordinates\":[[[-122.425,37.77],[-122.415,37.77],[-122.415,37.78],[-122.425,37.78],"
         "[-122.425,37.77]]]}}",
         "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"geometry\":"
-        "{\"type\":\"Polygon\",\"coordinates\":[[[-122.425,37.77],[-122.415,37.77],[-122.415,37.78],"
+        "{\"type\":\"Polygon\",\"coordinates\":[[[-122.425,37.77],[-122.415,37.77],[-122.415,37.78]"
+        ","
         "[-122.425,37.78],[-122.425,37.77]]]}}]}",
-        "# the middle of the city\n37.77 -122.425\n37.77,-122.415\r\n37.78\t-122.415\n\n37.78 -122.425",
+        "# the middle of the city\n37.77 -122.425\n37.77,-122.415\r\n37.78\t-122.415\n\n37.78 "
+        "-122.425",
     };
     struct command *command = *state;
 
@@ -385,13 +396,16 @@ plates_counts_distinct_plates(void **state)
     assert_int_equal(0, strncmp(text_of(plate, "last"), "2026-01-06T16:00:00", 19));
     json_decref(found);
 
-    run(command, "plates", WHO, FROM_TO, "--data", "store", "AB123CD", "--lookalikes", "--json", NULL);
+    run(command, "plates", WHO, FROM_TO, "--data", "store", "AB123CD", "--lookalikes", "--json",
+        NULL);
     assert_int_equal(2, count_lines(command->out));
-    run(command, "plates", WHO, FROM_TO, "--data", "store", "AB123CD", "--edits", "1", "--json", NULL);
+    run(command, "plates", WHO, FROM_TO, "--data", "store", "AB123CD", "--edits", "1", "--json",
+        NULL);
     assert_int_equal(3, count_lines(command->out));
     run(command, "plates", WHO, FROM_TO, "--data", "store", "*999", "--jurisdiction", "FR", NULL);
     assert_int_equal(2, count_lines(command->out)); /* titles and one row */
-    run(command, "plates", WHO, FROM_TO, "--data", "store", "A?12?CD", "--limit", "2", "--json", NULL);
+    run(command, "plates", WHO, FROM_TO, "--data", "store", "A?12?CD", "--limit", "2", "--json",
+        NULL);
     assert_int_equal(2, count_lines(command->out));
     expect_text(command->err, "there are more");
     run(command, "plates", WHO, FROM_TO, "--data", "store", "NOSUCH*", NULL);
