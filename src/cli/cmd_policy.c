@@ -10,10 +10,14 @@
 #include "cli/ask.h"
 #include "cli/cli.h"
 #include "cli/decision.h"
+#include "cli/load.h"
 #include "cli/options.h"
 #include "cli/place.h"
 #include "cli/query.h"
 #include "cli/sub.h"
+#include "policy/cases.h"
+
+/* ---- explain ---- */
 
 struct explain_args {
     struct pb_cli_ask_args ask;
@@ -231,11 +235,151 @@ run_explain(struct pb_cli *cli, int argc, char **argv)
     return exit_code;
 }
 
+/* ---- test ---- */
+
+struct testing {
+    struct pb_cli *cli;
+    const char *file;
+    bool is_json, is_quiet;
+};
+
+static void
+put_case_json(struct pb_cli_out *out, const char *file, const struct pb_policy_case *result)
+{
+    pb_cli_put_text(out, "{\"file\":");
+    pb_cli_put_json_text(out, file);
+    pb_cli_put_format(out, ",\"line\":%" PRIu32 ",\"name\":", result->line);
+    pb_cli_put_json(out, result->name.text, result->name.bytes);
+    pb_cli_put_format(out, ",\"passed\":%s", result->is_passed ? "true" : "false");
+    if (!result->is_passed) {
+        pb_cli_put_text(out, ",\"problem\":");
+        pb_cli_put_json(out, result->problem.text, result->problem.bytes);
+    }
+    if (result->decision != NULL) {
+        pb_cli_put_text(out, ",");
+        pb_cli_put_decision(out, result->decision);
+    }
+    pb_cli_put_text(out, "}\n");
+}
+
+static bool
+tell_case(void *context, const struct pb_policy_case *result)
+{
+    const struct testing *testing = context;
+
+    if (testing->is_json)
+        put_case_json(testing->cli->out, testing->file, result);
+    else if (!result->is_passed)
+        pb_cli_say(testing->cli, "%s:%" PRIu32 ": %.*s: %.*s", testing->file, result->line,
+                   (int)result->name.bytes, result->name.text, (int)result->problem.bytes,
+                   result->problem.text);
+    return true;
+}
+
+static enum pb_status
+run_file(struct testing *testing, const struct pb_rules *rules,
+         struct pb_policy_case_counts *counts, struct pb_error *error)
+{
+    struct pb_policy_case_counts of_file = { 0 };
+    const struct pb_env *env = testing->cli->env;
+    char *text = NULL;
+    size_t bytes = 0;
+    enum pb_status status =
+        pb_cli_load(env, testing->file, PB_CASES_BYTES_MAX, &text, &bytes, error);
+
+    if (status == PB_OK) {
+        const struct pb_str view = { .text = text, .bytes = (uint32_t)bytes };
+
+        status = pb_policy_run_cases(env, rules, testing->file, view, tell_case, testing, &of_file,
+                                     error);
+    }
+    pb_free(env, text);
+    counts->passed += of_file.passed;
+    counts->failed += of_file.failed;
+    return status;
+}
+
+static int
+run_files(struct testing *testing, const struct pb_rules *rules, char **files)
+{
+    struct pb_policy_case_counts counts = { 0 };
+    struct pb_error error = { "" };
+    enum pb_status status = PB_OK;
+
+    for (; *files != NULL && status == PB_OK; files++) {
+        testing->file = *files;
+        status = run_file(testing, rules, &counts, &error);
+    }
+    if (status != PB_OK)
+        return pb_cli_failure(testing->cli, status, &error);
+    if (!testing->is_json && !testing->is_quiet)
+        pb_cli_put_format(testing->cli->out, "%" PRIu32 " passed, %" PRIu32 " failed\n",
+                          counts.passed, counts.failed);
+    return counts.failed == 0 ? PB_CLI_EXIT_OK : PB_CLI_EXIT_FAILURE;
+}
+
+/* The rules of the data directory, or the shipped ones where there is none. */
+static enum pb_status
+load_rules(struct pb_cli *cli, const char *data, struct pb_rules **ret_rules)
+{
+    const struct pb_site_options options = { .mode = PB_SITE_LOOK };
+    struct pb_error error = { "" };
+    struct pb_site *site = NULL;
+    enum pb_status status;
+    size_t count = 0;
+
+    if (data == NULL) {
+        const struct pb_pack_source *shipped = pb_rules_shipped(&count);
+
+        status = pb_rules_compile(cli->env, shipped, count, ret_rules, &error);
+        if (status != PB_OK)
+            (void)pb_cli_failure(cli, status, &error);
+        return status;
+    }
+    status = pb_cli_open_site(cli, data, &options, &site);
+    if (status == PB_OK)
+        *ret_rules = pb_site_rules(site);
+    return pb_cli_close_site(cli, site, PB_CLI_EXIT_OK) == PB_CLI_EXIT_OK ? status : PB_E_IO;
+}
+
+static int
+run_test(struct pb_cli *cli, int argc, char **argv)
+{
+    struct testing testing = { .cli = cli };
+    struct pb_rules *rules = NULL;
+    const char *data = NULL;
+    const struct pb_cli_option options[] = {
+        { .name = "data",
+          .placeholder = "DIR",
+          .help = "try the rules of this data directory; the shipped ones by default",
+          .text = &data },
+        { .name = "json", .help = "one JSON object a case", .flag = &testing.is_json },
+        { .name = "quiet", .help = "say only what fails", .flag = &testing.is_quiet },
+    };
+    int first, exit_code = PB_CLI_EXIT_FAILURE;
+    struct pb_cli_usage usage;
+    enum pb_cli_parsed parsed;
+
+    pb_cli_usage_init(&usage, "FILE...", 1, UINT32_MAX,
+                      "Tries rules on tables of cases: who asks what, on which facts, and which "
+                      "answer is expected. A case that comes out otherwise is named by file, line "
+                      "and name. Leaves with 1 where any does.");
+    pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
+    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
+    if (parsed != PB_CLI_PARSED_GO)
+        return pb_cli_parsed_exit(parsed);
+    if (load_rules(cli, data, &rules) == PB_OK)
+        exit_code = run_files(&testing, rules, argv + first);
+    pb_rules_unref(rules);
+    return exit_code;
+}
+
 int
 pb_cmd_policy(struct pb_cli *cli, int argc, char **argv)
 {
     static const struct pb_cli_command commands[] = {
         { "policy explain", "may somebody ask something, and why not?", run_explain },
+        { "policy test", "try the rules on tables of cases", run_test },
     };
     static const struct pb_cli_sub sub = {
         .commands = commands,

@@ -49,6 +49,8 @@ every_command_explains_itself(void **state)
 /* Commands of commands; the manual page is that of the first word. */
 static const char *const parts[][3] = {
     { "policy", "explain" },
+    { "policy", "test" },
+
     { "rules", "list" },
     { "rules", "show" },
     { "rules", "add" },
