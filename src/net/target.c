@@ -11,7 +11,7 @@
 
 /* unreserved and sub-delims of RFC 3986, but for letters and digits */
 static const char path_marks[] = "-._~!$&'()*+,;=:@";
-static const char query_marks[] = "-._~!$'()*+,;:@/?";
+static const char query_marks[] = "-._~!$'()*+,;:@/?=";
 
 static bool
 is_allowed(char byte, const char *marks)
