@@ -37,9 +37,10 @@ make_certificate(const char *certificate_path, const char *key_path, unsigned ch
     time_t now = time(NULL);
 
     assert_int_equal(0, gnutls_x509_privkey_init(&key));
-    assert_int_equal(0, gnutls_x509_privkey_generate(
-                            key, GNUTLS_PK_ECDSA,
-                            GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
+    assert_int_equal(0,
+                     gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
+                                                  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+                                                  0));
     assert_int_equal(0, gnutls_x509_crt_init(&certificate));
     assert_int_equal(0, gnutls_x509_crt_set_version(certificate, 3));
     assert_int_equal(0, gnutls_x509_crt_set_serial(certificate, &serial, 1));
@@ -51,8 +52,7 @@ make_certificate(const char *certificate_path, const char *key_path, unsigned ch
                                                              loopback, 4, GNUTLS_FSAN_SET));
     assert_int_equal(0, gnutls_x509_crt_set_basic_constraints(certificate, 1, 0));
     assert_int_equal(0, gnutls_x509_crt_set_key(certificate, key));
-    assert_int_equal(
-        0, gnutls_x509_crt_sign2(certificate, certificate, key, GNUTLS_DIG_SHA256, 0));
+    assert_int_equal(0, gnutls_x509_crt_sign2(certificate, certificate, key, GNUTLS_DIG_SHA256, 0));
     assert_int_equal(0, gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_PEM, &text));
     write_datum(certificate_path, &text);
     gnutls_free(text.data);

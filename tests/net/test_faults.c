@@ -51,8 +51,8 @@ starting_without_randomness_fails(void **state)
     fault_env_init(&fault, pb_env_system());
     fault.env.random = no_random;
     fixture_init(&fixture, &fault.env);
-    assert_int_equal(PB_E_IO, pb_server_start(&fault.env, &fixture.options, &fixture.server,
-                                              &error));
+    assert_int_equal(PB_E_IO,
+                     pb_server_start(&fault.env, &fixture.options, &fixture.server, &error));
     fixture_done(&fixture);
     assert_true(fault_env_is_clean(&fault));
 }
@@ -97,8 +97,8 @@ a_public_socket_without_tls_is_refused_too(void **state)
     fixture.options.socket = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(0, bind(fixture.options.socket, (struct sockaddr *)&any, sizeof(any)));
     assert_int_equal(0, listen(fixture.options.socket, 1));
-    assert_int_equal(PB_BAD_INPUT, pb_server_start(pb_env_system(), &fixture.options,
-                                                   &fixture.server, &error));
+    assert_int_equal(PB_BAD_INPUT,
+                     pb_server_start(pb_env_system(), &fixture.options, &fixture.server, &error));
     expect_in(error.message, "without TLS");
     fixture_done(&fixture);
 }
@@ -115,8 +115,8 @@ a_socket_that_was_handed_over_is_served(void **state)
     (void)state;
     fixture_init(&fixture, pb_env_system());
     fixture.options.socket = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(0, bind(fixture.options.socket, (struct sockaddr *)&loopback,
-                             sizeof(loopback)));
+    assert_int_equal(0,
+                     bind(fixture.options.socket, (struct sockaddr *)&loopback, sizeof(loopback)));
     assert_int_equal(0, listen(fixture.options.socket, 1));
     fixture_start(&fixture);
     assert_int_equal(200, status_of(&fixture, "GET /hello HTTP/1.1\r\n" HOST "\r\n"));

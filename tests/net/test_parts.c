@@ -232,8 +232,8 @@ the_closest_route_is_found_whatever_the_order(void **state)
     struct pb_error error;
 
     (void)state;
-    assert_int_equal(PB_OK, pb_router_new(pb_env_system(), routes, COUNT_OF(routes), &router,
-                                          &error));
+    assert_int_equal(PB_OK,
+                     pb_router_new(pb_env_system(), routes, COUNT_OF(routes), &router, &error));
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct pb_arena arena;
         struct pb_target target;
@@ -245,10 +245,9 @@ the_closest_route_is_found_whatever_the_order(void **state)
         pb_arena_init(&arena, pb_env_system(), 256);
         assert_int_equal(PB_OK, pb_target_parse(&arena, pb_str_from(cases[i].path), &target));
         status = pb_router_find(router, &arena, cases[i].method, &target, &match, &allowed);
-        if ((status == PB_OK) != (cases[i].name != NULL)
-            || (status != PB_OK
-                && (status != (cases[i].allowed != 0 ? PB_CONFLICT : PB_NOT_FOUND)
-                    || allowed != cases[i].allowed)))
+        if ((status == PB_OK) != (cases[i].name != NULL) ||
+            (status != PB_OK && (status != (cases[i].allowed != 0 ? PB_CONFLICT : PB_NOT_FOUND) ||
+                                 allowed != cases[i].allowed)))
             fail_msg("%s: %s, allowed %x", cases[i].path, pb_status_name(status), allowed);
         if (status == PB_OK) {
             assert_string_equal(cases[i].name, match.route->name);
@@ -271,8 +270,7 @@ static void
 route_tables_that_are_no_good_are_refused(void **state)
 {
     static const char *const paths[] = {
-        "",      "a",        "/a/",      "//",        "/{a",      "/a}b{c", "/{}",
-        "/{+}",  "/{a+}/b",  "/{A}",     "/{a b}",    "/x{a}",
+        "", "a", "/a/", "//", "/{a", "/a}b{c", "/{}", "/{+}", "/{a+}/b", "/{A}", "/{a b}", "/x{a}",
     };
     const struct pb_route twice[] = {
         { .name = "first", .path = "/a/{b}" },
@@ -630,7 +628,7 @@ metrics_are_told_as_prometheus_reads_them(void **state)
     series[3] = pb_metrics_add(&metrics, PB_METRIC_SECONDS, "c_seconds", "C.", "");
     pb_metric_add(series[0], 3);
     pb_metric_set(series[2], -5);
-    pb_metric_observe_ns(series[3], 10000);          /* a bound belongs to its bucket */
+    pb_metric_observe_ns(series[3], 10000); /* a bound belongs to its bucket */
     pb_metric_observe_ns(series[3], 10001);
     pb_metric_observe_ns(series[3], 20000000000);
     pb_metrics_put(&metrics, &reply);
@@ -683,8 +681,9 @@ a_line_is_whole_json_and_below_its_level_nothing(void **state)
     pb_log_route(&line, NULL);
     pb_log_end(&line);
     assert_memory_equal("{\"time\":\"2", text, 10);
-    assert_non_null(strstr(text, "Z\",\"level\":\"error\",\"event\":\"loud\",\"request_id\":\"abc-1\","
-                                 "\"n\":-7,\"status\":\""));
+    assert_non_null(strstr(text,
+                           "Z\",\"level\":\"error\",\"event\":\"loud\",\"request_id\":\"abc-1\","
+                           "\"n\":-7,\"status\":\""));
     assert_non_null(strstr(text, "\",\"peer\":\"2001:db8::7\",\"route\":\"none\"}\n"));
 }
 

@@ -140,8 +140,8 @@ elder_versions_are_refused(void **state)
         CURL *curl = client(secured, secured->certificate, body);
 
         /* The client would; it is the server that will not, and says so in an alert. */
-        assert_int_equal(CURLE_OK, curl_easy_setopt(curl, CURLOPT_SSL_CIPHER_LIST,
-                                                    "DEFAULT@SECLEVEL=0"));
+        assert_int_equal(CURLE_OK,
+                         curl_easy_setopt(curl, CURLOPT_SSL_CIPHER_LIST, "DEFAULT@SECLEVEL=0"));
         assert_int_equal(CURLE_OK, curl_easy_setopt(curl, CURLOPT_SSLVERSION, versions[i]));
         assert_int_equal(CURLE_OK, curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why));
         assert_int_equal(CURLE_SSL_CONNECT_ERROR, curl_easy_perform(curl));
@@ -165,8 +165,7 @@ a_new_certificate_is_for_new_connections(void **state)
     assert_int_equal(0, rename(secured->other_certificate, secured->certificate));
     assert_int_equal(0, rename(secured->other_key, secured->key));
     assert_int_equal(PB_OK, pb_server_reload(secured->fixture.server, &error));
-    assert_int_equal(CURLE_OK,
-                     ask_once(secured, secured->certificate, CURL_SSLVERSION_DEFAULT));
+    assert_int_equal(CURLE_OK, ask_once(secured, secured->certificate, CURL_SSLVERSION_DEFAULT));
     /* The one that is open goes on, without a new handshake. */
     body[0] = '\0';
     assert_int_equal(CURLE_OK, curl_easy_perform(open));
@@ -233,8 +232,7 @@ what_is_not_tls_gets_nothing_in_the_clear(void **state)
     client_receive_all(&plain);
     assert_null(strstr(plain.text, "HTTP/"));
     client_close(&plain);
-    assert_int_equal(CURLE_OK,
-                     ask_once(secured, secured->certificate, CURL_SSLVERSION_DEFAULT));
+    assert_int_equal(CURLE_OK, ask_once(secured, secured->certificate, CURL_SSLVERSION_DEFAULT));
 }
 
 static void
