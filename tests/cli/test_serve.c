@@ -1,0 +1,242 @@
+/*
+ * The command line: serve and config.
+ */
+#include "cli/command.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "net/certificate.h"
+
+#define PATIENCE_MS 20000
+
+/* A service that runs. */
+struct running {
+    pid_t child;
+    int said;         /* what it writes to standard error */
+    char text[16384]; /* so far */
+    size_t bytes;
+    unsigned port;
+};
+
+/* Reads on until `wanted` was said; false at the end of what it says. */
+static bool
+read_until(struct running *running, const char *wanted)
+{
+    while (strstr(running->text, wanted) == NULL) {
+        struct pollfd wait = { .fd = running->said, .events = POLLIN };
+        ssize_t got;
+
+        assert_true(running->bytes < sizeof(running->text) - 1);
+        if (poll(&wait, 1, PATIENCE_MS) != 1)
+            fail_msg("\"%s\" was not said, but: %s", wanted, running->text);
+        got = read(running->said, running->text + running->bytes,
+                   sizeof(running->text) - 1 - running->bytes);
+        if (got <= 0)
+            return false;
+        running->bytes += (size_t)got;
+        running->text[running->bytes] = '\0';
+    }
+    return true;
+}
+
+static void
+start_service(struct running *running, const char *const *arguments)
+{
+    const char *port;
+    int ends[2];
+
+    memset(running, 0, sizeof(*running));
+    assert_int_equal(0, pipe(ends));
+    running->said = ends[0];
+    running->child = start_with(NULL, -1, -1, ends[1], arguments);
+    assert_int_equal(0, close(ends[1]));
+    if (!read_until(running, "platebase: serving ") || !read_until(running, "\n"))
+        fail_msg("it does not serve: %s", running->text);
+    port = strrchr(running->text, ':');
+    running->port = (unsigned)strtoul(port + 1, NULL, 10);
+}
+
+static void
+end_service(struct command *command, struct running *running, int signal)
+{
+    assert_int_equal(0, kill(running->child, signal));
+    (void)read_until(running, "there is nothing of this kind");
+    assert_int_equal(0, close(running->said));
+    wait_for(command, running->child);
+    expect_exit(command, 0);
+}
+
+/* The whole reply to one request; the caller frees it. */
+static char *
+get(const struct running *running, const char *path)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)running->port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    char *text = calloc(1, 1 << 20);
+    size_t used = 0;
+    ssize_t got;
+    int file = socket(AF_INET, SOCK_STREAM, 0), length;
+
+    assert_int_equal(0, connect(file, (struct sockaddr *)&address, sizeof(address)));
+    length =
+        snprintf(text, 1024, "GET %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", path);
+    assert_int_equal(length, send(file, text, (size_t)length, MSG_NOSIGNAL));
+    while ((got = recv(file, text + used, (1 << 20) - 1 - used, 0)) > 0)
+        used += (size_t)got;
+    text[used] = '\0';
+    assert_int_equal(0, close(file));
+    return text;
+}
+
+static void
+expect_reply(const struct running *running, const char *path, const char *wanted)
+{
+    char *reply = get(running, path);
+
+    expect_text(reply, wanted);
+    free(reply);
+}
+
+static void
+a_directory_is_served_until_the_service_is_told_to_stop(void **state)
+{
+    const char *const arguments[] = { "serve", "--data", "site", "--listen", "127.0.0.1:0", NULL };
+    struct command *command = *state;
+    struct running running;
+
+    make_site(command, "site");
+    start_service(&running, arguments);
+    expect_text(running.text, "serving site on http://127.0.0.1:");
+    expect_reply(&running, "/healthz", "{\"status\":\"ok\"}");
+    expect_reply(&running, "/readyz", "{\"status\":\"ready\"}");
+    expect_reply(&running, "/metrics", "platebase_http_connections 1\n");
+    expect_reply(&running, "/docs", "<h1>Platebase");
+    expect_reply(&running, "/audit/operator/checkpoint", "HTTP/1.1 200 OK");
+    /* The command goes on beside it: no lock is held. */
+    run(command, "audit", "keys", "--data", "site", NULL);
+    assert_int_equal(0, command->exit_code);
+    end_service(command, &running, SIGTERM);
+    expect_text(running.text, "\"event\":\"stopped\",\"connections_cut\":0}");
+}
+
+static void
+interrupting_stops_it_too(void **state)
+{
+    const char *const arguments[] = { "serve", "--data", "site", "--listen", "localhost:0", NULL };
+    struct command *command = *state;
+    struct running running;
+
+    make_site(command, "site");
+    start_service(&running, arguments);
+    end_service(command, &running, SIGINT);
+}
+
+static void
+a_new_certificate_is_taken_on_hangup(void **state)
+{
+    const char *const arguments[] = { "serve", "--config", "platebase.yaml", NULL };
+    struct command *command = *state;
+    struct running running;
+
+    make_site(command, "site");
+    make_certificate("chain.pem", "key.pem", 1);
+    write_text("platebase.yaml", "data: site\nlisten: 127.0.0.1:0\n"
+                                 "tls:\n  certificate: chain.pem\n  key: key.pem\n");
+    start_service(&running, arguments);
+    expect_text(running.text, "serving site on https://127.0.0.1:");
+    make_certificate("chain.pem", "key.pem", 2);
+    assert_int_equal(0, kill(running.child, SIGHUP));
+    assert_true(read_until(&running, "\"event\":\"reload\",\"status\":\"ok\"}"));
+    write_text("chain.pem", "nonsense\n");
+    assert_int_equal(0, kill(running.child, SIGHUP));
+    assert_true(read_until(&running, "chain.pem and key.pem are no certificate"));
+    end_service(command, &running, SIGTERM);
+}
+
+static void
+what_cannot_be_served_is_said_before_anything_starts(void **state)
+{
+    struct command *command = *state;
+
+    make_site(command, "site");
+    run(command, "serve", "--data", "site", "--listen", "0.0.0.0:0", NULL);
+    expect_exit(command, 1);
+    expect_text(command->err, "refusing to listen on 0.0.0.0 without TLS");
+    run(command, "serve", "--data", "site", "--listen", "somewhere:80", NULL);
+    expect_exit(command, 1);
+    expect_text(command->err, "not an address to listen on");
+    run(command, "serve", NULL);
+    expect_exit(command, 2);
+    expect_text(command->err, "no data directory");
+    run(command, "serve", "--data", "site", "--listen", "127.0.0.1:0", "--key", "key.pem", NULL);
+    expect_exit(command, 1);
+    expect_text(command->err, "given together");
+    run(command, "serve", "--config", "none.yaml", NULL);
+    expect_exit(command, 1);
+    expect_text(command->err, "none.yaml: no such file");
+}
+
+static void
+a_configuration_is_checked_to_the_line(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *says; /* NULL: good */
+    } cases[] = {
+        { "", NULL },
+        { "data: somewhere\nlisten: '[::1]:8443'\nlog: warning\nstop_seconds: 0\n", NULL },
+        { "threads:\n  io: 2\n  workers: 8\n", NULL },
+        { "limits:\n  connections: 65536\n  header_seconds: 1\n  bodies_mib: 64\n  queue: 9\n"
+          "  connections_per_address: 1\n  idle_seconds: 5\n  rate_bytes_per_second: 0\n"
+          "  rate_grace_seconds: 2\n",
+          NULL },
+        { "lisen: 127.0.0.1:1\n", "config.yaml:1: unknown key 'lisen': did you mean 'listen'?" },
+        { "data: x\nport: 80\n", "config.yaml:2: unknown key 'port'" },
+        { "thread:\n  io: 2\n", "did you mean 'threads'?" },
+        { "threads:\n  ios: 2\n", "unknown key 'threads.ios': did you mean 'io'?" },
+        { "threads:\n  io: 0\n", "config.yaml:2: io: wanted is a number from 1 to 64" },
+        { "threads:\n  io: two\n", "a number from 1 to 64" },
+        { "threads: 2\n", "keys with values are wanted here" },
+        { "listen: 8080\n", "config.yaml:1: listen: wanted is not an address to listen on" },
+        { "log: loud\n", "error, warning or info" },
+        { "data:\n  - a\n", "wanted is one value" },
+        { "data:\n", "wanted is one value" },
+        { "tls:\n  certificate: a.pem\n", "certificate and key are given together" },
+        { "tls:\n  certificate: a.pem\n  key: b.pem\n", "a.pem: no such file" },
+        { "data: x\ndata: y\n", "config.yaml" },
+        { "- a\n", "keys with values" },
+    };
+    struct command *command = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        write_text("config.yaml", cases[i].text);
+        run(command, "config", "check", "config.yaml", NULL);
+        if (command->exit_code != (cases[i].says == NULL ? 0 : 1))
+            fail_msg("%s: %s", cases[i].text, command->err);
+        expect_text(command->err, cases[i].says == NULL ? "config.yaml: good" : cases[i].says);
+    }
+    run(command, "config", "chekc", "config.yaml", NULL);
+    expect_exit(command, 2);
+    run(command, "config", "check", NULL);
+    expect_exit(command, 2);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
+        CASE(a_directory_is_served_until_the_service_is_told_to_stop),
+        CASE(interrupting_stops_it_too),
+        CASE(a_new_certificate_is_taken_on_hangup),
+        CASE(what_cannot_be_served_is_said_before_anything_starts),
+        CASE(a_configuration_is_checked_to_the_line),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
