@@ -57,15 +57,6 @@ print_help(struct pb_cli_out *out)
                     "Commands:\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         pb_cli_put_format(out, "  %-11s %s\n", commands[i].name, commands[i].summary);
-    pb_cli_put_text(out, "\n"
-                         "  platebase help COMMAND   options of one command\n"
-                         "  platebase --version      version\n\n"
-                         "First steps:\n"
-                         "  platebase init DIR\n"
-                         "  platebase import --data DIR reads.csv\n"
-                         "  platebase search --data DIR --person operator --purpose site-security \\\n"
-                         "      --why 'TEXT' --plate AB123CD --from 2026-01-01 --to 2027-01-01\n");
-        pb_cli_put_format(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
     pb_cli_put_text(out,
                     "\n"
                     "  platebase help COMMAND   options of one command\n"

@@ -254,14 +254,16 @@ check_hold(struct pb_site *site, const struct pb_facts *facts, const struct pb_r
 static enum pb_status
 apply(struct pb_site *site, const struct change *change, struct pb_error *error)
 {
-    enum pb_status status = PB_OK;
+    enum pb_status status;
 
     if (change->after == NULL)
         return pb_catalog_remove(site->catalog, change->entity, change->id, error);
-    if (strcmp(change->entity->name, "agency") == 0)
+    status = pb_catalog_put(site->catalog, change->after, change->mode, error);
+    /* After the record, so that what is refused leaves no log; what a crash leaves without one gets
+     * it at the next opening, and until then can ask nothing. */
+    if (status == PB_OK && strcmp(change->entity->name, "agency") == 0)
         status = pb_site_add_log(site, pb_str_from(change->id), error);
-    return status == PB_OK ? pb_catalog_put(site->catalog, change->after, change->mode, error)
-                           : status;
+    return status;
 }
 
 static enum pb_status

@@ -167,6 +167,11 @@ a_change_that_the_catalog_refuses_is_told_so_in_the_log(void **state)
                      put(&room, NULL, "agency", PB_PUT_ADD,
                          (const char *const[]){ "id", "operator", "name", "X", "jurisdiction",
                                                 "US-KS", "class", "local", NULL }));
+    /* And no agency that was refused has a log. */
+    assert_int_equal(PB_NOT_FOUND,
+                     put(&room, NULL, "agency", PB_PUT_CHANGE,
+                         (const char *const[]){ "id", "nobody-pd", "contact", "desk", NULL }));
+    assert_false(has_file(&room, "audit/public/nobody-pd"));
     room_done(&room);
 }
 
