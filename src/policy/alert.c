@@ -73,9 +73,8 @@ pb_policy_alert_limits(const struct pb_rules *rules, const struct pb_catalog_vie
         .visibility = PB_ALERT_AGENCY,
     };
 
-    for (uint32_t i = 0; i < rules->everyone_count; i++)
-        tighten_by(&limits, pb_pack_in_force(&rules->groups[rules->everyone_groups[i]], now_us),
-                   PB_BINDS_EVERYONE);
+    for (uint32_t i = 0; i < rules->group_count; i++)
+        tighten_by(&limits, pb_pack_in_force(&rules->groups[i], now_us), PB_BINDS_EVERYONE);
     for (uint32_t i = 0; i < owner->pack_count; i++)
         tighten_by(&limits, pb_pack_named(rules, owner->packs[i], now_us), PB_BINDS_ASKER);
     tighten_by_laws(&limits, rules, owner->jurisdiction, PB_BINDS_ASKER_STATE, now_us);

@@ -232,7 +232,7 @@ static enum pb_status
 missing(const struct pb_pack_reader *reader, const struct records *records, struct pb_str id)
 {
     return pb_pack_wrong(reader, records->list->line, "%s: there is no %.64s", records->plural,
-                         id.bytes == 0 ? "" : id.text);
+                         id.text);
 }
 
 static enum pb_status
@@ -482,7 +482,7 @@ read_years(struct pb_str text, int32_t *ret_years)
     *ret_years = -1;
     if (pb_str_equal(text, pb_str_from("none")))
         return true;
-    if (text.bytes == 0 || text.bytes > 2)
+    if (text.bytes > 2)
         return false;
     for (uint32_t i = 0; i < text.bytes; i++) {
         if (text.text[i] < '0' || text.text[i] > '9')

@@ -32,12 +32,11 @@ leave_memory(void *memory, void *arena)
 static enum pb_status
 describe(int code, struct pb_error *error)
 {
-    PCRE2_UCHAR text[128];
+    PCRE2_UCHAR text[128] = { 0 };
 
     if (code == PCRE2_ERROR_HEAP_FAILED)
         return PB_E_NOMEM;
-    if (pcre2_get_error_message(code, text, sizeof(text)) < 0)
-        text[0] = '\0';
+    (void)pcre2_get_error_message(code, text, sizeof(text));
     return pb_fail(error, PB_BAD_INPUT, "not a pattern: %s", (const char *)text);
 }
 

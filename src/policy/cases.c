@@ -14,7 +14,7 @@
 #include "policy/case_facts.h"
 #include "policy/policy_private.h"
 
-#define ARENA_BYTES ((size_t)64 << 10)
+#define ARENA_BYTES ((size_t)4 << 10)
 #define PROBLEM_BYTES_MAX 600u
 
 /* What a case asks, as it stands in the file. */

@@ -17,31 +17,22 @@ has_window(const struct pb_policy_request *request)
 }
 
 static bool
-is_given(const struct pb_policy_request *request, enum pb_request_field field)
+is_given(const struct pb_policy_request *request, unsigned field)
 {
-    switch (field) {
-    case PB_ASKS_PERSON:
-        return request->person.bytes > 0;
-    case PB_ASKS_PLATE:
-        return request->plate.bytes > 0;
-    case PB_ASKS_JURISDICTION:
-        return request->jurisdiction != 0 || request->is_jurisdiction_unknown;
-    case PB_ASKS_WINDOW:
-        return has_window(request);
-    case PB_ASKS_AREA:
-        return request->place_count > 0 && request->area_m2 > 0;
-    case PB_ASKS_PURPOSE:
-        return request->purpose.bytes > 0;
-    case PB_ASKS_OFFENCE:
-        return request->offence.bytes > 0;
-    case PB_ASKS_CASE:
-        return request->case_number.bytes > 0;
-    case PB_ASKS_JUSTIFICATION:
-        return request->justification.bytes > 0;
-    case PB_ASKS_RELATION:
-        return request->relation != PB_RELATION_UNSTATED;
-    }
-    return false;
+    const bool given[] = {
+        [PB_ASKS_PERSON] = request->person.bytes > 0,
+        [PB_ASKS_PLATE] = request->plate.bytes > 0,
+        [PB_ASKS_JURISDICTION] = request->jurisdiction != 0 || request->is_jurisdiction_unknown,
+        [PB_ASKS_WINDOW] = has_window(request),
+        [PB_ASKS_AREA] = request->place_count > 0 && request->area_m2 > 0,
+        [PB_ASKS_PURPOSE] = request->purpose.bytes > 0,
+        [PB_ASKS_OFFENCE] = request->offence.bytes > 0,
+        [PB_ASKS_CASE] = request->case_number.bytes > 0,
+        [PB_ASKS_JUSTIFICATION] = request->justification.bytes > 0,
+        [PB_ASKS_RELATION] = request->relation != PB_RELATION_UNSTATED,
+    };
+
+    return given[field];
 }
 
 /* The names that a decision uses for them. */
@@ -64,8 +55,7 @@ pb_check_fields(const struct pb_rule *rule, struct pb_asking *asking,
 {
     (void)profile;
     for (unsigned field = PB_ASKS_PERSON; field <= PB_ASKS_RELATION; field++) {
-        if ((rule->fields >> field & 1u) != 0 &&
-            !is_given(asking->request, (enum pb_request_field)field))
+        if ((rule->fields >> field & 1u) != 0 && !is_given(asking->request, field))
             pb_find(findings, PB_POLICY_DENY, asked_for[field]);
     }
 }

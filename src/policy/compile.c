@@ -3,7 +3,7 @@
  *
  * In four passes over all packs, for each needs the one before: heads; the purposes that any of
  * them declares; what those count as; rules, which name purposes. Then the indexes by which a
- * decision finds its rules: those for everyone, and those of a state.
+ * decision finds its rules: by id, and by state.
  *
  * The trees of YAML live in the rules' arena, so that texts need not be copied.
  */
@@ -19,7 +19,7 @@
 #include "base/time.h"
 #include "policy/policy_private.h"
 
-#define ARENA_BYTES ((size_t)64 << 10)
+#define ARENA_BYTES ((size_t)4 << 10)
 #define VERSION_MAX 1000000u
 
 static struct pb_pack_reader
@@ -46,7 +46,7 @@ new_array(struct pb_rules *rules, size_t count, size_t bytes)
 static bool
 is_id(struct pb_str text)
 {
-    if (text.bytes == 0 || text.bytes > PB_CATALOG_ID_BYTES_MAX)
+    if (text.bytes > PB_CATALOG_ID_BYTES_MAX)
         return false;
     for (uint32_t i = 0; i < text.bytes; i++) {
         char c = text.text[i];
@@ -438,8 +438,7 @@ count_members(const struct pb_rule_kind *kind)
 {
     size_t count = 0;
 
-    while (count < sizeof(kind->members) / sizeof(kind->members[0]) &&
-           kind->members[count].name != NULL)
+    while (kind->members[count].name != NULL)
         count++;
     return count;
 }
@@ -629,6 +628,10 @@ sort_rules(struct pb_pack *pack, const struct pb_rule *rules)
         }
     }
     pack->first[PB_BIND_COUNT * PB_ABOUT_COUNT] = next;
+    for (uint32_t i = 0; i < pack->rule_count; i++) {
+        if (pack->rules[i].kind->use == PB_KIND_OWNER)
+            pack->agreement_rule = &pack->rules[i];
+    }
 }
 
 static enum pb_status
@@ -663,27 +666,30 @@ read_pack_rules(struct pb_rules *rules, struct pb_pack *pack, struct pb_error *e
 
 /* ---- indexes ---- */
 
-/* Of any version: rules whose bind is in [bind, bind_end). */
+/* Of any version: rules of its state. */
 static bool
-has_rules(const struct pb_pack_group *group, unsigned bind, unsigned bind_end)
+has_state_rules(const struct pb_pack_group *group)
 {
     for (uint32_t i = 0; i < group->count; i++) {
-        const uint32_t *first = group->packs[i].first;
-
-        if (first[bind * PB_ABOUT_COUNT] < first[bind_end * PB_ABOUT_COUNT])
+        if (group->packs[i].first[PB_BINDS_ASKER_STATE * PB_ABOUT_COUNT] <
+            group->packs[i].rule_count)
             return true;
     }
     return false;
 }
 
+static uint64_t
+place_of(const struct pb_state_group *group)
+{
+    return (uint64_t)group->jurisdiction << 32 | group->group;
+}
+
 static int
 compare_states(const void *a, const void *b)
 {
-    const struct pb_state_group *left = a, *right = b;
+    uint64_t left = place_of(a), right = place_of(b);
 
-    if (left->jurisdiction != right->jurisdiction)
-        return left->jurisdiction < right->jurisdiction ? -1 : 1;
-    return left->group < right->group ? -1 : left->group > right->group;
+    return (left > right) - (left < right);
 }
 
 /* A pack is of one jurisdiction in all its versions, so that a group has one place. */
@@ -720,9 +726,8 @@ static enum pb_status
 index_groups(struct pb_rules *rules, struct pb_error *error)
 {
     rules->groups = new_array(rules, rules->pack_count, sizeof(*rules->groups));
-    rules->everyone_groups = new_array(rules, rules->pack_count, sizeof(uint32_t));
     rules->state_groups = new_array(rules, rules->pack_count, sizeof(*rules->state_groups));
-    if (rules->groups == NULL || rules->everyone_groups == NULL || rules->state_groups == NULL)
+    if (rules->groups == NULL || rules->state_groups == NULL)
         return PB_E_NOMEM;
     make_groups(rules);
     for (uint32_t i = 0; i < rules->group_count; i++) {
@@ -731,9 +736,7 @@ index_groups(struct pb_rules *rules, struct pb_error *error)
 
         if (status != PB_OK)
             return status;
-        if (has_rules(group, PB_BINDS_EVERYONE, PB_BINDS_ASKER))
-            rules->everyone_groups[rules->everyone_count++] = i;
-        if (has_rules(group, PB_BINDS_ASKER_STATE, PB_BIND_COUNT))
+        if (has_state_rules(group))
             rules->state_groups[rules->state_count++] =
                 (struct pb_state_group){ group->packs[0].jurisdiction, i };
     }

@@ -300,11 +300,9 @@ each_general_pack(struct pb_asking *asking, pack_fn *each, void *context)
     const struct pb_rules *rules = asking->rules;
     const struct pb_agency *asker = asking->asker_agency, *other = asking->beneficiary_agency;
 
-    for (uint32_t i = 0; i < rules->everyone_count; i++) {
-        const struct pb_pack *pack = asking->in_force[rules->everyone_groups[i]];
-
-        if (pack != NULL)
-            each(asking, pack, PB_BINDS_EVERYONE, context);
+    for (uint32_t i = 0; i < rules->group_count; i++) {
+        if (asking->in_force[i] != NULL)
+            each(asking, asking->in_force[i], PB_BINDS_EVERYONE, context);
     }
     for (unsigned i = 0; i < asking->bound_count; i++)
         each(asking, asking->bound[i], PB_BINDS_ASKER, context);
@@ -417,8 +415,8 @@ make_profiles(struct pb_asking *asking, struct judging *judging)
     return true;
 }
 
-/* First round: what takes the profile out. Second round, where something of it was admitted: what
- * else follows. */
+/* First round: what takes the profile out. Second round, where something of it was admitted, so
+ * that nothing denies: what else follows. */
 static void
 take_finding(struct pb_asking *asking, const struct pb_rule *rule, struct judging *judging,
              const struct pb_finding *finding)
@@ -429,7 +427,7 @@ take_finding(struct pb_asking *asking, const struct pb_rule *rule, struct judgin
         speak(asking, rule, PB_POLICY_ALLOW, finding->field, 0);
         return;
     }
-    if (finding->verdict == PB_POLICY_DENY && !judging->is_second_round) {
+    if (finding->verdict == PB_POLICY_DENY) {
         profile->is_excluded = true;
         speak(asking, rule, PB_POLICY_ALLOW, finding->field, profile->origin_count);
     }
@@ -564,7 +562,7 @@ admit_readers(const struct pb_asking *asking, const struct granting *granting,
     for (uint32_t i = 0; i < view->reader_count; i++) {
         const struct pb_reader_entry *reader = &view->readers[i];
 
-        admits_reader[i] = reader->origin < view->origin_count && admits_origin[reader->origin] &&
+        admits_reader[i] = admits_origin[reader->origin] &&
                            is_granted(granting, reader->agency, needed_bits(asking, reader->agency),
                                       granting->readers[i]);
         if (admits_reader[i])
@@ -575,16 +573,7 @@ admit_readers(const struct pb_asking *asking, const struct granting *granting,
 static const struct pb_rule *
 agreement_rule(const struct pb_asking *asking)
 {
-    const struct pb_pack *base = asking->in_force[asking->rules->base_group];
-
-    uint32_t i, end;
-
-    /* compile.c saw to it that there is one. */
-    for (pb_pack_range(base, PB_BINDS_EVERYONE, PB_ABOUT_ELSE, &i, &end); i + 1 < end; i++) {
-        if (base->rules[i].kind->use == PB_KIND_OWNER)
-            break;
-    }
-    return &base->rules[i];
+    return asking->in_force[asking->rules->base_group]->agreement_rule;
 }
 
 struct scope {
@@ -593,7 +582,7 @@ struct scope {
 };
 
 /* Marks what agreements admit; profiles already excluded stay out and are not counted again. */
-static bool
+static void
 admit_origins(struct pb_asking *asking, struct judging *judging, struct granting *granting,
               struct scope *scope)
 {
@@ -613,7 +602,6 @@ admit_origins(struct pb_asking *asking, struct judging *judging, struct granting
     }
     if (refused > 0)
         speak(asking, rule, PB_POLICY_ALLOW, "", refused);
-    return true;
 }
 
 /* An agreement may name readers that are all of another origin of its owner. */
@@ -682,8 +670,10 @@ judge_origins(struct pb_asking *asking, struct pb_decision *decision)
         return false;
     for (uint32_t i = 0; i < judging.profile_count; i++)
         ask_profile(asking, &judging, &judging.profiles[i]);
-    if (!find_grants(asking, &granting) || !admit_origins(asking, &judging, &granting, &scope) ||
-        !narrow_to_readers(asking, &granting, &scope))
+    if (!find_grants(asking, &granting))
+        return false;
+    admit_origins(asking, &judging, &granting, &scope);
+    if (!narrow_to_readers(asking, &granting, &scope))
         return false;
     count_admitted(asking, &judging, &scope, decision);
     judging.is_second_round = true;

@@ -36,12 +36,11 @@ static const char *const beyond_names[] = { "deny", "second_person", "clip", "al
 enum pb_status
 pb_pack_wrong(const struct pb_pack_reader *reader, uint32_t line, const char *format, ...)
 {
-    char what[PB_ERROR_BYTES_MAX / 2];
+    char what[PB_ERROR_BYTES_MAX / 2] = "";
     va_list arguments;
 
     va_start(arguments, format);
-    if (vsnprintf(what, sizeof(what), format, arguments) < 0)
-        what[0] = '\0';
+    (void)vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
     if (reader->rule_id.bytes == 0)
         return pb_fail(reader->error, PB_BAD_INPUT, "%.64s, line %u: %s", reader->file_name, line,
@@ -401,10 +400,9 @@ pb_member_read(const struct pb_pack_reader *reader, const struct pb_member *memb
         return read_word_of(reader, member, value, target);
     case PB_MEMBER_ANY_TEXT:
         return read_any_text(reader, member, value, target);
-    case PB_MEMBER_WORDS_OR_NONE:
+    default: /* PB_MEMBER_WORDS_OR_NONE */
         return read_words_or_none(reader, member, value, target);
     }
-    return pb_pack_wrong(reader, value->line, "`%s` cannot be read", member->name);
 }
 
 static bool

@@ -59,9 +59,8 @@ look_at_laws(struct limit *limit, const struct pb_rules *rules, uint16_t capture
 {
     uint16_t country = pb_country_of(capture_state);
 
-    for (uint32_t i = 0; i < rules->everyone_count; i++) {
-        const struct pb_pack *pack =
-            pb_pack_in_force(&rules->groups[rules->everyone_groups[i]], now_us);
+    for (uint32_t i = 0; i < rules->group_count; i++) {
+        const struct pb_pack *pack = pb_pack_in_force(&rules->groups[i], now_us);
 
         if (pack != NULL)
             look_at(limit, pack, PB_BINDS_EVERYONE);

@@ -49,6 +49,10 @@ a_head_that_is_wrong_is_refused_with_its_line(void **state)
         { "pack: ''\n", "`pack` is a text" },
         { "pack: a b\n", "`pack` is 1 to 64 letters" },
         { "pack: .a\n", "`pack` is 1 to 64 letters" },
+        { "pack: a/\n", "`pack` is 1 to 64 letters" },
+        { "pack: 'a:'\n", "`pack` is 1 to 64 letters" },
+        { "pack: 'a['\n", "`pack` is 1 to 64 letters" },
+        { "pack: a~\n", "`pack` is 1 to 64 letters" },
         { "pack: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", "1 to 64" },
         { "pack: t\nwhat: 1\n", "test.yaml, line 2: `what` means nothing here" },
         { "pack: t\n", "`version` is missing" },
@@ -93,6 +97,7 @@ a_rule_that_is_wrong_is_refused_with_its_id(void **state)
         { HEAD "- { id: other.r }\n", "the id other.r does not begin with \"t.\"" },
         { HEAD "- { id: t. }\n", "does not begin with" },
         { HEAD "- { id: tr }\n", "does not begin with" },
+        { HEAD "- { id: tx.r }\n", "does not begin with" },
         { HEAD "- { id: t.r }\n", "test.yaml, line 8: rule t.r: `text` is missing" },
         { HEAD "- { id: t.r, text: T }\n", "`source` is missing" },
         { HEAD "- { id: t.r, text: T, source: S }\n", "`verified` is missing" },
@@ -120,6 +125,8 @@ a_rule_that_is_wrong_is_refused_with_its_id(void **state)
         { HEAD RULE("kind: area, at_most_km2: .5"), "`at_most_km2` is a number above 0" },
         { HEAD RULE("kind: area, at_most_km2: 1.5.5"), "`at_most_km2` is a number above 0" },
         { HEAD RULE("kind: area, at_most_km2: 1234567890123456"), "is a number above 0" },
+        { HEAD RULE("kind: area, at_most_km2: ''"), "`at_most_km2` is a number above 0" },
+        { HEAD RULE("kind: veto_purposes, purposes: { a: b }"), "`purposes` is a list" },
         { HEAD RULE("kind: area, at_most_km2: []"), "`at_most_km2` is a number above 0" },
         { HEAD RULE("kind: area, at_most_km2: 1, beyond: shout"), "`beyond` is one of: deny" },
         { HEAD RULE("kind: places, at_least: [1], at_most: 2"), "`at_least` is a whole number" },
@@ -254,6 +261,13 @@ more_than_there_may_be_is_refused(void **state)
     expect_status(PB_BAD_INPUT, repeat(purposes, purpose, 257, ""), "a list of at most 256");
     expect_status(PB_OK, repeat(words, ", w%u", 255, "] }\n"), "");
     expect_status(PB_BAD_INPUT, repeat(words, ", w%u", 256, "] }\n"), "1 to 256 words");
+    expect_status(PB_BAD_INPUT, repeat("pack: t\nversion: 1\ntitle: ", "%08u", 129, "\n"),
+                  "`title` has more than 1024 bytes");
+    expect_status(PB_BAD_INPUT,
+                  repeat(HEAD "- { id: t.r, text: T, source: S, verified: yes, kind: declaration, "
+                              "subject: ",
+                         "%08u", 129, " }\n"),
+                  "a text of 1 to 1024 bytes");
     expect_status(PB_OVER_LIMIT, repeat("#", "# %06u ........................\n", 40000, ""),
                   "more than 1048576 bytes");
 }
@@ -347,6 +361,8 @@ a_base_pack_that_leaves_the_door_open_is_refused(void **state)
                   "person_known");
     expect_status(PB_BAD_INPUT,
                   weakened("person_known", "person_known", "    yields_to_break_glass: yes\n"),
+                  "person_known");
+    expect_status(PB_BAD_INPUT, weakened("person_known", "person_known", "    binds: asker\n"),
                   "person_known");
 }
 
@@ -459,6 +475,39 @@ versions_grow_with_their_dates(void **state)
 }
 
 static void
+several_packs_may_be_of_one_state_and_ids_may_have_any_letters(void **state)
+{
+    static const char *const texts[] = {
+        "pack: A_b-9.z\nversion: 1\ntitle: T\nvalid_from: 2020-01-01\nbinds: capture_state\n"
+        "jurisdiction: US-KS\nrules:\n" PACK_RULE("A_b-9.z.R", "kind: deny"),
+        "pack: Zz\nversion: 1\ntitle: T\nvalid_from: 2020-01-01\nbinds: capture_state\n"
+        "jurisdiction: US-KS\nrules:\n" PACK_RULE("Zz.R", "kind: deny"),
+        "pack: k\nversion: 1\ntitle: T\nvalid_from: 2020-01-01\nbinds: capture_state\n"
+        "jurisdiction: US-AL\nrules:\n" PACK_RULE("k.R", "kind: deny"),
+    };
+    struct pb_pack_source packs[4] = { pack_base() };
+    struct pb_rules *rules = NULL;
+
+    (void)state;
+    for (unsigned order = 0; order < 6; order++) {
+        static const unsigned char orders[6][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
+                                                    { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
+
+        for (unsigned i = 0; i < 3; i++)
+            packs[i + 1] =
+                (struct pb_pack_source){ pb_str_from(texts[orders[order][i]]), "t.yaml" };
+        assert_int_equal(PB_OK, pb_rules_compile(pb_env_system(), packs, 4, &rules, NULL));
+        assert_int_equal(3, rules->state_count);
+        assert_true(rules->state_groups[0].jurisdiction < rules->state_groups[1].jurisdiction);
+        assert_true(rules->state_groups[1].group < rules->state_groups[2].group);
+        pb_rules_unref(rules);
+    }
+    assert_int_equal(0, pb_country_of(1999)); /* a number that no place has */
+    assert_int_equal(pb_jurisdiction_from_text(pb_str_from("GB")),
+                     pb_country_of(pb_jurisdiction_from_text(pb_str_from("GB-SCT"))));
+}
+
+static void
 a_pack_is_found_by_id_and_by_version(void **state)
 {
     struct pb_pack_source packs[3] = { pack_base(),
@@ -474,6 +523,7 @@ a_pack_is_found_by_id_and_by_version(void **state)
         { "t:3", FACTS_NOW, 0 },        { "t:", FACTS_NOW, 0 },        { "t:x", FACTS_NOW, 0 },
         { "t:00000001", FACTS_NOW, 0 }, { "t:0000001", FACTS_NOW, 1 }, { "u", FACTS_NOW, 0 },
         { "", FACTS_NOW, 0 },           { ":1", FACTS_NOW, 0 },        { "a", FACTS_NOW, 0 },
+        { "t:/", FACTS_NOW, 0 },        { "t:A", FACTS_NOW, 0 },
     };
     struct pb_rules *rules = NULL;
 
@@ -553,15 +603,13 @@ the_page_on_rule_packs_names_every_kind_member_and_condition(void **state)
 
 /* ---- memory ---- */
 
-static void
-compiling_gives_everything_back_when_any_allocation_fails(void **state)
+/* Fails each allocation of a compilation; returns how many there are. */
+static uint64_t
+sweep(const struct pb_pack_source *packs, size_t count)
 {
-    size_t count;
-    const struct pb_pack_source *packs = pb_rules_shipped(&count);
     enum pb_status status = PB_E_NOMEM;
     uint64_t at;
 
-    (void)state;
     for (at = 1; status != PB_OK; at++) {
         struct fault_env fault;
         struct pb_rules *rules = NULL;
@@ -574,7 +622,71 @@ compiling_gives_everything_back_when_any_allocation_fails(void **state)
         pb_rules_unref(rules);
         assert_true(fault_env_is_clean(&fault));
     }
-    assert_true(at > 10);
+    return at;
+}
+
+static void
+compiling_gives_everything_back_when_any_allocation_fails(void **state)
+{
+    size_t count;
+    const struct pb_pack_source *packs = pb_rules_shipped(&count);
+
+    (void)state;
+    assert_true(sweep(packs, count) > 10);
+}
+
+/* The least base that is one, and a rule of each type of member. */
+static const char small_base[] =
+    "pack: platebase-base\nversion: 1\ntitle: T\nvalid_from: 1970-01-01\nbinds: everyone\n"
+    "jurisdiction: US-KS\npurposes: [{ code: e, title: E, class: safety }, { code: f, title: F, "
+    "class: civil }, "
+    "{ code: g, title: G, class: civil, counts_as: [f] }, { code: h, title: H, class: civil }, "
+    "{ code: i, title: I, class: civil }, { code: j, title: J, class: civil }]\nrules:\n"
+#define SMALL(name, kind) \
+    "- { id: platebase-base." name ", text: T, source: S, verified: yes, kind: " kind " }\n"
+    SMALL("a", "account_active") SMALL("b", "agreement") SMALL("c", "approver")
+        SMALL("d", "beneficiary_known") SMALL("e", "break_glass, purposes: [e]")
+            SMALL("f", "capture_state_known") SMALL("g", "contributors_only")
+                SMALL("h", "log_retention, keep: 7 years") SMALL("i", "packs_in_force")
+                    SMALL("j", "permission") SMALL("k", "person_known") SMALL("l", "purpose_known")
+                        SMALL("m", "scope_not_empty") SMALL("n", "roles_allowed, roles: [a, b]")
+                            SMALL("o",
+                                  "recipients, states: ["
+                                  "US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, "
+                                  "US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, "
+                                  "US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, "
+                                  "US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, "
+                                  "US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, "
+                                  "US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, US, GB, "
+                                  "US]") SMALL("p", "case_number, pattern: '[0-9]{2}'")
+                                SMALL("q", "deny, when: { roles: [a] }");
+
+static void
+compiling_gives_everything_back_wherever_memory_ends(void **state)
+{
+    static const char *const others[] = {
+#define OTHER(id) \
+    "pack: " id "\nversion: 1\ntitle: T\nvalid_from: 2020-01-01\nbinds: asker\nrules: []\n"
+        OTHER("a"), OTHER("b"), OTHER("c"), OTHER("d"), OTHER("e"), OTHER("f"),
+        OTHER("g"), OTHER("h"), OTHER("i"), OTHER("j"), OTHER("k"), OTHER("l"),
+    };
+    static char text[16384];
+    struct pb_pack_source packs[13];
+
+    (void)state;
+    for (size_t i = 0; i < 12; i++)
+        packs[i] = (struct pb_pack_source){ pb_str_from(others[i]), "other.yaml" };
+    /* Memory comes in chunks: what stands before moves every allocation over their borders. */
+    for (int pad = 0; pad < 500; pad++) {
+        int bytes = snprintf(text, sizeof(text), "%sabout: [%0*d", small_base, 1 + pad % 64 * 8, 0);
+
+        for (int i = 0; i < pad; i++)
+            bytes += snprintf(text + bytes, sizeof(text) - (size_t)bytes, ", x");
+        bytes += snprintf(text + bytes, sizeof(text) - (size_t)bytes, "]\n");
+        assert_in_range(bytes, 1, sizeof(text) - 1);
+        packs[12] = (struct pb_pack_source){ { text, (uint32_t)bytes }, "base.yaml" };
+        (void)sweep(packs, 13);
+    }
 }
 
 int
@@ -590,10 +702,12 @@ main(void)
         cmocka_unit_test(a_base_pack_that_leaves_the_door_open_is_refused),
         cmocka_unit_test(the_newest_version_whose_day_has_come_is_in_force),
         cmocka_unit_test(versions_grow_with_their_dates),
+        cmocka_unit_test(several_packs_may_be_of_one_state_and_ids_may_have_any_letters),
         cmocka_unit_test(a_pack_is_found_by_id_and_by_version),
         cmocka_unit_test(what_ships_compiles_and_says_which_rules_nobody_verified),
         cmocka_unit_test(the_page_on_rule_packs_names_every_kind_member_and_condition),
         cmocka_unit_test(compiling_gives_everything_back_when_any_allocation_fails),
+        cmocka_unit_test(compiling_gives_everything_back_wherever_memory_ends),
     };
 
     return cmocka_run_group_tests_name("policy/compile", tests, NULL, NULL);

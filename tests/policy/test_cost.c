@@ -16,7 +16,8 @@
 
 #define OWNERS 20u
 #define STATES 10u
-#define ROUNDS 2000u
+#define ROUNDS 20u
+#define DECISIONS 100u /* in a round */
 
 struct town {
     struct facts facts;
@@ -62,6 +63,21 @@ fill(struct town *town, struct pb_rules *rules)
     town->facts.view.reader_count = 0;
 }
 
+/* How long so many decisions take. The least of some rounds is told, for others use the machine. */
+static int64_t
+round_ns(const struct pb_rules *rules, const struct facts *facts, struct pb_arena *arena,
+         struct pb_decision *ret_decision)
+{
+    int64_t started_ns = pb_monotonic_ns(pb_env_system());
+
+    for (uint32_t i = 0; i < DECISIONS; i++) {
+        pb_arena_reset(arena);
+        assert_int_equal(PB_OK, pb_policy_decide(rules, &facts->view, &facts->request, FACTS_NOW,
+                                                 arena, ret_decision));
+    }
+    return pb_monotonic_ns(pb_env_system()) - started_ns;
+}
+
 static void
 a_decision_over_many_origins_takes_microseconds_and_little_memory(void **state)
 {
@@ -76,20 +92,18 @@ a_decision_over_many_origins_takes_microseconds_and_little_memory(void **state)
     assert_int_equal(PB_OK, pb_rules_compile(pb_env_system(), packs, count, &rules, NULL));
     fill(&town, rules);
     for (uint32_t origins = STATES; origins <= OWNERS * STATES; origins *= 2) {
-        int64_t started_ns;
+        int64_t least_ns = INT64_MAX;
 
         town.facts.view.origin_count = origins;
         pb_arena_init(&arena, pb_env_system(), 65536);
-        started_ns = pb_monotonic_ns(pb_env_system());
         for (uint32_t i = 0; i < ROUNDS; i++) {
-            pb_arena_reset(&arena);
-            assert_int_equal(PB_OK, pb_policy_decide(rules, &town.facts.view, &town.facts.request,
-                                                     FACTS_NOW, &arena, &decision));
+            int64_t ns = round_ns(rules, &town.facts, &arena, &decision);
+
+            least_ns = ns < least_ns ? ns : least_ns;
         }
         print_message("%u origins of %u states: %.1f us a decision, %u rules spoke, %u admitted\n",
-                      origins, STATES,
-                      (double)(pb_monotonic_ns(pb_env_system()) - started_ns) / 1000 / ROUNDS,
-                      decision.rule_count, decision.origins_admitted);
+                      origins, STATES, (double)least_ns / 1000 / DECISIONS, decision.rule_count,
+                      decision.origins_admitted);
         assert_true(arena.total_bytes < 200000);
         assert_int_equal(PB_POLICY_ALLOW, decision.verdict);
         pb_arena_clear(&arena);
