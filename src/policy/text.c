@@ -51,6 +51,8 @@ pb_text_word(struct pb_str text, uint32_t *at)
 {
     uint32_t first;
 
+    if (text.bytes == 0) /* there may be no text to point into */
+        return text;
     while (*at < text.bytes && !is_letter(text.text[*at]))
         (*at)++;
     first = *at;
