@@ -911,15 +911,17 @@ retention_tells_which_rule_spoke(void **state)
 {
     struct fixture *fixture = *state;
     struct pb_spoken_rule rule;
-    struct pb_str missing[1] = { pb_str_from("no-such-pack") };
+    struct pb_str listed[1] = { pb_str_from("t") }, missing[1] = { pb_str_from("no-such-pack") };
 
+    use_pack(fixture, PACK_HEAD("t", "asker") PACK_RULE("t.k", "kind: retention, keep: 90 days"));
+    fixture->facts.agencies[FACTS_GATE].packs = listed;
     assert_int_equal(90 * PB_DAY_US, pb_policy_retention_us(fixture->rules, &fixture->facts.view,
                                                             FACTS_GATE_KS, FACTS_NOW, &rule));
-    assert_true(pb_str_equal(rule.id, pb_str_from("private-site.retention")));
+    assert_true(pb_str_equal(rule.id, pb_str_from("t.k")));
     fixture->facts.agencies[FACTS_GATE].retention_days = 90;
     assert_int_equal(90 * PB_DAY_US, pb_policy_retention_us(fixture->rules, &fixture->facts.view,
                                                             FACTS_GATE_KS, FACTS_NOW, &rule));
-    assert_int_equal(22, rule.id.bytes); /* the law speaks where both say the same */
+    assert_int_equal(3, rule.id.bytes); /* the contract speaks where both say the same */
     fixture->facts.agencies[FACTS_GATE].retention_days = 0;
     assert_int_equal(0, pb_policy_retention_us(fixture->rules, &fixture->facts.view, FACTS_GATE_KS,
                                                FACTS_NOW, &rule));
