@@ -98,7 +98,7 @@ struct pb_audit_secret {
 struct pb_audit_field {
     const char *name;
     enum { PB_AUDIT_FIELD_TEXT, PB_AUDIT_FIELD_NUMBER, PB_AUDIT_FIELD_HASH } kind;
-    struct pb_str text;    /* TEXT: pb_text_is_plain, 256 bytes at most; HASH: raw, written in hex */
+    struct pb_str text;    /* TEXT: pb_text_is_plain, 256 bytes at most; HASH: raw, put in hex */
     int64_t number;
 };
 /* One leaf. The bytes that are hashed are made here once, stored, and never made again. */
