@@ -403,11 +403,13 @@ load_beside_writer(struct pb_audit *audit, struct pb_error *error)
     for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
         struct pb_state now = { .logs = NULL };
         enum pb_status status = load(audit, error);
-        bool is_same =
-            read_state(audit, &now, NULL) == PB_OK && now.generation == audit->generation;
+        enum pb_status again = status == PB_E_NOT_STORE ? status : read_state(audit, &now, error);
+        bool is_same = again == PB_OK && now.generation == audit->generation;
 
         pb_state_done(&now, audit->env);
-        if (is_same || status == PB_E_NOMEM || status == PB_E_NOT_STORE)
+        if (again != PB_OK)
+            return again;
+        if (is_same || status == PB_E_NOMEM)
             return status;
         drop_logs(audit);
     }

@@ -151,17 +151,23 @@ pb_place_mkdir(const struct pb_place *place, struct pb_str name, struct pb_error
     return status;
 }
 
-/* Makes the directories above name. Whether that worked, the rename afterwards tells. */
-static void
-make_parents(const struct pb_place *place, struct pb_str name)
+/* Makes the directories above name. One that is there cannot be told from one that cannot be
+ * made: whether all are there, the rename afterwards tells. */
+static enum pb_status
+make_parents(const struct pb_place *place, struct pb_str name, struct pb_error *error)
 {
+    const struct pb_env *env = place->env;
     char path[PB_PATH_BYTES_MAX];
+    enum pb_status status = PB_OK;
 
-    for (uint32_t i = 0; i < name.bytes; i++) {
-        if (name.text[i] == '/' &&
-            pb_place_path(place, (struct pb_str){ name.text, i }, path, NULL) == PB_OK)
-            (void)place->env->files->mkdir(place->env->file_context, path, NULL);
+    for (uint32_t i = 0; i < name.bytes && (status == PB_OK || status == PB_E_IO); i++) {
+        if (name.text[i] != '/')
+            continue;
+        status = pb_place_path(place, (struct pb_str){ name.text, i }, path, error);
+        if (status == PB_OK)
+            status = env->files->mkdir(env->file_context, path, error);
     }
+    return status == PB_E_IO ? PB_OK : status;
 }
 
 static enum pb_status
@@ -205,10 +211,11 @@ pb_place_write(const struct pb_place *place, struct pb_str name, unsigned flags,
     if (status != PB_OK)
         return status;
     status = env->files->rename(env->file_context, place->temporary, path, error);
-    if (status != PB_OK) {
-        make_parents(place, name);
+    if (status == PB_OK)
+        return PB_OK;
+    status = make_parents(place, name, error);
+    if (status == PB_OK)
         status = env->files->rename(env->file_context, place->temporary, path, error);
-    }
     return status;
 }
 

@@ -125,8 +125,9 @@ write_checkpoint(struct pb_audit *audit, struct pb_audit_log *log, bool is_synce
     count = (size_t)(out.at - text);
     status = pb_place_read(&log->public_place, pb_str_from(CHECKPOINT), PB_NOTE_BYTES_MAX, &old,
                            &old_count, NULL);
-    if (status == PB_E_NOMEM || status == PB_E_IO)
-        return pb_fail(error, status, "%s: the checkpoint cannot be read", log->public_place.path);
+    if (status != PB_OK && status != PB_NOT_FOUND && status != PB_E_CORRUPT)
+        return pb_fail(error, status, "%s: the checkpoint cannot be read",
+                       log->public_place.path);
     /* One that is there already may have cosignatures. */
     if (status == PB_OK && old_count > count && memcmp(old, text, count) == 0)
         status = put_checkpoint(audit, log, (const char *)old, old_count, is_synced, error);

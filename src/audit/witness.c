@@ -58,9 +58,10 @@ write_request(struct asking *asking, uint64_t old_size, uint32_t *ret_bytes, str
     return PB_OK;
 }
 
+/* PB_NOT_FOUND: there was no answer, and result says why. */
 static enum pb_status
 send_request(struct asking *asking, const struct pb_witness *witness, uint64_t old_size,
-             struct pb_error *error)
+             struct pb_witness_result *result, struct pb_error *error)
 {
     char url[PB_WITNESS_URL_BYTES_MAX + 32];
     uint32_t bytes = 0;
@@ -71,8 +72,12 @@ send_request(struct asking *asking, const struct pb_witness *witness, uint64_t o
     (void)snprintf(url, sizeof(url), "%s%sadd-checkpoint", witness->url,
                    witness->url[strlen(witness->url) - 1] == '/' ? "" : "/");
     memset(asking->reply, 0, sizeof(*asking->reply));
-    return asking->post(asking->post_context, url, (struct pb_str){ asking->request, bytes },
-                        asking->reply, error);
+    status = asking->post(asking->post_context, url, (struct pb_str){ asking->request, bytes },
+                          asking->reply, &result->error);
+    if (status == PB_OK)
+        return PB_OK;
+    result->outcome = PB_WITNESS_UNREACHABLE;
+    return PB_NOT_FOUND;
 }
 
 /* ---- what answers mean ---- */
@@ -144,34 +149,35 @@ judge_reply(struct asking *asking, const struct pb_witness *witness,
     }
 }
 
-/* A first guess at what it signed last is what this process heard from it; the second is what it
- * says itself. */
-static void
+/* What it signed last it says itself: from nothing at all it refuses to go on, with the size. A
+ * failure is one of ours. */
+static enum pb_status
 ask_one(struct asking *asking, const struct pb_witness *witness, struct pb_witness_result *result,
-        struct pb_str *ret_line)
+        struct pb_str *ret_line, struct pb_error *error)
 {
     uint64_t size = 0;
 
     if (witness->url[0] == '\0') {
         judge(result, PB_WITNESS_NOT_ASKED, "the policy names no address", witness);
-        return;
+        return PB_OK;
     }
     for (int attempt = 0; attempt < 3; attempt++) {
-        if (send_request(asking, witness, size, &result->error) != PB_OK) {
-            result->outcome = PB_WITNESS_UNREACHABLE;
-            return;
-        }
+        enum pb_status status = send_request(asking, witness, size, result, error);
+
+        if (status != PB_OK)
+            return status == PB_NOT_FOUND ? PB_OK : status;
         if (!knows_size(asking, &size)) {
             judge_reply(asking, witness, result, ret_line);
-            return;
+            return PB_OK;
         }
         if (size > asking->checkpoint.size) {
             judge(result, PB_WITNESS_CONTRADICTS,
                   "it has signed more leaves than there are: leaves are lost", witness);
-            return;
+            return PB_OK;
         }
     }
     judge(result, PB_WITNESS_UNREACHABLE, "its size changes all the time", witness);
+    return PB_OK;
 }
 
 /* ---- putting it under the checkpoint ---- */
@@ -262,7 +268,9 @@ ask_all(struct asking *asking, const struct pb_witness_policy *policy,
         struct pb_str line = { NULL, 0 };
 
         memset(&results[i], 0, sizeof(results[i]));
-        ask_one(asking, &policy->witnesses[i], &results[i], &line);
+        status = ask_one(asking, &policy->witnesses[i], &results[i], &line, error);
+        if (status != PB_OK)
+            break;
         if (results[i].outcome == PB_WITNESS_CONTRADICTS)
             return stop(asking, &results[i], error);
         if (results[i].outcome != PB_WITNESS_COSIGNED)
