@@ -187,21 +187,20 @@ pb_audit_run_open(struct pb_audit *audit, struct pb_audit_log *log, const struct
     if (audit->keys != NULL)
         status = pb_keys_term(audit->keys, sealed->term, false, key, error);
     if (status == PB_OK) {
-        status =
-            pb_unseal(key, pb_str_from(log->id), sealed->term, sealed->bytes, sealed->count, plain);
+        status = pb_unseal(key, pb_str_from(log->id), sealed->term, sealed->bytes, sealed->count,
+                           plain);
         sodium_memzero(key, sizeof(key));
+        if (status == PB_E_CORRUPT
+            || (status == PB_OK
+                && (pb_openings_parse(plain, sealed->count - PB_SEAL_EXTRA_BYTES, ret_openings)
+                        != PB_OK
+                    || pb_openings_check(ret_openings, leaf, NULL) != PB_OK)))
+            return pb_fail(error, PB_E_CORRUPT,
+                           "%s: openings do not fit what their leaf commits to",
+                           log->private_place.path);
     }
     *ret_is_gone = status == PB_NOT_FOUND;
-    if (status == PB_NOT_FOUND)
-        return PB_OK;
-    if (status == PB_OK &&
-        (pb_openings_parse(plain, sealed->count - PB_SEAL_EXTRA_BYTES, ret_openings) != PB_OK ||
-         pb_openings_check(ret_openings, leaf, NULL) != PB_OK))
-        status = PB_E_CORRUPT;
-    if (status == PB_E_CORRUPT)
-        return pb_fail(error, status, "%s: openings do not fit what their leaf commits to",
-                       log->private_place.path);
-    return status;
+    return status == PB_NOT_FOUND ? PB_OK : status;
 }
 
 /* ---- entries ---- */
