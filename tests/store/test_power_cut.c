@@ -894,6 +894,63 @@ after_a_failed_sync_nothing_is_answered_for_that_could_be_lost(void **state)
     }
 }
 
+/* A process died between write and sync, or its sync failed: what the next one finds in the log need
+ * not be on disk. Whoever sends it again is told "duplicate" only when it is. */
+static void
+a_duplicate_is_answered_for_only_when_it_is_on_disk(void **state)
+{
+    static struct ledger ledger;
+    struct totals *totals = *state;
+
+    for (uint64_t seed = 1; seed <= 40 * night_factor(); seed++) {
+        struct sim_fs *fs = new_disk();
+        struct numbered_read made[3];
+        struct pb_read reads[3];
+        enum pb_status answers[3];
+        struct pb_error error = { .message = "" };
+        struct life life;
+        uint32_t wanted = seed % 2 == 0 ? 1 : 3;
+
+        begin_ledger(&ledger);
+        begin(&life, &ledger, fs, seed);
+        assert_int_equal(PB_OK, pb_store_create(&life.env, path, NULL));
+        assert_true(open_store(&life));
+        if (seed % 3 == 0)
+            assert_true(append(&life));
+        for (uint32_t i = 0; i < 3; i++) {
+            numbered_read_make(&made[i], 8000 + i * 8, EXPIRES_US);
+            reads[i] = made[i].read;
+        }
+        sim_fs_fail_sync_at(fs, seed % 3 == 0 ? 1 : 3); /* of the log */
+        assert_true(pb_store_append(life.store, reads, 3, answers, &error) != PB_OK);
+        close_store(&life);
+        sim_fs_fail_sync_at(fs, 0);
+        sim_fs_process_end(fs);
+        assert_true(open_store(&life));
+        assert_int_equal(PB_OK, pb_store_append(life.store, reads, wanted, answers, &error));
+        if (seed % 5 == 0)
+            close_store(&life);
+        sim_fs_power_cut(fs, seed);
+        totals->cuts++;
+        close_store(&life);
+        assert_true(open_store(&life));
+        for (uint32_t i = 0; i < wanted; i++) {
+            struct pb_query query = any_time();
+            struct pb_cursor *cursor = NULL;
+            struct pb_result result;
+
+            query.plate = reads[i].plate;
+            assert_int_equal(PB_OK, pb_store_search(life.store, &query, &cursor, &error));
+            if (pb_cursor_next(cursor, &result, &error) != PB_OK)
+                fail_msg("seed %llu: a read was answered for (%s) and is lost",
+                         (unsigned long long)seed, pb_status_name(answers[i]));
+            pb_cursor_free(cursor);
+        }
+        close_store(&life);
+        sim_fs_free(fs);
+    }
+}
+
 static int
 print_totals(void **state)
 {
@@ -923,6 +980,7 @@ main(void)
         cmocka_unit_test(a_cut_within_any_call_of_a_load_loses_nothing),
         cmocka_unit_test(a_cut_at_a_random_moment_of_a_random_life_loses_nothing),
         cmocka_unit_test(after_a_failed_sync_nothing_is_answered_for_that_could_be_lost),
+        cmocka_unit_test(a_duplicate_is_answered_for_only_when_it_is_on_disk),
     };
 
     return cmocka_run_group_tests(tests, give_totals, print_totals);

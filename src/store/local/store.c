@@ -1115,7 +1115,10 @@ write_group(struct pb_store *store, struct group *group, bool *ret_is_final,
     const uint8_t *at = group->payload;
     enum pb_status status = PB_OK;
 
-    if (group->record_count == 0)
+    /* What a restart found in the log and nobody knows to be synced is carried into the next log:
+     * until that is made nobody may be told that it is there ("duplicate"). */
+    if (group->record_count == 0
+        && (store->log != NULL || store->log_end.bytes == store->log_end.durable_bytes))
         return PB_OK;
     for (uint32_t i = 0; i < group->record_count; i++) {
         group->records[i].payload = at;
@@ -1123,6 +1126,8 @@ write_group(struct pb_store *store, struct group *group, bool *ret_is_final,
     }
     status = need_log(store, error);
     *ret_is_final = status == PB_E_POISONED;
+    if (status == PB_OK && group->record_count == 0)
+        return PB_OK;
     if (status == PB_OK) {
         status = pb_log_append(store->log, group->records, group->record_count, error);
         *ret_is_final = status != PB_E_NOMEM && status != PB_OVER_LIMIT;
