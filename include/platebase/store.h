@@ -107,7 +107,8 @@ struct pb_load_counts {
  * Bulk loading: reads go into sorted runs and straight into segments, without
  * the log; a loader is one commit. A lane is one thread's share; what a lane took is on disk when
  * pb_lane_finish returned, not before. A crash loses at most what was not yet
- * flushed, and loading the same input again completes it without duplicates.
+ * flushed, and loading the same input again completes it without duplicates. A read without event
+ * id that is gone from disk while a correction of it is not is taken for a new one.
  *
  * on_reject may be NULL; it is called, never twice at once, with each read that is
  * not stored and why (PB_CONFLICT, PB_EXPIRED or PB_BAD_INPUT); the read is borrowed for the call.

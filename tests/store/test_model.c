@@ -241,6 +241,27 @@ is_new_in_load(uint64_t *identities, uint32_t *count, const struct pb_read *read
     return true;
 }
 
+/* Whether only corrections are left of a read without event id: a load does not look for those. */
+static bool
+has_only_corrections(const struct history *history, const struct pb_read *read)
+{
+    uint64_t identity = pb_read_identity(read);
+    bool has_any = false;
+
+    if (read->event_id.bytes != 0 || read->is_correction)
+        return false;
+    for (uint32_t i = 0; i < history->model.row_count; i++) {
+        const struct model_row *row = &history->model.rows[i];
+
+        if (row->identity != identity || !pb_read_same_identity(&row->read, read))
+            continue;
+        if (!row->read.is_correction)
+            return false;
+        has_any = true;
+    }
+    return has_any;
+}
+
 static void
 load_some(struct history *history)
 {
@@ -269,7 +290,7 @@ load_some(struct history *history)
         if (!is_new_in_load(identities, &identity_count, &read))
             continue;
         verdict = model_judge(&history->model, &read, room->now_us, &is_history);
-        if (verdict == PB_END) {
+        if (verdict == PB_END || has_only_corrections(history, &read)) {
             history->skipped++;
             continue;
         }
