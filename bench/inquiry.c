@@ -59,7 +59,7 @@ says(struct bench *bench, enum pb_status status, const char *what)
 static bool
 import_catalog(struct bench *bench)
 {
-    struct pb_actor operator = { 0 };
+    struct pb_actor operator= { 0 };
     struct pb_catalog_changes changes;
     char now[PB_TIME_BYTES_MAX];
     char yaml[1024];
@@ -144,8 +144,9 @@ fill_all(struct bench *bench)
     struct pb_loader *loader = NULL;
     bool is_fine = true;
 
-    if (!says(bench, pb_loader_new(pb_site_store(bench->site), 2, NULL, NULL, &loader,
-                                   &bench->error), "loader"))
+    if (!says(bench,
+              pb_loader_new(pb_site_store(bench->site), 2, NULL, NULL, &loader, &bench->error),
+              "loader"))
         return false;
     for (unsigned i = 0; i < 2; i++) {
         fillers[i] = (struct filler){ .bench = bench,
@@ -161,9 +162,9 @@ fill_all(struct bench *bench)
     fprintf(stderr, "stamping: %.1f ns a read\n",
             (double)(fillers[0].stamp_ns + fillers[1].stamp_ns) / (double)bench->reads);
     pb_loader_free(loader);
-    return is_fine
-           && says(bench, pb_store_merge(pb_site_store(bench->site), false, NULL, &bench->error),
-                   "merge");
+    return is_fine &&
+           says(bench, pb_store_merge(pb_site_store(bench->site), false, NULL, &bench->error),
+                "merge");
 }
 
 static bool
@@ -189,13 +190,13 @@ make_site(struct bench *bench)
 {
     bool is_there = false;
 
-    if (bench->env->files->list(bench->env->file_context, bench->path, note_any, &is_there, NULL)
-            == PB_OK
-        && is_there)
+    if (bench->env->files->list(bench->env->file_context, bench->path, note_any, &is_there, NULL) ==
+            PB_OK &&
+        is_there)
         return true;
-    return says(bench, pb_site_create(bench->env, bench->path, &bench->error), "create")
-           && open_site(bench, PB_SITE_WRITE) && import_catalog(bench) && fill_all(bench)
-           && says(bench, pb_site_close(bench->site, &bench->error), "close");
+    return says(bench, pb_site_create(bench->env, bench->path, &bench->error), "create") &&
+           open_site(bench, PB_SITE_WRITE) && import_catalog(bench) && fill_all(bench) &&
+           says(bench, pb_site_close(bench->site, &bench->error), "close");
 }
 
 /* ---- asking ---- */
@@ -239,16 +240,15 @@ ask_on(void *context)
     uint32_t plate = asker->number * 61;
 
     asker->is_fine = true;
-    while (pb_monotonic_ns(bench->env) < asker->end_ns && asker->is_fine
-           && asker->count < asker->room) {
+    while (pb_monotonic_ns(bench->env) < asker->end_ns && asker->is_fine &&
+           asker->count < asker->room) {
         struct pb_inquiry inquiry = inquiry_of(bench, PB_INQUIRY_PLATE, plate++);
         struct pb_answer *answer = NULL;
         int64_t started_ns = pb_monotonic_ns(bench->env);
         enum pb_status status = pb_inquiry_ask(bench->site, &inquiry, &answer, &asker->error);
 
         asker->latencies_ns[asker->count++] = pb_monotonic_ns(bench->env) - started_ns;
-        asker->is_fine = status == PB_OK
-                         && pb_answer_decision(answer)->verdict == PB_POLICY_ALLOW;
+        asker->is_fine = status == PB_OK && pb_answer_decision(answer)->verdict == PB_POLICY_ALLOW;
         asker->rows += status == PB_OK ? pb_answer_rows(answer) : 0;
         pb_answer_free(answer);
     }
@@ -343,8 +343,9 @@ bench_policy(struct bench *bench)
     };
     struct pb_arena arena;
     int64_t started_ns = 0;
-    bool is_fine = says(bench, pb_catalog_view_take(pb_site_catalog(bench->site), &view,
-                                                    &bench->error), "view");
+    bool is_fine =
+        says(bench, pb_catalog_view_take(pb_site_catalog(bench->site), &view, &bench->error),
+             "view");
 
     pb_arena_init(&arena, bench->env, 65536);
     started_ns = pb_monotonic_ns(bench->env);
@@ -353,11 +354,10 @@ bench_policy(struct bench *bench)
 
         pb_arena_reset(&arena);
         is_fine = pb_policy_decide(rules, view, &request, pb_now_us(bench->env), &arena,
-                                   &decision) == PB_OK
-                  && decision.verdict == PB_POLICY_ALLOW;
+                                   &decision) == PB_OK &&
+                  decision.verdict == PB_POLICY_ALLOW;
     }
-    printf(",\"policy_us\":%.2f",
-           (double)(pb_monotonic_ns(bench->env) - started_ns) / 1e3 / RUNS);
+    printf(",\"policy_us\":%.2f", (double)(pb_monotonic_ns(bench->env) - started_ns) / 1e3 / RUNS);
     pb_arena_clear(&arena);
     pb_catalog_view_drop(view);
     pb_rules_unref(rules);
@@ -373,13 +373,13 @@ bench_stamp(struct bench *bench)
     struct pb_stamper *stamper = NULL;
     struct pb_arena arena;
     int64_t spent_ns = 0;
-    bool is_fine = reads != NULL
-                   && says(bench, pb_stamper_new(bench->site, "bench", 0, &stamper, &bench->error),
-                           "stamper");
+    bool is_fine =
+        reads != NULL &&
+        says(bench, pb_stamper_new(bench->site, "bench", 0, &stamper, &bench->error), "stamper");
 
     pb_arena_init(&arena, bench->env, 1u << 20);
-    is_fine = is_fine && bench->reads >= READS
-              && pb_synth_fill(bench->synth, 0, READS, reads, &arena) == PB_OK;
+    is_fine = is_fine && bench->reads >= READS &&
+              pb_synth_fill(bench->synth, 0, READS, reads, &arena) == PB_OK;
     for (int i = 0; i < RUNS && is_fine; i++) {
         int64_t started_ns = pb_monotonic_ns(bench->env);
 
@@ -401,13 +401,12 @@ bench_stamp(struct bench *bench)
 /* ---- common plates and associates ---- */
 
 static bool
-time_one(struct bench *bench, const struct pb_inquiry *inquiry, int64_t *ret_ns,
-         uint64_t *ret_rows)
+time_one(struct bench *bench, const struct pb_inquiry *inquiry, int64_t *ret_ns, uint64_t *ret_rows)
 {
     struct pb_answer *answer = NULL;
     int64_t started_ns = pb_monotonic_ns(bench->env);
-    bool is_fine = says(bench, pb_inquiry_ask(bench->site, inquiry, &answer, &bench->error),
-                        "asking");
+    bool is_fine =
+        says(bench, pb_inquiry_ask(bench->site, inquiry, &answer, &bench->error), "asking");
 
     *ret_ns = pb_monotonic_ns(bench->env) - started_ns;
     if (is_fine && pb_answer_decision(answer)->verdict != PB_POLICY_ALLOW) {
@@ -455,10 +454,11 @@ bench_common(struct bench *bench)
             int64_t day_us = bench->from_us + (int64_t)(bench->days / 2 + j) * PB_DAY_US;
 
             pb_synth_reader_at(bench->synth, (i * 7919u + j * 3u) % count, &reader);
-            is_fine = is_fine
-                      && says(bench, pb_geo_area_from_circle(bench->env, reader.lat_e7,
-                                                             reader.lon_e7, 1000.0, &areas[j],
-                                                             &bench->error), "area");
+            is_fine =
+                is_fine && says(bench,
+                                pb_geo_area_from_circle(bench->env, reader.lat_e7, reader.lon_e7,
+                                                        1000.0, &areas[j], &bench->error),
+                                "area");
             places[j] = (struct pb_place){ .area = areas[j],
                                            .area_text = pb_str_from("circle, 1000 m"),
                                            .area_m2 = 3141592.0,
@@ -502,9 +502,9 @@ draw_plates(struct bench *bench)
     for (uint32_t i = 0; i < PLATES; i++) {
         struct pb_read read;
 
-        if (pb_synth_fill(bench->synth, bench->reads / PLATES * i, 1, &read, &bench->arena)
-                != PB_OK
-            || pb_arena_copy(&bench->arena, read.plate, &bench->plates[i]) != PB_OK)
+        if (pb_synth_fill(bench->synth, bench->reads / PLATES * i, 1, &read, &bench->arena) !=
+                PB_OK ||
+            pb_arena_copy(&bench->arena, read.plate, &bench->plates[i]) != PB_OK)
             return false;
         bench->jurisdictions[i] = read.jurisdiction;
     }
@@ -518,22 +518,20 @@ run(struct bench *bench)
                                         .days = (uint32_t)bench->days,
                                         .from_us = bench->from_us };
 
-    if (!says(bench, pb_synth_new(bench->env, &options, &bench->synth, &bench->error), "synth")
-        || !draw_plates(bench) || !make_site(bench) || !open_site(bench, PB_SITE_WRITE))
+    if (!says(bench, pb_synth_new(bench->env, &options, &bench->synth, &bench->error), "synth") ||
+        !draw_plates(bench) || !make_site(bench) || !open_site(bench, PB_SITE_WRITE))
         return false;
     printf("{\"reads\":%" PRIu64 ",\"days\":%" PRIu64 ",", bench->reads, bench->days);
-    return bench_rate(bench) && bench_policy(bench) && bench_stamp(bench)
-           && bench_common(bench) && bench_associates(bench);
+    return bench_rate(bench) && bench_policy(bench) && bench_stamp(bench) && bench_common(bench) &&
+           bench_associates(bench);
 }
 
 int
 main(int argc, char **argv)
 {
-    struct bench bench = { .env = pb_env_system(),
-                           .reads = 20000000,
-                           .days = 365,
-                           .seconds = 10,
-                           .threads = 64 };
+    struct bench bench = {
+        .env = pb_env_system(), .reads = 20000000, .days = 365, .seconds = 10, .threads = 64
+    };
     uint64_t *numbers[] = { &bench.reads, &bench.days, &bench.seconds, &bench.threads };
     bool is_fine = false;
 

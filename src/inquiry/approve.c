@@ -66,9 +66,9 @@ pb_approval_find(struct pb_question *question, struct pb_error *error)
     if (inquiry->approval.bytes == 0)
         return PB_OK;
     if (!pb_inquiry_token_open(question->site, PB_TOKEN_APPROVAL, inquiry->approval,
-                               question->now_us, question->approval_room, &question->approval)
-        || !pb_str_equal(question->approval.person, inquiry->person)
-        || sodium_memcmp(question->approval.digest, question->digest, PB_DIGEST_BYTES) != 0)
+                               question->now_us, question->approval_room, &question->approval) ||
+        !pb_str_equal(question->approval.person, inquiry->person) ||
+        sodium_memcmp(question->approval.digest, question->digest, PB_DIGEST_BYTES) != 0)
         return pb_fail(error, PB_BAD_INPUT,
                        "approval: it is not of this inquiry, or its time is over");
     status = read_note(question->site, inquiry->approval, &note, error);
@@ -77,8 +77,7 @@ pb_approval_find(struct pb_question *question, struct pb_error *error)
     if (approver_of(&note).bytes == 0)
         return PB_OK; /* not approved (yet), refused or used: the policy asks for it again */
     question->uses_approval = true;
-    return pb_arena_copy(&question->answer->arena, approver_of(&note),
-                         &question->request.approver);
+    return pb_arena_copy(&question->answer->arena, approver_of(&note), &question->request.approver);
 }
 
 enum pb_status
@@ -93,9 +92,9 @@ pb_approval_use(struct pb_question *question, struct pb_error *error)
     if (!question->uses_approval)
         return PB_OK;
     pb_inquiry_token_key(question->site, question->inquiry->approval, key);
-    status = pb_catalog_note_swap(question->site->catalog, NOTE, key,
-                                  (struct pb_str){ text, (uint32_t)length }, pb_str_from(USED),
-                                  error);
+    status =
+        pb_catalog_note_swap(question->site->catalog, NOTE, key,
+                             (struct pb_str){ text, (uint32_t)length }, pb_str_from(USED), error);
     return status == PB_CONFLICT
                ? pb_fail(error, PB_BAD_INPUT, "approval: it has been used; ask for another")
                : status;
@@ -167,7 +166,8 @@ pb_inquiry_approve(struct pb_site *site, struct pb_str person, struct pb_str tok
     if (site->mode == PB_SITE_LOOK)
         return pb_fail(error, PB_BAD_INPUT, "the data directory is open to look only");
     if (!pb_inquiry_token_open(site, PB_TOKEN_APPROVAL, token, now_us, room, &opened))
-        return pb_fail(error, PB_BAD_INPUT, "token: not one that waits for a second person, or "
+        return pb_fail(error, PB_BAD_INPUT,
+                       "token: not one that waits for a second person, or "
                        "its time is over");
     if (why.bytes > PB_JUSTIFICATION_BYTES_MAX)
         return pb_fail(error, PB_OVER_LIMIT, "why: longer than %u bytes",

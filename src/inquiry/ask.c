@@ -45,8 +45,8 @@ pb_answer_add(struct pb_answer *answer)
 {
     if (answer->row_count == answer->row_room) {
         uint64_t room = answer->row_room == 0 ? 16 : answer->row_room * 2;
-        struct pb_row *larger = pb_realloc(answer->env, answer->rows,
-                                           (size_t)room * sizeof(*larger));
+        struct pb_row *larger =
+            pb_realloc(answer->env, answer->rows, (size_t)room * sizeof(*larger));
 
         if (larger == NULL)
             return NULL;
@@ -125,10 +125,9 @@ pb_answer_coverage(const struct pb_answer *answer)
 static enum pb_status
 decide(struct pb_question *question, struct pb_error *error)
 {
-    enum pb_status status = pb_policy_decide(question->facts->rules, question->facts->view,
-                                             &question->request, question->now_us,
-                                             &question->answer->arena,
-                                             &question->answer->decision);
+    enum pb_status status =
+        pb_policy_decide(question->facts->rules, question->facts->view, &question->request,
+                         question->now_us, &question->answer->arena, &question->answer->decision);
 
     return status == PB_OK ? status : pb_fail(error, status, "no memory for the decision");
 }
@@ -239,8 +238,8 @@ find_rows(struct pb_question *question, struct pb_error *error)
     struct pb_answer *answer = question->answer;
     enum pb_status status = pb_question_sieve(question);
 
-    question->reads_by_agency = pb_arena_alloc(&answer->arena,
-                                               (view->agency_count + 1u) * sizeof(uint32_t));
+    question->reads_by_agency =
+        pb_arena_alloc(&answer->arena, (view->agency_count + 1u) * sizeof(uint32_t));
     if (status != PB_OK || question->reads_by_agency == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory for the answer");
     memset(question->reads_by_agency, 0, (view->agency_count + 1u) * sizeof(uint32_t));
@@ -383,8 +382,8 @@ ask(struct pb_question *question, struct pb_error *error)
     status = decide(question, error);
     if (status != PB_OK)
         return status;
-    if (answer->decision.verdict == PB_POLICY_DENY
-        || answer->decision.verdict == PB_POLICY_NEEDS_SECOND_PERSON)
+    if (answer->decision.verdict == PB_POLICY_DENY ||
+        answer->decision.verdict == PB_POLICY_NEEDS_SECOND_PERSON)
         return refuse(question, error);
     /* How many there are is not known yet; see apply_brake. */
     answer->decision.verdict = PB_POLICY_ALLOW;
@@ -438,9 +437,8 @@ out:
 /* ---- explaining ---- */
 
 enum pb_status
-pb_inquiry_explain(struct pb_site *site, const struct pb_inquiry *inquiry,
-                   struct pb_arena *arena, struct pb_decision *ret_decision,
-                   struct pb_error *error)
+pb_inquiry_explain(struct pb_site *site, const struct pb_inquiry *inquiry, struct pb_arena *arena,
+                   struct pb_decision *ret_decision, struct pb_error *error)
 {
     struct pb_question *question = pb_calloc(site->env, 1, sizeof(*question));
     struct pb_answer *answer = answer_new(site->env);

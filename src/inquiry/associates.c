@@ -13,23 +13,23 @@
 
 #define TOGETHER_US (2 * PB_MINUTE_US) /* where none is asked for */
 #define TOGETHER_MIN 2u
-#define SIGHTINGS_MAX 1000u   /* newest first */
-#define CANDIDATES_MAX 256u   /* that are judged, those most often together first */
-#define HISTORY_MAX 4000u     /* reads of a candidate that are looked at */
+#define SIGHTINGS_MAX 1000u /* newest first */
+#define CANDIDATES_MAX 256u /* that are judged, those most often together first */
+#define HISTORY_MAX 4000u   /* reads of a candidate that are looked at */
 #define TRIP_GAP_US PB_HOUR_US
 #define FIXED_RADIUS_M 60.0
 #define MOBILE_RADIUS_M 250.0
-#define BUCKETS 144u          /* of ten minutes, in a day */
+#define BUCKETS 144u /* of ten minutes, in a day */
 #define BUCKET_US (10 * PB_MINUTE_US)
-#define BUCKETS_BESIDE 3u     /* on either side: 70 minutes in all */
+#define BUCKETS_BESIDE 3u /* on either side: 70 minutes in all */
 #define BUCKETS_NEAR (2 * BUCKETS_BESIDE + 1)
 #define READERS_SAMPLED_MAX 64u
-#define SAMPLES 6u            /* days on which a reader is looked at */
+#define SAMPLES 6u /* days on which a reader is looked at */
 
 /* One sighting: reads of one reader that lie close together count as one. */
 struct sighting {
-    uint32_t reader;  /* of the view */
-    uint32_t slot;    /* number of the reader among the subject's */
+    uint32_t reader; /* of the view */
+    uint32_t slot;   /* number of the reader among the subject's */
     uint32_t trip;
     int64_t from_us, to_us; /* first and last read */
     int32_t lat_e7, lon_e7;
@@ -47,11 +47,11 @@ struct associates {
     uint32_t together_min;
     struct sighting *sightings; /* owned: newest first */
     uint32_t count;
-    uint32_t *slot_of_reader;   /* owned: one per reader of the view: slot + 1, or 0 */
+    uint32_t *slot_of_reader; /* owned: one per reader of the view: slot + 1, or 0 */
     uint32_t slot_count;
     struct activity *activities; /* owned: one per slot */
-    uint16_t *buckets;          /* owned: slot_count times BUCKETS, of one candidate */
-    struct pb_tally tally;      /* plates beside */
+    uint16_t *buckets;           /* owned: slot_count times BUCKETS, of one candidate */
+    struct pb_tally tally;       /* plates beside */
 };
 
 /* ---- sightings ---- */
@@ -60,16 +60,15 @@ static bool
 extends(const struct associates *associates, const struct sighting *newer,
         const struct pb_read *read, uint32_t reader)
 {
-    return newer->reader == reader
-           && newer->from_us - read->captured_at_us <= associates->together_us;
+    return newer->reader == reader &&
+           newer->from_us - read->captured_at_us <= associates->together_us;
 }
 
 static void
 add_sighting(struct associates *associates, const struct pb_read *read, uint32_t reader)
 {
-    struct sighting *newer = associates->count == 0
-                                 ? NULL
-                                 : &associates->sightings[associates->count - 1];
+    struct sighting *newer =
+        associates->count == 0 ? NULL : &associates->sightings[associates->count - 1];
     struct sighting *sighting = NULL;
 
     if (newer != NULL && extends(associates, newer, read, reader)) {
@@ -86,8 +85,8 @@ add_sighting(struct associates *associates, const struct pb_read *read, uint32_t
                                    .lat_e7 = read->lat_e7,
                                    .lon_e7 = read->lon_e7 };
     if (newer != NULL)
-        sighting->trip = newer->trip
-                         + (newer->from_us - read->captured_at_us > TRIP_GAP_US ? 1 : 0);
+        sighting->trip =
+            newer->trip + (newer->from_us - read->captured_at_us > TRIP_GAP_US ? 1 : 0);
 }
 
 static enum pb_status
@@ -108,8 +107,8 @@ find_sightings(struct associates *associates, struct pb_error *error)
 
         status = pb_cursor_next(cursor, &result, error);
         /* Where there is no position the store cannot look beside. */
-        if (status == PB_OK && result.read.lat_e7 != PB_NO_POSITION
-            && pb_sieve_admits(&question->sieve, &result.read, &reader)) {
+        if (status == PB_OK && result.read.lat_e7 != PB_NO_POSITION &&
+            pb_sieve_admits(&question->sieve, &result.read, &reader)) {
             add_sighting(associates, &result.read, reader);
             question->reads_by_agency[question->facts->view->readers[reader].agency]++;
         }
@@ -157,9 +156,9 @@ search_near(const struct associates *associates, const struct sighting *sighting
                               .on_damage = associates->question->inquiry->query.on_damage,
                               .damage_context =
                                   associates->question->inquiry->query.damage_context };
-    enum pb_status status = pb_geo_area_from_circle(site->env, sighting->lat_e7, sighting->lon_e7,
-                                                    is_fixed ? FIXED_RADIUS_M : MOBILE_RADIUS_M,
-                                                    ret_area, error);
+    enum pb_status status =
+        pb_geo_area_from_circle(site->env, sighting->lat_e7, sighting->lon_e7,
+                                is_fixed ? FIXED_RADIUS_M : MOBILE_RADIUS_M, ret_area, error);
 
     query.area = *ret_area;
     return status == PB_OK ? pb_store_search(site->store, &query, ret_cursor, error) : status;
@@ -173,10 +172,9 @@ look_beside(struct associates *associates, uint32_t number, struct pb_error *err
     const struct sighting *sighting = &associates->sightings[number];
     struct pb_geo_area *area = NULL;
     struct pb_cursor *cursor = NULL;
-    enum pb_status status = search_near(associates, sighting,
-                                        sighting->from_us - associates->together_us,
-                                        sighting->to_us + associates->together_us + 1, &area,
-                                        &cursor, error);
+    enum pb_status status =
+        search_near(associates, sighting, sighting->from_us - associates->together_us,
+                    sighting->to_us + associates->together_us + 1, &area, &cursor, error);
 
     while (status == PB_OK) {
         struct pb_result result;
@@ -184,8 +182,8 @@ look_beside(struct associates *associates, uint32_t number, struct pb_error *err
         uint32_t plate = 0;
 
         status = pb_cursor_next(cursor, &result, error);
-        if (status != PB_OK || is_subject(associates, &result.read)
-            || !pb_sieve_admits(&question->sieve, &result.read, &found))
+        if (status != PB_OK || is_subject(associates, &result.read) ||
+            !pb_sieve_admits(&question->sieve, &result.read, &found))
             continue;
         status = pb_tally_add(&associates->tally, &result.read, view->readers[found].agency, &plate,
                               error);
@@ -204,9 +202,8 @@ span_days(const struct associates *associates)
 {
     const struct sighting *sightings = associates->sightings;
 
-    return 1.0
-           + (double)((sightings[0].to_us - sightings[associates->count - 1].from_us)
-                      / PB_DAY_US);
+    return 1.0 +
+           (double)((sightings[0].to_us - sightings[associates->count - 1].from_us) / PB_DAY_US);
 }
 
 /* Whether the sighting's reader read anything there in the ten minutes around a moment. */
@@ -224,8 +221,8 @@ is_active(const struct associates *associates, const struct sighting *sighting, 
     *ret_is_active = false;
     while (status == PB_OK && !*ret_is_active) {
         status = pb_cursor_next(cursor, &result, error);
-        *ret_is_active = status == PB_OK
-                         && pb_sieve_admits(&associates->question->sieve, &result.read, &reader);
+        *ret_is_active =
+            status == PB_OK && pb_sieve_admits(&associates->question->sieve, &result.read, &reader);
     }
     pb_cursor_free(cursor);
     pb_geo_area_free(associates->question->site->env, area);
@@ -304,8 +301,7 @@ count_history(struct associates *associates, const struct pb_tally_plate *plate,
     struct pb_cursor *cursor = NULL;
     enum pb_status status = PB_OK;
 
-    memset(associates->buckets, 0,
-           associates->slot_count * BUCKETS * sizeof(*associates->buckets));
+    memset(associates->buckets, 0, associates->slot_count * BUCKETS * sizeof(*associates->buckets));
     status = pb_store_search(question->site->store, &query, &cursor, error);
     for (uint32_t i = 0; i < HISTORY_MAX && status == PB_OK; i++) {
         struct pb_result result;
@@ -314,14 +310,13 @@ count_history(struct associates *associates, const struct pb_tally_plate *plate,
         uint16_t *bucket = NULL;
 
         status = pb_cursor_next(cursor, &result, error);
-        if (status != PB_OK || result.read.jurisdiction != plate->jurisdiction
-            || !pb_sieve_admits(&question->sieve, &result.read, &reader))
+        if (status != PB_OK || result.read.jurisdiction != plate->jurisdiction ||
+            !pb_sieve_admits(&question->sieve, &result.read, &reader))
             continue;
         slot = associates->slot_of_reader[reader];
         if (slot == 0)
             continue;
-        bucket = &associates->buckets[(slot - 1) * BUCKETS
-                                      + bucket_of(result.read.captured_at_us)];
+        bucket = &associates->buckets[(slot - 1) * BUCKETS + bucket_of(result.read.captured_at_us)];
         *bucket = (uint16_t)(*bucket + (*bucket < UINT16_MAX));
     }
     pb_cursor_free(cursor);
@@ -360,10 +355,10 @@ chance_beside(const struct associates *associates, const struct sighting *sighti
     const struct activity *activity = &associates->activities[sighting->slot];
     double passes = passes_near(associates, sighting);
     /* Stretches of ten minutes near that time of day in which the reader read anything. */
-    double stretches = greatest(activity->share * BUCKETS_NEAR * days,
-                                greatest(activity->sightings, passes));
-    double width = (double)(sighting->to_us - sighting->from_us + 2 * associates->together_us)
-                   / (double)BUCKET_US;
+    double stretches =
+        greatest(activity->share * BUCKETS_NEAR * days, greatest(activity->sightings, passes));
+    double width = (double)(sighting->to_us - sighting->from_us + 2 * associates->together_us) /
+                   (double)BUCKET_US;
     /* A reader that seldom reads, such as a patrol car's, reads in bursts. */
     double share = least(1.0, width / greatest(activity->share, 1e-9));
 
@@ -418,8 +413,8 @@ judge(struct associates *associates, struct pb_tally_plate *plate)
 static int
 compare_names(const struct pb_tally_plate *a, const struct pb_tally_plate *b)
 {
-    int order = pb_str_compare((struct pb_str){ a->text, a->bytes },
-                               (struct pb_str){ b->text, b->bytes });
+    int order =
+        pb_str_compare((struct pb_str){ a->text, a->bytes }, (struct pb_str){ b->text, b->bytes });
 
     return order != 0 ? order
                       : (a->jurisdiction > b->jurisdiction) - (a->jurisdiction < b->jurisdiction);
@@ -477,12 +472,12 @@ give(struct associates *associates, struct pb_error *error)
 {
     uint32_t *order = NULL;
     uint32_t count = 0;
-    enum pb_status status = pb_tally_order(&associates->tally, is_judged, compare_scores, &order,
-                                           &count);
+    enum pb_status status =
+        pb_tally_order(&associates->tally, is_judged, compare_scores, &order, &count);
 
     if (status == PB_OK)
-        status = pb_question_give_plates(associates->question, &associates->tally, order, count,
-                                         error);
+        status =
+            pb_question_give_plates(associates->question, &associates->tally, order, count, error);
     pb_free(associates->tally.env, order);
     return status;
 }
@@ -497,10 +492,10 @@ find_associates(struct associates *associates, struct pb_error *error)
         status = look_beside(associates, i, error);
     if (status != PB_OK || associates->count == 0)
         return status;
-    associates->buckets = pb_calloc(env, associates->slot_count,
-                                    BUCKETS * sizeof(*associates->buckets));
-    associates->activities = pb_calloc(env, associates->slot_count,
-                                       sizeof(*associates->activities));
+    associates->buckets =
+        pb_calloc(env, associates->slot_count, BUCKETS * sizeof(*associates->buckets));
+    associates->activities =
+        pb_calloc(env, associates->slot_count, sizeof(*associates->activities));
     if (associates->buckets == NULL || associates->activities == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory to judge associates");
     status = sample_readers(associates, error);

@@ -5,8 +5,8 @@
  * rules. It is of no use for asking until keys/ is put beside it, and then the audit log's own rule
  * holds: what is older than the last checkpoint that was given out signs nothing.
  *
- * The store is copied first and the audit logs last, so that each read in the backup was stored, and
- * each answer given, before the logs in it end.
+ * The store is copied first and the audit logs last, so that each read in the backup was stored,
+ * and each answer given, before the logs in it end.
  */
 #include <stdio.h>
 #include <string.h>

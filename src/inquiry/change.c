@@ -114,8 +114,8 @@ check_actor(const struct pb_catalog_view *view, const struct pb_actor *actor, co
     index = pb_view_person(view, pb_str_from(actor->person));
     if (!pb_view_may(view, index, PB_MAY_ADMINISTER, now_us))
         return pb_fail(error, PB_BAD_INPUT, "person: may not change the catalog");
-    if (agency == NULL || is_agency
-        || !pb_str_equal(view->agencies[view->people[index].agency].id, pb_str_from(agency)))
+    if (agency == NULL || is_agency ||
+        !pb_str_equal(view->agencies[view->people[index].agency].id, pb_str_from(agency)))
         return pb_fail(error, PB_BAD_INPUT,
                        "person: changes only what belongs to their own agency");
     return PB_OK;
@@ -229,22 +229,22 @@ check_hold(struct pb_site *site, const struct pb_facts *facts, const struct pb_r
 {
     const char *expires = value_of(record, "expires_at");
     const char *owner = value_of(record, "owner");
-    uint32_t owner_index = owner == NULL ? PB_NO_INDEX
-                                         : pb_view_agency(facts->view, pb_str_from(owner));
+    uint32_t owner_index =
+        owner == NULL ? PB_NO_INDEX : pb_view_agency(facts->view, pb_str_from(owner));
     int64_t now_us = pb_now_us(site->env);
     int64_t expires_us = 0;
     int16_t offset_min = 0;
 
-    if (strcmp(record->entity->name, "hold") != 0 || expires == NULL
-        || pb_time_parse_utc(pb_str_from(expires), &expires_us, &offset_min) != PB_OK)
+    if (strcmp(record->entity->name, "hold") != 0 || expires == NULL ||
+        pb_time_parse_utc(pb_str_from(expires), &expires_us, &offset_min) != PB_OK)
         return PB_OK; /* no hold, or one that the catalog itself will refuse */
     for (uint32_t i = 0; i < facts->view->origin_count; i++) {
         const struct pb_origin *origin = &facts->view->origins[i];
         struct pb_spoken_rule rule = { 0 };
         int64_t max_us = pb_policy_hold_max_us(facts->rules, origin->capture_state, now_us, &rule);
 
-        if ((owner_index == PB_NO_INDEX || origin->agency == owner_index) && max_us != PB_NEVER
-            && expires_us - now_us > max_us)
+        if ((owner_index == PB_NO_INDEX || origin->agency == owner_index) && max_us != PB_NEVER &&
+            expires_us - now_us > max_us)
             return pb_fail(error, PB_BAD_INPUT, "expires_at: at most %d days from now (%.*s)",
                            (int)(max_us / PB_DAY_US), (int)rule.id.bytes, rule.id.text);
     }
@@ -431,8 +431,8 @@ add_readers(struct pb_site *site, const struct pb_catalog_view *view, struct pb_
             uint16_t capture_state, const struct pb_str *readers, uint32_t count,
             struct pb_error *error)
 {
-    size_t room_bytes = 16 + (size_t)count * (2 * PB_READER_BYTES_MAX + PB_CATALOG_ID_BYTES_MAX
-                                              + 96);
+    size_t room_bytes =
+        16 + (size_t)count * (2 * PB_READER_BYTES_MAX + PB_CATALOG_ID_BYTES_MAX + 96);
     char *room = pb_alloc(site->env, room_bytes);
     char log[PB_CATALOG_ID_BYTES_MAX + 1];
     struct pb_catalog_changes changes;
@@ -453,11 +453,11 @@ add_readers(struct pb_site *site, const struct pb_catalog_view *view, struct pb_
     }
     pb_site_id_text(agency, log);
     if (added > 0)
-        status = leave_readers(site, log, (struct pb_str){ room, (uint32_t)(out.at - room) },
-                               added, &index, error);
+        status = leave_readers(site, log, (struct pb_str){ room, (uint32_t)(out.at - room) }, added,
+                               &index, error);
     if (status == PB_OK && added > 0) {
-        status = pb_catalog_from_yaml(site->catalog, room, (size_t)(out.at - room), &changes,
-                                      error);
+        status =
+            pb_catalog_from_yaml(site->catalog, room, (size_t)(out.at - room), &changes, error);
         if (status != PB_OK)
             leave_failure(site, log, index, status);
     }

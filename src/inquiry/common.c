@@ -24,8 +24,8 @@ count_place(struct pb_question *question, uint32_t index, struct pb_tally *tally
         status = pb_cursor_next(cursor, &result, error);
         if (status != PB_OK || !pb_sieve_admits(&question->sieve, &result.read, &reader))
             continue;
-        status = pb_tally_add(tally, &result.read,
-                              question->facts->view->readers[reader].agency, &plate, error);
+        status = pb_tally_add(tally, &result.read, question->facts->view->readers[reader].agency,
+                              &plate, error);
         if (status == PB_OK)
             tally->plates[plate].places |= 1u << index;
     }

@@ -46,10 +46,11 @@ has_agreement(const struct correcting *correcting)
     for (uint32_t i = 0; i < view->agreement_count; i++) {
         const struct pb_agreement *agreement = &view->agreements[i];
 
-        if (agreement->owner == correcting->owner && agreement->asker == correcting->person->agency
-            && !agreement->is_revoked && agreement->starts_at_us <= correcting->now_us
-            && correcting->now_us < agreement->ends_at_us
-            && names_reader(agreement, correcting->reader))
+        if (agreement->owner == correcting->owner &&
+            agreement->asker == correcting->person->agency && !agreement->is_revoked &&
+            agreement->starts_at_us <= correcting->now_us &&
+            correcting->now_us < agreement->ends_at_us &&
+            names_reader(agreement, correcting->reader))
             return true;
     }
     return false;
@@ -75,8 +76,8 @@ check_person(struct correcting *correcting, struct pb_error *error)
 }
 
 static enum pb_status
-fold(struct pb_str text, char room[PB_PLATE_BYTES_MAX], struct pb_str *ret_plate,
-     const char *field, struct pb_error *error)
+fold(struct pb_str text, char room[PB_PLATE_BYTES_MAX], struct pb_str *ret_plate, const char *field,
+     struct pb_error *error)
 {
     ret_plate->text = room;
     if (pb_plate_fold(text, room, &ret_plate->bytes) != PB_OK)
@@ -100,10 +101,9 @@ check_words(struct correcting *correcting, struct pb_error *error)
     if (status != PB_OK)
         return status;
     correcting->right_plate = pb_str_from(PB_PLATE_UNREADABLE);
-    return correction->plate.bytes == 0
-               ? PB_OK
-               : fold(correction->plate, correcting->right, &correcting->right_plate, "plate",
-                      error);
+    return correction->plate.bytes == 0 ? PB_OK
+                                        : fold(correction->plate, correcting->right,
+                                               &correcting->right_plate, "plate", error);
 }
 
 /* ---- the leaves ---- */
@@ -148,10 +148,9 @@ is_meant(const struct correcting *correcting, const struct pb_read *read)
 {
     const struct pb_correction *correction = correcting->correction;
 
-    return pb_str_equal(read->reader, correction->reader)
-           && read->captured_at_us == correction->captured_at_us
-           && (correction->event_id.bytes == 0
-               || pb_str_equal(read->event_id, correction->event_id));
+    return pb_str_equal(read->reader, correction->reader) &&
+           read->captured_at_us == correction->captured_at_us &&
+           (correction->event_id.bytes == 0 || pb_str_equal(read->event_id, correction->event_id));
 }
 
 /* Has its date come? A read that nobody may see is not there to be corrected. */
@@ -161,8 +160,8 @@ is_over(const struct correcting *correcting, const struct pb_read *read)
     uint32_t origin = correcting->facts->view->readers[correcting->reader].origin;
     int64_t keep_us = correcting->facts->retention_us[origin];
 
-    return correcting->now_us >= read->delete_after_us
-           || (keep_us != PB_NEVER && correcting->now_us - read->captured_at_us >= keep_us);
+    return correcting->now_us >= read->delete_after_us ||
+           (keep_us != PB_NEVER && correcting->now_us - read->captured_at_us >= keep_us);
 }
 
 static enum pb_status
@@ -182,16 +181,16 @@ find_read(struct correcting *correcting, struct pb_read *ret_read, struct pb_err
 
     while (status == PB_OK && !is_found) {
         status = pb_cursor_next(cursor, &result, error);
-        if (status == PB_OK && is_meant(correcting, &result.read)
-            && !is_over(correcting, &result.read)) {
+        if (status == PB_OK && is_meant(correcting, &result.read) &&
+            !is_over(correcting, &result.read)) {
             status = pb_read_copy(&correcting->arena, &result.read, ret_read);
             is_found = status == PB_OK;
         }
     }
     pb_cursor_free(cursor);
-    return status == PB_END ? pb_fail(error, PB_NOT_FOUND,
-                                      "no read of that plate by that reader at that moment")
-                            : status;
+    return status == PB_END
+               ? pb_fail(error, PB_NOT_FOUND, "no read of that plate by that reader at that moment")
+               : status;
 }
 
 /* A revision that says all that the read said, but for its plate; the reader's text goes along. */
@@ -204,10 +203,10 @@ make_revision(const struct correcting *correcting, struct pb_read *read)
         read->identity_plate = read->plate;
     read->plate = correcting->right_plate;
     read->plate_raw = as_read;
-    read->jurisdiction = correcting->correction->jurisdiction != 0
-                                 || correcting->correction->plate.bytes == 0
-                             ? correcting->correction->jurisdiction
-                             : read->jurisdiction;
+    read->jurisdiction =
+        correcting->correction->jurisdiction != 0 || correcting->correction->plate.bytes == 0
+            ? correcting->correction->jurisdiction
+            : read->jurisdiction;
     read->is_correction = true;
     read->is_superseded = false;
     read->revision++;

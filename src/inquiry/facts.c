@@ -44,8 +44,8 @@ make(struct pb_site *site, const struct pb_catalog_view *view, int64_t now_us,
 
     if (facts == NULL)
         return PB_E_NOMEM;
-    facts->retention_us = pb_calloc(site->env, view->origin_count + 1u,
-                                    sizeof(*facts->retention_us));
+    facts->retention_us =
+        pb_calloc(site->env, view->origin_count + 1u, sizeof(*facts->retention_us));
     if (facts->retention_us == NULL) {
         pb_free(site->env, facts);
         return PB_E_NOMEM;
@@ -69,8 +69,8 @@ is_current(const struct pb_site *site, const struct pb_catalog_view *view, int64
 {
     const struct pb_facts *facts = site->facts;
 
-    return facts != NULL && facts->view == view && facts->rules == site->rules
-           && now_us >= facts->from_us && now_us < facts->until_us;
+    return facts != NULL && facts->view == view && facts->rules == site->rules &&
+           now_us >= facts->from_us && now_us < facts->until_us;
 }
 
 /* facts_lock is held. view's reference moves into the facts on PB_OK, or is dropped. */
@@ -98,9 +98,9 @@ pb_view_may(const struct pb_catalog_view *view, uint32_t person, uint32_t permis
     const struct pb_agency *agency = who == NULL ? NULL : &view->agencies[who->agency];
 
     /* As the rules that ship demand of who asks: at a gate or a home nobody is trained. */
-    return who != NULL && who->status == PB_PERSON_ACTIVE && agency->is_active
-           && (who->permissions & permission) != 0
-           && (agency->class == PB_AGENCY_PRIVATE || now_us < who->training_valid_until_us);
+    return who != NULL && who->status == PB_PERSON_ACTIVE && agency->is_active &&
+           (who->permissions & permission) != 0 &&
+           (agency->class == PB_AGENCY_PRIVATE || now_us < who->training_valid_until_us);
 }
 
 /* facts_lock is held; view's reference is taken over. */

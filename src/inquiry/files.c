@@ -31,8 +31,8 @@ write_new(const struct pb_env *env, const char *path, const void *bytes, size_t 
 {
     const struct pb_file_ops *files = env->files;
     struct pb_file *file = NULL;
-    enum pb_status status = files->open(env->file_context, path, PB_OPEN_CREATE_PRIVATE, &file,
-                                         error);
+    enum pb_status status =
+        files->open(env->file_context, path, PB_OPEN_CREATE_PRIVATE, &file, error);
 
     if (status != PB_OK)
         return status == PB_NOT_FOUND

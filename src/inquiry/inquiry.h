@@ -44,18 +44,18 @@ struct pb_inquiry {
 
     /* What. */
     enum pb_inquiry_kind kind;
-    struct pb_query query;      /* plate, edits, filters, window; resume must be empty */
+    struct pb_query query; /* plate, edits, filters, window; resume must be empty */
     bool is_jurisdiction_unknown;
     const struct pb_place *places; /* PLACE: 1; COMMON: 2 to PB_PLACES_MAX */
     uint32_t place_count;
-    bool counts_plates;         /* PATTERN: distinct plates with counts instead of reads */
+    bool counts_plates; /* PATTERN: distinct plates with counts instead of reads */
 
     /* ASSOCIATES */
-    int64_t together_us;        /* seen at the same reader at most this far apart; 0: 2 minutes */
-    uint32_t together_min;      /* at least this often; 0: 2 */
+    int64_t together_us;   /* seen at the same reader at most this far apart; 0: 2 minutes */
+    uint32_t together_min; /* at least this often; 0: 2 */
 
-    uint64_t rows_wanted;       /* page size; 0: all that the policy allows */
-    struct pb_str page;         /* token of an earlier answer of the same inquiry, or empty: pages
+    uint64_t rows_wanted; /* page size; 0: all that the policy allows */
+    struct pb_str page;   /* token of an earlier answer of the same inquiry, or empty: pages
                                  * belong to one audit record */
 
     /* Export: recorded with recipient and agreement. */
@@ -68,15 +68,14 @@ struct pb_inquiry {
  * given out (and, past the query leaf, that a result leaf may be missing, which an auditor sees).
  */
 PB_MUST_CHECK enum pb_status pb_inquiry_ask(struct pb_site *site, const struct pb_inquiry *inquiry,
-                                            struct pb_answer **ret_answer,
-                                            struct pb_error *error);
+                                            struct pb_answer **ret_answer, struct pb_error *error);
 void pb_answer_free(struct pb_answer *answer); /* NULL is fine */
 
 /* Valid until the answer is freed. */
 const struct pb_decision *pb_answer_decision(const struct pb_answer *answer);
 
 struct pb_receipt {
-    const char *log;       /* id of the log, "" where nothing was recorded */
+    const char *log; /* id of the log, "" where nothing was recorded */
     uint64_t query_index;
     uint64_t result_index; /* UINT64_MAX: none (denied, or not asked yet) */
 };
@@ -97,17 +96,17 @@ const char *pb_answer_watermark(const struct pb_answer *answer);
 
 /* One row of any kind; what does not belong to the kind is zero. */
 struct pb_row {
-    struct pb_result result;    /* PLATE, PATTERN, PLACE: a read; views valid until freed */
-    struct pb_str owner;        /* agency id: the source of record */
+    struct pb_result result; /* PLATE, PATTERN, PLACE: a read; views valid until freed */
+    struct pb_str owner;     /* agency id: the source of record */
     /* PATTERN with counts_plates, COMMON, ASSOCIATES: a plate. */
     struct pb_str plate;
     uint16_t jurisdiction;
     uint64_t reads;
     int64_t first_us, last_us;
-    uint32_t places;            /* COMMON: at how many places */
-    uint32_t together;          /* ASSOCIATES: times seen together */
-    double expected;            /* ASSOCIATES: times that traffic alone would explain */
-    double score;               /* ASSOCIATES: -log10 of the chance of so many or more */
+    uint32_t places;   /* COMMON: at how many places */
+    uint32_t together; /* ASSOCIATES: times seen together */
+    double expected;   /* ASSOCIATES: times that traffic alone would explain */
+    double score;      /* ASSOCIATES: -log10 of the chance of so many or more */
 };
 /* Row index, 0 to pb_answer_rows() - 1, of this page. */
 uint64_t pb_answer_rows(const struct pb_answer *answer);
@@ -124,11 +123,9 @@ struct pb_coverage pb_answer_coverage(const struct pb_answer *answer);
 
 /* May X ask this? The same decision, without asking; leaves no query leaf, but one that it was
  * explained. ret_decision's arrays live in arena. */
-PB_MUST_CHECK enum pb_status pb_inquiry_explain(struct pb_site *site,
-                                                const struct pb_inquiry *inquiry,
-                                                struct pb_arena *arena,
-                                                struct pb_decision *ret_decision,
-                                                struct pb_error *error);
+PB_MUST_CHECK enum pb_status
+pb_inquiry_explain(struct pb_site *site, const struct pb_inquiry *inquiry, struct pb_arena *arena,
+                   struct pb_decision *ret_decision, struct pb_error *error);
 
 /* The second person approves (or refuses) what a token of NEEDS_SECOND_PERSON stands for; valid for
  * a day, for just that inquiry of just that person. */

@@ -39,9 +39,9 @@ struct pb_site {
     const struct pb_env *env;
     enum pb_site_mode mode;
     char path[PB_PATH_BYTES_MAX];
-    struct pb_store *store;     /* owned */
-    struct pb_catalog *catalog; /* owned */
-    struct pb_audit *audit;     /* owned */
+    struct pb_store *store;         /* owned */
+    struct pb_catalog *catalog;     /* owned */
+    struct pb_audit *audit;         /* owned */
     uint8_t key[PB_SITE_KEY_BYTES]; /* of tokens and digests; zero in PB_SITE_LOOK */
 
     pthread_mutex_t facts_lock; /* guards rules and facts; held for a few instructions, but when
@@ -72,8 +72,7 @@ bool pb_view_may(const struct pb_catalog_view *view, uint32_t person, uint32_t p
 
 /* "DIR/name" or "DIR/folder/name"; PB_OVER_LIMIT where it is too long. */
 PB_MUST_CHECK enum pb_status pb_site_path(const struct pb_site *site, const char *name,
-                                          char ret_path[PB_PATH_BYTES_MAX],
-                                          struct pb_error *error);
+                                          char ret_path[PB_PATH_BYTES_MAX], struct pb_error *error);
 /* Writes a whole file durably under its name: temporary, sync, rename, sync of the directory.
  * Nobody but its owner may read it. */
 PB_MUST_CHECK enum pb_status pb_site_write_file(const struct pb_env *env, const char *directory,
@@ -81,8 +80,8 @@ PB_MUST_CHECK enum pb_status pb_site_write_file(const struct pb_env *env, const 
                                                 struct pb_error *error);
 /* Reads a whole file of at most bytes_max bytes; the caller frees it. PB_NOT_FOUND: none. */
 PB_MUST_CHECK enum pb_status pb_site_read_file(const struct pb_env *env, const char *path,
-                                               size_t bytes_max, char **ret_text,
-                                               size_t *ret_bytes, struct pb_error *error);
+                                               size_t bytes_max, char **ret_text, size_t *ret_bytes,
+                                               struct pb_error *error);
 
 /* A leaf of the operator's log that says how far the store has come: "start", "stop", "backup". */
 PB_MUST_CHECK enum pb_status pb_site_mark(struct pb_site *site, const char *event,
@@ -95,17 +94,16 @@ PB_MUST_CHECK enum pb_status pb_site_add_logs(struct pb_site *site, struct pb_er
 /* An id of the catalog as NUL-terminated text. */
 void pb_site_id_text(struct pb_str id, char ret_text[PB_CATALOG_ID_BYTES_MAX + 1]);
 /* Brings the store's dates in line with today's rules and holds; does nothing where they are. */
-PB_MUST_CHECK enum pb_status pb_site_restamp(struct pb_site *site,
-                                             const struct pb_progress *progress,
-                                             struct pb_error *error);
+PB_MUST_CHECK enum pb_status
+pb_site_restamp(struct pb_site *site, const struct pb_progress *progress, struct pb_error *error);
 
 /* What the store removed, gathered by pb_removals_note until a leaf tells of it. */
 struct pb_removals *pb_removals_new(const struct pb_env *env);
 void pb_removals_free(struct pb_removals *removals); /* NULL is fine */
 void pb_removals_note(void *context, const struct pb_removed *removed);
-PB_MUST_CHECK enum pb_status pb_site_leave_receipts(struct pb_site *site,
-                                                    pb_purge_receipt_fn *each, void *context,
-                                                    uint64_t *ret_reads, struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_site_leave_receipts(struct pb_site *site, pb_purge_receipt_fn *each,
+                                                    void *context, uint64_t *ret_reads,
+                                                    struct pb_error *error);
 /* Adds readers that the catalog does not know, in one change with one leaf. */
 PB_MUST_CHECK enum pb_status pb_site_add_readers(struct pb_site *site, struct pb_str agency,
                                                  uint16_t capture_state,
@@ -147,18 +145,17 @@ struct pb_inquiry_token {
     enum pb_token_kind kind;
     struct pb_str person, beneficiary, approver; /* ids; may be empty */
     uint8_t digest[PB_DIGEST_BYTES];             /* of the inquiry */
-    uint64_t index;      /* of the leaf that it belongs to */
+    uint64_t index;                              /* of the leaf that it belongs to */
     int64_t expires_at_us;
-    uint64_t given, total; /* PAGE: rows given so far, and rows of the whole answer */
+    uint64_t given, total;  /* PAGE: rows given so far, and rows of the whole answer */
     struct pb_str position; /* PAGE: where the store goes on, or empty */
 };
 #define PB_INQUIRY_TOKEN_BYTES_MAX 640u /* as text, with its NUL */
 void pb_inquiry_token_seal(const struct pb_site *site, const struct pb_inquiry_token *token,
                            char ret_text[PB_INQUIRY_TOKEN_BYTES_MAX]);
 /* Views of ret_token point into room. false: not ours, of another kind, or expired. */
-bool pb_inquiry_token_open(const struct pb_site *site, enum pb_token_kind kind,
-                           struct pb_str text, int64_t now_us,
-                           uint8_t room[PB_INQUIRY_TOKEN_BYTES_MAX],
+bool pb_inquiry_token_open(const struct pb_site *site, enum pb_token_kind kind, struct pb_str text,
+                           int64_t now_us, uint8_t room[PB_INQUIRY_TOKEN_BYTES_MAX],
                            struct pb_inquiry_token *ret_token);
 /* Key of a token in the catalog's notes: 64 hexadecimal digits and a NUL. */
 void pb_inquiry_token_key(const struct pb_site *site, struct pb_str text, char ret_key[65]);
@@ -193,7 +190,7 @@ struct pb_tally_plate {
     uint8_t bytes;
     uint16_t jurisdiction;
     uint32_t reads;
-    uint32_t places;   /* COMMON: a bit for each place */
+    uint32_t places;                         /* COMMON: a bit for each place */
     uint32_t together, trips, last_sighting; /* ASSOCIATES */
     int64_t first_us, last_us;
     double expected, score;
@@ -234,11 +231,11 @@ struct pb_answer {
     struct pb_row *rows; /* owned */
     uint64_t row_count, row_room;
     uint64_t count;
-    bool is_truncated;   /* more rows than the policy gives */
+    bool is_truncated; /* more rows than the policy gives */
     struct pb_coverage coverage;
     char token[PB_INQUIRY_TOKEN_BYTES_MAX];
     char page[PB_INQUIRY_TOKEN_BYTES_MAX];
-    char watermark[33];  /* of an export */
+    char watermark[33]; /* of an export */
 };
 
 struct pb_question {
@@ -251,9 +248,9 @@ struct pb_question {
     uint32_t agency_index;
     struct pb_policy_request request;
     struct pb_case found_case;
-    struct pb_str plate;   /* folded where it is one whole plate, else as typed */
+    struct pb_str plate; /* folded where it is one whole plate, else as typed */
     uint8_t digest[PB_DIGEST_BYTES];
-    int64_t now_us;        /* when it was asked: what the decision was made with */
+    int64_t now_us; /* when it was asked: what the decision was made with */
     int64_t started_ns;
     struct pb_sieve sieve;
 
@@ -265,10 +262,10 @@ struct pb_question {
     uint8_t approval_room[PB_INQUIRY_TOKEN_BYTES_MAX];
 
     /* Bounds of this answer. */
-    uint64_t count_max;   /* rows past this are not counted */
-    uint64_t keep_max;    /* rows past this are not held */
-    uint64_t total_max;   /* rows that the policy gives out in all pages */
-    uint32_t *reads_by_agency; /* arena: one per agency: rows of this page by owner */
+    uint64_t count_max;                /* rows past this are not counted */
+    uint64_t keep_max;                 /* rows past this are not held */
+    uint64_t total_max;                /* rows that the policy gives out in all pages */
+    uint32_t *reads_by_agency;         /* arena: one per agency: rows of this page by owner */
     char position[PB_TOKEN_BYTES_MAX]; /* where the store goes on after the last row held */
 };
 
@@ -289,15 +286,13 @@ PB_MUST_CHECK enum pb_status pb_decision_copy(struct pb_arena *arena,
                                               const struct pb_decision *decision,
                                               struct pb_decision *ret_copy);
 /* Who approved the inquiry, if its token says so; and marks it as used, once and for all. */
-PB_MUST_CHECK enum pb_status pb_approval_find(struct pb_question *question,
-                                              struct pb_error *error);
-PB_MUST_CHECK enum pb_status pb_approval_use(struct pb_question *question,
-                                             struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_approval_find(struct pb_question *question, struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_approval_use(struct pb_question *question, struct pb_error *error);
 /* PB_BAD_INPUT where the person may not approve what the token stands for. */
 PB_MUST_CHECK enum pb_status pb_approver_check(const struct pb_catalog_view *view,
                                                struct pb_str person,
-                                               const struct pb_inquiry_token *token,
-                                               int64_t now_us, struct pb_error *error);
+                                               const struct pb_inquiry_token *token, int64_t now_us,
+                                               struct pb_error *error);
 /* Adds a row (zeroed) to the answer; NULL without memory. */
 struct pb_row *pb_answer_add(struct pb_answer *answer);
 /* Fills a decided question: counts up to count_max, holds at most keep_max rows. One a kind. */
@@ -312,9 +307,8 @@ PB_MUST_CHECK enum pb_status pb_question_associates(struct pb_question *question
 /* Makes rows of plates [0, count) of order, from where the page begins on, and counts the reads
  * behind them by owner. */
 PB_MUST_CHECK enum pb_status pb_question_give_plates(struct pb_question *question,
-                                                     struct pb_tally *tally,
-                                                     const uint32_t *order, uint32_t count,
-                                                     struct pb_error *error);
+                                                     struct pb_tally *tally, const uint32_t *order,
+                                                     uint32_t count, struct pb_error *error);
 /* The window of a place within what the decision allows; false where nothing is left. */
 bool pb_question_window(const struct pb_question *question, const struct pb_place *place,
                         int64_t *ret_from_us, int64_t *ret_to_us);

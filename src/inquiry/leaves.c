@@ -121,7 +121,9 @@ pb_drafts_append(struct pb_site *site, const struct pb_draft *leaves, uint32_t c
         pb_free(site->env, many);
     /* A log that is missing is a record that cannot be made: no answer, but a failure. */
     return status == PB_NOT_FOUND || status == PB_OVER_LIMIT
-               ? pb_fail(error, PB_E_CORRUPT, "the audit log takes no record (%s): nothing is "
-                         "answered", pb_status_name(status))
+               ? pb_fail(error, PB_E_CORRUPT,
+                         "the audit log takes no record (%s): nothing is "
+                         "answered",
+                         pb_status_name(status))
                : status;
 }

@@ -34,11 +34,11 @@ count_all(struct pb_question *question, struct pb_tally *tally, struct pb_error 
 static int
 compare_plates(const struct pb_tally_plate *a, const struct pb_tally_plate *b)
 {
-    int order = pb_str_compare((struct pb_str){ a->text, a->bytes },
-                               (struct pb_str){ b->text, b->bytes });
+    int order =
+        pb_str_compare((struct pb_str){ a->text, a->bytes }, (struct pb_str){ b->text, b->bytes });
 
-    return order != 0 ? order : (a->jurisdiction > b->jurisdiction)
-                                    - (a->jurisdiction < b->jurisdiction);
+    return order != 0 ? order
+                      : (a->jurisdiction > b->jurisdiction) - (a->jurisdiction < b->jurisdiction);
 }
 
 enum pb_status

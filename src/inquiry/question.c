@@ -61,7 +61,8 @@ check_kind(const struct pb_inquiry *inquiry, struct pb_error *error)
     if ((unsigned)inquiry->kind > PB_INQUIRY_ASSOCIATES)
         return pb_fail(error, PB_BAD_INPUT, "kind: not known");
     if (inquiry->query.area != NULL || inquiry->query.resume.bytes != 0)
-        return pb_fail(error, PB_BAD_INPUT, "query: areas are given as places, and a page by its "
+        return pb_fail(error, PB_BAD_INPUT,
+                       "query: areas are given as places, and a page by its "
                        "own token");
     if (inquiry->counts_plates && inquiry->kind != PB_INQUIRY_PATTERN)
         return pb_fail(error, PB_BAD_INPUT, "counts_plates: only of an inquiry of kind pattern");
@@ -131,9 +132,8 @@ read_plate(struct pb_question *question, struct pb_error *error)
     pb_pattern_free(question->site->env, pattern);
     if (status != PB_OK)
         return status;
-    if (!request->is_plate_exact
-        && (question->inquiry->kind == PB_INQUIRY_PLATE
-            || question->inquiry->kind == PB_INQUIRY_ASSOCIATES))
+    if (!request->is_plate_exact && (question->inquiry->kind == PB_INQUIRY_PLATE ||
+                                     question->inquiry->kind == PB_INQUIRY_ASSOCIATES))
         return pb_fail(error, PB_BAD_INPUT,
                        "plate: one whole plate is needed; what is partial is an inquiry of kind "
                        "pattern");
@@ -171,8 +171,8 @@ read_window(struct pb_question *question, struct pb_error *error)
         request->from_us = i == 0 || from_us < request->from_us ? from_us : request->from_us;
         request->to_us = i == 0 || to_us > request->to_us ? to_us : request->to_us;
         request->area_m2 += inquiry->places[i].area_m2;
-        request->exposure_km2_hours += inquiry->places[i].area_m2 / 1e6
-                                       * ((double)(to_us - from_us) / (double)PB_HOUR_US);
+        request->exposure_km2_hours +=
+            inquiry->places[i].area_m2 / 1e6 * ((double)(to_us - from_us) / (double)PB_HOUR_US);
     }
     if (request->from_us >= request->to_us && (request->from_us != 0 || request->to_us != 0))
         return pb_fail(error, PB_BAD_INPUT, "from, to: the window is empty; give from before to");
@@ -249,8 +249,8 @@ fill_request(struct pb_question *question)
 static bool
 is_of_this(const struct pb_question *question, const struct pb_inquiry_token *token)
 {
-    return pb_str_equal(token->person, question->inquiry->person)
-           && sodium_memcmp(token->digest, question->digest, PB_DIGEST_BYTES) == 0;
+    return pb_str_equal(token->person, question->inquiry->person) &&
+           sodium_memcmp(token->digest, question->digest, PB_DIGEST_BYTES) == 0;
 }
 
 static enum pb_status
@@ -261,8 +261,8 @@ open_tokens(struct pb_question *question, struct pb_error *error)
     if (inquiry->confirmation.bytes != 0) {
         if (!pb_inquiry_token_open(question->site, PB_TOKEN_CONFIRMATION, inquiry->confirmation,
                                    question->now_us, question->confirmation_room,
-                                   &question->confirmation)
-            || !is_of_this(question, &question->confirmation))
+                                   &question->confirmation) ||
+            !is_of_this(question, &question->confirmation))
             return pb_fail(error, PB_BAD_INPUT,
                            "confirmation: it is not of this inquiry, or its time is over");
         question->has_confirmed = true;
@@ -271,8 +271,8 @@ open_tokens(struct pb_question *question, struct pb_error *error)
     }
     if (inquiry->page.bytes != 0) {
         if (!pb_inquiry_token_open(question->site, PB_TOKEN_PAGE, inquiry->page, question->now_us,
-                                   question->page_room, &question->page)
-            || !is_of_this(question, &question->page))
+                                   question->page_room, &question->page) ||
+            !is_of_this(question, &question->page))
             return pb_fail(error, PB_BAD_INPUT,
                            "page: it is not of this inquiry, or its time is over; ask anew");
         question->is_page = true;
@@ -334,20 +334,21 @@ pb_question_scope(struct pb_question *question)
     const struct pb_catalog_view *view = question->facts->view;
     const struct pb_decision *decision = &question->answer->decision;
     struct pb_coverage *coverage = &question->answer->coverage;
-    bool is_whole = decision->admits_reader == NULL && question->inquiry->place_count == 0
-                    && question->inquiry->query.reader.bytes == 0;
+    bool is_whole = decision->admits_reader == NULL && question->inquiry->place_count == 0 &&
+                    question->inquiry->query.reader.bytes == 0;
 
     coverage->origins_excluded = decision->origins_excluded;
     for (uint32_t i = 0; is_whole && i < view->origin_count; i++)
-        coverage->readers_in_scope += decision->admits_origin[i] ? view->origins[i].reader_count : 0;
+        coverage->readers_in_scope +=
+            decision->admits_origin[i] ? view->origins[i].reader_count : 0;
     for (uint32_t i = 0; !is_whole && i < view->reader_count; i++) {
         const struct pb_reader_entry *reader = &view->readers[i];
 
-        if (decision->admits_origin[reader->origin]
-            && (decision->admits_reader == NULL || decision->admits_reader[i])
-            && (question->inquiry->query.reader.bytes == 0
-                || pb_str_equal(question->inquiry->query.reader, reader->id))
-            && is_in_places(question->inquiry, reader))
+        if (decision->admits_origin[reader->origin] &&
+            (decision->admits_reader == NULL || decision->admits_reader[i]) &&
+            (question->inquiry->query.reader.bytes == 0 ||
+             pb_str_equal(question->inquiry->query.reader, reader->id)) &&
+            is_in_places(question->inquiry, reader))
             coverage->readers_in_scope++;
     }
 }
@@ -373,8 +374,8 @@ pb_question_sieve(struct pb_question *question)
     for (uint32_t i = 0; i < view->hold_count; i++) {
         const struct pb_hold *hold = &view->holds[i];
 
-        if (hold->agency == question->agency_index && !hold->is_released
-            && pb_str_equal(hold->case_number, question->inquiry->case_number))
+        if (hold->agency == question->agency_index && !hold->is_released &&
+            pb_str_equal(hold->case_number, question->inquiry->case_number))
             sieve->holds[sieve->hold_count++] = hold;
     }
     return PB_OK;

@@ -84,10 +84,10 @@ tells_coverage(const struct pb_question *question)
 {
     const struct pb_query *query = &question->inquiry->query;
 
-    return question->inquiry->kind == PB_INQUIRY_PLACE && !question->is_page
-           && query->plate.bytes == 0 && query->jurisdiction == 0 && query->make.bytes == 0
-           && query->model.bytes == 0 && query->color.bytes == 0 && query->body.bytes == 0
-           && query->confidence_min_permille == 0;
+    return question->inquiry->kind == PB_INQUIRY_PLACE && !question->is_page &&
+           query->plate.bytes == 0 && query->jurisdiction == 0 && query->make.bytes == 0 &&
+           query->model.bytes == 0 && query->color.bytes == 0 && query->body.bytes == 0 &&
+           query->confidence_min_permille == 0;
 }
 
 static void

@@ -14,11 +14,11 @@
 
 /* Names of secrets where an inquiry has several places: each has its own commitment. */
 static const char *const area_names[PB_PLACES_MAX] = {
-    "area",   "area2",  "area3",  "area4",  "area5",  "area6",  "area7",  "area8",
-    "area9",  "area10", "area11", "area12", "area13", "area14", "area15", "area16",
+    "area",  "area2",  "area3",  "area4",  "area5",  "area6",  "area7",  "area8",
+    "area9", "area10", "area11", "area12", "area13", "area14", "area15", "area16",
 };
-static const char *const relation_names[] = { "", "subject", "victim", "witness", "associate",
-                                              "other" };
+static const char *const relation_names[] = { "",        "subject",   "victim",
+                                              "witness", "associate", "other" };
 
 void
 pb_site_id_text(struct pb_str id, char ret_text[PB_CATALOG_ID_BYTES_MAX + 1])
@@ -138,10 +138,10 @@ add_secrets(struct pb_draft *leaf, struct pb_question *question)
     pb_draft_secret(leaf, "offence", inquiry->offence);
     pb_draft_secret(leaf, "plate", question->plate);
     pb_draft_secret(leaf, "jurisdiction",
-                   pb_str_from(inquiry->query.jurisdiction != 0
-                                   ? pb_jurisdiction_name(inquiry->query.jurisdiction)
-                               : inquiry->is_jurisdiction_unknown ? "unknown"
-                                                                  : ""));
+                    pb_str_from(inquiry->query.jurisdiction != 0
+                                    ? pb_jurisdiction_name(inquiry->query.jurisdiction)
+                                : inquiry->is_jurisdiction_unknown ? "unknown"
+                                                                   : ""));
     pb_draft_secret(leaf, "window", window_text(arena, request->from_us, request->to_us));
     for (uint32_t i = 0; i < inquiry->place_count && i < PB_PLACES_MAX; i++)
         pb_draft_secret(leaf, area_names[i], place_text(arena, &inquiry->places[i]));
@@ -181,8 +181,7 @@ pb_question_leaf(struct pb_question *question, const char *event, struct pb_draf
     if (question->person != NULL)
         pb_draft_text(leaf, "role", question->person->role);
     pb_draft_hash(leaf, "policy", question->facts->policy);
-    pb_draft_number(leaf, "days",
-                   (request->to_us - request->from_us + PB_DAY_US - 1) / PB_DAY_US);
+    pb_draft_number(leaf, "days", (request->to_us - request->from_us + PB_DAY_US - 1) / PB_DAY_US);
     if (inquiry->place_count > 0)
         pb_draft_number(leaf, "places", inquiry->place_count);
     if (inquiry->query.edits > 0)
@@ -353,8 +352,8 @@ register_export(struct pb_question *question, struct pb_error *error)
     char value[PB_CATALOG_TEXT_BYTES_MAX + 512];
     uint8_t random[16];
     int length = 0;
-    enum pb_status status = question->site->env->random(question->site->env->random_context, random,
-                                                        sizeof(random));
+    enum pb_status status =
+        question->site->env->random(question->site->env->random_context, random, sizeof(random));
 
     if (status != PB_OK)
         return pb_fail(error, status, "the system gives no random bytes");
@@ -363,11 +362,11 @@ register_export(struct pb_question *question, struct pb_error *error)
     length = snprintf(value, sizeof(value),
                       "at=%lld\nperson=%.*s\nrecipient=%.*s\nagreement=%.*s\nformat=%.*s\n"
                       "rows=%llu\nquery=%llu\n",
-                      (long long)question->now_us, (int)inquiry->person.bytes,
-                      inquiry->person.text, (int)inquiry->export_recipient.bytes,
-                      inquiry->export_recipient.text, (int)inquiry->export_agreement.bytes,
-                      inquiry->export_agreement.text, (int)inquiry->export_format.bytes,
-                      inquiry->export_format.text, (unsigned long long)answer->row_count,
+                      (long long)question->now_us, (int)inquiry->person.bytes, inquiry->person.text,
+                      (int)inquiry->export_recipient.bytes, inquiry->export_recipient.text,
+                      (int)inquiry->export_agreement.bytes, inquiry->export_agreement.text,
+                      (int)inquiry->export_format.bytes, inquiry->export_format.text,
+                      (unsigned long long)answer->row_count,
                       (unsigned long long)answer->receipt.query_index);
     return pb_catalog_note_put(question->site->catalog, "disclosure", key,
                                (struct pb_str){ value, (uint32_t)length }, error);
@@ -401,8 +400,8 @@ put_notices(struct pb_question *question, struct pb_error *error)
 
     for (uint32_t i = 0; i < view->agency_count && status == PB_OK; i++) {
         if (question->reads_by_agency[i] > 0 || i == question->agency_index)
-            status = put_notice(question, view->agencies[i].id, question->reads_by_agency[i],
-                                error);
+            status =
+                put_notice(question, view->agencies[i].id, question->reads_by_agency[i], error);
     }
     return status;
 }
@@ -410,8 +409,8 @@ put_notices(struct pb_question *question, struct pb_error *error)
 /* ---- all of it in one commit ---- */
 
 struct result {
-    struct pb_draft *leaves; /* owned */
-    uint64_t *indices;      /* owned */
+    struct pb_draft *leaves;                   /* owned */
+    uint64_t *indices;                         /* owned */
     char (*logs)[PB_CATALOG_ID_BYTES_MAX + 1]; /* owned */
     uint32_t count;
 };
@@ -521,11 +520,11 @@ pb_decision_copy(struct pb_arena *arena, const struct pb_catalog_view *view,
     }
     copy.rules = rules;
     if (status == PB_OK)
-        status = copy_flags(arena, decision->admits_origin, view->origin_count,
-                            &copy.admits_origin);
+        status =
+            copy_flags(arena, decision->admits_origin, view->origin_count, &copy.admits_origin);
     if (status == PB_OK)
-        status = copy_flags(arena, decision->admits_reader, view->reader_count,
-                            &copy.admits_reader);
+        status =
+            copy_flags(arena, decision->admits_reader, view->reader_count, &copy.admits_reader);
     if (status == PB_OK)
         *ret_copy = copy;
     return status;

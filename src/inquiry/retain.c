@@ -26,9 +26,9 @@ struct gone {
 struct pb_removals {
     const struct pb_env *env;
     pthread_mutex_t lock;
-    struct gone *lines;   /* owned */
+    struct gone *lines; /* owned */
     uint32_t count, room;
-    uint64_t lost_reads;  /* that there was no memory to keep apart */
+    uint64_t lost_reads; /* that there was no memory to keep apart */
 };
 
 struct pb_removals *
@@ -206,8 +206,8 @@ struct receipt {
 
 /* A leaf of one agency's lines, as many as fit: a number for each day. */
 static uint32_t
-receipt_leaf(const struct line *lines, uint32_t count, struct receipt *receipt,
-             const char *agency, struct pb_draft *leaf)
+receipt_leaf(const struct line *lines, uint32_t count, struct receipt *receipt, const char *agency,
+             struct pb_draft *leaf)
 {
     uint64_t reads = 0;
     uint32_t taken = 0;
@@ -326,8 +326,8 @@ hash_hold(crypto_hash_sha256_state *state, const struct pb_catalog_view *view,
 {
     hash_text(state, hold->id);
     hash_text(state, hold->plate);
-    hash_text(state, hold->owner == PB_NO_INDEX ? (struct pb_str){ 0 }
-                                                : view->agencies[hold->owner].id);
+    hash_text(state,
+              hold->owner == PB_NO_INDEX ? (struct pb_str){ 0 } : view->agencies[hold->owner].id);
     for (uint32_t i = 0; i < hold->reader_count; i++)
         hash_text(state, view->readers[hold->readers[i]].id);
     hash_number(state, hold->from_us);
@@ -388,8 +388,8 @@ date_of(void *context, const struct pb_read *read)
     for (uint32_t i = 0; i < view->hold_count; i++) {
         const struct pb_hold *hold = &view->holds[i];
 
-        if (hold->expires_at_us > until_us
-            && pb_hold_covers(hold, read, reader, view->readers[reader].agency, restamp->now_us))
+        if (hold->expires_at_us > until_us &&
+            pb_hold_covers(hold, read, reader, view->readers[reader].agency, restamp->now_us))
             until_us = hold->expires_at_us;
     }
     return until_us;
@@ -434,8 +434,8 @@ restamp(struct pb_site *site, const struct pb_facts *facts, const struct pb_prog
     struct restamp context = { .facts = facts, .now_us = pb_now_us(site->env) };
     struct found_note note = { 0 };
     char hex[65];
-    enum pb_status status = pb_catalog_notes(site->catalog, "retention", "stamped", take_hex,
-                                             &note, error);
+    enum pb_status status =
+        pb_catalog_notes(site->catalog, "retention", "stamped", take_hex, &note, error);
 
     if (status != PB_OK)
         return status;
@@ -445,9 +445,9 @@ restamp(struct pb_site *site, const struct pb_facts *facts, const struct pb_prog
     status = pb_store_restamp(site->store, date_of, &context, progress, ret_counts, error);
     if (status == PB_OK)
         status = leave_restamp(site, ret_counts, facts, error);
-    return status == PB_OK ? pb_catalog_note_put(site->catalog, "retention", "stamped",
-                                                 pb_str_from(hex), error)
-                           : status;
+    return status == PB_OK
+               ? pb_catalog_note_put(site->catalog, "retention", "stamped", pb_str_from(hex), error)
+               : status;
 }
 
 static enum pb_status

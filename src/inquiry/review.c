@@ -21,7 +21,7 @@ struct look {
     struct pb_site *site;
     struct pb_facts *facts; /* owned reference */
     struct pb_str person;
-    uint32_t agency;        /* of the view; PB_NO_INDEX: the operator */
+    uint32_t agency; /* of the view; PB_NO_INDEX: the operator */
     char log[PB_CATALOG_ID_BYTES_MAX + 1];
     int64_t now_us;
 };
@@ -46,10 +46,9 @@ begin(struct look *look, struct pb_site *site, struct pb_str person, struct pb_e
 {
     enum pb_status status = PB_OK;
 
-    *look = (struct look){ .site = site,
-                           .person = person,
-                           .agency = PB_NO_INDEX,
-                           .now_us = pb_now_us(site->env) };
+    *look = (struct look){
+        .site = site, .person = person, .agency = PB_NO_INDEX, .now_us = pb_now_us(site->env)
+    };
     if (site->mode == PB_SITE_LOOK)
         return pb_fail(error, PB_BAD_INPUT,
                        "the data directory is open read only, and a look at the log is recorded");
@@ -95,8 +94,7 @@ has_secret(const struct pb_audit_entry *entry, const char *name, struct pb_str w
 {
     for (uint32_t i = 0; i < entry->secret_count; i++) {
         if (strcmp(entry->secrets[i].name, name) == 0)
-            return !entry->secrets[i].is_destroyed
-                   && pb_str_equal(entry->secrets[i].value, wanted);
+            return !entry->secrets[i].is_destroyed && pb_str_equal(entry->secrets[i].value, wanted);
     }
     return false;
 }
@@ -107,8 +105,7 @@ has_member(struct pb_str leaf, const char *member)
 {
     size_t bytes = strlen(member);
 
-    return bytes == 0
-           || memmem(leaf.text, leaf.bytes, member, bytes) != NULL;
+    return bytes == 0 || memmem(leaf.text, leaf.bytes, member, bytes) != NULL;
 }
 
 static bool
@@ -116,10 +113,10 @@ fits(const struct reading *reading, const struct pb_audit_entry *entry)
 {
     const struct pb_review_filter *filter = reading->filter;
 
-    return has_member(entry->leaf, reading->kind)
-           && (filter->person.bytes == 0 || has_secret(entry, "person", filter->person))
-           && (filter->case_number.bytes == 0 || has_secret(entry, "case", filter->case_number))
-           && (filter->plate.bytes == 0 || has_secret(entry, "plate", reading->plate));
+    return has_member(entry->leaf, reading->kind) &&
+           (filter->person.bytes == 0 || has_secret(entry, "person", filter->person)) &&
+           (filter->case_number.bytes == 0 || has_secret(entry, "case", filter->case_number)) &&
+           (filter->plate.bytes == 0 || has_secret(entry, "plate", reading->plate));
 }
 
 static bool
@@ -169,9 +166,9 @@ start_reading(struct reading *reading, char plate[PB_PLATE_BYTES_MAX], struct pb
     const struct pb_review_filter *filter = reading->filter;
 
     reading->kind[0] = '\0';
-    if (filter->kind.bytes > 32 || filter->person.bytes > PB_CATALOG_ID_BYTES_MAX
-        || filter->plate.bytes > PB_PLATE_RAW_BYTES_MAX
-        || filter->case_number.bytes > PB_CATALOG_TEXT_BYTES_MAX)
+    if (filter->kind.bytes > 32 || filter->person.bytes > PB_CATALOG_ID_BYTES_MAX ||
+        filter->plate.bytes > PB_PLATE_RAW_BYTES_MAX ||
+        filter->case_number.bytes > PB_CATALOG_TEXT_BYTES_MAX)
         return pb_fail(error, PB_OVER_LIMIT, "filter: too long");
     if (filter->kind.bytes > 0)
         (void)snprintf(reading->kind, sizeof(reading->kind), "\"kind\":\"%.*s\"",
@@ -180,8 +177,8 @@ start_reading(struct reading *reading, char plate[PB_PLATE_BYTES_MAX], struct pb
     if (filter->plate.bytes > 0) {
         reading->plate.text = plate;
         /* What does not fold is a pattern, which is recorded as it was typed. */
-        if (is_pattern(filter->plate)
-            || pb_plate_fold(filter->plate, plate, &reading->plate.bytes) != PB_OK)
+        if (is_pattern(filter->plate) ||
+            pb_plate_fold(filter->plate, plate, &reading->plate.bytes) != PB_OK)
             reading->plate = filter->plate;
     }
     return PB_OK;
@@ -253,9 +250,7 @@ pb_review_pending(struct pb_site *site, struct pb_str person, struct pb_str toke
     struct pb_inquiry_token opened;
     struct pb_review_filter filter = { .event = "held" };
     struct reading reading = { .filter = &filter, .each = each, .context = context };
-    struct look look = { .site = site,
-                         .person = person,
-                         .now_us = pb_now_us(site->env) };
+    struct look look = { .site = site, .person = person, .now_us = pb_now_us(site->env) };
     enum pb_status status = PB_OK;
 
     if (site->mode == PB_SITE_LOOK)
@@ -289,8 +284,7 @@ item_key(const struct look *look, uint64_t index, const char *why,
 }
 
 static struct pb_str
-item_value(enum pb_review_state state, int64_t entry_us, int64_t at_us,
-           char room[VALUE_BYTES_MAX])
+item_value(enum pb_review_state state, int64_t entry_us, int64_t at_us, char room[VALUE_BYTES_MAX])
 {
     int length = snprintf(room, VALUE_BYTES_MAX, "state=%s\nentry=%lld\nat=%lld\n",
                           state_names[state], (long long)entry_us, (long long)at_us);
@@ -318,8 +312,8 @@ read_item(const char *key, struct pb_str value, struct item *ret_item)
         return false;
     memcpy(text, value.text, value.bytes);
     text[value.bytes] = '\0';
-    if (sscanf(text, "state=%15[a-z]\nentry=%lld\nat=%lld\n", state, &entry_us, &at_us) != 3
-        || sscanf(slash + 1, "%20llu", &index) != 1)
+    if (sscanf(text, "state=%15[a-z]\nentry=%lld\nat=%lld\n", state, &entry_us, &at_us) != 3 ||
+        sscanf(slash + 1, "%20llu", &index) != 1)
         return false;
     *ret_item = (struct item){ .item = { .key = key,
                                          .why = pb_str_from(slash + 22),
@@ -344,8 +338,7 @@ put_item(struct look *look, uint64_t index, const char *why, int64_t entry_us,
 
     item_key(look, index, why, key);
     status = pb_catalog_note_swap(look->site->catalog, ITEM_NOTE, key, (struct pb_str){ 0 },
-                                  item_value(PB_REVIEW_OPEN, entry_us, look->now_us, value),
-                                  error);
+                                  item_value(PB_REVIEW_OPEN, entry_us, look->now_us, value), error);
     return status == PB_CONFLICT ? PB_OK : status; /* it is an item already */
 }
 
@@ -454,8 +447,8 @@ list_item(void *context, const char *key, struct pb_str value)
     struct listing *listing = context;
     struct item item;
 
-    if (!read_item(key, value, &item)
-        || (!listing->with_closed && item.item.state != PB_REVIEW_OPEN))
+    if (!read_item(key, value, &item) ||
+        (!listing->with_closed && item.item.state != PB_REVIEW_OPEN))
         return true;
     return listing->each(listing->context, &item.item);
 }
@@ -524,10 +517,10 @@ close_item(struct look *look, const struct search *search, enum pb_review_state 
     status = pb_drafts_append(look->site, &leaf, 1, &index, error);
     if (status != PB_OK)
         return status;
-    status = pb_catalog_note_swap(look->site->catalog, ITEM_NOTE, search->key,
-                                  (struct pb_str){ search->value, search->value_bytes },
-                                  item_value(state, search->item.entry_us, look->now_us, value),
-                                  error);
+    status =
+        pb_catalog_note_swap(look->site->catalog, ITEM_NOTE, search->key,
+                             (struct pb_str){ search->value, search->value_bytes },
+                             item_value(state, search->item.entry_us, look->now_us, value), error);
     return status == PB_CONFLICT ? pb_fail(error, PB_NOT_FOUND, "item: somebody else closed it")
                                  : status;
 }
@@ -575,8 +568,8 @@ count_open(void *context, const char *key, struct pb_str value)
     struct open_items *open_items = context;
     struct item item;
 
-    if (read_item(key, value, &item) && item.item.state == PB_REVIEW_OPEN
-        && item.entry_us < open_items->until_us)
+    if (read_item(key, value, &item) && item.item.state == PB_REVIEW_OPEN &&
+        item.entry_us < open_items->until_us)
         open_items->count++;
     return true;
 }
@@ -624,8 +617,7 @@ pb_review_finish(struct pb_site *site, struct pb_str person, int64_t until_us,
         status = pb_fail(error, PB_BAD_INPUT, "until: what is still to come cannot be reviewed");
     if (status == PB_OK) {
         agency_prefix(&look, prefix);
-        status = pb_catalog_notes(site->catalog, ITEM_NOTE, prefix, count_open, &open_items,
-                                  error);
+        status = pb_catalog_notes(site->catalog, ITEM_NOTE, prefix, count_open, &open_items, error);
     }
     if (status == PB_OK && open_items.count > 0)
         status = pb_fail(error, PB_CONFLICT, "%llu items of that time are still open",
@@ -641,8 +633,8 @@ pb_review_finish(struct pb_site *site, struct pb_str person, int64_t until_us,
 /* ---- notices and disclosures ---- */
 
 static enum pb_status
-show_notes(struct pb_site *site, struct pb_str person, const char *name,
-           pb_review_notice_fn *each, void *context, struct pb_error *error)
+show_notes(struct pb_site *site, struct pb_str person, const char *name, pb_review_notice_fn *each,
+           void *context, struct pb_error *error)
 {
     char prefix[PB_CATALOG_ID_BYTES_MAX + 2];
     struct look look;

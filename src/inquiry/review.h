@@ -17,11 +17,11 @@
 /* What to look at; empty or zero: any. All that is given must fit. */
 struct pb_review_filter {
     int64_t from_us, to_us;
-    uint64_t first, last;     /* indices of the log, both included; last 0: to the end */
-    const char *event;        /* "query", "denied", "disclosed", ... */
-    struct pb_str kind;       /* "plate", "place", ... */
-    struct pb_str person;     /* who asked */
-    struct pb_str plate;      /* folded before it is compared */
+    uint64_t first, last; /* indices of the log, both included; last 0: to the end */
+    const char *event;    /* "query", "denied", "disclosed", ... */
+    struct pb_str kind;   /* "plate", "place", ... */
+    struct pb_str person; /* who asked */
+    struct pb_str plate;  /* folded before it is compared */
     struct pb_str case_number;
 };
 
@@ -55,10 +55,10 @@ PB_MUST_CHECK enum pb_status pb_review_pending(struct pb_site *site, struct pb_s
 enum pb_review_state { PB_REVIEW_OPEN, PB_REVIEW_FINE, PB_REVIEW_MISUSE };
 
 struct pb_review_item {
-    const char *key;     /* to name it with: "kansas-sheriff/00000000000000000042-sample" */
-    struct pb_str why;   /* "sample", or which detector */
-    uint64_t index;      /* of the entry */
-    int64_t at_us;       /* when it was made an item */
+    const char *key;   /* to name it with: "kansas-sheriff/00000000000000000042-sample" */
+    struct pb_str why; /* "sample", or which detector */
+    uint64_t index;    /* of the entry */
+    int64_t at_us;     /* when it was made an item */
     enum pb_review_state state;
 };
 typedef bool pb_review_item_fn(void *context, const struct pb_review_item *item);
@@ -76,8 +76,8 @@ PB_MUST_CHECK enum pb_status pb_review_items(struct pb_site *site, struct pb_str
 PB_MUST_CHECK enum pb_status pb_review_close(struct pb_site *site, struct pb_str person,
                                              const char *key, enum pb_review_state state,
                                              struct pb_str finding, struct pb_error *error);
-/* Ends a review: all inquiries before until_us count as reviewed. PB_CONFLICT: items of that time are
- * still open. */
+/* Ends a review: all inquiries before until_us count as reviewed. PB_CONFLICT: items of that time
+ * are still open. */
 PB_MUST_CHECK enum pb_status pb_review_finish(struct pb_site *site, struct pb_str person,
                                               int64_t until_us, struct pb_error *error);
 

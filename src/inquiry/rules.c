@@ -69,8 +69,10 @@ list_files(struct packs *packs, struct pb_error *error)
     if (status == PB_NOT_FOUND)
         return PB_OK;
     if (status == PB_OK && packs->status != PB_OK)
-        status = pb_fail(error, packs->status, "%s: too many rule packs, or a name that is too "
-                         "long", path);
+        status = pb_fail(error, packs->status,
+                         "%s: too many rule packs, or a name that is too "
+                         "long",
+                         path);
     return status;
 }
 
@@ -107,8 +109,8 @@ compile(struct packs *packs, const struct pb_pack_source *changed, struct pb_rul
 
     if (status != PB_OK)
         return status;
-    packs->sources = pb_arena_alloc(&packs->arena, (shipped_count + packs->name_count + 1)
-                                                       * sizeof(*packs->sources));
+    packs->sources = pb_arena_alloc(&packs->arena, (shipped_count + packs->name_count + 1) *
+                                                       sizeof(*packs->sources));
     if (packs->sources == NULL)
         return PB_E_NOMEM;
     if (shipped_count > 0)
@@ -119,14 +121,14 @@ compile(struct packs *packs, const struct pb_pack_source *changed, struct pb_rul
     }
     if (changed != NULL)
         packs->sources[count++] = *changed;
-    return status == PB_OK ? pb_rules_compile(packs->site->env, packs->sources, count, ret_rules,
-                                              error)
-                           : status;
+    return status == PB_OK
+               ? pb_rules_compile(packs->site->env, packs->sources, count, ret_rules, error)
+               : status;
 }
 
 static enum pb_status
-compile_all(struct pb_site *site, const struct pb_pack_source *changed,
-            struct pb_rules **ret_rules, struct pb_error *error)
+compile_all(struct pb_site *site, const struct pb_pack_source *changed, struct pb_rules **ret_rules,
+            struct pb_error *error)
 {
     struct packs *packs = pb_calloc(site->env, 1, sizeof(*packs));
     enum pb_status status = PB_OK;
@@ -217,11 +219,10 @@ is_pack_name(const char *name)
 {
     size_t length = strlen(name);
 
-    if (length == 0 || length > PACK_NAME_BYTES_MAX || !ends_with(name, ".yaml")
-        || name[0] == '.')
+    if (length == 0 || length > PACK_NAME_BYTES_MAX || !ends_with(name, ".yaml") || name[0] == '.')
         return false;
-    return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-           == length;
+    return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+           length;
 }
 
 /* Makes the pack's file durable and tells all processes that the rules changed. */
@@ -237,9 +238,9 @@ keep_pack(struct pb_site *site, const char *name, const char *text, size_t bytes
     if (status == PB_OK)
         status = pb_site_write_file(site->env, path, name, text, bytes, error);
     /* By this note other processes see that they must load the rules anew. */
-    return status == PB_OK ? pb_catalog_note_put(site->catalog, "rules", name, pb_str_from(hex),
-                                                 error)
-                           : status;
+    return status == PB_OK
+               ? pb_catalog_note_put(site->catalog, "rules", name, pb_str_from(hex), error)
+               : status;
 }
 
 enum pb_status

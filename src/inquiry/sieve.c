@@ -24,11 +24,11 @@ bool
 pb_hold_covers(const struct pb_hold *hold, const struct pb_read *read, uint32_t reader,
                uint32_t owner, int64_t now_us)
 {
-    return !hold->is_released && now_us < hold->expires_at_us
-           && read->captured_at_us >= hold->from_us && read->captured_at_us < hold->to_us
-           && (hold->owner == PB_NO_INDEX || hold->owner == owner)
-           && (hold->plate.bytes == 0 || pb_str_equal(hold->plate, read->plate))
-           && names_reader(hold, reader);
+    return !hold->is_released && now_us < hold->expires_at_us &&
+           read->captured_at_us >= hold->from_us && read->captured_at_us < hold->to_us &&
+           (hold->owner == PB_NO_INDEX || hold->owner == owner) &&
+           (hold->plate.bytes == 0 || pb_str_equal(hold->plate, read->plate)) &&
+           names_reader(hold, reader);
 }
 
 /* Whether a date that many microseconds after another has come. */
@@ -50,15 +50,15 @@ pb_sieve_admits(const struct pb_sieve *sieve, const struct pb_read *read, uint32
     if (reader == PB_NO_INDEX)
         return false;
     origin = view->readers[reader].origin;
-    if (!decision->admits_origin[origin]
-        || (decision->admits_reader != NULL && !decision->admits_reader[reader]))
+    if (!decision->admits_origin[origin] ||
+        (decision->admits_reader != NULL && !decision->admits_reader[reader]))
         return false;
     /* A person said that no plate can be read here: there is nothing to find it by. */
     if (read->is_correction && pb_str_equal(read->plate, unreadable))
         return false;
     now_us = pb_now_us(sieve->env);
-    if (now_us < read->delete_after_us
-        && !has_passed(read->captured_at_us, sieve->facts->retention_us[origin], now_us)) {
+    if (now_us < read->delete_after_us &&
+        !has_passed(read->captured_at_us, sieve->facts->retention_us[origin], now_us)) {
         *ret_reader = reader;
         return true;
     }

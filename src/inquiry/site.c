@@ -157,7 +157,8 @@ load_key(struct pb_site *site, struct pb_error *error)
         status = pb_site_read_file(site->env, path, 1024, &text, &bytes, error);
     if (status == PB_NOT_FOUND)
         return pb_fail(error, PB_E_NOT_STORE,
-                       "'%s' is missing: put back the directory keys/, which no backup holds", path);
+                       "'%s' is missing: put back the directory keys/, which no backup holds",
+                       path);
     if (status != PB_OK)
         return status;
     if (bytes == PB_SITE_KEY_BYTES)
@@ -182,9 +183,8 @@ open_store(struct pb_site *site, const struct pb_site_options *options, struct p
     char path[PB_PATH_BYTES_MAX];
     enum pb_status status = pb_site_path(site, "reads", path, error);
 
-    return status == PB_OK
-               ? pb_store_open(site->env, path, &store_options, &site->store, error)
-               : status;
+    return status == PB_OK ? pb_store_open(site->env, path, &store_options, &site->store, error)
+                           : status;
 }
 
 static enum pb_status
@@ -193,9 +193,9 @@ open_catalog(struct pb_site *site, struct pb_error *error)
     char path[PB_PATH_BYTES_MAX];
     enum pb_status status = pb_site_path(site, "catalog.db", path, error);
 
-    return status == PB_OK ? pb_catalog_open(site->env, path, site->mode == PB_SITE_LOOK,
-                                             &site->catalog, error)
-                           : status;
+    return status == PB_OK
+               ? pb_catalog_open(site->env, path, site->mode == PB_SITE_LOOK, &site->catalog, error)
+               : status;
 }
 
 /* A restored backup has no keys: it can be looked at without them. */

@@ -31,10 +31,10 @@ PB_MUST_CHECK enum pb_status pb_site_create(const struct pb_env *env, const char
                                             struct pb_error *error);
 
 enum pb_site_mode {
-    PB_SITE_ASK,    /* store read only, so that asking goes on while another process writes; audit
+    PB_SITE_ASK,   /* store read only, so that asking goes on while another process writes; audit
                      * and catalog for writing */
-    PB_SITE_WRITE,  /* everything for writing */
-    PB_SITE_LOOK,   /* everything read only: nothing governed can be asked */
+    PB_SITE_WRITE, /* everything for writing */
+    PB_SITE_LOOK,  /* everything read only: nothing governed can be asked */
 };
 struct pb_site_options {
     enum pb_site_mode mode;
@@ -68,9 +68,8 @@ PB_MUST_CHECK enum pb_status pb_site_put(struct pb_site *site, const struct pb_a
 PB_MUST_CHECK enum pb_status pb_site_remove(struct pb_site *site, const struct pb_actor *actor,
                                             const struct pb_entity *entity, const char *id,
                                             struct pb_error *error);
-PB_MUST_CHECK enum pb_status pb_site_import_yaml(struct pb_site *site,
-                                                 const struct pb_actor *actor, const char *text,
-                                                 size_t bytes,
+PB_MUST_CHECK enum pb_status pb_site_import_yaml(struct pb_site *site, const struct pb_actor *actor,
+                                                 const char *text, size_t bytes,
                                                  struct pb_catalog_changes *ret_changes,
                                                  struct pb_error *error);
 /* Adds or replaces a rule pack in DIR/rules; then restamps what the change shortens. */
@@ -87,8 +86,7 @@ struct pb_stamper; /* opaque */
  * NULL: then the only contributing agency; where there is none or several, such reads are refused.
  * */
 PB_MUST_CHECK enum pb_status pb_stamper_new(struct pb_site *site, const char *agency,
-                                            uint16_t capture_state,
-                                            struct pb_stamper **ret_stamper,
+                                            uint16_t capture_state, struct pb_stamper **ret_stamper,
                                             struct pb_error *error);
 /* Readers that the catalog did not know are added many at a time, each time with a leaf; call this
  * before reads are told to be stored, so that all of them can be found. */

@@ -15,7 +15,7 @@
 #include "inquiry/inquiry_private.h"
 
 #define SLOTS_FIRST 1024u /* a power of two */
-#define PENDING_MAX 512u
+#define PENDING_MAX 4096u
 #define CLOCK_EVERY 1024u
 
 const char pb_stamp_never_stored[] = "kept for less than 15 minutes: never written to disk";
@@ -25,10 +25,10 @@ const char pb_stamp_never_stored[] = "kept for less than 15 minutes: never writt
 struct slot {
     uint64_t hash;
     int64_t keep_us;
-    const char *reason;    /* static */
-    uint32_t index, owner; /* of the view; index PB_NO_INDEX: not in there yet */
-    int8_t status;         /* of every read of it: PB_OK, PB_EXPIRED or PB_BAD_INPUT */
-    uint8_t bytes;         /* of the reader's name; 0: a free slot */
+    const char *reason;          /* static */
+    uint32_t index, owner;       /* of the view; index PB_NO_INDEX: not in there yet */
+    int8_t status;               /* of every read of it: PB_OK, PB_EXPIRED or PB_BAD_INPUT */
+    uint8_t bytes;               /* of the reader's name; 0: a free slot */
     char start[SHORT_BYTES_MAX]; /* of the name */
 };
 static_assert(sizeof(struct slot) == 64, "one cache line");
@@ -37,7 +37,7 @@ static_assert(PB_READER_BYTES_MAX <= UINT8_MAX, "a name's length fits");
 struct pb_stamper {
     struct pb_site *site;
     const struct pb_env *env;
-    struct pb_facts *facts; /* owned reference */
+    struct pb_facts *facts;                   /* owned reference */
     char agency[PB_CATALOG_ID_BYTES_MAX + 1]; /* owner of unknown readers; empty: none */
     uint16_t capture_state;                   /* of unknown readers */
     struct pb_arena arena;                    /* texts of slots */
@@ -87,8 +87,8 @@ set_owner(struct pb_stamper *stamper, const char *agency, uint16_t capture_state
           struct pb_error *error)
 {
     const struct pb_catalog_view *view = stamper->facts->view;
-    uint32_t index = agency == NULL ? only_contributor(view)
-                                    : pb_view_agency(view, pb_str_from(agency));
+    uint32_t index =
+        agency == NULL ? only_contributor(view) : pb_view_agency(view, pb_str_from(agency));
 
     if (agency != NULL && index == PB_NO_INDEX)
         return pb_fail(error, PB_BAD_INPUT, "agency: \"%s\" is not in the catalog", agency);
@@ -97,8 +97,7 @@ set_owner(struct pb_stamper *stamper, const char *agency, uint16_t capture_state
     if (!view->agencies[index].contributes || !view->agencies[index].is_active)
         return pb_fail(error, PB_BAD_INPUT, "agency: \"%s\" contributes no reads", agency);
     pb_site_id_text(view->agencies[index].id, stamper->agency);
-    stamper->capture_state = capture_state != 0 ? capture_state
-                                                : state_of(&view->agencies[index]);
+    stamper->capture_state = capture_state != 0 ? capture_state : state_of(&view->agencies[index]);
     return PB_OK;
 }
 
@@ -167,9 +166,9 @@ pb_stamper_flush(struct pb_stamper *stamper, struct pb_error *error)
 
     if (stamper->pending_count == 0)
         return PB_OK;
-    status = pb_site_add_readers(stamper->site, pb_str_from(stamper->agency),
-                                 stamper->capture_state, stamper->pending,
-                                 stamper->pending_count, error);
+    status =
+        pb_site_add_readers(stamper->site, pb_str_from(stamper->agency), stamper->capture_state,
+                            stamper->pending, stamper->pending_count, error);
     if (status == PB_OK)
         stamper->pending_count = 0;
     return status;
@@ -300,9 +299,8 @@ find_slot(const struct pb_stamper *stamper, uint64_t hash, struct pb_str reader)
     uint32_t mask = stamper->slot_count - 1;
     uint32_t at = (uint32_t)hash & mask;
 
-    while (stamper->slots[at].bytes != 0
-           && (stamper->slots[at].hash != hash
-               || !is_slot_of(stamper, &stamper->slots[at], reader)))
+    while (stamper->slots[at].bytes != 0 &&
+           (stamper->slots[at].hash != hash || !is_slot_of(stamper, &stamper->slots[at], reader)))
         at = (at + 1) & mask;
     return &stamper->slots[at];
 }
@@ -391,8 +389,8 @@ extend_by_holds(const struct pb_stamper *stamper, const struct slot *slot, struc
     for (uint32_t i = 0; i < view->hold_count; i++) {
         const struct pb_hold *hold = &view->holds[i];
 
-        if (hold->expires_at_us > read->delete_after_us
-            && pb_hold_covers(hold, read, slot->index, slot->owner, stamper->now_us))
+        if (hold->expires_at_us > read->delete_after_us &&
+            pb_hold_covers(hold, read, slot->index, slot->owner, stamper->now_us))
             read->delete_after_us = hold->expires_at_us;
     }
 }

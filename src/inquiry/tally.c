@@ -150,8 +150,8 @@ pb_tally_add(struct pb_tally *tally, const struct pb_read *read, uint32_t agency
 /* ---- order ---- */
 
 static void
-sift_down(const struct pb_tally *tally, pb_tally_compare_fn *compare, uint32_t *order,
-          uint32_t at, uint32_t count)
+sift_down(const struct pb_tally *tally, pb_tally_compare_fn *compare, uint32_t *order, uint32_t at,
+          uint32_t count)
 {
     for (;;) {
         uint32_t child = 2 * at + 1;
@@ -159,8 +159,8 @@ sift_down(const struct pb_tally *tally, pb_tally_compare_fn *compare, uint32_t *
 
         if (child >= count)
             return;
-        if (child + 1 < count
-            && compare(&tally->plates[order[child + 1]], &tally->plates[order[child]]) > 0)
+        if (child + 1 < count &&
+            compare(&tally->plates[order[child + 1]], &tally->plates[order[child]]) > 0)
             child++;
         if (compare(&tally->plates[order[child]], &tally->plates[order[at]]) <= 0)
             return;
@@ -238,16 +238,16 @@ give(struct pb_question *question, struct pb_tally_plate *plate)
 }
 
 enum pb_status
-pb_question_give_plates(struct pb_question *question, struct pb_tally *tally,
-                        const uint32_t *order, uint32_t count, struct pb_error *error)
+pb_question_give_plates(struct pb_question *question, struct pb_tally *tally, const uint32_t *order,
+                        uint32_t count, struct pb_error *error)
 {
     struct pb_answer *answer = question->answer;
     uint64_t first = question->is_page ? question->page.given : 0;
     enum pb_status status = PB_OK;
 
     answer->count = count;
-    for (uint64_t i = first; i < count && answer->row_count < question->keep_max
-         && status == PB_OK; i++)
+    for (uint64_t i = first; i < count && answer->row_count < question->keep_max && status == PB_OK;
+         i++)
         status = give(question, &tally->plates[order[i]]);
     for (uint64_t i = 0; i < tally->hit_count; i++) {
         if (tally->plates[tally->hits[i] >> 32].is_given)

@@ -75,8 +75,7 @@ take_short(struct input *input)
     const uint8_t *length = take(input, 1);
     const uint8_t *text = length == NULL ? NULL : take(input, *length);
 
-    return text == NULL ? (struct pb_str){ 0 }
-                        : (struct pb_str){ (const char *)text, *length };
+    return text == NULL ? (struct pb_str){ 0 } : (struct pb_str){ (const char *)text, *length };
 }
 
 /* ---- sealing ---- */
@@ -118,10 +117,10 @@ pb_inquiry_token_open(const struct pb_site *site, enum pb_token_kind kind, struc
     const uint8_t *digest = NULL;
     size_t length = 0;
 
-    if (text.bytes == 0 || text.bytes >= PB_INQUIRY_TOKEN_BYTES_MAX
-        || sodium_base642bin(room, PB_INQUIRY_TOKEN_BYTES_MAX, text.text, text.bytes, NULL, &length,
-                             NULL, BASE64_VARIANT) != 0
-        || length <= MAC_BYTES)
+    if (text.bytes == 0 || text.bytes >= PB_INQUIRY_TOKEN_BYTES_MAX ||
+        sodium_base642bin(room, PB_INQUIRY_TOKEN_BYTES_MAX, text.text, text.bytes, NULL, &length,
+                          NULL, BASE64_VARIANT) != 0 ||
+        length <= MAC_BYTES)
         return false;
     length -= MAC_BYTES;
     /* Compares in constant time. Nothing of a token is looked at before. */
@@ -172,8 +171,7 @@ hash_text(crypto_auth_hmacsha512256_state *state, struct pb_str text)
 {
     hash_number(state, text.bytes);
     if (text.bytes > 0)
-        (void)crypto_auth_hmacsha512256_update(state, (const unsigned char *)text.text,
-                                               text.bytes);
+        (void)crypto_auth_hmacsha512256_update(state, (const unsigned char *)text.text, text.bytes);
 }
 
 /* Where an area is, both as asked and as the cells that it touches. */
@@ -181,9 +179,8 @@ static void
 hash_place(crypto_auth_hmacsha512256_state *state, const struct pb_place *place)
 {
     size_t count = 0;
-    const struct pb_geo_range *ranges = place->area == NULL
-                                            ? NULL
-                                            : pb_geo_area_cover(place->area, &count);
+    const struct pb_geo_range *ranges =
+        place->area == NULL ? NULL : pb_geo_area_cover(place->area, &count);
 
     hash_text(state, place->area_text);
     hash_number(state, count);
@@ -202,11 +199,21 @@ pb_inquiry_digest(const struct pb_site *site, const struct pb_inquiry *inquiry,
     const struct pb_query *query = &inquiry->query;
     /* Not in it: tokens, the page's size, how the asker proved themselves, and the client. */
     const struct pb_str texts[] = {
-        inquiry->person,           inquiry->on_behalf_of,     inquiry->purpose,
-        inquiry->offence,          inquiry->case_number,      inquiry->justification,
-        query->plate,              query->reader,             query->make,
-        query->model,              query->color,              query->body,
-        inquiry->export_recipient, inquiry->export_agreement, inquiry->export_format,
+        inquiry->person,
+        inquiry->on_behalf_of,
+        inquiry->purpose,
+        inquiry->offence,
+        inquiry->case_number,
+        inquiry->justification,
+        query->plate,
+        query->reader,
+        query->make,
+        query->model,
+        query->color,
+        query->body,
+        inquiry->export_recipient,
+        inquiry->export_agreement,
+        inquiry->export_format,
     };
     const uint64_t numbers[] = {
         (uint64_t)inquiry->relation,

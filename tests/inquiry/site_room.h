@@ -113,7 +113,7 @@ struct site_room {
     bool publishes; /* on a thread of the log's own, as outside tests */
     struct pb_site *site;
     struct pb_error error;
-    struct pb_geo_area *area; /* around k1; owned */
+    struct pb_geo_area *area;       /* around k1; owned */
     struct pb_geo_area *other_area; /* around k2; owned */
     struct pb_place places[2];
     struct pb_answer *answer; /* owned: of the last room_ask */
@@ -137,8 +137,8 @@ room_expect(struct site_room *room, enum pb_status expected, enum pb_status stat
             const char *what)
 {
     if (status != expected)
-        fail_msg("%s: %s instead of %s: %s", what, pb_status_name(status),
-                 pb_status_name(expected), status == PB_OK ? "" : room->error.message);
+        fail_msg("%s: %s instead of %s: %s", what, pb_status_name(status), pb_status_name(expected),
+                 status == PB_OK ? "" : room->error.message);
 }
 
 static inline int
@@ -204,7 +204,7 @@ room_reopen(struct site_room *room)
 static inline void
 room_import(struct site_room *room, const char *yaml)
 {
-    struct pb_actor operator = { 0 };
+    struct pb_actor operator= { 0 };
     struct pb_catalog_changes changes;
 
     room_expect(room, PB_OK,
@@ -405,9 +405,9 @@ room_note_entry(void *context, const struct pb_audit_entry *entry)
     found->leaf[entry->leaf.bytes] = '\0';
     found->secrets[0] = '\0';
     for (uint32_t i = 0; i < entry->secret_count; i++) {
-        int written = snprintf(found->secrets + used, sizeof(found->secrets) - used,
-                               "%s=%.*s\n", entry->secrets[i].name,
-                               (int)entry->secrets[i].value.bytes, entry->secrets[i].value.text);
+        int written = snprintf(found->secrets + used, sizeof(found->secrets) - used, "%s=%.*s\n",
+                               entry->secrets[i].name, (int)entry->secrets[i].value.bytes,
+                               entry->secrets[i].value.text);
 
         assert_true(written > 0 && used + (size_t)written < sizeof(found->secrets));
         used += (size_t)written;

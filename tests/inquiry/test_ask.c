@@ -298,13 +298,11 @@ explaining_decides_and_records_but_asks_nothing(void **state)
     pb_arena_init(&arena, room.env, 1024);
     inquiry = room_inquiry(&room, PB_INQUIRY_PLATE, "KSA123");
     room_expect(&room, PB_OK,
-                pb_inquiry_explain(room.site, &inquiry, &arena, &decision, &room.error),
-                "explain");
+                pb_inquiry_explain(room.site, &inquiry, &arena, &decision, &room.error), "explain");
     assert_int_equal(PB_POLICY_ALLOW, decision.verdict);
     inquiry.purpose = pb_str_from("protected-activity");
     room_expect(&room, PB_OK,
-                pb_inquiry_explain(room.site, &inquiry, &arena, &decision, &room.error),
-                "explain");
+                pb_inquiry_explain(room.site, &inquiry, &arena, &decision, &room.error), "explain");
     assert_int_equal(PB_POLICY_DENY, decision.verdict);
     assert_true(decision.rule_count > 0 && decision.rules[0].id.bytes > 0);
     assert_int_equal(2, room_leaves(&room, "kansas-pd", "explained", &explained));

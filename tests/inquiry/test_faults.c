@@ -238,9 +238,9 @@ a_stamper_that_cannot_add_a_reader_stores_nothing_under_its_name(void **state)
     (void)state;
     room_init_filled(&room);
     room_expect(&room, PB_OK,
-                pb_stamper_new(room.site, "kansas-pd", pb_jurisdiction_from_text(
-                                                           pb_str_from("US-NE")),
-                               &stamper, &room.error),
+                pb_stamper_new(room.site, "kansas-pd",
+                               pb_jurisdiction_from_text(pb_str_from("US-NE")), &stamper,
+                               &room.error),
                 "stamper");
     room.fault.fail_file_mask = FAULT_SYNC;
     room.fault.is_file_failure_lasting = true;
@@ -260,7 +260,7 @@ a_change_whose_leaf_cannot_be_written_is_not_made(void **state)
 {
     const struct pb_catalog_view *view = NULL;
     struct site_room room;
-    struct pb_actor operator = { 0 };
+    struct pb_actor operator= { 0 };
     struct pb_record record = { .entity = pb_catalog_entity("agency") };
     enum pb_status status = PB_OK;
 
@@ -275,11 +275,11 @@ a_change_whose_leaf_cannot_be_written_is_not_made(void **state)
     room.fault.is_file_failure_lasting = true;
     room.fault.file_call_count = 0;
     room.fault.fail_file_call_at = 1;
-    status = pb_site_put(room.site, &operator, &record, PB_PUT_CHANGE, &room.error);
+    status = pb_site_put(room.site, &operator, & record, PB_PUT_CHANGE, &room.error);
     assert_true(status < 0);
     recover(&room);
-    room_expect(&room, PB_OK,
-                pb_catalog_view_take(pb_site_catalog(room.site), &view, &room.error), "view");
+    room_expect(&room, PB_OK, pb_catalog_view_take(pb_site_catalog(room.site), &view, &room.error),
+                "view");
     assert_true(view->agencies[pb_view_agency(view, pb_str_from("kansas-pd"))].is_active);
     pb_catalog_view_drop(view);
     room_done(&room);
@@ -304,21 +304,19 @@ a_second_process_waits_and_is_refused_while_the_first_writes(void **state)
     (void)state;
     room_init_filled(&room);
     room.fault.env.pause_us = room_pause_us;
-    assert_int_equal(PB_E_BUSY,
-                     pb_site_open(room.env, room.path, &options, &other, &room.error));
+    assert_int_equal(PB_E_BUSY, pb_site_open(room.env, room.path, &options, &other, &room.error));
     options.mode = PB_SITE_ASK;
-    assert_int_equal(PB_E_BUSY,
-                     pb_site_open(room.env, room.path, &options, &other, &room.error));
+    assert_int_equal(PB_E_BUSY, pb_site_open(room.env, room.path, &options, &other, &room.error));
     assert_null(other);
     /* Looking needs nobody's leave. */
     options.mode = PB_SITE_LOOK;
-    room_expect(&room, PB_OK,
-                pb_site_open(room.env, room.path, &options, &other, &room.error), "look");
+    room_expect(&room, PB_OK, pb_site_open(room.env, room.path, &options, &other, &room.error),
+                "look");
     room_expect(&room, PB_OK, pb_site_close(other, &room.error), "close");
     room_close(&room);
     options.mode = PB_SITE_ASK;
-    room_expect(&room, PB_OK,
-                pb_site_open(room.env, room.path, &options, &room.site, &room.error), "ask");
+    room_expect(&room, PB_OK, pb_site_open(room.env, room.path, &options, &room.site, &room.error),
+                "ask");
     assert_int_equal(2, room_count_plate(&room, "KSA123"));
     room_done(&room);
 }

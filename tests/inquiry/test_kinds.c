@@ -57,8 +57,7 @@ distinct_plates_are_counted_in_the_window_and_within_reach_only(void **state)
 static void
 alternates_are_found_by_reads_and_not_counted_as_plates(void **state)
 {
-    struct pb_alternate alternate = { .plate = { "KSA777", 6 },
-                                      .confidence_e6 = PB_NO_CONFIDENCE };
+    struct pb_alternate alternate = { .plate = { "KSA777", 6 }, .confidence_e6 = PB_NO_CONFIDENCE };
     struct site_room room;
     struct pb_inquiry inquiry;
     struct pb_read read;
@@ -94,8 +93,8 @@ common_plates_were_at_two_places_or_more_in_their_windows(void **state)
     room_add(&room, "BOTH2", "k2", PB_HOUR_US);
     room_add(&room, "ONCE1", "k1", 2 * PB_DAY_US);
     room_add(&room, "LATE1", "k1", 2 * PB_DAY_US);
-    room_add(&room, "LATE1", "k2", 8 * PB_DAY_US);  /* outside the second window */
-    room_add(&room, "COAST", "c1", 2 * PB_DAY_US);  /* not theirs to see */
+    room_add(&room, "LATE1", "k2", 8 * PB_DAY_US); /* outside the second window */
+    room_add(&room, "COAST", "c1", 2 * PB_DAY_US); /* not theirs to see */
     room_add(&room, "COAST", "k2", PB_DAY_US);
 
     inquiry = room_inquiry(&room, PB_INQUIRY_COMMON, "");

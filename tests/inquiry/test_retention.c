@@ -13,9 +13,9 @@ static uint64_t
 count_by(struct site_room *room, enum pb_inquiry_kind kind, bool counts_plates)
 {
     struct pb_inquiry inquiry = room_inquiry(room, kind,
-                                             kind == PB_INQUIRY_PATTERN   ? "KSA1?3"
-                                             : kind == PB_INQUIRY_PLATE   ? "KSA123"
-                                                                          : "");
+                                             kind == PB_INQUIRY_PATTERN ? "KSA1?3"
+                                             : kind == PB_INQUIRY_PLATE ? "KSA123"
+                                                                        : "");
     const struct pb_answer *answer = NULL;
     uint64_t reads = 0;
 
@@ -102,7 +102,7 @@ a_rule_that_becomes_shorter_counts_at_once(void **state)
         "  - { id: us-ks.retention, text: Ten days., source: Example, verified: true,"
         " kind: retention, keep: 10 days }\n";
     struct site_room room;
-    struct pb_actor operator = { 0 };
+    struct pb_actor operator= { 0 };
     struct pb_purge_counts counts;
     struct room_found leaf;
 
@@ -185,12 +185,12 @@ a_released_hold_lets_go(void **state)
 {
     static const char hold[] =
         "holds:\n  - { id: h1, agency: kansas-pd,"
-                       " case: \"kansas-pd:26-00471\", authority: court-order,"
+        " case: \"kansas-pd:26-00471\", authority: court-order,"
         " facts: Court order of the example court, plate: KSA123, from: 2026-05-31,"
         " to: 2026-06-03, expires_at: 2026-08-01, released: %s }\n";
     struct site_room room;
     struct pb_purge_counts counts;
-    struct pb_actor operator = { 0 };
+    struct pb_actor operator= { 0 };
     char yaml[512];
 
     (void)state;
@@ -217,7 +217,7 @@ static void
 a_hold_longer_than_the_law_allows_is_refused(void **state)
 {
     struct site_room room;
-    struct pb_actor operator = { 0 };
+    struct pb_actor operator= { 0 };
     const struct pb_entity *entity = pb_catalog_entity("hold");
     struct pb_record record = { .entity = entity };
 
@@ -241,7 +241,7 @@ a_hold_longer_than_the_law_allows_is_refused(void **state)
         }
     }
     assert_int_equal(PB_BAD_INPUT,
-                     pb_site_put(room.site, &operator, &record, PB_PUT_ADD, &room.error));
+                     pb_site_put(room.site, &operator, & record, PB_PUT_ADD, &room.error));
     assert_says(room.error.message, "expires_at");
     room_done(&room);
 }
@@ -268,7 +268,7 @@ static void
 a_purge_leaves_receipts_by_agency_and_day(void **state)
 {
     struct site_room room;
-    struct pb_actor operator = { 0 };
+    struct pb_actor operator= { 0 };
     struct pb_purge_counts counts;
     struct receipt receipt = { 0 };
     struct room_found leaf;
@@ -390,8 +390,7 @@ what_a_query_only_agency_asks_is_nowhere_in_clear_and_in_no_answer(void **state)
     assert_says(query.secrets, "plate=FDQ4711\n"); /* its own auditor can open it */
     assert_int_equal(0, room_count_plate(&room, "FDQ4711"));
     /* It cannot bring reads in either. */
-    assert_int_equal(PB_BAD_INPUT,
-                     pb_stamper_new(room.site, "bureau", 0, &stamper, &room.error));
+    assert_int_equal(PB_BAD_INPUT, pb_stamper_new(room.site, "bureau", 0, &stamper, &room.error));
     room_close(&room);
     assert_int_equal(0, files_with(room.path, "FDQ4711"));
     assert_int_equal(0, files_with(room.path, "FD-2026-0815"));

@@ -185,15 +185,15 @@ a_review_draws_a_sample_closes_its_items_and_is_finished(void **state)
                                 pb_str_from("Case file agrees"), &room.error),
                 "close");
     assert_int_equal(PB_NOT_FOUND,
-                     pb_review_close(room.site, pb_str_from("aud"), items.keys[0],
-                                     PB_REVIEW_MISUSE, pb_str_from("Again"), &room.error));
+                     pb_review_close(room.site, pb_str_from("aud"), items.keys[0], PB_REVIEW_MISUSE,
+                                     pb_str_from("Again"), &room.error));
     /* Not by another agency's auditor, nor without a word. */
     assert_int_equal(PB_NOT_FOUND,
                      pb_review_close(room.site, pb_str_from("rivaud"), items.keys[1],
                                      PB_REVIEW_FINE, pb_str_from("Fine"), &room.error));
     assert_int_equal(PB_BAD_INPUT,
-                     pb_review_close(room.site, pb_str_from("aud"), items.keys[1],
-                                     PB_REVIEW_FINE, (struct pb_str){ 0 }, &room.error));
+                     pb_review_close(room.site, pb_str_from("aud"), items.keys[1], PB_REVIEW_FINE,
+                                     (struct pb_str){ 0 }, &room.error));
     room_expect(&room, PB_OK,
                 pb_review_close(room.site, pb_str_from("aud"), items.keys[1], PB_REVIEW_MISUSE,
                                 pb_str_from("No such case"), &room.error),
@@ -208,11 +208,10 @@ a_review_draws_a_sample_closes_its_items_and_is_finished(void **state)
     room_expect(&room, PB_OK,
                 pb_review_finish(room.site, pb_str_from("aud"), room.now_us, &room.error),
                 "finish");
-    room_expect(&room, PB_OK,
-                pb_catalog_view_take(pb_site_catalog(room.site), &view, &room.error), "view");
+    room_expect(&room, PB_OK, pb_catalog_view_take(pb_site_catalog(room.site), &view, &room.error),
+                "view");
     assert_int_equal(room.now_us,
-                     view->agencies[pb_view_agency(view, pb_str_from("kansas-pd"))]
-                         .reviewed_at_us);
+                     view->agencies[pb_view_agency(view, pb_str_from("kansas-pd"))].reviewed_at_us);
     pb_catalog_view_drop(view);
     assert_int_equal(1, room_leaves(&room, "kansas-pd", "reviewed", NULL));
     room_done(&room);
@@ -241,11 +240,9 @@ a_sample_is_never_larger_than_what_there_is(void **state)
                 "sample");
     assert_int_equal(3, list_items(&room, false, &items));
     assert_int_equal(PB_BAD_INPUT,
-                     pb_review_sample(room.site, pb_str_from("aud"), 0, 1, 0, &drawn,
-                                      &room.error));
+                     pb_review_sample(room.site, pb_str_from("aud"), 0, 1, 0, &drawn, &room.error));
     assert_int_equal(PB_BAD_INPUT,
-                     pb_review_sample(room.site, pb_str_from("doe"), 0, 1, 1, &drawn,
-                                      &room.error));
+                     pb_review_sample(room.site, pb_str_from("doe"), 0, 1, 1, &drawn, &room.error));
     room_done(&room);
 }
 
@@ -260,8 +257,8 @@ a_proof_is_given_to_auditors_with_a_leaf_and_checks_offline(void **state)
     room_init(&room);
     ask_some(&room);
     (void)room_leaves(&room, "kansas-pd", "query", &query);
-    assert_int_equal(PB_BAD_INPUT, pb_review_prove(room.site, pb_str_from("doe"), query.index,
-                                                   true, &proof, &room.error));
+    assert_int_equal(PB_BAD_INPUT, pb_review_prove(room.site, pb_str_from("doe"), query.index, true,
+                                                   &proof, &room.error));
     assert_null(proof);
     room_expect(&room, PB_OK,
                 pb_review_prove(room.site, pb_str_from("aud"), query.index, true, &proof,

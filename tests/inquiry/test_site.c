@@ -30,9 +30,9 @@ mode_of(const struct site_room *room, const char *name)
 static void
 a_new_directory_has_all_its_parts_and_keys_for_its_owner_alone(void **state)
 {
-    static const char *const parts[] = { "SITE",     "catalog.db", "reads",   "audit",
-                                         "keys",     "rules",      "rejects", "keys/_site.key",
-                                         "audit/public/operator" };
+    static const char *const parts[] = { "SITE",    "catalog.db",     "reads",
+                                         "audit",   "keys",           "rules",
+                                         "rejects", "keys/_site.key", "audit/public/operator" };
     struct site_room room;
 
     (void)state;
@@ -69,8 +69,7 @@ what_is_no_site_is_refused_with_a_word_how_to_make_one(void **state)
     assert_non_null(file);
     fputs("platebase-site 2\n", file);
     (void)fclose(file);
-    assert_int_equal(PB_E_VERSION,
-                     pb_site_open(room.env, room.path, &options, &site, &room.error));
+    assert_int_equal(PB_E_VERSION, pb_site_open(room.env, room.path, &options, &site, &room.error));
     assert_null(site);
     room_done(&room);
 }
@@ -127,8 +126,8 @@ a_change_has_its_leaf_in_the_log_of_whose_it_is(void **state)
     const char *const agency[] = { "id",           "lake-pd", "name",  "Example Lake Police",
                                    "jurisdiction", "US-KS",   "class", "local",
                                    "contributes",  "yes",     NULL };
-    const char *const person[] = { "id",   "lakeman", "agency", "lake-pd",    "name", "L. Man",
-                                   "role", "officer", "status", "active",     NULL };
+    const char *const person[] = { "id",   "lakeman", "agency", "lake-pd", "name", "L. Man",
+                                   "role", "officer", "status", "active",  NULL };
     const char *const change[] = { "id", "lakeman", "status", "suspended", NULL };
     struct site_room room;
     struct room_found leaf;
@@ -203,7 +202,7 @@ static void
 a_removal_is_a_change(void **state)
 {
     struct site_room room;
-    struct pb_actor operator = { 0 };
+    struct pb_actor operator= { 0 };
     struct room_found leaf;
 
     (void)state;
@@ -232,7 +231,7 @@ static void
 a_pack_counts_from_when_it_is_put_also_in_other_processes(void **state)
 {
     struct site_room room;
-    struct pb_actor operator = { 0 };
+    struct pb_actor operator= { 0 };
     struct pb_inquiry inquiry;
     struct room_found leaf;
     char path[512];
@@ -277,15 +276,11 @@ a_pack_that_does_not_compile_changes_nothing(void **state)
     static const struct {
         const char *name, *text;
     } cases[] = {
-        { "site.yaml", "pack: site\n" },
-        { "site.yaml", "{" },
-        { "../escape.yaml", veto_pack },
-        { ".hidden.yaml", veto_pack },
-        { "site.txt", veto_pack },
-        { "", veto_pack },
+        { "site.yaml", "pack: site\n" }, { "site.yaml", "{" },      { "../escape.yaml", veto_pack },
+        { ".hidden.yaml", veto_pack },   { "site.txt", veto_pack }, { "", veto_pack },
     };
     struct site_room room;
-    struct pb_actor operator = { 0 };
+    struct pb_actor operator= { 0 };
     struct pb_actor person = { .person = "adm" };
     struct pb_inquiry inquiry;
     uint64_t before = 0;
@@ -294,16 +289,14 @@ a_pack_that_does_not_compile_changes_nothing(void **state)
     room_init(&room);
     before = room_leaves(&room, PB_AUDIT_OPERATOR, "change", NULL);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        enum pb_status status = pb_site_put_pack(room.site, &operator, cases[i].name,
-                                                 cases[i].text, strlen(cases[i].text),
-                                                 &room.error);
+        enum pb_status status = pb_site_put_pack(room.site, &operator, cases[i].name, cases[i].text,
+                                                 strlen(cases[i].text), &room.error);
 
         if (status != PB_BAD_INPUT)
             fail_msg("case %zu: %s", i, pb_status_name(status));
     }
-    assert_int_equal(PB_BAD_INPUT,
-                     pb_site_put_pack(room.site, &person, "site-veto.yaml", veto_pack,
-                                      strlen(veto_pack), &room.error));
+    assert_int_equal(PB_BAD_INPUT, pb_site_put_pack(room.site, &person, "site-veto.yaml", veto_pack,
+                                                    strlen(veto_pack), &room.error));
     assert_int_equal(before, room_leaves(&room, PB_AUDIT_OPERATOR, "change", NULL));
     inquiry = room_inquiry(&room, PB_INQUIRY_PLATE, "KSA123");
     (void)room_ask(&room, &inquiry);
@@ -320,7 +313,7 @@ a_pack_comes_into_force_at_its_moment(void **state)
         "rules:\n  - { id: site-veto.one, text: Not here., source: Example, verified: true,"
         " kind: veto_purposes, purposes: [criminal-investigation] }\n";
     struct site_room room;
-    struct pb_actor operator = { 0 };
+    struct pb_actor operator= { 0 };
     struct pb_inquiry inquiry;
 
     (void)state;
@@ -426,8 +419,8 @@ restore(const struct site_room *room, const char *backup, struct site_room *rest
         copy_part(backup, restored->path, parts[i], 0700);
     (void)snprintf(from, sizeof(from), "%.200s/reads", backup);
     (void)snprintf(to, sizeof(to), "%.200s/reads", restored->path);
-    room_expect(restored, PB_OK,
-                pb_store_restore(restored->env, from, to, NULL, &restored->error), "restore");
+    room_expect(restored, PB_OK, pb_store_restore(restored->env, from, to, NULL, &restored->error),
+                "restore");
 }
 
 static void
@@ -450,8 +443,8 @@ a_restored_backup_gives_nothing_that_expired_meanwhile(void **state)
     restore(&room, backup, &restored);
 
     /* Without its keys it is there to look at and no more. */
-    assert_int_equal(PB_E_NOT_STORE, pb_site_open(restored.env, restored.path, &options, &site,
-                                                  &restored.error));
+    assert_int_equal(PB_E_NOT_STORE,
+                     pb_site_open(restored.env, restored.path, &options, &site, &restored.error));
     room_open_as(&restored, PB_SITE_LOOK);
     room_close(&restored);
 
@@ -485,8 +478,8 @@ a_backup_older_than_the_logs_forks_nothing(void **state)
     room_close(&room); /* the checkpoint over that inquiry is given out */
     restore(&room, backup, &restored);
     copy_part(room.path, restored.path, "keys", 0700);
-    assert_int_equal(PB_E_CORRUPT, pb_site_open(restored.env, restored.path, &options, &site,
-                                                &restored.error));
+    assert_int_equal(PB_E_CORRUPT,
+                     pb_site_open(restored.env, restored.path, &options, &site, &restored.error));
     assert_null(site);
     room_open_as(&restored, PB_SITE_LOOK);
     room_close(&restored);

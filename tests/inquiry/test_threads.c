@@ -41,9 +41,8 @@ ask(void *context)
         struct pb_answer *answer = NULL;
         struct pb_error error;
 
-        if (pb_inquiry_ask(room->site, &inquiry, &answer, &error) != PB_OK
-            || pb_answer_decision(answer)->verdict != PB_POLICY_ALLOW
-            || pb_answer_rows(answer) < 2)
+        if (pb_inquiry_ask(room->site, &inquiry, &answer, &error) != PB_OK ||
+            pb_answer_decision(answer)->verdict != PB_POLICY_ALLOW || pb_answer_rows(answer) < 2)
             worker->failures++;
         else
             worker->rows += pb_answer_rows(answer);
@@ -68,11 +67,11 @@ bring_reads(void *context)
         (void)snprintf(reader, sizeof(reader), "fresh-%u", i);
         read.captured_at_us = ROOM_NOW_US - PB_DAY_US - (int64_t)i * PB_SECOND_US;
         read.reader = pb_str_from(i % 5 == 0 ? reader : "k1");
-        if (pb_stamper_new(room->site, "kansas-pd", 0, &stamper, NULL) != PB_OK
-            || pb_stamper_stamp(stamper, &read, &reason, NULL) != PB_OK
-            || pb_stamper_flush(stamper, NULL) != PB_OK
-            || pb_store_append(pb_site_store(room->site), &read, 1, &answer, NULL) != PB_OK
-            || answer != PB_OK)
+        if (pb_stamper_new(room->site, "kansas-pd", 0, &stamper, NULL) != PB_OK ||
+            pb_stamper_stamp(stamper, &read, &reason, NULL) != PB_OK ||
+            pb_stamper_flush(stamper, NULL) != PB_OK ||
+            pb_store_append(pb_site_store(room->site), &read, 1, &answer, NULL) != PB_OK ||
+            answer != PB_OK)
             worker->failures++;
         pb_stamper_free(stamper);
     }
@@ -83,7 +82,7 @@ static void *
 change_catalog(void *context)
 {
     struct worker *worker = context;
-    struct pb_actor operator = { 0 };
+    struct pb_actor operator= { 0 };
     const struct pb_entity *entity = pb_catalog_entity("person");
 
     for (unsigned i = 0; i < ROUNDS; i++) {
@@ -96,7 +95,7 @@ change_catalog(void *context)
             if (strcmp(entity->fields[j].name, "note") == 0)
                 record.values[j] = note;
         }
-        if (pb_site_put(worker->room->site, &operator, &record, PB_PUT_CHANGE, NULL) != PB_OK)
+        if (pb_site_put(worker->room->site, &operator, & record, PB_PUT_CHANGE, NULL) != PB_OK)
             worker->failures++;
     }
     return NULL;
@@ -146,8 +145,8 @@ use_approval(void *context)
     struct race *race = context;
     struct pb_answer *answer = NULL;
 
-    if (pb_inquiry_ask(race->room->site, race->inquiry, &answer, NULL) == PB_OK
-        && pb_answer_decision(answer)->verdict == PB_POLICY_ALLOW)
+    if (pb_inquiry_ask(race->room->site, race->inquiry, &answer, NULL) == PB_OK &&
+        pb_answer_decision(answer)->verdict == PB_POLICY_ALLOW)
         race->allowed++;
     pb_answer_free(answer);
     return NULL;
