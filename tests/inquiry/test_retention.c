@@ -57,6 +57,58 @@ a_row_is_gone_from_the_second_at_which_its_time_is_over(void **state)
     room_done(&room);
 }
 
+/* Rows of questions about plates seen at two places, beside another, and of an export. */
+static uint64_t
+count_plates_by(struct site_room *room, enum pb_inquiry_kind kind)
+{
+    struct pb_inquiry inquiry = room_inquiry(room, kind, kind == PB_INQUIRY_COMMON ? "" : "KSC777");
+
+    inquiry.query.from_us = room->now_us - 40 * PB_DAY_US;
+    return room_rows(room, &inquiry);
+}
+
+static uint64_t
+count_export(struct site_room *room)
+{
+    struct pb_inquiry inquiry = room_inquiry(room, PB_INQUIRY_PLATE, "KSC777");
+
+    inquiry.query.from_us = room->now_us - 40 * PB_DAY_US;
+    inquiry.is_export = true;
+    inquiry.export_recipient = pb_str_from("kansas-pd");
+    inquiry.export_format = pb_str_from("csv");
+    return room_rows(room, &inquiry);
+}
+
+static void
+questions_about_plates_and_exports_forget_at_the_same_second(void **state)
+{
+    struct site_room room;
+
+    (void)state;
+    room_init(&room);
+    /* Seen in Maine and in Kansas; twice in Maine with the same companion. */
+    room_add(&room, "KSC777", "k2", 0);
+    room_add(&room, "KSC777", "m1", 0);
+    room_add(&room, "KSD888", "m1", PB_SECOND_US);
+    room_add(&room, "KSC777", "m1", -PB_DAY_US);
+    room_add(&room, "KSD888", "m1", -PB_DAY_US + PB_SECOND_US);
+    room.now_us = ROOM_NOW_US + MAINE_US - 2 * PB_SECOND_US;
+    assert_int_equal(1, count_plates_by(&room, PB_INQUIRY_COMMON));
+    assert_int_equal(1, count_plates_by(&room, PB_INQUIRY_ASSOCIATES));
+    assert_int_equal(3, count_export(&room));
+    room.now_us = ROOM_NOW_US + MAINE_US; /* one of each two in Maine is over */
+    assert_int_equal(1, count_plates_by(&room, PB_INQUIRY_COMMON));
+    assert_int_equal(0, count_plates_by(&room, PB_INQUIRY_ASSOCIATES));
+    assert_int_equal(2, count_export(&room));
+    room.now_us = ROOM_NOW_US + PB_DAY_US + MAINE_US - PB_SECOND_US;
+    assert_int_equal(1, count_plates_by(&room, PB_INQUIRY_COMMON));
+    assert_int_equal(2, count_export(&room));
+    room.now_us += PB_SECOND_US;
+    assert_int_equal(0, count_plates_by(&room, PB_INQUIRY_COMMON));
+    assert_int_equal(1, count_export(&room));
+    room_done(&room);
+}
+
 static void
 the_law_holds_also_for_rows_that_were_stored_with_a_later_date(void **state)
 {
@@ -403,6 +455,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_is_gone_from_the_second_at_which_its_time_is_over),
+        cmocka_unit_test(questions_about_plates_and_exports_forget_at_the_same_second),
         cmocka_unit_test(the_law_holds_also_for_rows_that_were_stored_with_a_later_date),
         cmocka_unit_test(a_date_that_came_with_the_read_holds_too),
         cmocka_unit_test(a_rule_that_becomes_shorter_counts_at_once),
