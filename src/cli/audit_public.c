@@ -99,7 +99,8 @@ pb_cli_audit_keys(struct pb_cli *cli, int argc, char **argv)
 
 struct verify {
     struct pb_cli *cli;
-    const char *data, *vkey, *old_checkpoint;
+    const char *data, *vkey, *old_path;
+    const char *old_checkpoint; /* borrowed: text of that file, or NULL */
     bool is_json, is_quiet;
     uint64_t wrong_count; /* of the log at hand */
     uint64_t wrong_total, log_count;
@@ -151,14 +152,18 @@ static enum pb_status
 verify_one(struct verify *verify, const char *path, const char *vkey, struct pb_error *error)
 {
     struct pb_audit_check check = { 0 };
+    struct pb_cli_out *out = verify->cli->out;
     enum pb_status status;
 
     verify->wrong_count = 0;
     if (verify->is_json)
-        pb_cli_put_text(verify->cli->out, "{\"wrong\":[");
+        pb_cli_put_text(out, "{\"wrong\":[");
     status = pb_audit_verify_log(verify->cli->env, path, vkey, verify->old_checkpoint, put_wrong,
                                  verify, &check, error);
-    put_check(verify, path, &check);
+    if (status == PB_OK)
+        put_check(verify, path, &check);
+    else if (verify->is_json)
+        pb_cli_put_text(out, "],\"complete\":false}\n");
     verify->wrong_total += verify->wrong_count;
     verify->log_count++;
     return status;
@@ -196,10 +201,18 @@ verify_site(struct verify *verify)
 static int
 verify_copy(struct verify *verify, const char *path)
 {
+    const struct pb_env *env = verify->cli->env;
     struct pb_error error = { "" };
-    enum pb_status status;
+    enum pb_status status = PB_OK;
+    char *text = NULL;
+    size_t bytes = 0;
 
-    status = verify_one(verify, path, verify->vkey, &error);
+    if (verify->old_path != NULL)
+        status = pb_cli_load(env, verify->old_path, PROOF_BYTES_MAX, &text, &bytes, &error);
+    verify->old_checkpoint = text;
+    if (status == PB_OK)
+        status = verify_one(verify, path, verify->vkey, &error);
+    pb_free(env, text);
     return status == PB_OK ? PB_CLI_EXIT_OK : pb_cli_failure(verify->cli, status, &error);
 }
 
@@ -219,7 +232,7 @@ pb_cli_audit_verify(struct pb_cli *cli, int argc, char **argv)
         { .name = "old-checkpoint",
           .placeholder = "FILE",
           .help = "a checkpoint that was kept earlier: the log must still hold all that it held",
-          .text = &verify.old_checkpoint },
+          .text = &verify.old_path },
         { .name = "json", .help = "one JSON object a log", .flag = &verify.is_json },
         { .name = "quiet", .help = "say only what is wrong", .flag = &verify.is_quiet },
     };
@@ -241,7 +254,7 @@ pb_cli_audit_verify(struct pb_cli *cli, int argc, char **argv)
     if (first < argc && verify.vkey == NULL)
         return pb_cli_usage_error(cli, "--vkey is missing: a log is checked against its key, which "
                                        "must not come from the log itself");
-    if (first == argc && (verify.vkey != NULL || verify.old_checkpoint != NULL))
+    if (first == argc && (verify.vkey != NULL || verify.old_path != NULL))
         return pb_cli_usage_error(cli, "--vkey and --old-checkpoint are of one log: give its PATH "
                                        "instead of --data");
     exit_code = first < argc ? verify_copy(&verify, argv[first]) : verify_site(&verify);
