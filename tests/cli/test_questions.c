@@ -316,22 +316,20 @@ near_finds_a_circle(void **state)
     expect_text(command->err, "--page ");
 }
 
+#define POLYGON                                                                                \
+    "{\"type\":\"Polygon\",\"coordinates\":[[[-122.43,37.77],[-122.41,37.77],[-122.41,37.78]," \
+    "[-122.43,37.78],[-122.43,37.77]]]}"
+
 static void
 near_finds_a_polygon(void **state)
 {
     static const char *const same_area[] = {
-        "{\"type\":\"Polygon\",\"coordinates\":[[[-122.425,37.77],[-122.415,37.77],[-122.415,37.78]"
-        ","
-        "[-122.425,37.78],[-122.425,37.77]]]}",
-        "{\"type\":\"Feature\",\"properties\":{},\"geometry\":{\"type\":\"Polygon\","
-        "\"coordinates\":[[[-122.425,37.77],[-122.415,37.77],[-122.415,37.78],[-122.425,37.78],"
-        "[-122.425,37.77]]]}}",
-        "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"geometry\":"
-        "{\"type\":\"Polygon\",\"coordinates\":[[[-122.425,37.77],[-122.415,37.77],[-122.415,37.78]"
-        ","
-        "[-122.425,37.78],[-122.425,37.77]]]}}]}",
-        "# the middle of the city\n37.77 -122.425\n37.77,-122.415\r\n37.78\t-122.415\n\n37.78 "
-        "-122.425",
+        POLYGON,
+        "{\"type\":\"Feature\",\"properties\":{},\"geometry\":" POLYGON "}",
+        "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"geometry\":" POLYGON
+        "}]}",
+        ("# the middle of the city\n37.77 -122.43\n37.77,-122.41\r\n37.78\t-122.41\n\n"
+         "37.78 -122.43"),
     };
     struct command *command = *state;
 
