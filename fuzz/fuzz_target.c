@@ -125,7 +125,7 @@ check_route(struct pb_arena *arena, const struct pb_target *target)
 static void
 check_tile(struct pb_str text)
 {
-    if (!pb_tile_path_is_valid(text))
+    if (!pb_api_tile_path_is_valid(text))
         return;
     require(text.bytes <= PB_TILE_PATH_BYTES_MAX);
     for (uint32_t i = 0; i < text.bytes; i++)

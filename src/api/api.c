@@ -52,11 +52,18 @@ dispatch(void *context, const struct pb_request *request, struct pb_reply *reply
     struct pb_api_binding *binding = context;
     const struct pb_api_endpoint *endpoint = binding->endpoint;
     struct pb_api_call call = { .request = request, .endpoint = endpoint };
+    struct pb_api_token token;
     struct pb_str field;
     const char *why;
+    enum pb_status status = PB_OK;
 
     if (endpoint->permission == PB_API_LOOPBACK && !pb_listen_is_loopback(&request->peer))
         return pb_api_problem(&call, reply, 404, "there is nothing at this address", NULL);
+    if (endpoint->permission >= PB_API_TOKEN) {
+        if (!pb_api_authenticate(binding->api, &call, &token, reply, &status))
+            return status;
+        call.token = &token;
+    }
     if (!pb_api_query_check(endpoint->query, request, &field, &why))
         return refuse_query(&call, reply, field, why);
     return endpoint->handle(binding->api, &call, reply);
@@ -106,6 +113,8 @@ pb_api_new(const struct pb_env *env, const struct pb_api_options *options, struc
     api->env = env;
     api->options = *options;
     api->audit_directory = -1;
+    pb_api_quota_init(&api->quota, options->token_requests_per_second);
+    (void)pthread_mutex_init(&api->takers_lock, NULL);
     api->routes = pb_calloc(env, pb_api_endpoint_count, sizeof(*api->routes));
     api->bindings = pb_calloc(env, pb_api_endpoint_count, sizeof(*api->bindings));
     if (api->routes == NULL || api->bindings == NULL) {
@@ -134,6 +143,9 @@ pb_api_free(struct pb_api *api)
         return;
     if (api->audit_directory >= 0)
         (void)close(api->audit_directory);
+    pb_api_free_takers(api);
+    (void)pthread_mutex_destroy(&api->takers_lock);
+    pb_api_quota_done(&api->quota);
     pb_free(api->env, api->routes);
     pb_free(api->env, api->bindings);
     pb_free(api->env, api);

@@ -20,11 +20,17 @@ struct pb_env;
 struct pb_log;
 struct pb_metrics;
 struct pb_route;
+struct pb_site;
 
 struct pb_api_options {
     const char *data_path;      /* borrowed: the data directory */
     struct pb_metrics *metrics; /* borrowed */
     const struct pb_log *log;   /* borrowed; NULL: none */
+
+    struct pb_site *site;               /* borrowed; NULL: nothing that needs a token is served */
+    bool takes_inquiries;               /* it is open to ask */
+    bool takes_reads;                   /* it is open to write */
+    uint32_t token_requests_per_second; /* of one token; 0: no bound */
 };
 
 /* PB_E_NOMEM, or PB_E_IO where the public side of the audit logs cannot be looked at; that there is

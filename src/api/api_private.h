@@ -4,9 +4,12 @@
 #ifndef PB_API_API_PRIVATE_H
 #define PB_API_API_PRIVATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "api/api.h"
+#include "api/quota.h"
+#include "api/token.h"
 #include "net/http.h"
 
 /* Types of fields in a query; scripts/make-api knows the same. */
@@ -22,12 +25,16 @@ struct pb_api_field {
 enum pb_api_permission {
     PB_API_PUBLIC,
     PB_API_LOOPBACK, /* clients on the same machine; for others the address does not exist */
+    PB_API_TOKEN,    /* any token that holds */
+    PB_API_TOKEN_READS,
+    PB_API_TOKEN_ASK,
 };
 
 /* One call of an endpoint, its query checked. */
 struct pb_api_call {
     const struct pb_request *request;
     const struct pb_api_endpoint *endpoint;
+    const struct pb_api_token *token; /* of whoever calls; NULL where the endpoint needs none */
 };
 
 /* As pb_handler_fn. */
@@ -54,6 +61,10 @@ struct pb_api {
     _Atomic bool is_ready;
     struct pb_route *routes;         /* owned: as pb_api_endpoints */
     struct pb_api_binding *bindings; /* owned: contexts of the routes */
+
+    struct pb_api_quota quota;
+    pthread_mutex_t takers_lock; /* held for a few instructions */
+    struct pb_api_taker *takers; /* owned: parsers at rest; guarded by takers_lock */
 };
 
 /* ---- made by scripts/make-api ---- */
@@ -75,12 +86,24 @@ enum pb_status pb_api_problem(const struct pb_api_call *call, struct pb_reply *r
 bool pb_api_query_check(const struct pb_api_field *fields, const struct pb_request *request,
                         struct pb_str *ret_field, const char **ret_why);
 
+/* Checks the token that the request shows, against what the endpoint demands and what the token
+ * may ask of us in a second. False: the reply is filled, or ret_status is a failure. */
+bool pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
+                         struct pb_api_token *ret_token, struct pb_reply *reply,
+                         enum pb_status *ret_status);
+
+void pb_api_free_takers(struct pb_api *api);
+
 pb_api_handler_fn pb_api_handle_audit_checkpoint;
 pb_api_handler_fn pb_api_handle_audit_tile;
 pb_api_handler_fn pb_api_handle_docs;
 pb_api_handler_fn pb_api_handle_health;
+pb_api_handler_fn pb_api_handle_inquiries_ask;
 pb_api_handler_fn pb_api_handle_metrics;
 pb_api_handler_fn pb_api_handle_openapi;
+pb_api_handler_fn pb_api_handle_reads_send;
 pb_api_handler_fn pb_api_handle_ready;
+pb_api_handler_fn pb_api_handle_token_show;
+pb_api_handler_fn pb_api_handle_tokens_revoke;
 
 #endif

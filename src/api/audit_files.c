@@ -71,7 +71,7 @@ pb_api_handle_audit_checkpoint(struct pb_api *api, const struct pb_api_call *cal
     struct pb_str log = pb_request_param(call->request, "log");
     char path[PB_CATALOG_ID_BYTES_MAX + 16];
 
-    if (!pb_tile_log_is_valid(log) || api->audit_directory < 0)
+    if (!pb_api_tile_log_is_valid(log) || api->audit_directory < 0)
         return answer_none(call, reply);
     (void)snprintf(path, sizeof(path), "%.*s/checkpoint", (int)log.bytes, log.text);
     reply->content_type = "text/plain; charset=utf-8";
@@ -86,7 +86,8 @@ pb_api_handle_audit_tile(struct pb_api *api, const struct pb_api_call *call, str
     struct pb_str tile = pb_request_param(call->request, "tile");
     char path[PB_CATALOG_ID_BYTES_MAX + PB_TILE_PATH_BYTES_MAX + 16];
 
-    if (!pb_tile_log_is_valid(log) || !pb_tile_path_is_valid(tile) || api->audit_directory < 0)
+    if (!pb_api_tile_log_is_valid(log) || !pb_api_tile_path_is_valid(tile) ||
+        api->audit_directory < 0)
         return answer_none(call, reply);
     assert(tile.bytes <= PB_TILE_PATH_BYTES_MAX);
     (void)snprintf(path, sizeof(path), "%.*s/tile/%.*s", (int)log.bytes, log.text, (int)tile.bytes,

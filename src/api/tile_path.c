@@ -69,7 +69,7 @@ take_index(struct pb_str *rest)
 }
 
 bool
-pb_tile_path_is_valid(struct pb_str path)
+pb_api_tile_path_is_valid(struct pb_str path)
 {
     unsigned number;
 
@@ -84,7 +84,7 @@ pb_tile_path_is_valid(struct pb_str path)
 }
 
 bool
-pb_tile_log_is_valid(struct pb_str log)
+pb_api_tile_log_is_valid(struct pb_str log)
 {
     for (uint32_t i = 0; i < log.bytes; i++) {
         char byte = log.text[i];

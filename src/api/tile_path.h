@@ -15,9 +15,9 @@
 #define PB_TILE_PATH_BYTES_MAX 48u /* of the longest that is one */
 
 /* Is it a path behind "tile/" as the specification writes it, in its one way? */
-bool pb_tile_path_is_valid(struct pb_str path);
+bool pb_api_tile_path_is_valid(struct pb_str path);
 
 /* Is it a log's id: [A-Za-z0-9][A-Za-z0-9._:-]*, at most PB_CATALOG_ID_BYTES_MAX? */
-bool pb_tile_log_is_valid(struct pb_str log);
+bool pb_api_tile_log_is_valid(struct pb_str log);
 
 #endif

@@ -31,6 +31,7 @@ struct service {
     struct pb_cli_config config;
     struct pb_metrics metrics;
     struct pb_log log;
+    struct pb_site *site;     /* owned */
     struct pb_api *api;       /* owned */
     struct pb_server *server; /* owned */
     sigset_t signals;
@@ -152,10 +153,14 @@ start(struct service *service, int socket, struct pb_error *error)
 {
     const struct pb_env *env = service->cli->env;
     const struct pb_cli_config *config = &service->config;
+    const struct pb_site_options site_options = { .mode = config->mode };
     struct pb_api_options api_options = {
         .data_path = config->data,
         .metrics = &service->metrics,
         .log = &service->log,
+        .takes_inquiries = config->mode != PB_SITE_LOOK,
+        .takes_reads = config->mode == PB_SITE_WRITE,
+        .token_requests_per_second = config->token_requests_per_second,
     };
     struct pb_server_options options = {
         .limits = config->limits,
@@ -168,8 +173,14 @@ start(struct service *service, int socket, struct pb_error *error)
         .log = &service->log,
         .metrics = &service->metrics,
     };
-    enum pb_status status = pb_api_new(env, &api_options, &service->api, error);
+    enum pb_status status = pb_site_open(env, config->data, &site_options, &service->site, error);
 
+    if (status != PB_OK)
+        return status;
+    /* Who only looks holds no lock, and can put nothing on record. */
+    if (config->mode != PB_SITE_LOOK)
+        api_options.site = service->site;
+    status = pb_api_new(env, &api_options, &service->api, error);
     if (status != PB_OK)
         return status;
     options.routes = pb_api_routes(service->api, &options.route_count);
@@ -214,7 +225,8 @@ serve(struct service *service, int socket)
     status = start(service, socket, &error);
     if (status != PB_OK) {
         pb_api_free(service->api);
-        return pb_cli_failure(service->cli, status, &error);
+        return pb_cli_close_site(service->cli, service->site,
+                                 pb_cli_failure(service->cli, status, &error));
     }
     pb_api_set_ready(service->api, true);
     say_where(service);
@@ -222,7 +234,7 @@ serve(struct service *service, int socket)
     wait_for_end(service);
     stop(service);
     pb_api_free(service->api);
-    return PB_CLI_EXIT_OK;
+    return pb_cli_close_site(service->cli, service->site, PB_CLI_EXIT_OK);
 }
 
 /* ---- the command ---- */
@@ -230,7 +242,7 @@ serve(struct service *service, int socket)
 /* The file first, then what the options say instead. */
 static enum pb_status
 read_config(struct pb_cli_config *config, const char *path, const struct pb_cli_config *given,
-            struct pb_error *error)
+            const char *mode, struct pb_error *error)
 {
     enum pb_status status = path != NULL ? pb_cli_config_read(config, path, error) : PB_OK;
 
@@ -242,6 +254,8 @@ read_config(struct pb_cli_config *config, const char *path, const struct pb_cli_
         config->certificate = given->certificate;
     if (given->key != NULL)
         config->key = given->key;
+    if (status == PB_OK && mode != NULL && !pb_cli_config_mode(mode, &config->mode))
+        return pb_fail(error, PB_BAD_INPUT, "--mode %.20s: look, ask or write", mode);
     return status;
 }
 
@@ -254,7 +268,7 @@ pb_cmd_serve(struct pb_cli *cli, int argc, char **argv)
     struct pb_cli_usage usage;
     enum pb_cli_parsed parsed;
     enum pb_status status;
-    const char *path = NULL;
+    const char *path = NULL, *mode = NULL;
     const struct pb_cli_option options[] = {
         { .name = "config", .placeholder = "FILE", .help = "configuration (YAML)", .text = &path },
         { .name = "data",
@@ -266,6 +280,11 @@ pb_cmd_serve(struct pb_cli *cli, int argc, char **argv)
           .placeholder = "ADDRESS:PORT",
           .help = "where to listen; by default 127.0.0.1:8080",
           .text = &given.listen },
+        { .name = "mode",
+          .placeholder = "WORD",
+          .help = "look (the default: nothing that needs a token), ask (inquiries), write (reads, "
+                  "too); ask and write keep other processes from writing",
+          .text = &mode },
         { .name = "certificate",
           .placeholder = "FILE",
           .help = "TLS certificate chain (PEM); needed for any address but the loopback's",
@@ -291,7 +310,7 @@ pb_cmd_serve(struct pb_cli *cli, int argc, char **argv)
     pb_cli_config_init(&service.config, cli->env);
     pb_metrics_init(&service.metrics, cli->env);
     service.log = (struct pb_log){ .env = cli->env, .sink = write_log, .level = PB_LOG_INFO };
-    status = read_config(&service.config, path, &given, &error);
+    status = read_config(&service.config, path, &given, mode, &error);
     service.log.level = service.config.log_level;
     if (status != PB_OK)
         exit_code = pb_cli_failure(cli, status, &error);

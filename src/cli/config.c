@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/yaml.h"
 #include "cli/cli.h"
+#include "cli/load.h"
 #include "cli/options.h"
 #include "net/listen.h"
 
@@ -23,6 +24,7 @@ pb_cli_config_init(struct pb_cli_config *config, const struct pb_env *env)
 
     *config = (struct pb_cli_config){
         .listen = "127.0.0.1:8080",
+        .mode = PB_SITE_LOOK,
         .limits = pb_server_limits_usual(),
         .io_threads = processors > 8 ? 8 : processors,
         /* Handlers wait for disks, so there are more of them than processors. */
@@ -41,7 +43,15 @@ pb_cli_config_done(struct pb_cli_config *config)
 
 /* ---- one value ---- */
 
-enum kind { KIND_TEXT, KIND_ADDRESS, KIND_NUMBER, KIND_SECONDS, KIND_MIB, KIND_LOG };
+enum kind {
+    KIND_TEXT,
+    KIND_ADDRESS,
+    KIND_NUMBER,
+    KIND_SECONDS,
+    KIND_MIB,
+    KIND_LOG,
+    KIND_MODE,
+};
 
 /* Where a value goes; one of the places is set, by its kind. */
 struct key {
@@ -55,6 +65,7 @@ struct key {
     size_t *size;
     int64_t *ms;
     enum pb_log_level *level;
+    enum pb_site_mode *mode;
 };
 
 static enum pb_status
@@ -102,6 +113,20 @@ set_log(const struct key *key, const char *text, struct pb_error *error)
     return pb_fail(error, PB_BAD_INPUT, "error, warning or info");
 }
 
+bool
+pb_cli_config_mode(const char *text, enum pb_site_mode *ret_mode)
+{
+    if (strcmp(text, "look") == 0)
+        *ret_mode = PB_SITE_LOOK;
+    else if (strcmp(text, "ask") == 0)
+        *ret_mode = PB_SITE_ASK;
+    else if (strcmp(text, "write") == 0)
+        *ret_mode = PB_SITE_WRITE;
+    else
+        return false;
+    return true;
+}
+
 static enum pb_status
 set_value(struct pb_cli_config *config, const struct key *key, const struct pb_yaml *value,
           struct pb_error *error)
@@ -119,6 +144,10 @@ set_value(struct pb_cli_config *config, const struct key *key, const struct pb_y
         return set_text(config, key, value->text);
     case KIND_LOG:
         return set_log(key, value->text.text, error);
+    case KIND_MODE:
+        return pb_cli_config_mode(value->text.text, key->mode)
+                   ? PB_OK
+                   : pb_fail(error, PB_BAD_INPUT, "look, ask or write");
     case KIND_NUMBER:
     case KIND_SECONDS:
     case KIND_MIB:
@@ -139,6 +168,7 @@ fill_keys(struct pb_cli_config *config, struct key keys[KEYS_MAX])
         { "", "data", KIND_TEXT, .text = &config->data },
         { "", "listen", KIND_ADDRESS, .text = &config->listen },
         { "", "log", KIND_LOG, .level = &config->log_level },
+        { "", "mode", KIND_MODE, .mode = &config->mode },
         { "", "stop_seconds", KIND_SECONDS, 0, 3600, .ms = &config->stop_ms },
         { "tls", "certificate", KIND_TEXT, .text = &config->certificate },
         { "tls", "key", KIND_TEXT, .text = &config->key },
@@ -153,6 +183,8 @@ fill_keys(struct pb_cli_config *config, struct key keys[KEYS_MAX])
           .small = &limits->rate_min_bytes_s },
         { "limits", "rate_grace_seconds", KIND_SECONDS, 1, 600, .ms = &limits->rate_grace_ms },
         { "limits", "bodies_mib", KIND_MIB, 1, 65536, .size = &limits->bodies_bytes_max },
+        { "limits", "token_requests_per_second", KIND_NUMBER, 0, 1000000,
+          .small = &config->token_requests_per_second },
         { "limits", "queue", KIND_NUMBER, 1, 1048576, .small = &limits->queue_max },
     };
 
@@ -269,24 +301,12 @@ enum pb_status
 pb_cli_config_read(struct pb_cli_config *config, const char *path, struct pb_error *error)
 {
     const struct pb_env *env = config->arena.env;
-    struct pb_file *file = NULL;
-    uint64_t bytes = 0;
+    size_t bytes = 0;
     char *text = NULL;
-    enum pb_status status = env->files->open(env->file_context, path, PB_OPEN_READ, &file, error);
+    enum pb_status status = pb_cli_load(env, path, CONFIG_BYTES_MAX, &text, &bytes, error);
 
-    if (status == PB_NOT_FOUND)
-        return pb_fail(error, PB_BAD_INPUT, "%s: no such file", path);
-    if (status == PB_OK)
-        status = env->files->size(env->file_context, file, &bytes, error);
-    if (status == PB_OK && bytes > CONFIG_BYTES_MAX)
-        status = pb_fail(error, PB_BAD_INPUT, "%s: larger than a configuration can be", path);
-    if (status == PB_OK) {
-        text = pb_arena_alloc(&config->arena, bytes + 1);
-        status = text == NULL ? PB_E_NOMEM
-                              : env->files->read(env->file_context, file, 0, text, bytes, error);
-    }
-    env->files->close(env->file_context, file);
     if (status == PB_OK)
         status = pb_cli_config_parse(config, path, (struct pb_str){ text, (uint32_t)bytes }, error);
-    return status;
+    pb_free(env, text);
+    return status == PB_NOT_FOUND || status == PB_OVER_LIMIT ? PB_BAD_INPUT : status;
 }

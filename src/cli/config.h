@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "inquiry/site.h"
 #include "net/log.h"
 #include "net/server.h"
 
@@ -18,13 +19,18 @@ struct pb_cli_config {
     struct pb_arena arena; /* holds the texts */
 
     const char *data;              /* directory, or NULL */
+    enum pb_site_mode mode;        /* what is served: see platebase-serve(1) */
     const char *listen;            /* as net/listen.h takes it */
     const char *certificate, *key; /* PEM files, or NULL */
     struct pb_server_limits limits;
     uint64_t io_threads, worker_threads;
+    uint32_t token_requests_per_second; /* 0: no bound */
     int64_t stop_ms; /* how long requests in hand may take when the server stops */
     enum pb_log_level log_level;
 };
+
+/* "look", "ask" or "write"; false: another word. */
+bool pb_cli_config_mode(const char *text, enum pb_site_mode *ret_mode);
 
 /* What holds where nothing is said. Never fails. */
 void pb_cli_config_init(struct pb_cli_config *config, const struct pb_env *env);

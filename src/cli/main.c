@@ -43,6 +43,7 @@ static const struct pb_cli_command commands[] = {
     { "generate", "make synthetic reads", pb_cmd_generate },
     { "bench", "measure", pb_cmd_bench },
     { "serve", "serve a data directory over HTTP", pb_cmd_serve },
+    { "token", "make, list and revoke tokens of programs", pb_cmd_token },
     { "config", "check a configuration of the service", pb_cmd_config },
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -319,22 +319,22 @@ tile_paths_have_one_form(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(good); i++) {
-        if (!pb_tile_path_is_valid(pb_str_from(good[i])))
+        if (!pb_api_tile_path_is_valid(pb_str_from(good[i])))
             fail_msg("refused: %s", good[i]);
         assert_true(strlen(good[i]) <= PB_TILE_PATH_BYTES_MAX);
     }
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        if (pb_tile_path_is_valid(pb_str_from(bad[i])))
+        if (pb_api_tile_path_is_valid(pb_str_from(bad[i])))
             fail_msg("taken: %s", bad[i]);
     }
-    assert_false(pb_tile_path_is_valid((struct pb_str){ "0/0\0000", 6 }));
-    assert_true(pb_tile_log_is_valid(pb_str_from("operator")));
-    assert_true(pb_tile_log_is_valid(pb_str_from("KS-0870100:x")));
-    assert_false(pb_tile_log_is_valid(pb_str_from("")));
-    assert_false(pb_tile_log_is_valid(pb_str_from(".a")));
-    assert_false(pb_tile_log_is_valid(pb_str_from("a/b")));
-    assert_false(pb_tile_log_is_valid((struct pb_str){ "a\0b", 3 }));
-    assert_false(pb_tile_log_is_valid(
+    assert_false(pb_api_tile_path_is_valid((struct pb_str){ "0/0\0000", 6 }));
+    assert_true(pb_api_tile_log_is_valid(pb_str_from("operator")));
+    assert_true(pb_api_tile_log_is_valid(pb_str_from("KS-0870100:x")));
+    assert_false(pb_api_tile_log_is_valid(pb_str_from("")));
+    assert_false(pb_api_tile_log_is_valid(pb_str_from(".a")));
+    assert_false(pb_api_tile_log_is_valid(pb_str_from("a/b")));
+    assert_false(pb_api_tile_log_is_valid((struct pb_str){ "a\0b", 3 }));
+    assert_false(pb_api_tile_log_is_valid(
         pb_str_from("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")));
 }
 

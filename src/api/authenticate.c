@@ -1,0 +1,103 @@
+/*
+ * Authentication by token: RFC 6750, in the Authorization header alone.
+ */
+#include <strings.h>
+
+#include "api/api_private.h"
+#include "base/arena.h"
+#include "base/env.h"
+#include "base/text.h"
+
+/* The token in "Bearer <token>"; empty where the header is missing, twice, or something else. */
+static struct pb_str
+shown_token(const struct pb_request *request)
+{
+    static const char scheme[] = "Bearer ";
+    struct pb_str shown = { NULL, 0 };
+    unsigned count = 0;
+
+    for (uint32_t i = 0; i < request->header_count; i++) {
+        const struct pb_pair *header = &request->headers[i];
+
+        if (header->name.bytes != 13 || strncasecmp(header->name.text, "Authorization", 13) != 0)
+            continue;
+        count++;
+        if (header->value.bytes > sizeof(scheme) - 1 &&
+            strncasecmp(header->value.text, scheme, sizeof(scheme) - 1) == 0)
+            shown = (struct pb_str){ header->value.text + sizeof(scheme) - 1,
+                                     header->value.bytes - (uint32_t)(sizeof(scheme) - 1) };
+    }
+    return count == 1 ? shown : (struct pb_str){ NULL, 0 };
+}
+
+static unsigned
+verbs_needed(enum pb_api_permission permission)
+{
+    switch (permission) {
+    case PB_API_TOKEN_READS:
+        return PB_TOKEN_READS;
+    case PB_API_TOKEN_ASK:
+        return PB_TOKEN_ASK;
+    case PB_API_PUBLIC:
+    case PB_API_LOOPBACK:
+    case PB_API_TOKEN:
+        break;
+    }
+    return 0;
+}
+
+static void
+refuse(const struct pb_api_call *call, struct pb_reply *reply, unsigned status, const char *detail,
+       const char *challenge)
+{
+    (void)pb_api_problem(call, reply, status, detail, NULL);
+    if (challenge != NULL)
+        pb_reply_header(reply, "WWW-Authenticate", pb_str_from(challenge));
+}
+
+bool
+pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
+                    struct pb_api_token *ret_token, struct pb_reply *reply,
+                    enum pb_status *ret_status)
+{
+    static const char challenge[] = "Bearer realm=\"platebase\"";
+    struct pb_str shown = shown_token(call->request);
+    unsigned needed = verbs_needed(call->endpoint->permission);
+    struct pb_error error = { "" };
+    enum pb_status status = PB_NOT_FOUND;
+
+    *ret_status = PB_OK;
+    if (api->options.site == NULL) {
+        refuse(call, reply, 503, "this server was not started to take tokens", NULL);
+        return false;
+    }
+    if (shown.bytes > 0)
+        status = pb_api_token_check(api->options.site, shown, pb_now_us(api->env),
+                                    call->request->arena, ret_token, &error);
+    if (status == PB_NOT_FOUND) {
+        refuse(call, reply, 401,
+               shown.bytes > 0 ? "this token is none, or holds no longer"
+                               : "a token is wanted, in Authorization: Bearer",
+               challenge);
+        return false;
+    }
+    if (status != PB_OK) {
+        *ret_status = status < 0 ? status : PB_E_CORRUPT;
+        return false;
+    }
+    if ((ret_token->verbs & needed) != needed) {
+        refuse(call, reply, 403, "this token may not do that", NULL);
+        return false;
+    }
+    if (!pb_api_quota_take(&api->quota, ret_token->id, pb_monotonic_ns(api->env))) {
+        struct pb_problem problem = {
+            .status = 429,
+            .detail = "more requests than this token may make: nothing was done",
+            .retry_after_s = 1,
+        };
+
+        pb_reply_problem(reply, call->request, &problem);
+        return false;
+    }
+    return true;
+}

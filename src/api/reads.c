@@ -1,0 +1,426 @@
+/*
+ * Reads in: parsed, checked against the token's scope, stamped, stored, and then answered.
+ *
+ * A body is taken in batches, each one commit; the answer is written when the last is on disk. Where
+ * a later batch fails, what earlier ones stored stays, and the client, who was told of a
+ * failure, sends again: that is harmless.
+ */
+#include <pthread.h>
+#include <string.h>
+
+#include "api/api_private.h"
+#include "base/arena.h"
+#include "base/env.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "ingest/ingest.h"
+#include "inquiry/site.h"
+#include "read/read.h"
+
+#define BATCH_READS 16384u /* of one commit: bounds the memory of one request */
+#define BATCH_READS_MIN 16u
+#define REJECTIONS_MAX 100u
+
+/* Stands for "the reader is not said"; nobody's reader may be called so. */
+static const char no_reader[] = "platebase.no-reader";
+
+/* A parser at rest, kept for the next body: to make one costs more than to parse a few reads. */
+struct pb_api_taker {
+    struct pb_api_taker *next;
+    struct pb_input_head *head; /* owned */
+    struct pb_parser *parser;   /* owned */
+};
+
+/* Status of one read in an answer. */
+enum outcome {
+    OUTCOME_STORED,
+    OUTCOME_DUPLICATE,
+    OUTCOME_CONFLICT,
+    OUTCOME_EXPIRED,
+    OUTCOME_NOT_KEPT,
+    OUTCOME_REFUSED,
+    OUTCOME_COUNT,
+};
+static const char *const outcome_names[OUTCOME_COUNT] = { "stored",  "duplicate", "conflict",
+                                                          "expired", "not_kept",  "refused" };
+
+struct rejection {
+    uint64_t line;
+    const char *field, *reason; /* static */
+};
+
+/* One body on its way. */
+struct taking {
+    struct pb_api *api;
+    const struct pb_api_token *token;
+    const struct pb_catalog_view *view; /* owned reference */
+    uint32_t agency;                    /* index of the token's agency */
+    struct pb_stamper *stamper;         /* owned */
+
+    struct pb_arena arena;        /* texts of the batch */
+    struct pb_read *batch;        /* owned: batch_capacity elements */
+    uint32_t *batch_index;        /* owned: of each its place in outcomes */
+    enum pb_status *batch_status; /* owned */
+    uint32_t batch_count, batch_capacity;
+
+    uint8_t *outcomes; /* owned: enum outcome of each read so far */
+    size_t outcome_count, outcome_capacity;
+    uint64_t counts[OUTCOME_COUNT], rejected;
+    struct rejection rejections[REJECTIONS_MAX]; /* the first */
+    struct pb_error error;
+};
+
+/* ---- parsers ---- */
+
+static void
+free_taker(const struct pb_env *env, struct pb_api_taker *taker)
+{
+    if (taker == NULL)
+        return;
+    pb_parser_free(taker->parser);
+    pb_input_head_free(env, taker->head);
+    pb_free(env, taker);
+}
+
+void
+pb_api_free_takers(struct pb_api *api)
+{
+    while (api->takers != NULL) {
+        struct pb_api_taker *next = api->takers->next;
+
+        free_taker(api->env, api->takers);
+        api->takers = next;
+    }
+}
+
+static enum pb_status
+make_taker(const struct pb_env *env, struct pb_api_taker **ret_taker, struct pb_error *error)
+{
+    const struct pb_ingest_defaults defaults = {
+        .reader = pb_str_from(no_reader),
+        .lat_e7 = PB_NO_POSITION,
+        .lon_e7 = PB_NO_POSITION,
+        .country = "US",
+        .delete_after_us = PB_NEVER,
+        .retention_days = -1,
+    };
+    struct pb_api_taker *taker = pb_calloc(env, 1, sizeof(*taker));
+    size_t head_bytes = 0;
+    enum pb_status status;
+
+    if (taker == NULL)
+        return PB_E_NOMEM;
+    status = pb_input_head_new(env, PB_FORMAT_NDJSON, (const uint8_t *)"", 0, &defaults,
+                               &taker->head, &head_bytes, error);
+    if (status == PB_OK)
+        status = pb_parser_new(env, taker->head, &taker->parser, error);
+    if (status != PB_OK) {
+        free_taker(env, taker);
+        return status;
+    }
+    *ret_taker = taker;
+    return PB_OK;
+}
+
+static enum pb_status
+take_taker(struct pb_api *api, struct pb_api_taker **ret_taker, struct pb_error *error)
+{
+    (void)pthread_mutex_lock(&api->takers_lock);
+    *ret_taker = api->takers;
+    if (*ret_taker != NULL)
+        api->takers = (*ret_taker)->next;
+    (void)pthread_mutex_unlock(&api->takers_lock);
+    return *ret_taker != NULL ? PB_OK : make_taker(api->env, ret_taker, error);
+}
+
+static void
+give_taker_back(struct pb_api *api, struct pb_api_taker *taker)
+{
+    (void)pthread_mutex_lock(&api->takers_lock);
+    taker->next = api->takers;
+    api->takers = taker;
+    (void)pthread_mutex_unlock(&api->takers_lock);
+}
+
+/* ---- one read ---- */
+
+static enum pb_status
+add_outcome(struct taking *taking, enum outcome outcome)
+{
+    if (taking->outcome_count == taking->outcome_capacity) {
+        size_t capacity = taking->outcome_capacity == 0 ? 64 : taking->outcome_capacity * 2;
+        uint8_t *larger = pb_realloc(taking->api->env, taking->outcomes, capacity);
+
+        if (larger == NULL)
+            return PB_E_NOMEM;
+        taking->outcomes = larger;
+        taking->outcome_capacity = capacity;
+    }
+    taking->outcomes[taking->outcome_count++] = (uint8_t)outcome;
+    return PB_OK;
+}
+
+/* Room for one read more. */
+static enum pb_status
+make_room(struct taking *taking)
+{
+    const struct pb_env *env = taking->api->env;
+    uint32_t capacity = taking->batch_capacity == 0 ? BATCH_READS_MIN : taking->batch_capacity * 2;
+    struct pb_read *batch;
+    uint32_t *indices;
+    enum pb_status *statuses;
+
+    if (taking->batch_count < taking->batch_capacity)
+        return PB_OK;
+    batch = pb_realloc(env, taking->batch, capacity * sizeof(*batch));
+    taking->batch = batch != NULL ? batch : taking->batch;
+    indices = pb_realloc(env, taking->batch_index, capacity * sizeof(*indices));
+    taking->batch_index = indices != NULL ? indices : taking->batch_index;
+    statuses = pb_realloc(env, taking->batch_status, capacity * sizeof(*statuses));
+    taking->batch_status = statuses != NULL ? statuses : taking->batch_status;
+    if (batch == NULL || indices == NULL || statuses == NULL)
+        return PB_E_NOMEM;
+    taking->batch_capacity = capacity;
+    return PB_OK;
+}
+
+static bool
+is_in_list(const struct pb_api_token *token, struct pb_str reader)
+{
+    for (uint32_t i = 0; i < token->reader_count; i++) {
+        if (pb_str_equal(token->readers[i], reader))
+            return true;
+    }
+    return token->reader_count == 0;
+}
+
+/* May the token send for this reader? One that nobody knows yet becomes the agency's. */
+static bool
+is_in_scope(const struct taking *taking, struct pb_read *read)
+{
+    const struct pb_api_token *token = taking->token;
+    uint32_t reader;
+
+    if (pb_str_equal(read->reader, pb_str_from(no_reader))) {
+        if (token->reader_count != 1)
+            return false;
+        read->reader = token->readers[0];
+    }
+    reader = pb_view_reader(taking->view, read->reader);
+    return is_in_list(token, read->reader) &&
+           (reader == PB_NO_INDEX || taking->view->readers[reader].agency == taking->agency);
+}
+
+static enum outcome
+outcome_of(enum pb_status status, const char *reason)
+{
+    if (status == PB_EXPIRED)
+        return reason == pb_stamp_never_stored ? OUTCOME_NOT_KEPT : OUTCOME_EXPIRED;
+    return OUTCOME_REFUSED;
+}
+
+static enum pb_status
+take_read(struct taking *taking, struct pb_read *read)
+{
+    const char *reason = "";
+    enum pb_status status;
+
+    if (!is_in_scope(taking, read))
+        return add_outcome(taking, OUTCOME_REFUSED);
+    status = pb_stamper_stamp(taking->stamper, read, &reason, &taking->error);
+    if (status < 0)
+        return status;
+    if (status != PB_OK)
+        return add_outcome(taking, outcome_of(status, reason));
+    /* What a parser gives is gone when it goes on. */
+    status = make_room(taking);
+    if (status == PB_OK)
+        status = pb_read_copy(&taking->arena, read, &taking->batch[taking->batch_count]);
+    if (status == PB_OK) {
+        taking->batch_index[taking->batch_count] = (uint32_t)taking->outcome_count;
+        status = add_outcome(taking, OUTCOME_STORED);
+    }
+    taking->batch_count += status == PB_OK;
+    return status;
+}
+
+/* ---- one batch ---- */
+
+static enum pb_status
+store_batch(struct taking *taking)
+{
+    static const enum outcome outcomes[] = {
+        [PB_OK] = OUTCOME_STORED,           [PB_NOT_FOUND] = OUTCOME_REFUSED,
+        [PB_DUPLICATE] = OUTCOME_DUPLICATE, [PB_BAD_INPUT] = OUTCOME_REFUSED,
+        [PB_OVER_LIMIT] = OUTCOME_REFUSED,  [PB_CONFLICT] = OUTCOME_CONFLICT,
+        [PB_END] = OUTCOME_REFUSED,         [PB_EXPIRED] = OUTCOME_EXPIRED,
+    };
+    enum pb_status status;
+
+    if (taking->batch_count == 0)
+        return PB_OK;
+    /* New readers are in the catalog before reads of theirs are said to be stored. */
+    status = pb_stamper_flush(taking->stamper, &taking->error);
+    if (status == PB_OK)
+        status = pb_store_append(pb_site_store(taking->api->options.site), taking->batch,
+                                 taking->batch_count, taking->batch_status, &taking->error);
+    for (uint32_t i = 0; i < taking->batch_count && status == PB_OK; i++)
+        taking->outcomes[taking->batch_index[i]] = (uint8_t)outcomes[taking->batch_status[i]];
+    taking->batch_count = 0;
+    pb_arena_reset(&taking->arena);
+    return status;
+}
+
+static enum pb_status
+on_reads(void *context, struct pb_read *reads, size_t count)
+{
+    struct taking *taking = context;
+    enum pb_status status = PB_OK;
+
+    for (size_t i = 0; i < count && status == PB_OK; i++) {
+        if (taking->batch_count == BATCH_READS)
+            status = store_batch(taking);
+        if (status == PB_OK)
+            status = take_read(taking, &reads[i]);
+    }
+    return status;
+}
+
+static enum pb_status
+on_reject(void *context, const struct pb_rejection *rejection)
+{
+    struct taking *taking = context;
+
+    if (taking->rejected < REJECTIONS_MAX)
+        taking->rejections[taking->rejected] =
+            (struct rejection){ rejection->line, rejection->field, rejection->reason };
+    taking->rejected++;
+    return PB_OK;
+}
+
+/* ---- one body ---- */
+
+static enum pb_status
+begin(struct taking *taking)
+{
+    struct pb_site *site = taking->api->options.site;
+    char agency[PB_CATALOG_ID_BYTES_MAX + 1];
+    enum pb_status status =
+        pb_catalog_view_take(pb_site_catalog(site), &taking->view, &taking->error);
+
+    if (status != PB_OK)
+        return status;
+    taking->agency = pb_view_agency(taking->view, taking->token->agency);
+    if (taking->agency == PB_NO_INDEX)
+        return PB_E_CORRUPT; /* an agency is closed, never removed */
+    memcpy(agency, taking->token->agency.text, taking->token->agency.bytes);
+    agency[taking->token->agency.bytes] = '\0';
+    status = pb_stamper_new(site, agency, taking->view->agencies[taking->agency].jurisdiction,
+                            &taking->stamper, &taking->error);
+    return status;
+}
+
+static void
+done(struct taking *taking)
+{
+    const struct pb_env *env = taking->api->env;
+
+    pb_stamper_free(taking->stamper);
+    pb_catalog_view_drop(taking->view);
+    pb_arena_clear(&taking->arena);
+    pb_free(env, taking->batch);
+    pb_free(env, taking->batch_index);
+    pb_free(env, taking->batch_status);
+    pb_free(env, taking->outcomes);
+}
+
+static enum pb_status
+take_body(struct taking *taking, struct pb_str body)
+{
+    const struct pb_ingest_sink sink = { on_reads, on_reject, taking };
+    struct pb_api_taker *taker = NULL;
+    enum pb_status status = take_taker(taking->api, &taker, &taking->error);
+
+    if (status != PB_OK)
+        return status;
+    status = pb_parser_chunk(taker->parser, (const uint8_t *)body.text, body.bytes, 1, true, &sink,
+                             &taking->error);
+    give_taker_back(taking->api, taker);
+    if (status > PB_OK) { /* the body as a whole is none that a parser knows */
+        const struct pb_rejection rejection = { .field = "", .reason = "this is no JSON" };
+
+        status = on_reject(taking, &rejection);
+    }
+    return status == PB_OK ? store_batch(taking) : status;
+}
+
+/* ---- the answer ---- */
+
+static void
+put_rejections(struct pb_reply *reply, const struct taking *taking)
+{
+    if (taking->rejected == 0)
+        return;
+    pb_reply_put_text(reply, ",\"rejections\":[");
+    for (uint64_t i = 0; i < taking->rejected && i < REJECTIONS_MAX; i++) {
+        pb_reply_put_text(reply, i > 0 ? ",{\"line\":" : "{\"line\":");
+        pb_reply_put_number(reply, (int64_t)taking->rejections[i].line);
+        pb_reply_put_text(reply, ",\"field\":");
+        pb_reply_put_json(reply, pb_str_from(taking->rejections[i].field));
+        pb_reply_put_text(reply, ",\"reason\":");
+        pb_reply_put_json(reply, pb_str_from(taking->rejections[i].reason));
+        pb_reply_put_text(reply, "}");
+    }
+    pb_reply_put_text(reply, "]");
+}
+
+static void
+put_result(struct pb_reply *reply, struct taking *taking)
+{
+    for (size_t i = 0; i < taking->outcome_count; i++)
+        taking->counts[taking->outcomes[i]]++;
+    reply->content_type = "application/json";
+    reply->status = taking->outcome_count == 0 ? 422 : 200;
+    for (unsigned i = 0; i < OUTCOME_COUNT; i++) {
+        pb_reply_put_text(reply, i == 0 ? "{\"" : ",\"");
+        pb_reply_put_text(reply, outcome_names[i]);
+        pb_reply_put_text(reply, "\":");
+        pb_reply_put_number(reply, (int64_t)taking->counts[i]);
+    }
+    pb_reply_put_text(reply, ",\"rejected\":");
+    pb_reply_put_number(reply, (int64_t)taking->rejected);
+    pb_reply_put_text(reply, ",\"statuses\":[");
+    for (size_t i = 0; i < taking->outcome_count; i++) {
+        pb_reply_put_text(reply, i > 0 ? ",\"" : "\"");
+        pb_reply_put_text(reply, outcome_names[taking->outcomes[i]]);
+        pb_reply_put_text(reply, "\"");
+    }
+    pb_reply_put_text(reply, "]");
+    put_rejections(reply, taking);
+    pb_reply_put_text(reply, "}\n");
+}
+
+enum pb_status
+pb_api_handle_reads_send(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply)
+{
+    struct taking *taking;
+    enum pb_status status;
+
+    if (!api->options.takes_reads)
+        return pb_api_problem(call, reply, 503, "this server was not started to take reads", NULL);
+    taking = pb_calloc(api->env, 1, sizeof(*taking));
+    if (taking == NULL)
+        return PB_E_NOMEM;
+    taking->api = api;
+    taking->token = call->token;
+    pb_arena_init(&taking->arena, api->env, 4096);
+    status = begin(taking);
+    if (status == PB_OK)
+        status = take_body(taking, call->request->body);
+    if (status == PB_OK)
+        put_result(reply, taking);
+    done(taking);
+    pb_free(api->env, taking);
+    /* An answer that is none of a read's is a failure here. */
+    return status <= PB_OK ? status : PB_E_CORRUPT;
+}
