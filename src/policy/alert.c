@@ -100,6 +100,12 @@ pb_alert_phase(const struct pb_alert_limits *limits, int64_t begun_us, int64_t n
 }
 
 bool
+pb_alert_takes_batch(const struct pb_alert_limits *limits, uint64_t plates)
+{
+    return plates > 0 && plates <= limits->batch_max;
+}
+
+bool
 pb_alert_is_stale(const struct pb_alert_limits *limits, int64_t refreshed_us, int64_t now_us)
 {
     return refreshed_us > now_us || now_us - refreshed_us > limits->stale_after_us;

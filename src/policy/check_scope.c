@@ -13,18 +13,19 @@
 bool
 pb_purpose_is_permitted(const struct pb_asking *asking, const struct pb_purpose_set *set)
 {
-    const struct pb_purpose_set *meaning = &asking->counts_as;
-    uint64_t any = 0, missing = 0;
+    uint64_t any = 0, missing = 0, given_away = 0;
 
     if (asking->purpose < 0)
         return false;
-    if (pb_purpose_set_has(set, (unsigned)asking->purpose))
-        return true;
-    for (size_t i = 0; i < sizeof(meaning->bits) / sizeof(meaning->bits[0]); i++) {
-        any |= meaning->bits[i];
-        missing |= meaning->bits[i] & ~set->bits[i];
+    for (size_t i = 0; i < sizeof(set->bits) / sizeof(set->bits[0]); i++) {
+        any |= asking->counts_as.bits[i];
+        missing |= asking->counts_as.bits[i] & ~set->bits[i];
+        given_away |= asking->meaning.bits[i] & ~asking->own_meaning.bits[i] & ~set->bits[i];
     }
-    return any != 0 && missing == 0;
+    /* What the justification gives away must be permitted like what was stated. */
+    if (given_away != 0)
+        return false;
+    return pb_purpose_set_has(set, (unsigned)asking->purpose) || (any != 0 && missing == 0);
 }
 
 bool

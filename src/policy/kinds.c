@@ -91,7 +91,8 @@ static const struct pb_rule_kind kinds[] = {
     { "look_back", PB_KIND_ASKS, false, PB_WHEN_ANY, pb_check_look_back, {
         MEMBER("at_most", SPAN, span),
         OPTION("beyond", BEYOND, beyond) } },
-    { "look_back_by_offence", PB_KIND_ASKS, false, PB_WHEN_ANY, pb_check_look_back_offence, { { 0 } } },
+    { "look_back_by_offence", PB_KIND_ASKS, false, PB_WHEN_ANY, pb_check_look_back_offence,
+      { { 0 } } },
     { "no_capture_zone", PB_KIND_DATA, false, PB_WHEN_NONE, NULL, {
         MEMBER("places", WORDS, words) } },
     { "no_pooling", PB_KIND_ORIGIN, false, PB_WHEN_ANY, pb_check_no_pooling, { { 0 } } },

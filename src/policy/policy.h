@@ -213,6 +213,8 @@ enum pb_alert_phase {
 /* Of an entry that was added or last renewed at begun_us. One from the future is REMOVED. */
 enum pb_alert_phase pb_alert_phase(const struct pb_alert_limits *limits, int64_t begun_us,
                                    int64_t now_us);
+/* One upload may have so many plates. */
+bool pb_alert_takes_batch(const struct pb_alert_limits *limits, uint64_t plates);
 bool pb_alert_is_stale(const struct pb_alert_limits *limits, int64_t refreshed_us, int64_t now_us);
 
 #endif

@@ -89,6 +89,23 @@ the_strictest_of_several_rules_counts(void **state)
 }
 
 static void
+an_upload_has_at_most_2500_plates(void **state)
+{
+    struct pb_rules *rules = shipped();
+    struct facts facts;
+    struct pb_alert_limits limits;
+
+    (void)state;
+    facts_init(&facts);
+    limits = pb_policy_alert_limits(rules, &facts.view, FACTS_FEDERAL, 0, FACTS_NOW);
+    assert_false(pb_alert_takes_batch(&limits, 0));
+    assert_true(pb_alert_takes_batch(&limits, 1));
+    assert_true(pb_alert_takes_batch(&limits, 2500));
+    assert_false(pb_alert_takes_batch(&limits, 2501));
+    pb_rules_unref(rules);
+}
+
+static void
 an_entry_is_due_on_day_351_over_on_day_365_and_gone_on_day_372(void **state)
 {
     const struct pb_alert_limits limits = {
@@ -146,6 +163,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_shipped_limits_are_those_of_the_contract_and_the_state),
         cmocka_unit_test(the_strictest_of_several_rules_counts),
+        cmocka_unit_test(an_upload_has_at_most_2500_plates),
         cmocka_unit_test(an_entry_is_due_on_day_351_over_on_day_365_and_gone_on_day_372),
         cmocka_unit_test(an_entry_without_limits_stays),
         cmocka_unit_test(a_list_is_stale_after_a_day_and_a_microsecond),
