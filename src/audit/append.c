@@ -98,7 +98,7 @@ pb_pending_drop(struct pb_audit *audit, struct pb_audit_log *log, uint64_t size)
     log->pending_count -= count;
     if (count > 0)
         memmove(log->pending, log->pending + count, log->pending_count * sizeof(log->pending[0]));
-    if (log->pending_count == 0) {
+    if (log->pending_count + log->reserved == 0) {
         pb_free(audit->env, log->pending);
         log->pending = NULL;
         log->pending_room = 0;
@@ -264,15 +264,13 @@ pb_journal_need(struct pb_audit *audit, struct pb_error *error)
     if (audit->journal != NULL)
         return PB_OK;
     if (audit->journal_end.number == 0) {
-        number = audit->journal_first;
+        number = audit->journal_start;
         audit->journal_end.commit = audit->commit;
     }
     status = pb_log_create(audit->env, audit->journal_path, audit->audit_id, number,
                            &audit->journal_end, &audit->journal, error);
-    if (status == PB_OK) {
+    if (status == PB_OK)
         pb_log_end_of(audit->journal, &audit->journal_end);
-        audit->journal_files++;
-    }
     return status;
 }
 
@@ -318,6 +316,7 @@ settle_logs(struct pb_append_request *requests, bool is_true)
                 log->time_ms = log->ahead_time_ms;
             log->ahead_time_ms = log->time_ms;
             log->ahead = 0;
+            log->reserved = 0;
         }
     }
 }
@@ -330,9 +329,12 @@ reserve(struct pb_audit *audit, struct pb_append_request *requests, struct pb_er
 
     (void)pthread_mutex_lock(&audit->tails);
     for (struct pb_append_request *request = requests; request != NULL; request = request->next) {
-        for (uint32_t i = 0; i < request->count && status == PB_OK; i++)
-            status =
-                pb_pending_reserve(audit, request->drafts[i].log, request->drafts[i].log->ahead);
+        for (uint32_t i = 0; i < request->count && status == PB_OK; i++) {
+            struct pb_audit_log *log = request->drafts[i].log;
+
+            status = pb_pending_reserve(audit, log, log->ahead);
+            log->reserved = log->ahead; /* keeping must not take it away during the sync */
+        }
     }
     if (status == PB_OK && audit->pending_bytes > PENDING_BYTES_MAX)
         status = pb_fail(error, PB_E_FULL,
@@ -529,7 +531,7 @@ pb_audit_append(struct pb_audit *audit, const struct pb_audit_leaf *leaves, uint
     pb_free(audit->env, request.batch);
     pb_free(audit->env, request.drafts);
     if (status == PB_OK)
-        pb_publish_notify(audit, pb_publish_should_keep(audit, false));
+        pb_publish_notify(audit, pb_publish_should_keep(audit));
     return status;
 }
 

@@ -367,6 +367,7 @@ load_logs(struct pb_audit *audit, const struct pb_state *state, struct pb_error 
     memcpy(audit->audit_id, state->audit_id, PB_AUDIT_ID_BYTES);
     audit->generation = state->generation;
     audit->journal_first = state->journal_first;
+    audit->journal_start = state->journal_first;
     audit->commit = state->commit;
     audit->kept_commit = state->commit;
     for (uint32_t i = 0; i < state->log_count && status == PB_OK; i++) {
@@ -430,8 +431,6 @@ begin_writing(struct pb_audit *audit, struct pb_error *error)
         return status;
     if (audit->restarted != NULL && pb_audit_find(audit, pb_str_from(audit->restarted)) != NULL)
         pb_audit_find(audit, pb_str_from(audit->restarted))->is_stopped = true;
-    if (audit->journal_end.number >= audit->journal_first)
-        audit->journal_files = audit->journal_end.number - audit->journal_first + 1;
     /* What was written and perhaps not synced must be so before it is published. */
     if (audit->journal_end.durable_bytes < audit->journal_end.bytes) {
         (void)pthread_mutex_lock(&audit->writing);
@@ -564,7 +563,7 @@ pb_audit_close(struct pb_audit *audit, struct pb_error *error)
     pb_publish_stop(audit);
     if (!audit->is_read_only) {
         (void)pthread_mutex_lock(&audit->integrating);
-        status = pb_publish_locked(audit, NULL, pb_publish_should_keep(audit, true), error);
+        status = pb_publish_locked(audit, NULL, pb_publish_should_keep_at_close(audit), error);
         (void)pthread_mutex_unlock(&audit->integrating);
     }
     audit_free(audit);

@@ -63,6 +63,7 @@ struct pb_audit_log {
     int64_t time_ms;            /* of the newest */
     struct pb_pending *pending; /* owned: [kept_size, size) */
     uint32_t pending_count, pending_room;
+    uint32_t reserved; /* of the room: for the group that is being written */
 
     /* guarded by writing */
     uint32_t ahead; /* leaves of the group that is being written */
@@ -92,6 +93,7 @@ struct pb_audit {
     struct pb_keys *keys;   /* owned; NULL: not given, reading only */
     struct pb_file *lock;   /* owned; NULL: reading only */
     bool is_read_only;
+    uint64_t journal_start; /* number of the first journal file where there is none */
     const char *restarted; /* borrowed: id of the log that begins again; NULL: none */
 
     /* Logs are added, never removed. The array is guarded by tails, and by integrating together
@@ -115,7 +117,6 @@ struct pb_audit {
     uint64_t generation;    /* of the state on disk */
     uint64_t journal_first; /* likewise */
     uint64_t kept_commit;   /* likewise: newest commit below journal_first */
-    uint64_t journal_files; /* made since */
 
     /* guarded by tails */
     uint64_t pending_count;
@@ -215,7 +216,9 @@ PB_MUST_CHECK enum pb_status pb_pending_copy(struct pb_audit *audit, struct pb_a
 PB_MUST_CHECK enum pb_status pb_publish_locked(struct pb_audit *audit, struct pb_audit_log *only,
                                                bool keeps, struct pb_error *error);
 /* Whether so much is pending that it should be kept now. */
-bool pb_publish_should_keep(struct pb_audit *audit, bool is_closing);
+bool pb_publish_should_keep(struct pb_audit *audit);
+/* Likewise for who closes, when nobody else uses the logs any more. */
+bool pb_publish_should_keep_at_close(const struct pb_audit *audit);
 /* Says that there is something to publish; starts the thread. */
 void pb_publish_notify(struct pb_audit *audit, bool is_urgent);
 void pb_publish_stop(struct pb_audit *audit);

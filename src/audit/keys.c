@@ -44,7 +44,7 @@ struct pb_keys {
     uint8_t audit_id[PB_AUDIT_ID_BYTES];
     bool is_read_only;
 
-    pthread_mutex_t lock; /* guards terms and the files in terms/ */
+    pthread_mutex_t lock; /* guards terms, files in terms/ and the temporary one */
     struct term_key terms[TERMS_CACHED];
     uint32_t next_term; /* which of them is replaced next */
 
@@ -324,6 +324,21 @@ format_secret(const struct pb_vkey *key, const uint8_t seed[32], char ret_text[S
     return (size_t)(out.at - ret_text);
 }
 
+/* Writes a private file and its name, durably. The directory has one temporary file, which the
+ * first use of a month's key needs too. */
+static enum pb_status
+write_private(struct pb_keys *keys, struct pb_str name, const void *bytes, size_t count,
+              struct pb_error *error)
+{
+    enum pb_status status;
+
+    (void)pthread_mutex_lock(&keys->lock);
+    status =
+        pb_place_write(&keys->place, name, PB_PLACE_SYNCED | PB_PLACE_PRIVATE, bytes, count, error);
+    (void)pthread_mutex_unlock(&keys->lock);
+    return status == PB_OK ? pb_place_sync_up(&keys->place, name, error) : status;
+}
+
 enum pb_status
 pb_keys_make_signer(struct pb_keys *keys, const char *log, struct pb_str origin,
                     struct pb_vkey *ret_key, struct pb_error *error)
@@ -340,10 +355,8 @@ pb_keys_make_signer(struct pb_keys *keys, const char *log, struct pb_str origin,
     (void)crypto_sign_seed_keypair(public_key, secret, seed);
     pb_vkey_make(origin, PB_KEY_ED25519, public_key, ret_key);
     bytes = format_secret(ret_key, seed, text);
-    status = pb_place_write(&keys->place, (struct pb_str){ name, (uint32_t)(out.at - name) },
-                            PB_PLACE_SYNCED | PB_PLACE_PRIVATE, text, bytes, error);
-    if (status == PB_OK)
-        status = pb_place_sync_up(&keys->place, pb_str_from("x"), error);
+    status =
+        write_private(keys, (struct pb_str){ name, (uint32_t)(out.at - name) }, text, bytes, error);
     sodium_memzero(seed, sizeof(seed));
     sodium_memzero(secret, sizeof(secret));
     sodium_memzero(text, sizeof(text));
@@ -443,11 +456,8 @@ enum pb_status
 pb_keys_stop(struct pb_keys *keys, const char *log, const char *reason, struct pb_error *error)
 {
     char room[PB_LOG_ID_BYTES_MAX + 24];
-    enum pb_status status;
 
-    status = pb_place_write(&keys->place, name_of(log, ".stopped", room),
-                            PB_PLACE_SYNCED | PB_PLACE_PRIVATE, reason, strlen(reason), error);
-    return status == PB_OK ? pb_place_sync_up(&keys->place, pb_str_from("x"), error) : status;
+    return write_private(keys, name_of(log, ".stopped", room), reason, strlen(reason), error);
 }
 
 enum pb_status

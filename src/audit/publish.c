@@ -39,15 +39,21 @@ pb_pending_copy(struct pb_audit *audit, struct pb_audit_log *log, uint64_t first
 }
 
 bool
-pb_publish_should_keep(struct pb_audit *audit, bool is_closing)
+pb_publish_should_keep(struct pb_audit *audit)
 {
     bool answer;
 
     (void)pthread_mutex_lock(&audit->tails);
-    answer = audit->pending_count >= KEEP_LEAVES || audit->pending_bytes >= KEEP_BYTES ||
-             (is_closing && audit->pending_count >= KEEP_LEAVES_AT_CLOSE);
+    answer = audit->pending_count >= KEEP_LEAVES || audit->pending_bytes >= KEEP_BYTES;
     (void)pthread_mutex_unlock(&audit->tails);
-    return answer || (is_closing && audit->journal_files >= KEEP_FILES_AT_CLOSE);
+    return answer;
+}
+
+bool
+pb_publish_should_keep_at_close(const struct pb_audit *audit)
+{
+    return audit->pending_count >= KEEP_LEAVES_AT_CLOSE ||
+           audit->journal_end.number >= audit->journal_first + KEEP_FILES_AT_CLOSE - 1;
 }
 
 /* ---- checkpoints ---- */
@@ -126,8 +132,7 @@ write_checkpoint(struct pb_audit *audit, struct pb_audit_log *log, bool is_synce
     status = pb_place_read(&log->public_place, pb_str_from(CHECKPOINT), PB_NOTE_BYTES_MAX, &old,
                            &old_count, NULL);
     if (status != PB_OK && status != PB_NOT_FOUND && status != PB_E_CORRUPT)
-        return pb_fail(error, status, "%s: the checkpoint cannot be read",
-                       log->public_place.path);
+        return pb_fail(error, status, "%s: the checkpoint cannot be read", log->public_place.path);
     /* One that is there already may have cosignatures. */
     if (status == PB_OK && old_count > count && memcmp(old, text, count) == 0)
         status = put_checkpoint(audit, log, (const char *)old, old_count, is_synced, error);
@@ -437,7 +442,6 @@ pb_publish_keep(struct pb_audit *audit, struct pb_error *error)
         status = pb_audit_write_state(audit, &change, error);
     if (status != PB_OK)
         return status;
-    audit->journal_files = 0;
     drop_kept(audit);
     pb_log_delete_below(audit->env, audit->journal_path, change.journal_first);
     return PB_OK;
@@ -665,7 +669,7 @@ publish_in_background(void *context)
         enum pb_status status;
 
         (void)pthread_mutex_lock(&audit->integrating);
-        status = pb_publish_locked(audit, NULL, pb_publish_should_keep(audit, false), NULL);
+        status = pb_publish_locked(audit, NULL, pb_publish_should_keep(audit), NULL);
         (void)pthread_mutex_unlock(&audit->integrating);
         /* What failed is tried again with the next leaf, and at close, which tells. */
         (void)status;

@@ -187,14 +187,13 @@ pb_audit_run_open(struct pb_audit *audit, struct pb_audit_log *log, const struct
     if (audit->keys != NULL)
         status = pb_keys_term(audit->keys, sealed->term, false, key, error);
     if (status == PB_OK) {
-        status = pb_unseal(key, pb_str_from(log->id), sealed->term, sealed->bytes, sealed->count,
-                           plain);
+        status =
+            pb_unseal(key, pb_str_from(log->id), sealed->term, sealed->bytes, sealed->count, plain);
         sodium_memzero(key, sizeof(key));
-        if (status == PB_E_CORRUPT
-            || (status == PB_OK
-                && (pb_openings_parse(plain, sealed->count - PB_SEAL_EXTRA_BYTES, ret_openings)
-                        != PB_OK
-                    || pb_openings_check(ret_openings, leaf, NULL) != PB_OK)))
+        if (status == PB_E_CORRUPT ||
+            (status == PB_OK && (pb_openings_parse(plain, sealed->count - PB_SEAL_EXTRA_BYTES,
+                                                   ret_openings) != PB_OK ||
+                                 pb_openings_check(ret_openings, leaf, NULL) != PB_OK)))
             return pb_fail(error, PB_E_CORRUPT,
                            "%s: openings do not fit what their leaf commits to",
                            log->private_place.path);
