@@ -894,8 +894,8 @@ after_a_failed_sync_nothing_is_answered_for_that_could_be_lost(void **state)
     }
 }
 
-/* A process died between write and sync, or its sync failed: what the next one finds in the log need
- * not be on disk. Whoever sends it again is told "duplicate" only when it is. */
+/* A process died between write and sync, or its sync failed: what the next one finds in the log
+ * need not be on disk. Whoever sends it again is told "duplicate" only when it is. */
 static void
 a_duplicate_is_answered_for_only_when_it_is_on_disk(void **state)
 {
@@ -928,6 +928,10 @@ a_duplicate_is_answered_for_only_when_it_is_on_disk(void **state)
         sim_fs_process_end(fs);
         assert_true(open_store(&life));
         assert_int_equal(PB_OK, pb_store_append(life.store, reads, wanted, answers, &error));
+        if (seed % 4 == 0) {
+            assert_int_equal(PB_OK, pb_store_flush(life.store, &error));
+            assert_int_equal(PB_OK, pb_store_append(life.store, &reads[2], 1, answers, &error));
+        }
         if (seed % 5 == 0)
             close_store(&life);
         sim_fs_power_cut(fs, seed);
@@ -944,6 +948,7 @@ a_duplicate_is_answered_for_only_when_it_is_on_disk(void **state)
             if (pb_cursor_next(cursor, &result, &error) != PB_OK)
                 fail_msg("seed %llu: a read was answered for (%s) and is lost",
                          (unsigned long long)seed, pb_status_name(answers[i]));
+            assert_int_equal(PB_END, pb_cursor_next(cursor, &result, &error));
             pb_cursor_free(cursor);
         }
         close_store(&life);

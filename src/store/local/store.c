@@ -1087,13 +1087,18 @@ static enum pb_status
 need_log(struct pb_store *store, struct pb_error *error)
 {
     uint64_t number = store->log_end.number + 1;
+    enum pb_status status = PB_OK;
 
     if (store->log != NULL)
         return PB_OK;
     if (number < store->manifest.log_first)
         number = store->manifest.log_first;
-    return pb_log_create(store->env, store->directory, store->manifest.store_id, number,
-                         &store->log_end, &store->log, error);
+    status = pb_log_create(store->env, store->directory, store->manifest.store_id, number,
+                           &store->log_end, &store->log, error);
+    /* Whether or not something is appended to it: a flush must know it to do away with it. */
+    if (status == PB_OK)
+        pb_log_end_of(store->log, &store->log_end);
+    return status;
 }
 
 /* Makes marks that appends brought current; the log brings them back after a restart. */
