@@ -205,6 +205,66 @@ corrections_go_by_their_number(void **state)
     }
 }
 
+static int64_t
+keep_what_was_read(void *context, const struct pb_read *read)
+{
+    (void)context;
+    return pb_str_equal(read->plate, pb_str_from("AB12"))
+               ? read->captured_at_us + 900 * ROOM_DAY_US
+               : read->delete_after_us;
+}
+
+/* In bulk a run is compared with one segment after another; the correction lies in an older one
+ * than the read, which a restamp wrote anew. */
+static void
+loading_again_what_was_corrected_is_a_duplicate(void **state)
+{
+    struct store_room room;
+    struct pb_store_options options = { .memory_bytes = 1 };
+    struct pb_read read = room_read("AB12", "gate-1", 0);
+    struct pb_read corrected;
+    struct pb_restamp_counts restamped;
+    struct pb_load_counts counts;
+    struct pb_loader *loader = NULL;
+
+    (void)state;
+    room_init(&room);
+    read.event_id = pb_str_from("e-1");
+    corrected = corrected_of(&read, "A812", 1);
+    assert_int_equal(PB_OK, room_append(&room, &read));
+    room_flush(&room);
+    assert_int_equal(PB_OK, room_append(&room, &corrected));
+    room_flush(&room);
+    assert_int_equal(PB_OK, pb_store_restamp(room.store, keep_what_was_read, NULL, NULL,
+                                             &restamped, &room.error));
+    assert_int_equal(1, restamped.segments_rewritten);
+    room_close(&room);
+    assert_int_equal(PB_OK, pb_store_open(room.env, ROOM_PATH, &options, &room.store,
+                                          &room.error));
+    assert_int_equal(PB_OK, pb_loader_new(room.store, 256, NULL, NULL, &loader, &room.error));
+    assert_int_equal(PB_OK, pb_lane_add(pb_loader_lane(loader, 0), &read, 1, &room.error));
+    read.speed_ckmh = 7;
+    read.event_id = (struct pb_str){ NULL, 0 };
+    for (uint32_t i = 0; i < 3000; i++) {
+        read.captured_at_us++;
+        assert_int_equal(PB_OK, pb_lane_add(pb_loader_lane(loader, 0), &read, 1, &room.error));
+    }
+    /* The same number and other words: a conflict, whichever segment says so. */
+    read = room_read("AB13", "gate-1", 0);
+    read.event_id = pb_str_from("e-1");
+    assert_int_equal(PB_OK, pb_lane_add(pb_loader_lane(loader, 0), &read, 1, &room.error));
+    assert_int_equal(PB_OK, pb_lane_finish(pb_loader_lane(loader, 0), &room.error));
+    pb_loader_counts(loader, &counts);
+    pb_loader_free(loader);
+    assert_int_equal(3000, counts.stored);
+    assert_int_equal(1, counts.duplicate);
+    assert_int_equal(1, counts.conflict);
+    assert_int_equal(1, room_count(&room, "A812"));
+    assert_int_equal(3000, room_count(&room, "AB12"));
+    assert_int_equal(0, room_count(&room, "AB13"));
+    room_done(&room);
+}
+
 int
 main(void)
 {
@@ -213,6 +273,7 @@ main(void)
         cmocka_unit_test(no_plate_is_found_by_what_fits_an_unread_character),
         cmocka_unit_test(a_correction_that_names_no_read_or_says_no_plate_of_itself_is_refused),
         cmocka_unit_test(corrections_go_by_their_number),
+        cmocka_unit_test(loading_again_what_was_corrected_is_a_duplicate),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

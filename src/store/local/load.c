@@ -150,6 +150,8 @@ join_new_segments(struct pb_lane *lane, const struct pb_version *version,
                              marks, &has_changed, error);
         *changed = *changed || has_changed;
     }
+    if (status == PB_OK && pb_run_settle(lane->run, &reject, &lane->counts))
+        *changed = true;
     return status;
 }
 

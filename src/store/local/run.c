@@ -24,6 +24,7 @@
 #define HEAP_CHUNK_BYTES (1u << 20)
 #define HEAP_NONE UINT32_MAX
 #define HEAP_HEAD_BYTES 3u /* u16 extras bytes, u8 plate bytes */
+#define ROW_DOUBTFUL 32u /* in conflict, unless a segment has its own revision, too */
 #define ROW_DROPPED 64u
 #define ROW_EVENT 128u /* found by its identity, not by plate and time */
 #define REVISIONS_MAX 1000u /* of one identity within a run; more are conflicts */
@@ -1015,6 +1016,11 @@ join_event(struct join *join, const struct pb_pair *event)
     verdict = pb_judge(&read, &known);
     if (verdict == PB_VERDICT_NEW)
         return PB_OK;
+    /* The revisions of a read may lie in several segments. */
+    if (verdict == PB_VERDICT_CONFLICT && !known.has_revision) {
+        row->flags |= ROW_DOUBTFUL;
+        return PB_OK;
+    }
     if (verdict == PB_VERDICT_REVISION) {
         struct pb_mark_entry mark = { .identity = event->key,
                                       .segment = join->segment->entry.number,
@@ -1028,6 +1034,26 @@ join_event(struct join *join, const struct pb_pair *event)
     else
         drop(join->run, row, &read, verdict == PB_VERDICT_CONFLICT, join->reject, join->counts);
     return PB_OK;
+}
+
+bool
+pb_run_settle(struct pb_run *run, const struct pb_run_reject *reject,
+              struct pb_load_counts *counts)
+{
+    bool has_dropped = false;
+
+    for (uint64_t i = 0; i < run->event_count; i++) {
+        struct run_row *row = row_at(run, run->events[i].value);
+        struct pb_run_room room;
+        struct pb_read read;
+
+        if ((row->flags & (ROW_DOUBTFUL | ROW_DROPPED)) != ROW_DOUBTFUL)
+            continue;
+        read_of(run, row, &room, &read);
+        drop(run, row, &read, true, reject, counts);
+        has_dropped = true;
+    }
+    return has_dropped;
 }
 
 enum pb_status
@@ -1078,7 +1104,7 @@ row_for_segment(const struct pb_run *run, const struct run_row *row,
         .speed_code = row->speed_ckmh == PB_NO_SPEED ? 0 : row->speed_ckmh + PB_CODE_SHIFT,
         .commit_row = row->commit_row,
         .revision = row->revision,
-        .flags = row->flags & (uint8_t)~(ROW_DROPPED | ROW_EVENT),
+        .flags = row->flags & (uint8_t)~(ROW_DOUBTFUL | ROW_DROPPED | ROW_EVENT),
     };
     ret_row->extras = extras_of(run, row, &ret_row->extras_bytes);
 }

@@ -65,6 +65,11 @@ PB_MUST_CHECK enum pb_status pb_run_join(struct pb_run *run, const struct pb_seg
                                          struct pb_mark_list *marks, bool *ret_changed,
                                          struct pb_error *error);
 
+/* Drops reads that no segment knew as they are, though some knew them with another revision that
+ * these may not follow. To be called after the joins. Whether any was dropped. */
+bool pb_run_settle(struct pb_run *run, const struct pb_run_reject *reject,
+                   struct pb_load_counts *counts);
+
 struct pb_run_commit {
     uint64_t commit;
     int64_t received_us;
