@@ -182,6 +182,27 @@ bool pb_sieve_admits(const struct pb_sieve *sieve, const struct pb_read *read,
 bool pb_hold_covers(const struct pb_hold *hold, const struct pb_read *read, uint32_t reader,
                     uint32_t owner, int64_t now_us);
 
+/* ---- auditors ---- */
+
+/* Somebody looks at a log. */
+struct pb_look {
+    struct pb_site *site;
+    struct pb_facts *facts; /* owned reference */
+    struct pb_str person;   /* empty: the operator */
+    uint32_t agency;        /* of the view; PB_NO_INDEX: the operator */
+    char log[PB_CATALOG_ID_BYTES_MAX + 1];
+    int64_t now_us;
+};
+/* PB_BAD_INPUT: they may not. end is needed in any case. */
+PB_MUST_CHECK enum pb_status pb_look_begin(struct pb_look *look, struct pb_site *site,
+                                           struct pb_str person, struct pb_error *error);
+void pb_look_end(struct pb_look *look);
+/* The leaf that stands before anything is shown. */
+PB_MUST_CHECK enum pb_status pb_look_record(struct pb_look *look, const char *what,
+                                            struct pb_str filter, struct pb_error *error);
+/* Keys of the agency's notes begin so. */
+void pb_look_prefix(const struct pb_look *look, char ret_prefix[PB_CATALOG_ID_BYTES_MAX + 2]);
+
 /* ---- plates, counted ---- */
 
 /* One plate of an answer that is about plates, not reads. */

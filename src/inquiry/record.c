@@ -159,6 +159,34 @@ keep_us(const struct pb_question *question)
     return wanted > 0 ? wanted : PB_KEEP_OPENINGS_US;
 }
 
+/* An area is what its caller says: not more than a number has room for. */
+static int64_t
+whole(double area_m2)
+{
+    return area_m2 > 0.0 && area_m2 < 1e15 ? (int64_t)area_m2 : 0;
+}
+
+/* How many states' reads could be in the answer. */
+static uint32_t
+states_in_scope(const struct pb_question *question)
+{
+    const struct pb_catalog_view *view = question->facts->view;
+    const struct pb_decision *decision = &question->answer->decision;
+    uint64_t seen[(UINT16_MAX + 1) / 64] = { 0 };
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < view->origin_count; i++) {
+        uint16_t capture_state = view->origins[i].capture_state;
+        uint64_t bit = UINT64_C(1) << capture_state % 64;
+
+        if (!decision->admits_origin[i] || (seen[capture_state / 64] & bit) != 0)
+            continue;
+        seen[capture_state / 64] |= bit;
+        count++;
+    }
+    return count;
+}
+
 enum pb_status
 pb_question_leaf(struct pb_question *question, const char *event, struct pb_draft *leaf)
 {
@@ -182,8 +210,13 @@ pb_question_leaf(struct pb_question *question, const char *event, struct pb_draf
         pb_draft_text(leaf, "role", question->person->role);
     pb_draft_hash(leaf, "policy", question->facts->policy);
     pb_draft_number(leaf, "days", (request->to_us - request->from_us + PB_DAY_US - 1) / PB_DAY_US);
-    if (inquiry->place_count > 0)
+    if (inquiry->place_count > 0) {
         pb_draft_number(leaf, "places", inquiry->place_count);
+        pb_draft_number(leaf, "m2", whole(request->area_m2));
+    }
+    if (request->found_case != NULL && request->found_case->is_verified)
+        pb_draft_number(leaf, "verified", 1);
+    pb_draft_number(leaf, "states", states_in_scope(question));
     if (inquiry->query.edits > 0)
         pb_draft_number(leaf, "edits", inquiry->query.edits);
     if (inquiry->is_break_glass)

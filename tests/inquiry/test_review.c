@@ -246,6 +246,139 @@ a_sample_is_never_larger_than_what_there_is(void **state)
     room_done(&room);
 }
 
+/* ---- detectors ---- */
+
+struct findings {
+    unsigned count;
+    enum pb_detect_kind kinds[8];
+    char whats[8][128];
+};
+
+static bool
+note_finding(void *context, const struct pb_finding *finding)
+{
+    struct findings *findings = context;
+
+    assert_true(findings->count < 8);
+    findings->kinds[findings->count] = finding->kind;
+    (void)snprintf(findings->whats[findings->count++], sizeof(findings->whats[0]), "%s",
+                   finding->what);
+    return true;
+}
+
+static bool
+note_any_item(void *context, const struct pb_review_item *item)
+{
+    struct items *items = context;
+
+    assert_true(items->count < 8);
+    (void)snprintf(items->keys[items->count++], sizeof(items->keys[0]), "%s", item->key);
+    return true;
+}
+
+static void
+what_detectors_find_becomes_an_item(void **state)
+{
+    struct site_room room;
+    struct pb_inquiry inquiry;
+    struct findings findings = { 0 };
+    struct items items = { 0 };
+    uint32_t found = 0;
+
+    (void)state;
+    room_init(&room);
+    /* One plate, day after day, in a case that nobody verified; each day in other words. */
+    for (unsigned day = 0; day < 6; day++) {
+        char why[96];
+
+        (void)snprintf(why, sizeof(why), "Burglary number %u on Elm Street, seen by a witness",
+                       day);
+        inquiry = room_inquiry(&room, PB_INQUIRY_PLATE, day % 2 == 0 ? "KSA123" : "ks-a 123");
+        inquiry.justification = pb_str_from(why);
+        (void)room_ask(&room, &inquiry);
+        room.now_us += PB_DAY_US;
+    }
+    assert_int_equal(PB_BAD_INPUT,
+                     pb_review_detect(room.site, pb_str_from("doe"), 0, room.now_us, NULL,
+                                      note_finding, &findings, &found, &room.error));
+    room_expect(&room, PB_OK,
+                pb_review_detect(room.site, pb_str_from("aud"), ROOM_NOW_US - PB_DAY_US,
+                                 room.now_us, NULL, note_finding, &findings, &found, &room.error),
+                "detect");
+    assert_int_equal(1, found);
+    assert_int_equal(1, findings.count);
+    assert_int_equal(PB_DETECT_REPEAT_PLATE, findings.kinds[0]);
+    assert_null(strstr(findings.whats[0], "KSA123"));
+    room_expect(&room, PB_OK,
+                pb_review_items(room.site, pb_str_from("aud"), false, note_any_item, &items,
+                                &room.error),
+                "items");
+    assert_int_equal(1, items.count);
+    assert_says(items.keys[0], "-repeat-plate");
+    /* Found again it stays one item; and once it is closed it stays closed. */
+    room_expect(&room, PB_OK,
+                pb_review_close(room.site, pb_str_from("aud"), items.keys[0], PB_REVIEW_FINE,
+                                pb_str_from("A series, one car"), &room.error),
+                "close");
+    room_expect(&room, PB_OK,
+                pb_review_detect(room.site, pb_str_from("aud"), ROOM_NOW_US - PB_DAY_US,
+                                 room.now_us, NULL, NULL, NULL, &found, &room.error),
+                "detect");
+    assert_int_equal(1, found);
+    memset(&items, 0, sizeof(items));
+    room_expect(&room, PB_OK,
+                pb_review_items(room.site, pb_str_from("aud"), false, note_any_item, &items,
+                                &room.error),
+                "items");
+    assert_int_equal(0, items.count);
+    room_done(&room);
+}
+
+static void
+a_sample_can_be_cast_again_from_the_log_alone(void **state)
+{
+    struct site_room room;
+    struct items items;
+    struct room_found leaf;
+    uint8_t seed[32];
+    uint64_t indices[20];
+    uint64_t drawn[20];
+    uint32_t count = 0;
+    uint32_t again = 0;
+
+    (void)state;
+    room_init(&room);
+    for (unsigned i = 0; i < 20; i++) {
+        struct pb_inquiry inquiry = room_inquiry(&room, PB_INQUIRY_PLATE, "KSA123");
+
+        (void)room_ask(&room, &inquiry);
+        indices[i] = pb_answer_receipt(room.answer).query_index;
+    }
+    room_expect(&room, PB_OK,
+                pb_review_sample(room.site, pb_str_from("aud"), 0, room.now_us + PB_SECOND_US, 5,
+                                 &count, &room.error),
+                "sample");
+    assert_int_equal(5, count);
+    (void)room_leaves(&room, "kansas-pd", "sample", &leaf);
+    for (unsigned i = 0; i < 32; i++) {
+        unsigned byte = 0;
+
+        assert_int_equal(1, sscanf(strstr(leaf.leaf, "\"seed\":\"") + 8 + 2 * i, "%2x", &byte));
+        seed[i] = (uint8_t)byte;
+    }
+    room_expect(&room, PB_OK,
+                pb_sample_draw(room.env, seed, indices, 20, 5, drawn, &again, &room.error), "draw");
+    assert_int_equal(5, again);
+    assert_int_equal(5, list_items(&room, false, &items));
+    for (unsigned i = 0; i < 5; i++) {
+        char index[32];
+
+        (void)snprintf(index, sizeof(index), "/%020llu-", (unsigned long long)drawn[i]);
+        assert_says(items.keys[i], index);
+    }
+    room_done(&room);
+}
+
 static void
 a_proof_is_given_to_auditors_with_a_leaf_and_checks_offline(void **state)
 {
@@ -279,6 +412,8 @@ main(void)
         cmocka_unit_test(nothing_is_shown_where_the_look_cannot_be_recorded),
         cmocka_unit_test(a_review_draws_a_sample_closes_its_items_and_is_finished),
         cmocka_unit_test(a_sample_is_never_larger_than_what_there_is),
+        cmocka_unit_test(what_detectors_find_becomes_an_item),
+        cmocka_unit_test(a_sample_can_be_cast_again_from_the_log_alone),
         cmocka_unit_test(a_proof_is_given_to_auditors_with_a_leaf_and_checks_offline),
     };
 
