@@ -112,6 +112,82 @@ run_sample(struct pb_cli *cli, int argc, char **argv)
     return finish(cli, site, status, &error);
 }
 
+/* ---- detect ---- */
+
+struct found {
+    struct pb_cli *cli;
+    bool is_json;
+};
+
+static bool
+put_finding(void *context, const struct pb_finding *finding)
+{
+    const struct found *found = context;
+    struct pb_cli_out *out = found->cli->out;
+
+    if (!found->is_json) {
+        pb_cli_put_format(out, "%s: %.*s: %s\n", pb_detect_kind_name(finding->kind),
+                          (int)finding->person.bytes, finding->person.text, finding->what);
+        return pb_cli_out_is_open(out);
+    }
+    pb_cli_put_format(out, "{\"finding\":\"%s\",\"person\":", pb_detect_kind_name(finding->kind));
+    pb_cli_put_json(out, finding->person.text, finding->person.bytes);
+    pb_cli_put_text(out, ",\"what\":");
+    pb_cli_put_json_text(out, finding->what);
+    pb_cli_put_text(out, ",\"entries\":[");
+    for (uint32_t i = 0; i < finding->index_count; i++)
+        pb_cli_put_format(out, "%s%" PRIu64, i == 0 ? "" : ",", finding->indices[i]);
+    pb_cli_put_text(out, "]}\n");
+    return pb_cli_out_is_open(out);
+}
+
+static int
+run_detect(struct pb_cli *cli, int argc, char **argv)
+{
+    struct review_args args = { .count = 0 };
+    const struct pb_cli_option options[] = {
+        { .name = "from",
+          .placeholder = "TIME",
+          .help = "of inquiries asked at this time or later",
+          .is_required = true,
+          .example = "2026-03-01",
+          .time_us = &args.from_us },
+        { .name = "to",
+          .placeholder = "TIME",
+          .help = "and before this time",
+          .is_required = true,
+          .example = "2026-03-08",
+          .time_us = &args.to_us },
+        { .name = "json", .help = "one JSON object a finding", .flag = &args.is_json },
+    };
+    struct pb_error error = { "" };
+    struct pb_site *site = NULL;
+    struct pb_cli_usage usage;
+    enum pb_cli_parsed parsed;
+    enum pb_status status;
+    struct found found = { .cli = cli };
+    uint32_t count = 0;
+    int first;
+
+    pb_cli_usage_init(&usage, "", 0, 0,
+                      "Looks through the inquiries of a span of time for patterns that misuse also "
+                      "has, and makes each an item that waits for a finding. A pattern is no "
+                      "misuse yet.");
+    add_who(&usage, &args);
+    pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
+    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
+    if (parsed != PB_CLI_PARSED_GO)
+        return pb_cli_parsed_exit(parsed);
+    if (!open_site(cli, &args, &site))
+        return PB_CLI_EXIT_FAILURE;
+    found.is_json = args.is_json;
+    status = pb_review_detect(site, pb_str_from(args.person), args.from_us, args.to_us, NULL,
+                              put_finding, &found, &count, &error);
+    if (status == PB_OK && !args.is_json)
+        pb_cli_put_format(cli->out, "%" PRIu32 " found\n", count);
+    return finish(cli, site, status, &error);
+}
+
 /* ---- list ---- */
 
 static const struct pb_cli_column columns[] = {
@@ -432,6 +508,7 @@ pb_cli_audit_review(struct pb_cli *cli, int argc, char **argv)
 {
     static const struct pb_cli_command commands[] = {
         { "audit review sample", "draw inquiries at random", run_sample },
+        { "audit review detect", "find what stands out", run_detect },
         { "audit review list", "what waits for a finding", run_list },
         { "audit review close", "close an item with a finding", run_close },
         { "audit review finish", "end a review", run_finish },
