@@ -18,6 +18,7 @@ int pb_cli_audit_destroy_expired(struct pb_cli *cli, int argc, char **argv);
 int pb_cli_audit_export(struct pb_cli *cli, int argc, char **argv);
 int pb_cli_audit_open(struct pb_cli *cli, int argc, char **argv);
 int pb_cli_audit_prove(struct pb_cli *cli, int argc, char **argv);
+int pb_cli_audit_restart(struct pb_cli *cli, int argc, char **argv);
 int pb_cli_audit_review(struct pb_cli *cli, int argc, char **argv);
 int pb_cli_audit_search(struct pb_cli *cli, int argc, char **argv);
 

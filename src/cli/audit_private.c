@@ -3,8 +3,10 @@
  * src/inquiry/review.h, which leaves an entry before anything is shown.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "cli/audit.h"
 #include "cli/entry.h"
@@ -393,6 +395,66 @@ pb_cli_audit_prove(struct pb_cli *cli, int argc, char **argv)
     }
     pb_free(cli->env, text);
     return pb_cli_close_site(cli, site, exit_code);
+}
+
+/* ---- restart ---- */
+
+static enum pb_status
+restart_log(const struct pb_cli *cli, const char *data, const char *log, struct pb_error *error)
+{
+    char path[PB_PATH_BYTES_MAX], keys[PB_PATH_BYTES_MAX];
+    int path_bytes = snprintf(path, sizeof(path), "%s/audit", data);
+    int keys_bytes = snprintf(keys, sizeof(keys), "%s/keys", data);
+
+    if (path_bytes < 0 || (size_t)path_bytes >= sizeof(path) || keys_bytes < 0 ||
+        (size_t)keys_bytes >= sizeof(keys))
+        return pb_fail(error, PB_OVER_LIMIT, "the path of the data directory is too long");
+    return pb_audit_restart(cli->env, path, keys, NULL, log, error);
+}
+
+int
+pb_cli_audit_restart(struct pb_cli *cli, int argc, char **argv)
+{
+    const char *data = NULL, *log = NULL;
+    bool is_sure = false;
+    const struct pb_cli_option options[] = {
+        { .name = "log",
+          .placeholder = "ID",
+          .help = "the log that does not go on, as the refusal named it",
+          .is_required = true,
+          .example = "operator",
+          .text = &log },
+        { .name = "yes", .help = "do not ask", .flag = &is_sure },
+    };
+    struct pb_error error = { "" };
+    struct pb_cli_usage usage;
+    enum pb_cli_parsed parsed;
+    enum pb_status status;
+    int first;
+
+    pb_cli_usage_init(&usage, "", 0, 0,
+                      "Begins a log again under a new origin and a new key, where leaves that were "
+                      "given out are lost, as by restoring a backup. What is left of the old log "
+                      "stays beside it; the first entry of the new one says what was last given "
+                      "out of the old. Everybody who checks the log must be told of the new key.");
+    pb_cli_usage_add_data(&usage, &data);
+    pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
+    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
+    if (parsed != PB_CLI_PARSED_GO)
+        return pb_cli_parsed_exit(parsed);
+    if (!pb_cli_is_site(cli, data))
+        return PB_CLI_EXIT_FAILURE;
+    if (!is_sure)
+        return pb_cli_usage_error(cli, "a log that was restarted cannot go on under its old key: "
+                                       "add --yes if its entries are lost for good");
+    status = restart_log(cli, data, log, &error);
+    if (status != PB_OK)
+        return pb_cli_failure(cli, status, &error);
+    pb_cli_say(cli,
+               "log %s goes on under a new origin: give its new key (platebase audit keys) to "
+               "everybody who checks it",
+               log);
+    return PB_CLI_EXIT_OK;
 }
 
 /* ---- destroy-expired ---- */

@@ -16,8 +16,12 @@ check_logs(struct pb_cli *cli, const char *directory)
 
     if (pb_cli_open_site(cli, directory, &options, &site) == PB_OK)
         return pb_cli_close_site(cli, site, PB_CLI_EXIT_OK);
-    pb_cli_say(cli, "everything was restored; stats and verify work, but nothing can be asked or "
-                    "changed until the audit logs can go on");
+    pb_cli_say(
+        cli,
+        "everything was restored; stats and verify work, but nothing can be asked or changed "
+        "until that log goes on: put the newest audit and keys into %s, or begin it again "
+        "with 'platebase audit restart'",
+        directory);
     return PB_CLI_EXIT_FAILURE;
 }
 

@@ -298,6 +298,41 @@ a_restored_backup_does_not_fork_the_log(void **state)
 }
 
 static void
+a_log_that_lost_entries_begins_again_under_a_new_key(void **state)
+{
+    struct command *command = *state;
+    json_t *keys;
+    char *before;
+
+    make_store(command, "1000");
+    run(command, "audit", "keys", "--data", "store", "--json", NULL);
+    keys = json_lines(command->out);
+    before = strdup(text_of(json_array_get(keys, 0), "vkey"));
+    assert_string_equal("operator", text_of(json_array_get(keys, 0), "log"));
+    json_decref(keys);
+    run(command, "backup", "--data", "store", "copy", NULL);
+    expect_exit(command, 0);
+    run(command, "restore", "--keys", "store/keys", "copy", "again", NULL);
+    expect_exit(command, 1); /* the operator's log went on when the backup was closed */
+
+    run(command, "audit", "restart", "--data", "again", "--log", "operator", NULL);
+    expect_exit(command, 2);
+    expect_text(command->err, "--yes");
+    run(command, "audit", "restart", "--data", "again", "--log", "operator", "--yes", NULL);
+    expect_exit(command, 0);
+    run(command, "search", WHO, "--data", "again", "--plate", "*123*", FROM_TO, NULL);
+    expect_exit(command, 0);
+    run(command, "audit", "search", "--data", "again", "--event", "restart", "--json", NULL);
+    expect_exit(command, 0);
+    assert_int_equal(1, count_lines(command->out));
+    run(command, "audit", "keys", "--data", "again", "--json", NULL);
+    expect_no_text(command->out, before);
+    free(before);
+    run(command, "verify", "--data", "again", NULL);
+    expect_exit(command, 0);
+}
+
+static void
 a_damaged_backup_is_not_restored(void **state)
 {
     struct command *command = *state;
@@ -434,6 +469,7 @@ main(void)
         CASE(merge_leaves_every_read_findable),
         CASE(a_backup_holds_all_but_the_keys),
         CASE(a_restored_backup_does_not_fork_the_log),
+        CASE(a_log_that_lost_entries_begins_again_under_a_new_key),
         CASE(a_damaged_backup_is_not_restored),
         CASE(a_bare_store_of_before_is_told_how_to_move),
         CASE(a_second_writer_is_refused_and_may_still_search),

@@ -61,6 +61,7 @@ static const char *const parts[][3] = {
     { "audit", "open" },
     { "audit", "search" },
     { "audit", "export" },
+    { "audit", "restart" },
     { "audit", "destroy-expired" },
     { "audit", "review", "sample" },
     { "audit", "review", "list" },
