@@ -341,60 +341,111 @@ write_proof(struct pb_cli *cli, const char *path, const char *text, struct pb_er
     return pb_cli_sheet_close(cli->env, &sheet, false, error);
 }
 
-int
-pb_cli_audit_prove(struct pb_cli *cli, int argc, char **argv)
+struct prove_args {
+    struct look_args look;
+    const char *vkey, *out;
+    uint64_t index;
+    bool with_openings, is_quiet;
+};
+
+/* From the data directory, as somebody who may look; the look is recorded. */
+static int
+prove_of_site(struct pb_cli *cli, const struct prove_args *args, char **ret_text)
 {
-    struct look_args args = { .data = NULL };
-    bool with_openings = false, is_quiet = false;
-    const char *path = NULL;
-    uint64_t index = 0;
+    struct pb_error error = { "" };
+    struct pb_site *site = NULL;
+    int exit_code = PB_CLI_EXIT_FAILURE;
+    enum pb_status status;
+
+    if (open_site(cli, &args->look, &site)) {
+        status = pb_review_prove(site, pb_str_from(args->look.person), args->index,
+                                 args->with_openings, ret_text, &error);
+        exit_code = status == PB_OK ? PB_CLI_EXIT_OK : pb_cli_failure(cli, status, &error);
+    }
+    return pb_cli_close_site(cli, site, exit_code);
+}
+
+/* From copied public files, as anybody. */
+static int
+prove_of_copy(struct pb_cli *cli, const struct prove_args *args, const char *path, char **ret_text)
+{
+    struct pb_error error = { "" };
+    enum pb_status status =
+        pb_audit_prove_copied(cli->env, path, args->vkey, args->index, ret_text, &error);
+
+    return status == PB_OK ? PB_CLI_EXIT_OK : pb_cli_failure(cli, status, &error);
+}
+
+static void
+add_prove_options(struct pb_cli_usage *usage, struct prove_args *args)
+{
     const struct pb_cli_option options[] = {
         { .name = "index",
           .placeholder = "N",
           .help = "number of the entry",
           .is_required = true,
           .example = "12",
-          .number = &index,
+          .number = &args->index,
           .number_max = UINT64_MAX - 1 },
         { .name = "openings",
           .help = "with what the entry hides, so that it can be shown to have said so",
-          .flag = &with_openings },
+          .flag = &args->with_openings },
+        { .name = "vkey",
+          .placeholder = "KEY",
+          .help = "key of the log at PATH, as audit keys prints it",
+          .text = &args->vkey },
         { .name = "out",
           .placeholder = "FILE",
           .help = "write to this new file; standard output by default",
-          .text = &path },
-        { .name = "quiet", .help = "say nothing", .flag = &is_quiet },
+          .text = &args->out },
+        { .name = "quiet", .help = "say nothing", .flag = &args->is_quiet },
     };
-    int first, exit_code = PB_CLI_EXIT_FAILURE;
+
+    add_look_options(usage, &args->look);
+    /* Copied files need no data directory. */
+    usage->options[0].is_required = false;
+    pb_cli_usage_add(usage, options, sizeof(options) / sizeof(options[0]));
+}
+
+int
+pb_cli_audit_prove(struct pb_cli *cli, int argc, char **argv)
+{
+    struct prove_args args = { .out = NULL };
     struct pb_error error = { "" };
-    struct pb_site *site = NULL;
     struct pb_cli_usage usage;
     enum pb_cli_parsed parsed;
-    enum pb_status status;
     char *text = NULL;
+    int first, exit_code;
 
-    pb_cli_usage_init(&usage, "", 0, 0,
+    pb_cli_usage_init(&usage, "[PATH]", 0, 1,
                       "Writes a proof that an entry stands in its log, which anybody can check "
                       "with the log's key and nothing else (audit verify-proof). With --openings "
-                      "it also shows what the entry hides. That it was proved is an entry, too.");
-    add_look_options(&usage, &args);
-    pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
+                      "it also shows what the entry hides; that needs the data directory and "
+                      "somebody who may look, and is an entry itself. PATH is a copy of a log's "
+                      "public files: from it anybody makes a proof without openings.");
+    add_prove_options(&usage, &args);
     parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
     if (parsed != PB_CLI_PARSED_GO)
         return pb_cli_parsed_exit(parsed);
+    if (first < argc && (args.vkey == NULL || args.with_openings))
+        return pb_cli_usage_error(cli, "a proof from copied files needs --vkey KEY, and has no "
+                                       "openings");
+    if (first == argc && args.look.data == NULL)
+        return pb_cli_usage_error(cli, "say of what: --data DIR, or PATH and --vkey KEY");
 
-    if (open_site(cli, &args, &site)) {
-        status =
-            pb_review_prove(site, pb_str_from(args.person), index, with_openings, &text, &error);
-        if (status == PB_OK)
-            status = write_proof(cli, path, text, &error);
-        exit_code = status == PB_OK ? PB_CLI_EXIT_OK : pb_cli_failure(cli, status, &error);
-        if (status == PB_OK && path != NULL && !is_quiet)
+    exit_code = first < argc ? prove_of_copy(cli, &args, argv[first], &text)
+                             : prove_of_site(cli, &args, &text);
+    if (exit_code == PB_CLI_EXIT_OK) {
+        enum pb_status status = write_proof(cli, args.out, text, &error);
+
+        if (status != PB_OK)
+            exit_code = pb_cli_failure(cli, status, &error);
+        else if (args.out != NULL && !args.is_quiet)
             pb_cli_say(cli, "proof written to %s; check it with 'platebase audit verify-proof'",
-                       path);
+                       args.out);
     }
     pb_free(cli->env, text);
-    return pb_cli_close_site(cli, site, exit_code);
+    return exit_code;
 }
 
 /* ---- restart ---- */

@@ -496,6 +496,19 @@ copied_files_and_proofs_are_checked_by_themselves(void **state)
         assert_int_equal(0, run_script("scripts/verify-log", "--proof", "proof", vkey));
     }
 
+    /* From the copy anybody makes a proof, but without what the entry hides. */
+    run(command, "audit", "prove", "copy", "--vkey", vkey, "--index", "1", "--out", "second", NULL);
+    expect_exit(command, 0);
+    run(command, "audit", "verify-proof", "second", "--vkey", vkey, NULL);
+    expect_exit(command, 0);
+    expect_no_text(command->out, "RUR7893");
+    run(command, "audit", "prove", "copy", "--vkey", vkey, "--index", "1000", NULL);
+    expect_exit(command, 1);
+    run(command, "audit", "prove", "copy", "--vkey", text_of(other, "vkey"), "--index", "1", NULL);
+    expect_exit(command, 1);
+    run(command, "audit", "prove", "copy", "--vkey", vkey, "--index", "1", "--openings", NULL);
+    expect_exit(command, 2);
+
     /* A changed word of the leaf proves nothing. */
     text = file_text("proof", &bytes);
     at = strstr(text, "criminal-investigation");
