@@ -54,6 +54,8 @@ struct pb_api_endpoint {
     const char *body_types[4];
 };
 
+#define PB_API_TAKER_LISTS 2u
+
 struct pb_api {
     const struct pb_env *env;      /* borrowed */
     struct pb_api_options options; /* its pointers are borrowed */
@@ -63,8 +65,9 @@ struct pb_api {
     struct pb_api_binding *bindings; /* owned: contexts of the routes */
 
     struct pb_api_quota quota;
-    pthread_mutex_t takers_lock; /* held for a few instructions */
-    struct pb_api_taker *takers; /* owned: parsers at rest; guarded by takers_lock */
+    pthread_mutex_t takers_lock;                     /* held for a few instructions */
+    struct pb_api_taker *takers[PB_API_TAKER_LISTS]; /* owned: parsers at rest, by layout;
+                                                      * guarded by takers_lock */
 };
 
 /* ---- made by scripts/make-api ---- */

@@ -5,6 +5,7 @@
  * a later batch fails, what earlier ones stored stays, and the client, who was told of a
  * failure, sends again: that is harmless.
  */
+#include <assert.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@
 #include "base/text.h"
 #include "ingest/ingest.h"
 #include "inquiry/site.h"
+#include "net/head.h"
 #include "read/read.h"
 
 #define BATCH_READS 16384u /* of one commit: bounds the memory of one request */
@@ -23,6 +25,14 @@
 
 /* Stands for "the reader is not said"; nobody's reader may be called so. */
 static const char no_reader[] = "platebase.no-reader";
+
+/* How a body is laid out, which a parser is made for. */
+enum layout {
+    LAYOUT_LINES, /* one object, or one a line */
+    LAYOUT_ARRAY,
+    LAYOUT_OTHER, /* one object over several lines */
+};
+static_assert(LAYOUT_OTHER == PB_API_TAKER_LISTS, "parsers of the others are kept");
 
 /* A parser at rest, kept for the next body: to make one costs more than to parse a few reads. */
 struct pb_api_taker {
@@ -85,16 +95,51 @@ free_taker(const struct pb_env *env, struct pb_api_taker *taker)
 void
 pb_api_free_takers(struct pb_api *api)
 {
-    while (api->takers != NULL) {
-        struct pb_api_taker *next = api->takers->next;
+    for (unsigned i = 0; i < PB_API_TAKER_LISTS; i++) {
+        while (api->takers[i] != NULL) {
+            struct pb_api_taker *next = api->takers[i]->next;
 
-        free_taker(api->env, api->takers);
-        api->takers = next;
+            free_taker(api->env, api->takers[i]);
+            api->takers[i] = next;
+        }
     }
 }
 
+/* Bytes before the first that says something: white space, and a mark of byte order. */
+static uint32_t
+lead_bytes(struct pb_str body)
+{
+    uint32_t at = body.bytes >= 3 && memcmp(body.text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+
+    while (at < body.bytes && memchr(" \t\r\n", body.text[at], 4) != NULL)
+        at++;
+    return at;
+}
+
+static enum layout
+layout_of(struct pb_str body, bool is_lines)
+{
+    uint32_t lead = lead_bytes(body);
+    const char *line_end;
+
+    if (lead == body.bytes)
+        return LAYOUT_LINES;
+    if (body.text[lead] == '[')
+        return LAYOUT_ARRAY;
+    line_end = memchr(body.text + lead, '\n', body.bytes - lead);
+    return is_lines || line_end == NULL ? LAYOUT_LINES : LAYOUT_OTHER;
+}
+
+/* What a parser of that layout has to see of a body, to be told apart. */
+static struct pb_str
+sample_of(enum layout layout, struct pb_str body)
+{
+    return layout == LAYOUT_OTHER ? body : pb_str_from(layout == LAYOUT_ARRAY ? "[" : "");
+}
+
 static enum pb_status
-make_taker(const struct pb_env *env, struct pb_api_taker **ret_taker, struct pb_error *error)
+make_taker(const struct pb_env *env, struct pb_str sample, struct pb_api_taker **ret_taker,
+           struct pb_error *error)
 {
     const struct pb_ingest_defaults defaults = {
         .reader = pb_str_from(no_reader),
@@ -110,8 +155,8 @@ make_taker(const struct pb_env *env, struct pb_api_taker **ret_taker, struct pb_
 
     if (taker == NULL)
         return PB_E_NOMEM;
-    status = pb_input_head_new(env, PB_FORMAT_NDJSON, (const uint8_t *)"", 0, &defaults,
-                               &taker->head, &head_bytes, error);
+    status = pb_input_head_new(env, PB_FORMAT_NDJSON, (const uint8_t *)sample.text, sample.bytes,
+                               &defaults, &taker->head, &head_bytes, error);
     if (status == PB_OK)
         status = pb_parser_new(env, taker->head, &taker->parser, error);
     if (status != PB_OK) {
@@ -123,22 +168,31 @@ make_taker(const struct pb_env *env, struct pb_api_taker **ret_taker, struct pb_
 }
 
 static enum pb_status
-take_taker(struct pb_api *api, struct pb_api_taker **ret_taker, struct pb_error *error)
+take_taker(struct pb_api *api, enum layout layout, struct pb_str body,
+           struct pb_api_taker **ret_taker, struct pb_error *error)
 {
-    (void)pthread_mutex_lock(&api->takers_lock);
-    *ret_taker = api->takers;
-    if (*ret_taker != NULL)
-        api->takers = (*ret_taker)->next;
-    (void)pthread_mutex_unlock(&api->takers_lock);
-    return *ret_taker != NULL ? PB_OK : make_taker(api->env, ret_taker, error);
+    *ret_taker = NULL;
+    if (layout != LAYOUT_OTHER) {
+        (void)pthread_mutex_lock(&api->takers_lock);
+        *ret_taker = api->takers[layout];
+        if (*ret_taker != NULL)
+            api->takers[layout] = (*ret_taker)->next;
+        (void)pthread_mutex_unlock(&api->takers_lock);
+    }
+    return *ret_taker != NULL ? PB_OK
+                              : make_taker(api->env, sample_of(layout, body), ret_taker, error);
 }
 
 static void
-give_taker_back(struct pb_api *api, struct pb_api_taker *taker)
+give_taker_back(struct pb_api *api, enum layout layout, struct pb_api_taker *taker)
 {
+    if (layout == LAYOUT_OTHER) {
+        free_taker(api->env, taker);
+        return;
+    }
     (void)pthread_mutex_lock(&api->takers_lock);
-    taker->next = api->takers;
-    api->takers = taker;
+    taker->next = api->takers[layout];
+    api->takers[layout] = taker;
     (void)pthread_mutex_unlock(&api->takers_lock);
 }
 
@@ -335,23 +389,35 @@ done(struct taking *taking)
 }
 
 static enum pb_status
-take_body(struct taking *taking, struct pb_str body)
+take_body(struct taking *taking, struct pb_str body, bool is_lines)
 {
     const struct pb_ingest_sink sink = { on_reads, on_reject, taking };
+    enum layout layout = layout_of(body, is_lines);
+    /* An array's elements begin behind its bracket. */
+    uint32_t start = layout == LAYOUT_ARRAY ? lead_bytes(body) + 1 : 0;
     struct pb_api_taker *taker = NULL;
-    enum pb_status status = take_taker(taking->api, &taker, &taking->error);
+    enum pb_status status = take_taker(taking->api, layout, body, &taker, &taking->error);
 
     if (status != PB_OK)
         return status;
-    status = pb_parser_chunk(taker->parser, (const uint8_t *)body.text, body.bytes, 1, true, &sink,
-                             &taking->error);
-    give_taker_back(taking->api, taker);
+    status = pb_parser_chunk(taker->parser, (const uint8_t *)body.text + start, body.bytes - start,
+                             1, true, &sink, &taking->error);
+    give_taker_back(taking->api, layout, taker);
     if (status > PB_OK) { /* the body as a whole is none that a parser knows */
         const struct pb_rejection rejection = { .field = "", .reason = "this is no JSON" };
 
         status = on_reject(taking, &rejection);
     }
     return status == PB_OK ? store_batch(taking) : status;
+}
+
+/* An empty body is no type's. */
+static bool
+says_lines(const struct pb_request *request)
+{
+    const struct pb_str *type = pb_request_header(request, "Content-Type");
+
+    return type != NULL && pb_head_is_type(*type, "application/x-ndjson");
 }
 
 /* ---- the answer ---- */
@@ -416,7 +482,7 @@ pb_api_handle_reads_send(struct pb_api *api, const struct pb_api_call *call, str
     pb_arena_init(&taking->arena, api->env, 4096);
     status = begin(taking);
     if (status == PB_OK)
-        status = take_body(taking, call->request->body);
+        status = take_body(taking, call->request->body, says_lines(call->request));
     if (status == PB_OK)
         put_result(reply, taking);
     done(taking);

@@ -15,6 +15,8 @@
 
 struct service {
     struct fixture fixture;
+    const struct pb_env *env;      /* of the api: its clock */
+    struct pb_api_options options; /* what a test adds to the usual */
     struct pb_api *api;
     struct pb_route *own_routes; /* the fixture's, to be freed with it */
     json_t *document;            /* /openapi.json */
@@ -49,6 +51,7 @@ service_init(struct service *service)
     memset(service, 0, sizeof(*service));
     (void)snprintf(service->directory, sizeof(service->directory), "/tmp/pb-api-XXXXXX");
     assert_non_null(mkdtemp(service->directory));
+    service->env = pb_env_system();
     fixture_init(&service->fixture, pb_env_system());
     service->own_routes = (struct pb_route *)(uintptr_t)service->fixture.options.routes;
 }
@@ -56,15 +59,14 @@ service_init(struct service *service)
 static inline void
 service_start(struct service *service)
 {
-    struct pb_api_options options = {
-        .data_path = service->directory,
-        .metrics = &service->fixture.metrics,
-        .log = &service->fixture.log,
-    };
+    struct pb_api_options options = service->options;
     struct pb_error error = { "" };
     struct client client;
 
-    if (pb_api_new(pb_env_system(), &options, &service->api, &error) != PB_OK)
+    options.data_path = service->directory;
+    options.metrics = &service->fixture.metrics;
+    options.log = &service->fixture.log;
+    if (pb_api_new(service->env, &options, &service->api, &error) != PB_OK)
         fail_msg("%s", error.message);
     service->fixture.options.routes =
         pb_api_routes(service->api, &service->fixture.options.route_count);

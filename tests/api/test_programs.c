@@ -1,0 +1,857 @@
+/*
+ * Programs: tokens, reads in, and inquiries, over HTTP and through the one door.
+ */
+#include "api/service.h"
+#include "inquiry/site_room.h"
+
+#include "api/quota.h"
+#include "api/token.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define DAY (24 * 3600 * INT64_C(1000000))
+
+struct programs {
+    struct site_room room;
+    struct service service;
+    char reads[PB_TOKEN_TEXT_BYTES]; /* kansas-pd, any reader */
+    char one[PB_TOKEN_TEXT_BYTES];   /* kansas-pd, only k1 */
+    char ask[PB_TOKEN_TEXT_BYTES];   /* kansas-pd, as doe */
+    char admin[PB_TOKEN_TEXT_BYTES]; /* kansas-pd */
+    char river[PB_TOKEN_TEXT_BYTES]; /* river-pd: reads and administer */
+};
+
+static void
+add_token(struct programs *programs, const char *agency, unsigned verbs, const char *person,
+          const char *reader, char text[PB_TOKEN_TEXT_BYTES])
+{
+    struct pb_str readers[1] = { pb_str_from(reader) };
+    struct pb_api_token token = {
+        .agency = pb_str_from(agency),
+        .person = pb_str_from(person),
+        .label = pb_str_from("a test"),
+        .verbs = verbs,
+        .readers = readers,
+        .reader_count = reader != NULL ? 1 : 0,
+        .expires_at_us = programs->room.now_us + 30 * DAY,
+    };
+
+    room_expect(&programs->room, PB_OK,
+                pb_api_token_add(programs->room.env, programs->room.site, &token, text,
+                                 &programs->room.error),
+                "token");
+}
+
+static int
+setup(void **state)
+{
+    struct programs *programs = calloc(1, sizeof(*programs));
+
+    assert_non_null(programs);
+    room_init(&programs->room);
+    service_init(&programs->service);
+    programs->service.env = programs->room.env;
+    programs->service.options.site = programs->room.site;
+    programs->service.options.takes_inquiries = true;
+    programs->service.options.takes_reads = true;
+    add_token(programs, "kansas-pd", PB_TOKEN_READS, NULL, NULL, programs->reads);
+    add_token(programs, "kansas-pd", PB_TOKEN_READS, NULL, "k1", programs->one);
+    add_token(programs, "kansas-pd", PB_TOKEN_ASK, "doe", NULL, programs->ask);
+    add_token(programs, "kansas-pd", PB_TOKEN_ADMINISTER, NULL, NULL, programs->admin);
+    add_token(programs, "river-pd", PB_TOKEN_READS | PB_TOKEN_ADMINISTER, NULL, NULL,
+              programs->river);
+    *state = programs;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct programs *programs = *state;
+
+    service_done(&programs->service);
+    room_done(&programs->room);
+    free(programs);
+    return 0;
+}
+
+/* ---- asking over HTTP ---- */
+
+static int
+call(const struct programs *programs, struct client *client, const char *method,
+     const char *target, const char *template, const char *token, const char *type,
+     const char *body)
+{
+    char more[512];
+    int length = 0;
+
+    if (token != NULL)
+        length += snprintf(more + length, sizeof(more) - (size_t)length,
+                           "Authorization: Bearer %s\r\n", token);
+    if (body != NULL)
+        length += snprintf(more + length, sizeof(more) - (size_t)length,
+                           "Content-Type: %s\r\nContent-Length: %zu\r\n", type, strlen(body));
+    more[length] = '\0';
+    return service_ask(&programs->service, client, method, target, template, more, body);
+}
+
+static int
+send_reads(const struct programs *programs, struct client *client, const char *token,
+           const char *body)
+{
+    return call(programs, client, "POST", "/v1/reads", "/v1/reads", token,
+                "application/x-ndjson", body);
+}
+
+static void
+expect_reads(const struct programs *programs, const char *token, const char *body, int status,
+             const char *has)
+{
+    struct client client;
+    int got = send_reads(programs, &client, token, body);
+
+    if (got != status || strstr(client_body(&client), has) == NULL)
+        fail_msg("%s\n-> %d: %s", body, got, client_body(&client));
+    client_close(&client);
+}
+
+static int
+ask_json(const struct programs *programs, struct client *client, const char *token,
+         const char *body)
+{
+    return call(programs, client, "POST", "/v1/inquiries", "/v1/inquiries", token,
+                "application/json", body);
+}
+
+static int
+show_status(const struct programs *programs, const char *token)
+{
+    struct client client;
+    int status = call(programs, &client, "GET", "/v1/token", "/v1/token", token, NULL, NULL);
+
+    client_close(&client);
+    return status;
+}
+
+/* The id in a token's text. */
+static struct pb_str
+id_of(const char *token)
+{
+    return (struct pb_str){ token + 3, PB_TOKEN_ID_BYTES };
+}
+
+/* ---- tokens ---- */
+
+static void
+a_token_says_what_it_may_do_and_never_itself(void **state)
+{
+    struct programs *programs = *state;
+    struct client client;
+
+    service_start(&programs->service);
+    assert_int_equal(200, call(programs, &client, "GET", "/v1/token", "/v1/token",
+                               programs->one, NULL, NULL));
+    expect_in(client_body(&client), "\"agency\":\"kansas-pd\"");
+    expect_in(client_body(&client), "\"verbs\":[\"reads\"],\"readers\":[\"k1\"]");
+    expect_in(client_body(&client), "\"expires_at\":\"2026-07-01T12:00:00.000Z\"");
+    assert_null(strstr(client.text, programs->one + 16));
+    client_close(&client);
+    assert_null(strstr(programs->service.fixture.logged, programs->one + 16));
+}
+
+static void
+what_is_no_token_or_holds_no_longer_is_refused_alike(void **state)
+{
+    struct programs *programs = *state;
+    char other[PB_TOKEN_TEXT_BYTES], unknown[PB_TOKEN_TEXT_BYTES];
+    struct client client;
+
+    service_start(&programs->service);
+    memcpy(other, programs->ask, sizeof(other));
+    other[PB_TOKEN_TEXT_BYTES - 2] = other[PB_TOKEN_TEXT_BYTES - 2] == 'A' ? 'Q' : 'A';
+    memcpy(unknown, programs->ask, sizeof(unknown));
+    unknown[3] = unknown[3] == '0' ? '1' : '0';
+    {
+        const char *const wrong[] = { other,   unknown, "pb_", "x",
+                                      "pb_0123456789ab_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+                                      "pb_'; DROP TABLE_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
+
+        for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+            assert_int_equal(401, call(programs, &client, "GET", "/v1/token", "/v1/token",
+                                       wrong[i], NULL, NULL));
+            expect_in(client.text, "WWW-Authenticate: Bearer");
+            expect_in(client_body(&client), "this token is none, or holds no longer");
+            client_close(&client);
+        }
+    }
+    assert_int_equal(401, show_status(programs, NULL));
+    assert_int_equal(200, show_status(programs, programs->ask));
+    /* Twice in one request is as none. */
+    (void)ask(&programs->service.fixture, &client,
+              "GET /v1/token HTTP/1.1\r\n" HOST "Authorization: Bearer a\r\n"
+              "Authorization: Bearer b\r\n\r\n");
+    assert_int_equal(401, client_reply(&client));
+    client_close(&client);
+
+    programs->room.now_us += 30 * DAY - 1;
+    assert_int_equal(200, show_status(programs, programs->ask));
+    programs->room.now_us += 1;
+    assert_int_equal(401, show_status(programs, programs->ask));
+}
+
+static void
+tokens_that_could_do_what_they_must_not_are_not_made(void **state)
+{
+    static const struct {
+        const char *agency, *person, *reader;
+        unsigned verbs;
+        int64_t days;
+        const char *says; /* NULL: it is made */
+    } cases[] = {
+        { "kansas-pd", NULL, NULL, PB_TOKEN_READS, 90, NULL },
+        { "kansas-pd", "doe", "k2", PB_TOKEN_READS | PB_TOKEN_ASK, 1, NULL },
+        { "bureau", "agent", NULL, PB_TOKEN_ASK, 1, NULL },
+        { "nobody", NULL, NULL, PB_TOKEN_READS, 1, "agency: there is no active agency" },
+        { "kansas-pd", NULL, NULL, 0, 1, "verbs: some of" },
+        { "kansas-pd", NULL, NULL, 8, 1, "verbs: some of" },
+        { "bureau", NULL, NULL, PB_TOKEN_READS, 1, "verbs: the agency contributes no reads" },
+        { "kansas-pd", NULL, NULL, PB_TOKEN_READS, 91, "expires: in the future, within 90 days" },
+        { "kansas-pd", NULL, NULL, PB_TOKEN_READS, 0, "expires: in the future" },
+        { "kansas-pd", NULL, NULL, PB_TOKEN_READS, -1, "expires: in the future" },
+        { "kansas-pd", NULL, NULL, PB_TOKEN_ASK, 1, "person: a token asks for a person" },
+        { "kansas-pd", "roe", NULL, PB_TOKEN_ASK, 1, "person: the agency has no active person" },
+        { "kansas-pd", "none", NULL, PB_TOKEN_ASK, 1, "person: the agency has no active person" },
+        { "kansas-pd", "doe", NULL, PB_TOKEN_READS, 1, "person: only a token that asks" },
+        { "kansas-pd", NULL, "r1", PB_TOKEN_READS, 1, "readers: the agency has no reader 'r1'" },
+        { "kansas-pd", NULL, "x", PB_TOKEN_READS, 1, "readers: the agency has no reader 'x'" },
+        { "kansas-pd", NULL, "k1", PB_TOKEN_ADMINISTER, 1, "readers: only a token that sends" },
+    };
+    struct programs *programs = *state;
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct pb_str readers[1] = { pb_str_from(cases[i].reader) };
+        struct pb_api_token token = {
+            .agency = pb_str_from(cases[i].agency),
+            .person = pb_str_from(cases[i].person),
+            .verbs = cases[i].verbs,
+            .readers = readers,
+            .reader_count = cases[i].reader != NULL ? 1 : 0,
+            .expires_at_us = programs->room.now_us + cases[i].days * DAY,
+        };
+        char text[PB_TOKEN_TEXT_BYTES] = "";
+        enum pb_status status = pb_api_token_add(programs->room.env, programs->room.site, &token,
+                                                 text, &programs->room.error);
+
+        if (status != (cases[i].says == NULL ? PB_OK : PB_BAD_INPUT))
+            fail_msg("case %zu: %s", i, programs->room.error.message);
+        if (cases[i].says != NULL) {
+            expect_in(programs->room.error.message, cases[i].says);
+            assert_string_equal("", text);
+        }
+    }
+}
+
+static void
+making_and_revoking_is_on_record_without_names(void **state)
+{
+    struct programs *programs = *state;
+    struct site_room *room = &programs->room;
+    struct room_found leaf;
+    uint64_t before = room_leaves(room, "kansas-pd", "change", NULL);
+
+    room_expect(room, PB_OK,
+                pb_api_token_revoke(room->env, room->site, id_of(programs->ask), &room->error),
+                "revoke");
+    assert_int_equal(before + 1, room_leaves(room, "kansas-pd", "change", &leaf));
+    assert_says(leaf.leaf, "\"entity\":\"token\",\"verb\":\"revoke\",\"may\":\"ask\"");
+    assert_null(strstr(leaf.leaf, "doe"));
+    assert_says(leaf.secrets, "person=doe\n");
+    assert_says(leaf.secrets, "label=a test\n");
+    /* Once more changes nothing and says nothing. */
+    room_expect(room, PB_OK,
+                pb_api_token_revoke(room->env, room->site, id_of(programs->ask), &room->error),
+                "revoke");
+    assert_int_equal(before + 1, room_leaves(room, "kansas-pd", "change", NULL));
+    room_expect(room, PB_NOT_FOUND,
+                pb_api_token_revoke(room->env, room->site, pb_str_from("0123456789ab"),
+                                    &room->error),
+                "revoke");
+    room_expect(room, PB_NOT_FOUND,
+                pb_api_token_revoke(room->env, room->site, pb_str_from("../../etc"), &room->error),
+                "revoke");
+}
+
+static int
+revoke_status(const struct programs *programs, const char *token, const char *whose)
+{
+    char target[64];
+    struct client client;
+    int status;
+
+    (void)snprintf(target, sizeof(target), "/v1/tokens/%.12s", whose + 3);
+    status = call(programs, &client, "DELETE", target, "/v1/tokens/{id}", token, NULL, NULL);
+    client_close(&client);
+    return status;
+}
+
+static void
+a_token_revokes_itself_and_an_administrator_those_of_the_agency(void **state)
+{
+    struct programs *programs = *state;
+
+    service_start(&programs->service);
+    assert_int_equal(404, revoke_status(programs, programs->reads, programs->one));
+    assert_int_equal(404, revoke_status(programs, programs->river, programs->one));
+    assert_int_equal(404, revoke_status(programs, programs->admin, programs->river));
+    assert_int_equal(404, revoke_status(programs, programs->admin, "pb_0123456789ab"));
+    assert_int_equal(200, show_status(programs, programs->one));
+    assert_int_equal(200, revoke_status(programs, programs->admin, programs->one));
+    assert_int_equal(401, show_status(programs, programs->one));
+    assert_int_equal(200, revoke_status(programs, programs->reads, programs->reads));
+    assert_int_equal(401, show_status(programs, programs->reads));
+    assert_int_equal(401, revoke_status(programs, programs->reads, programs->reads));
+}
+
+/* Every endpoint that needs a token, with every token that must not do. */
+static void
+no_endpoint_serves_who_may_not(void **state)
+{
+    static const struct {
+        const char *method, *target, *template;
+        bool reads, ask; /* what it wants */
+    } endpoints[] = {
+        { "POST", "/v1/reads", "/v1/reads", true, false },
+        { "POST", "/v1/inquiries", "/v1/inquiries", false, true },
+        { "GET", "/v1/token", "/v1/token", false, false },
+        { "DELETE", "/v1/tokens/0123456789ab", "/v1/tokens/{id}", false, false },
+    };
+    struct programs *programs = *state;
+    struct site_room *room = &programs->room;
+    size_t described = 0;
+    const char *path, *method;
+    json_t *methods, *operation;
+
+    service_start(&programs->service);
+    room_expect(room, PB_OK,
+                pb_api_token_revoke(room->env, room->site, id_of(programs->one), &room->error),
+                "revoke");
+    for (size_t i = 0; i < COUNT_OF(endpoints); i++) {
+        const char *body = strcmp(endpoints[i].method, "POST") == 0 ? "{}" : NULL;
+        const struct {
+            const char *token;
+            int status; /* 0: it may, whatever comes of it */
+        } tokens[] = {
+            { NULL, 401 },
+            { "pb_0123456789ab_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 401 },
+            { programs->one, 401 },
+            { programs->reads, endpoints[i].ask ? 403 : 0 },
+            { programs->ask, endpoints[i].reads ? 403 : 0 },
+            { programs->admin, endpoints[i].ask || endpoints[i].reads ? 403 : 0 },
+            { programs->river, endpoints[i].ask ? 403 : 0 },
+        };
+
+        for (size_t at = 0; at < COUNT_OF(tokens); at++) {
+            struct client client;
+            int status = call(programs, &client, endpoints[i].method, endpoints[i].target,
+                              endpoints[i].template, tokens[at].token, "application/json", body);
+
+            if (tokens[at].status != 0 ? status != tokens[at].status
+                                       : status == 401 || (status == 403 && body == NULL))
+                fail_msg("%s %s with token %zu: %d: %s", endpoints[i].method,
+                         endpoints[i].target, at, status, client_body(&client));
+            client_close(&client);
+        }
+    }
+    /* An endpoint that is added must be added here. */
+    json_object_foreach(json_object_get(programs->service.document, "paths"), path, methods)
+    {
+        json_object_foreach(methods, method, operation)
+        {
+            described += strncmp("token",
+                                 json_string_value(json_object_get(operation, "x-permission")), 5)
+                         == 0;
+        }
+    }
+    assert_int_equal(COUNT_OF(endpoints), described);
+}
+
+static void
+a_token_that_asks_too_often_has_to_wait(void **state)
+{
+    struct programs *programs = *state;
+    struct client client;
+
+    programs->service.options.token_requests_per_second = 5;
+    service_start(&programs->service);
+    for (unsigned i = 0; i < 10; i++)
+        assert_int_equal(200, show_status(programs, programs->reads));
+    assert_int_equal(429, call(programs, &client, "GET", "/v1/token", "/v1/token",
+                               programs->reads, NULL, NULL));
+    expect_in(client.text, "Retry-After: 1\r\n");
+    client_close(&client);
+    assert_int_equal(200, show_status(programs, programs->ask)); /* others need not */
+    programs->room.now_us += 200000;
+    assert_int_equal(200, show_status(programs, programs->reads));
+    assert_int_equal(429, show_status(programs, programs->reads));
+}
+
+static void
+a_quota_fills_steadily_and_never_beyond_its_burst(void **state)
+{
+    static struct pb_api_quota quota;
+    struct pb_str id = pb_str_from("0123456789ab");
+    int64_t now_ns = 5;
+    unsigned taken = 0;
+
+    (void)state;
+    pb_api_quota_init(&quota, 10);
+    while (pb_api_quota_take(&quota, id, now_ns))
+        taken++;
+    assert_int_equal(20, taken);
+    for (unsigned i = 0; i < 1000; i++) { /* 1,000 times 10 ms: 100 requests */
+        now_ns += 10000000;
+        taken += pb_api_quota_take(&quota, id, now_ns);
+    }
+    assert_int_equal(120, taken);
+    now_ns += INT64_C(3600000000000);
+    for (taken = 0; pb_api_quota_take(&quota, id, now_ns); taken++)
+        ;
+    assert_int_equal(20, taken);
+    assert_false(pb_api_quota_take(&quota, id, now_ns - 1000000000)); /* a clock that goes back */
+    pb_api_quota_done(&quota);
+}
+
+/* ---- reads in ---- */
+
+#define AT "\"captured_at\":\"2026-06-01T11:00:00Z\""
+
+static void
+each_read_has_its_status_and_what_is_stored_is_found(void **state)
+{
+    struct programs *programs = *state;
+
+    service_start(&programs->service);
+    expect_reads(programs, programs->reads,
+                 "{\"plate\":\"KSA123\",\"jurisdiction\":\"US-KS\",\"reader\":\"k1\"," AT "}\n"
+                 "{\"plate\":\"KSA124\",\"reader\":\"k2\"," AT "}\n"
+                 "{\"plate\":\"KSA125\",\"reader\":\"r1\"," AT "}\n"
+                 "{\"plate\":\"KSA126\",\"reader\":\"gate-new\"," AT "}\n",
+                 200,
+                 "{\"stored\":3,\"duplicate\":0,\"conflict\":0,\"expired\":0,\"not_kept\":0,"
+                 "\"refused\":1,\"rejected\":0,\"statuses\":[\"stored\",\"stored\",\"refused\","
+                 "\"stored\"]}");
+    assert_int_equal(1, room_count_plate(&programs->room, "KSA123"));
+    /* Again, and with other content. */
+    expect_reads(programs, programs->reads,
+                 "{\"plate\":\"KSA123\",\"jurisdiction\":\"US-KS\",\"reader\":\"k1\"," AT "}\n"
+                 "{\"plate\":\"KSA124\",\"reader\":\"k2\",\"lane\":2," AT "}\n",
+                 200, "\"statuses\":[\"duplicate\",\"conflict\"]");
+    /* A reader that nobody knew is the agency's now: another's token may not send for it. */
+    expect_reads(programs, programs->river, "{\"plate\":\"KSA1\",\"reader\":\"gate-new\"," AT "}",
+                 200, "\"statuses\":[\"refused\"]");
+}
+
+static void
+records_that_are_no_reads_stop_no_others(void **state)
+{
+    struct programs *programs = *state;
+
+    service_start(&programs->service);
+    expect_reads(programs, programs->reads,
+                 "{\"plate\":\"KSA123\",\"reader\":\"k1\"," AT "}\n"
+                 "{\"plate\":\"KSA124\",\"reader\":\"k1\"}\n"
+                 "nonsense\n"
+                 "{\"plate\":\"KSA125\",\"reader\":\"k1\"," AT "}\n",
+                 200,
+                 "\"rejected\":2,\"statuses\":[\"stored\",\"stored\"],\"rejections\":[{\"line\":2,"
+                 "\"field\":\"captured_at\",\"reason\":\"is missing\"},{\"line\":3,");
+    expect_reads(programs, programs->reads, "nonsense", 422, "\"rejected\":1,\"statuses\":[]");
+    expect_reads(programs, programs->reads, "{\"plate\":", 422, "\"rejected\":1");
+    expect_reads(programs, programs->reads, "{}", 422, "\"rejected\":1");
+    expect_reads(programs, programs->reads,
+                 "[{\"plate\":\"KSA1\",\"reader\":\"k1\"," AT "},{\"plate\":\"KSA2\",\"reader\":"
+                 "\"k1\"," AT "}]",
+                 200, "\"stored\":2");
+    expect_reads(programs, programs->reads, "\n", 422, "\"statuses\":[]");
+}
+
+/* One object, over one line or several, or an array: what programs send as application/json. */
+static void
+json_bodies_may_be_laid_out_in_any_way(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"plate\":\"KSA1\",\"reader\":\"k1\"," AT "}",
+        "\n {\"plate\":\"KSA2\",\"reader\":\"k1\"," AT "} \n",
+        "{\n  \"plate\": \"KSA3\",\n  \"reader\": \"k1\",\n  " AT "\n}\n",
+        "[{\"plate\":\"KSA4\",\"reader\":\"k1\"," AT "}]",
+        " [\n  {\n    \"plate\": \"KSA5\",\n    \"reader\": \"k1\",\n    " AT "\n  }\n]\n",
+    };
+    struct programs *programs = *state;
+
+    service_start(&programs->service);
+    for (unsigned round = 0; round < 2; round++) {
+        for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+            struct client client;
+
+            assert_int_equal(200, call(programs, &client, "POST", "/v1/reads", "/v1/reads",
+                                       programs->reads, "application/json", bodies[i]));
+            if (strstr(client_body(&client), round == 0 ? "[\"stored\"]" : "[\"duplicate\"]")
+                == NULL)
+                fail_msg("%s\n-> %s", bodies[i], client_body(&client));
+            client_close(&client);
+        }
+    }
+}
+
+static void
+a_token_of_one_reader_speaks_for_it_alone(void **state)
+{
+    struct programs *programs = *state;
+
+    service_start(&programs->service);
+    expect_reads(programs, programs->one,
+                 "{\"plate\":\"KSA123\"," AT "}\n"
+                 "{\"plate\":\"KSA124\",\"reader\":\"k1\"," AT "}\n"
+                 "{\"plate\":\"KSA125\",\"reader\":\"k2\"," AT "}\n"
+                 "{\"plate\":\"KSA126\",\"reader\":\"gate-new\"," AT "}\n",
+                 200, "\"statuses\":[\"stored\",\"stored\",\"refused\",\"refused\"]");
+    expect_reads(programs, programs->reads, "{\"plate\":\"KSA127\"," AT "}", 200,
+                 "\"statuses\":[\"refused\"]");
+}
+
+static void
+what_the_law_does_not_let_live_is_not_kept(void **state)
+{
+    struct programs *programs = *state;
+    char granite[PB_TOKEN_TEXT_BYTES];
+
+    add_token(programs, "granite-pd", PB_TOKEN_READS, NULL, NULL, granite);
+    service_start(&programs->service);
+    expect_reads(programs, granite,
+                 "{\"plate\":\"NHA123\",\"reader\":\"n1\",\"captured_at\":\"2026-06-01T11:59:59Z\"}",
+                 200, "\"statuses\":[\"not_kept\"]");
+    expect_reads(programs, programs->reads,
+                 "{\"plate\":\"KSA123\",\"reader\":\"k1\",\"captured_at\":\"2026-06-01T11:00:00Z\","
+                 "\"delete_after\":\"2026-06-01T11:30:00Z\"}",
+                 200, "\"statuses\":[\"expired\"]");
+}
+
+static void
+more_reads_than_one_commit_takes_are_all_stored(void **state)
+{
+    enum { COUNT = 20000 };
+    struct programs *programs = *state;
+    size_t room = COUNT * 80, used = 0;
+    char *body = malloc(room);
+    struct client client;
+
+    service_start(&programs->service);
+    for (unsigned i = 0; i < COUNT; i++)
+        used += (size_t)snprintf(body + used, room - used,
+                                 "{\"plate\":\"K%05u\",\"reader\":\"k1\"," AT "}\n", i);
+    assert_int_equal(200, send_reads(programs, &client, programs->reads, body));
+    expect_in(client_body(&client), "{\"stored\":20000,\"duplicate\":0,");
+    client_close(&client);
+    free(body);
+}
+
+static void
+a_server_that_does_not_take_reads_acknowledges_none(void **state)
+{
+    struct programs *programs = *state;
+
+    programs->service.options.takes_reads = false;
+    programs->service.options.takes_inquiries = false;
+    service_start(&programs->service);
+    expect_reads(programs, programs->reads, "{\"plate\":\"KSA123\",\"reader\":\"k1\"," AT "}", 503,
+                 "this server was not started to take reads");
+    {
+        struct client client;
+
+        assert_int_equal(503, ask_json(programs, &client, programs->ask, "{}"));
+        client_close(&client);
+    }
+}
+
+static void
+a_failed_sync_acknowledges_nothing(void **state)
+{
+    struct programs *programs = *state;
+
+    service_start(&programs->service);
+    programs->room.fault.fail_file_mask = FAULT_SYNC;
+    programs->room.fault.fail_file_call_at = programs->room.fault.file_call_count + 1;
+    programs->room.fault.is_file_failure_lasting = true;
+    for (unsigned i = 0; i < 2; i++) {
+        struct client client;
+        int status = send_reads(programs, &client, programs->reads,
+                                "{\"plate\":\"KSA123\",\"reader\":\"k1\"," AT "}");
+
+        assert_true(status == 500 || status == 503);
+        assert_null(strstr(client_body(&client), "stored"));
+        client_close(&client);
+    }
+    programs->room.fault.fail_file_call_at = 0;
+    programs->room.fault.is_file_failure_lasting = false;
+}
+
+/* ---- inquiries ---- */
+
+#define WHY                                                                                    \
+    "\"purpose\":\"criminal-investigation\",\"offence\":\"burglary\",\"case_number\":\"26-00471\"," \
+    "\"relation\":\"subject\","                                                                \
+    "\"justification\":\"Burglary series on Elm Street, vehicle seen by a witness\""
+#define WINDOW "\"from\":\"2026-05-02T00:00:00Z\",\"to\":\"2026-06-02T00:00:00Z\""
+
+static void
+an_inquiry_is_answered_with_its_place_in_the_log(void **state)
+{
+    struct programs *programs = *state;
+    struct site_room *room = &programs->room;
+    struct room_found leaf;
+    struct client client;
+    json_t *answer;
+
+    for (int i = 1; i <= 3; i++)
+        room_add(room, "KSA123", "k1", i * PB_HOUR_US);
+    service_start(&programs->service);
+    assert_int_equal(200, ask_json(programs, &client, programs->ask,
+                                   "{\"plate\":\"KSA123\",\"jurisdiction\":\"US-KS\"," WHY
+                                   "," WINDOW "}"));
+    answer = json_loads(client_body(&client), 0, NULL);
+    assert_int_equal(3, json_array_size(json_object_get(answer, "rows")));
+    assert_string_equal("kansas-pd",
+                        json_string_value(json_object_get(
+                            json_array_get(json_object_get(answer, "rows"), 0), "agency")));
+    assert_int_equal(1, room_leaves(room, "kansas-pd", "query", &leaf));
+    assert_int_equal(leaf.index, json_integer_value(json_object_get(
+                                     json_object_get(answer, "receipt"), "query_index")));
+    assert_says(leaf.secrets, "person=doe\n");
+    assert_says(leaf.secrets, "client=api\n");
+    assert_int_equal(1, room_leaves(room, "kansas-pd", "result", &leaf));
+    assert_int_equal(leaf.index, json_integer_value(json_object_get(
+                                     json_object_get(answer, "receipt"), "result_index")));
+    json_decref(answer);
+    client_close(&client);
+}
+
+static void
+pages_follow_each_other_within_one_record(void **state)
+{
+    struct programs *programs = *state;
+    struct site_room *room = &programs->room;
+    char body[4096], page[2048];
+    struct client client;
+    json_t *answer;
+
+    for (int i = 1; i <= 5; i++)
+        room_add(room, "KSA123", "k1", i * PB_HOUR_US);
+    service_start(&programs->service);
+    assert_int_equal(200, ask_json(programs, &client, programs->ask,
+                                   "{\"plate\":\"KSA123\",\"jurisdiction\":\"US-KS\",\"limit\":3,"
+                                   WHY "," WINDOW "}"));
+    answer = json_loads(client_body(&client), 0, NULL);
+    (void)snprintf(page, sizeof(page), "%s", json_string_value(json_object_get(answer, "page")));
+    json_decref(answer);
+    client_close(&client);
+    (void)snprintf(body, sizeof(body),
+                   "{\"plate\":\"KSA123\",\"jurisdiction\":\"US-KS\",\"limit\":3,\"page\":\"%s\","
+                   WHY "," WINDOW "}",
+                   page);
+    assert_int_equal(200, ask_json(programs, &client, programs->ask, body));
+    answer = json_loads(client_body(&client), 0, NULL);
+    assert_int_equal(2, json_array_size(json_object_get(answer, "rows")));
+    assert_null(json_object_get(answer, "page"));
+    json_decref(answer);
+    client_close(&client);
+    assert_int_equal(1, room_leaves(room, "kansas-pd", "query", NULL));
+}
+
+static void
+every_kind_of_inquiry_can_be_asked(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"kind\":\"pattern\",\"plate\":\"KSA12?\",\"jurisdiction\":\"US-KS\"," WHY "," WINDOW "}",
+        "{\"kind\":\"pattern\",\"plate\":\"KSA12?\",\"counts_plates\":true,"
+        "\"jurisdiction\":\"US-KS\"," WHY "," WINDOW "}",
+        "{\"kind\":\"place\"," WHY ",\"places\":[{\"lat\":38.5,\"lon\":-98,\"radius_m\":200,"
+        "\"from\":\"2026-06-01T00:00:00Z\",\"to\":\"2026-06-02T00:00:00Z\"}]}",
+        "{\"kind\":\"common\"," WHY ",\"places\":[{\"lat\":38.5,\"lon\":-98,\"radius_m\":200,"
+        "\"from\":\"2026-06-01T00:00:00Z\",\"to\":\"2026-06-02T00:00:00Z\"},"
+        "{\"lat\":38.6,\"lon\":-98.0,\"radius_m\":200.5,"
+        "\"from\":\"2026-06-01T00:00:00Z\",\"to\":\"2026-06-02T00:00:00Z\"}]}",
+        "{\"kind\":\"associates\",\"plate\":\"KSA123\",\"jurisdiction\":\"US-KS\","
+        "\"together_seconds\":60,\"together_min\":1," WHY "," WINDOW "}",
+    };
+    struct programs *programs = *state;
+
+    room_add(&programs->room, "KSA123", "k1", PB_HOUR_US);
+    room_add(&programs->room, "KSA123", "k2", 2 * PB_HOUR_US);
+    service_start(&programs->service);
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        struct client client;
+        int status = ask_json(programs, &client, programs->ask, bodies[i]);
+
+        /* What needs a person who stepped up is denied to a program, with its rule. */
+        if (status != 200 && (status != 403 || strstr(client.text, "step_up") == NULL))
+            fail_msg("%s\n-> %s", bodies[i], client.text);
+        client_close(&client);
+    }
+}
+
+static void
+what_the_rules_deny_is_denied_by_name_and_on_record(void **state)
+{
+    struct programs *programs = *state;
+    struct client client;
+
+    room_add(&programs->room, "KSA123", "k1", PB_HOUR_US);
+    service_start(&programs->service);
+    assert_int_equal(403, ask_json(programs, &client, programs->ask,
+                                   "{\"plate\":\"KSA123\",\"jurisdiction\":\"US-KS\","
+                                   "\"purpose\":\"curiosity\",\"justification\":\"I want to know\","
+                                   WINDOW "}"));
+    expect_in(client_body(&client), "\"decision\":\"deny\"");
+    expect_in(client_body(&client), "\"field\":\"purpose\"");
+    assert_null(strstr(client_body(&client), "\"rows\""));
+    client_close(&client);
+    assert_int_equal(1, room_leaves(&programs->room, "kansas-pd", "denied", NULL));
+}
+
+static void
+a_token_asks_for_its_person_and_nobody_else(void **state)
+{
+    struct programs *programs = *state;
+    struct client client;
+
+    service_start(&programs->service);
+    assert_int_equal(400, ask_json(programs, &client, programs->ask,
+                                   "{\"person\":\"sup\",\"plate\":\"KSA123\"," WHY "," WINDOW "}"));
+    client_close(&client);
+    /* The person may no longer: nor may the token. */
+    room_import(&programs->room,
+                "people:\n  - { id: doe, agency: kansas-pd, name: J. Doe, role: investigator,"
+                " status: suspended, training_valid_until: 2027-06-01 }\n");
+    assert_int_equal(403, ask_json(programs, &client, programs->ask,
+                                   "{\"plate\":\"KSA123\",\"jurisdiction\":\"US-KS\"," WHY
+                                   "," WINDOW "}"));
+    client_close(&client);
+}
+
+static void
+questions_that_mean_nothing_are_refused_by_field(void **state)
+{
+    static const struct {
+        const char *body, *field; /* field NULL: none is named */
+    } cases[] = {
+        { "", NULL },
+        { "[]", NULL },
+        { "nonsense", NULL },
+        { "{\"purpose\":\"a\",\"purpose\":\"b\"}", NULL },
+        { "{\"plate\":\"A\"}", "purpose" },
+        { "{\"purpose\":\"a\"}", "justification" },
+        { "{" WHY ",\"plaet\":\"A\"}", NULL },
+        { "{" WHY ",\"plate\":5}", "plate" },
+        { "{" WHY ",\"plate\":null}", "plate" },
+        { "{" WHY ",\"kind\":\"everything\"}", "kind" },
+        { "{" WHY ",\"jurisdiction\":\"US-XX\"}", "jurisdiction" },
+        { "{" WHY ",\"edits\":3}", "edits" },
+        { "{" WHY ",\"edits\":1.5}", "edits" },
+        { "{" WHY ",\"edits\":-1}", "edits" },
+        { "{" WHY ",\"limit\":0}", "limit" },
+        { "{" WHY ",\"limit\":10001}", "limit" },
+        { "{" WHY ",\"lookalikes\":\"yes\"}", "lookalikes" },
+        { "{" WHY ",\"from\":\"yesterday\"}", "from" },
+        { "{" WHY ",\"from\":1780315200}", "from" },
+        { "{" WHY ",\"to\":\"2026-06-01\"}", "to" },
+        { "{" WHY ",\"together_seconds\":0}", "together_seconds" },
+        { "{" WHY ",\"places\":5}", "places" },
+        { "{" WHY ",\"places\":[5]}", "places" },
+        { "{" WHY ",\"places\":[{\"lat\":91,\"lon\":0,\"radius_m\":5}]}", "places" },
+        { "{" WHY ",\"places\":[{\"lat\":1,\"lon\":0,\"radius_m\":5}]}", "places" },
+        { "{" WHY ",\"places\":[{\"lat\":1,\"lon\":0,\"radius_m\":5,\"x\":1,"
+          "\"from\":\"2026-06-01T00:00:00Z\",\"to\":\"2026-06-02T00:00:00Z\"}]}",
+          "places" },
+        { "{" WHY ",\"kind\":\"place\"}", "places" },
+        { "{" WHY ",\"kind\":\"common\",\"places\":[{\"lat\":1,\"lon\":0,\"radius_m\":5,"
+          "\"from\":\"2026-06-01T00:00:00Z\",\"to\":\"2026-06-02T00:00:00Z\"}]}",
+          "places" },
+    };
+    struct programs *programs = *state;
+    uint64_t before;
+
+    service_start(&programs->service);
+    before = room_leaves(&programs->room, "kansas-pd", "query", NULL);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct client client;
+        int status = ask_json(programs, &client, programs->ask, cases[i].body);
+        char field[64];
+
+        (void)snprintf(field, sizeof(field), "\"field\":\"%s\"",
+                       cases[i].field != NULL ? cases[i].field : "");
+        if (status != 400
+            || (strstr(client_body(&client), field) != NULL) != (cases[i].field != NULL))
+            fail_msg("%s\n-> %d: %s", cases[i].body, status, client_body(&client));
+        client_close(&client);
+    }
+    assert_int_equal(before, room_leaves(&programs->room, "kansas-pd", "query", NULL));
+}
+
+/* ---- faults ---- */
+
+static void
+tokens_are_made_wholly_or_not_at_all(void **state)
+{
+    struct programs *programs = *state;
+    struct site_room *room = &programs->room;
+    enum pb_status status = PB_E_NOMEM;
+    uint64_t n = 0;
+
+    while (status != PB_OK) {
+        struct pb_api_token token = {
+            .agency = pb_str_from("kansas-pd"),
+            .verbs = PB_TOKEN_READS,
+            .expires_at_us = room->now_us + DAY,
+        };
+        char text[PB_TOKEN_TEXT_BYTES] = "";
+
+        room->fault.fail_allocation_at = room->fault.allocation_count + ++n;
+        status = pb_api_token_add(room->env, room->site, &token, text, &room->error);
+        assert_true(status == PB_OK || status == PB_E_NOMEM);
+        assert_true((status == PB_OK) == (text[0] != '\0'));
+    }
+    room->fault.fail_allocation_at = 0;
+    assert_in_range(n, 2, 200);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        CASE(a_token_says_what_it_may_do_and_never_itself),
+        CASE(what_is_no_token_or_holds_no_longer_is_refused_alike),
+        CASE(tokens_that_could_do_what_they_must_not_are_not_made),
+        CASE(making_and_revoking_is_on_record_without_names),
+        CASE(a_token_revokes_itself_and_an_administrator_those_of_the_agency),
+        CASE(no_endpoint_serves_who_may_not),
+        CASE(a_token_that_asks_too_often_has_to_wait),
+        cmocka_unit_test(a_quota_fills_steadily_and_never_beyond_its_burst),
+        CASE(each_read_has_its_status_and_what_is_stored_is_found),
+        CASE(records_that_are_no_reads_stop_no_others),
+        CASE(json_bodies_may_be_laid_out_in_any_way),
+        CASE(a_token_of_one_reader_speaks_for_it_alone),
+        CASE(what_the_law_does_not_let_live_is_not_kept),
+        CASE(more_reads_than_one_commit_takes_are_all_stored),
+        CASE(a_server_that_does_not_take_reads_acknowledges_none),
+        CASE(a_failed_sync_acknowledges_nothing),
+        CASE(an_inquiry_is_answered_with_its_place_in_the_log),
+        CASE(pages_follow_each_other_within_one_record),
+        CASE(every_kind_of_inquiry_can_be_asked),
+        CASE(what_the_rules_deny_is_denied_by_name_and_on_record),
+        CASE(a_token_asks_for_its_person_and_nobody_else),
+        CASE(questions_that_mean_nothing_are_refused_by_field),
+        CASE(tokens_are_made_wholly_or_not_at_all),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
