@@ -1,8 +1,8 @@
 /*
  * Reads in: parsed, checked against the token's scope, stamped, stored, and then answered.
  *
- * A body is taken in batches, each one commit; the answer is written when the last is on disk. Where
- * a later batch fails, what earlier ones stored stays, and the client, who was told of a
+ * A body is taken in batches, each one commit; the answer is written when the last is on disk.
+ * Where a later batch fails, what earlier ones stored stays, and the client, who was told of a
  * failure, sends again: that is harmless.
  */
 #include <assert.h>

@@ -1,6 +1,6 @@
 /*
- * Does a JSON value fit a schema? Enough of JSON Schema for what api/schemas uses; a keyword that is
- * not known here fails, so that nothing is taken to be checked that is not.
+ * Does a JSON value fit a schema? Enough of JSON Schema for what api/schemas uses; a keyword that
+ * is not known here fails, so that nothing is taken to be checked that is not.
  */
 #ifndef PB_TESTS_API_SCHEMA_H
 #define PB_TESTS_API_SCHEMA_H

@@ -173,7 +173,8 @@ what_is_no_token_or_holds_no_longer_is_refused_alike(void **state)
     {
         const char *const wrong[] = { other,   unknown, "pb_", "x",
                                       "pb_0123456789ab_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-                                      "pb_'; DROP TABLE_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
+                                      "pb_'; DROP TABLE_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+        };
 
         for (size_t i = 0; i < COUNT_OF(wrong); i++) {
             assert_int_equal(401, call(programs, &client, "GET", "/v1/token", "/v1/token",
@@ -527,7 +528,8 @@ what_the_law_does_not_let_live_is_not_kept(void **state)
     add_token(programs, "granite-pd", PB_TOKEN_READS, NULL, NULL, granite);
     service_start(&programs->service);
     expect_reads(programs, granite,
-                 "{\"plate\":\"NHA123\",\"reader\":\"n1\",\"captured_at\":\"2026-06-01T11:59:59Z\"}",
+                 "{\"plate\":\"NHA123\",\"reader\":\"n1\","
+                 "\"captured_at\":\"2026-06-01T11:59:59Z\"}",
                  200, "\"statuses\":[\"not_kept\"]");
     expect_reads(programs, programs->reads,
                  "{\"plate\":\"KSA123\",\"reader\":\"k1\",\"captured_at\":\"2026-06-01T11:00:00Z\","
@@ -596,9 +598,9 @@ a_failed_sync_acknowledges_nothing(void **state)
 
 /* ---- inquiries ---- */
 
-#define WHY                                                                                    \
-    "\"purpose\":\"criminal-investigation\",\"offence\":\"burglary\",\"case_number\":\"26-00471\"," \
-    "\"relation\":\"subject\","                                                                \
+#define WHY                                                             \
+    "\"purpose\":\"criminal-investigation\",\"offence\":\"burglary\","   \
+    "\"case_number\":\"26-00471\",\"relation\":\"subject\","             \
     "\"justification\":\"Burglary series on Elm Street, vehicle seen by a witness\""
 #define WINDOW "\"from\":\"2026-05-02T00:00:00Z\",\"to\":\"2026-06-02T00:00:00Z\""
 

@@ -1,0 +1,74 @@
+/*
+ * Fuzz: what programs send and what is kept of their tokens: an inquiry in JSON, a token's note.
+ *
+ * An inquiry that is taken has a purpose and a justification, places of its kind's number and
+ * nothing out of range; whatever is refused names why.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/inquiry_json.h"
+#include "api/token.h"
+#include "base/arena.h"
+#include "base/env.h"
+#include "base/text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+require(bool is_true)
+{
+    if (!is_true)
+        abort();
+}
+
+static void
+check_inquiry(const struct pb_inquiry *inquiry)
+{
+    require(inquiry->purpose.bytes > 0 && inquiry->justification.bytes > 0);
+    require(inquiry->person.bytes == 0); /* the token says who asks */
+    require(!inquiry->has_stepped_up && !inquiry->is_break_glass && !inquiry->is_export);
+    require(inquiry->place_count <= PB_PLACES_MAX && inquiry->query.edits <= 2);
+    require(inquiry->rows_wanted >= 1 && inquiry->rows_wanted <= 10000);
+    for (uint32_t i = 0; i < inquiry->place_count; i++) {
+        require(inquiry->places[i].area != NULL && inquiry->places[i].area_text.bytes > 0);
+        require(inquiry->places[i].area_m2 > 0);
+    }
+}
+
+static void
+check_token(const struct pb_api_token *token)
+{
+    require(token->verbs != 0 && token->verbs < 1u << PB_TOKEN_VERBS);
+    require(token->agency.bytes > 0 && token->reader_count <= PB_TOKEN_READERS_MAX);
+    require(token->created_at_us > 0 && token->expires_at_us > 0 && token->revoked_at_us >= 0);
+    for (uint32_t i = 0; i < token->reader_count; i++)
+        require(token->readers[i].bytes > 0
+                && memchr(token->readers[i].text, ',', token->readers[i].bytes) == NULL);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct pb_str text = { (const char *)data, (uint32_t)size };
+    struct pb_api_inquiry request = { .json = NULL };
+    struct pb_api_token token = { .verbs = 0 };
+    const char *field = NULL, *why = NULL;
+    uint8_t sha256[32];
+    struct pb_arena arena;
+
+    if (size > 65536)
+        return 0;
+    if (pb_api_inquiry_parse(pb_env_system(), text, &request, &field, &why) == PB_OK)
+        check_inquiry(&request.inquiry);
+    else
+        require(field != NULL && why != NULL && request.json == NULL);
+    pb_api_inquiry_done(&request);
+
+    pb_arena_init(&arena, pb_env_system(), 1024);
+    if (pb_api_token_decode(&arena, pb_str_from("0123456789ab"), text, &token, sha256) == PB_OK)
+        check_token(&token);
+    pb_arena_clear(&arena);
+    return 0;
+}
