@@ -195,8 +195,9 @@ PB_MUST_CHECK enum pb_status pb_audit_verify_log(const struct pb_env *env, const
                                                  pb_audit_wrong_fn *on_wrong, void *context,
                                                  struct pb_audit_check *ret_check,
                                                  struct pb_error *error);
-/* A proof without openings from a copy of one log's public side: what anybody can make. PB_NOT_FOUND:
- * no such leaf; PB_E_CORRUPT: the copy is damaged, or not of that key. The caller frees it. */
+/* A proof without openings from a copy of one log's public side: what anybody can make.
+ * PB_NOT_FOUND: no such leaf; PB_E_CORRUPT: the copy is damaged, or not of that key. The caller
+ * frees it. */
 PB_MUST_CHECK enum pb_status pb_audit_prove_copied(const struct pb_env *env, const char *path,
                                                    const char *vkey, uint64_t index,
                                                    char **ret_text, struct pb_error *error);

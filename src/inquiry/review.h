@@ -64,14 +64,14 @@ struct pb_review_item {
 };
 typedef bool pb_review_item_fn(void *context, const struct pb_review_item *item);
 
-/* Draws count of the window's inquiries by lot and makes each an item. The lot is cast with the root
- * of a new checkpoint, which a leaf "sample" tells: anybody can cast it again (pb_sample_draw).
- * ret_count: how many there are, where the window has fewer. */
+/* Draws count of the window's inquiries by lot and makes each an item. The lot is cast with the
+ * root of a new checkpoint, which a leaf "sample" tells: anybody can cast it again
+ * (pb_sample_draw). ret_count: how many there are, where the window has fewer. */
 PB_MUST_CHECK enum pb_status pb_review_sample(struct pb_site *site, struct pb_str person,
                                               int64_t from_us, int64_t to_us, uint32_t count,
                                               uint32_t *ret_count, struct pb_error *error);
-/* Runs the detectors over the window's inquiries; each finding is an item (its newest entry, `why` the
- * detector's name) and is told to each, which may be NULL. limits: NULL for the defaults. */
+/* Runs the detectors over the window's inquiries; each finding is an item (its newest entry, `why`
+ * the detector's name) and is told to each, which may be NULL. limits: NULL for the defaults. */
 PB_MUST_CHECK enum pb_status pb_review_detect(struct pb_site *site, struct pb_str person,
                                               int64_t from_us, int64_t to_us,
                                               const struct pb_detect_limits *limits,

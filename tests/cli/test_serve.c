@@ -182,7 +182,7 @@ what_cannot_be_served_is_said_before_anything_starts(void **state)
     expect_text(command->err, "given together");
     run(command, "serve", "--config", "none.yaml", NULL);
     expect_exit(command, 1);
-    expect_text(command->err, "none.yaml: no such file");
+    expect_text(command->err, "there is no file 'none.yaml'");
 }
 
 static void

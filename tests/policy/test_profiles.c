@@ -1,6 +1,6 @@
 /*
- * Profiles: a decision judges origins that rules cannot tell apart together. Judged one by one, each
- * in a catalog that has nothing else, every origin must come out the same.
+ * Profiles: a decision judges origins that rules cannot tell apart together. Judged one by one,
+ * each in a catalog that has nothing else, every origin must come out the same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
