@@ -139,7 +139,7 @@ post(void *context, const char *url, struct pb_str body, struct pb_witness_reply
 
     for (uint32_t i = 0; i < 3; i++) {
         struct fake_witness *witness = &world->witnesses[i];
-        char expected[128];
+        char expected[PB_NOTE_NAME_BYTES_MAX + 64];
 
         (void)snprintf(expected, sizeof(expected), "https://%s/add-checkpoint", witness->key.name);
         if (strcmp(expected, url) != 0)
