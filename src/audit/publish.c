@@ -503,7 +503,7 @@ pb_audit_publish(struct pb_audit *audit, const char *log, struct pb_error *error
             return pb_fail(error, PB_NOT_FOUND, "there is no audit log '%.64s'", log);
     }
     (void)pthread_mutex_lock(&audit->integrating);
-    status = pb_publish_locked(audit, only, false, error);
+    status = pb_publish_locked(audit, only, only == NULL && pb_publish_should_keep(audit), error);
     (void)pthread_mutex_unlock(&audit->integrating);
     return status;
 }

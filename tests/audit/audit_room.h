@@ -185,4 +185,40 @@ assert_verifies(struct room *room, uint64_t size)
     assert_int_equal(size, check.leaves);
 }
 
+struct seen {
+    uint64_t next;
+    uint64_t count;
+};
+
+static inline bool
+check_entry(void *context, const struct pb_audit_entry *entry)
+{
+    struct seen *seen = context;
+    struct room_leaf expected;
+
+    assert_int_equal(seen->next, entry->index);
+    room_leaf_init(&expected, "a42", (uint32_t)entry->index);
+    assert_string_equal("query", entry->event);
+    assert_int_equal(ROOM_SECRETS, entry->secret_count);
+    for (uint32_t i = 0; i < ROOM_SECRETS; i++) {
+        assert_string_equal(expected.secrets[i].name, entry->secrets[i].name);
+        assert_false(entry->secrets[i].is_destroyed);
+        assert_true(pb_str_equal(expected.secrets[i].value, entry->secrets[i].value));
+    }
+    seen->next++;
+    seen->count++;
+    return true;
+}
+
+static inline void
+assert_reads(struct room *room, uint64_t size)
+{
+    struct pb_audit_filter filter = { .log = "a42", .last = UINT64_MAX };
+    struct pb_error error = { .message = "" };
+    struct seen seen = { .next = 0 };
+
+    must(pb_audit_read(room->audit, &filter, check_entry, &seen, &error), &error);
+    assert_int_equal(size, seen.count);
+}
+
 #endif
