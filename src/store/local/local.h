@@ -6,7 +6,7 @@
  * reference to a version and never waits for flushes and merges.
  *
  * Locks, in the order in which they are taken:
- *   maintenance  one flush, merge, purge or backup at a time
+ *   maintenance  one flush, merge, restamp, purge or backup at a time
  *   writing      the log, the active buffer, the manifest
  *   version      the pointer to the current version; held for a few instructions only
  *   queue        requests that wait for a group commit; never held together with others
