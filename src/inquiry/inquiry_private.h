@@ -173,10 +173,11 @@ struct pb_sieve {
     const struct pb_decision *decision;
     const struct pb_hold **holds; /* arena: live ones of the asker's agency and cited case */
     uint32_t hold_count;
+    uint32_t
+        last_reader; /* index into the view, or PB_NO_INDEX: rows of one reader come together */
 };
 /* A place where a row fell out is told to nobody. ret_reader: index into the view's readers. */
-bool pb_sieve_admits(const struct pb_sieve *sieve, const struct pb_read *read,
-                     uint32_t *ret_reader);
+bool pb_sieve_admits(struct pb_sieve *sieve, const struct pb_read *read, uint32_t *ret_reader);
 /* true where a live hold covers the read, whoever asks: what keeps it on disk. reader: index into
  * the hold's view, or PB_NO_INDEX where it is not in there (yet); owner: an agency. */
 bool pb_hold_covers(const struct pb_hold *hold, const struct pb_read *read, uint32_t reader,

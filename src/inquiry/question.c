@@ -363,7 +363,8 @@ pb_question_sieve(struct pb_question *question)
 
     *sieve = (struct pb_sieve){ .env = question->site->env,
                                 .facts = question->facts,
-                                .decision = &question->answer->decision };
+                                .decision = &question->answer->decision,
+                                .last_reader = PB_NO_INDEX };
     for (uint32_t i = 0; i < view->hold_count; i++)
         count += view->holds[i].agency == question->agency_index;
     if (count == 0)

@@ -45,7 +45,8 @@ keep(struct find *find, const struct pb_result *result, uint32_t reader)
     row->result = *result;
     row->owner = view->agencies[owner].id;
     status = pb_read_copy(&answer->arena, &result->read, &row->result.read);
-    if (status == PB_OK)
+    /* Where a next page would begin; without it there is none. */
+    if (status == PB_OK && answer->row_count == question->keep_max)
         status = pb_cursor_token(find->cursor, question->position);
     question->reads_by_agency[owner]++;
     return status;

@@ -2,6 +2,7 @@
  * What is recorded of a question: the leaf that says what is asked, and the leaves that say what
  * was answered, the owners' among them.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -229,7 +230,23 @@ pb_question_leaf(struct pb_question *question, const char *event, struct pb_draf
 
 /* ---- the result ---- */
 
-/* Which rows: SHA-256 over reader, captured time, plate and event id of each; of a plate over plate
+#define ROW_BYTES_MAX (32u + PB_READER_BYTES_MAX + 2 * PB_PLATE_BYTES_MAX + PB_EVENT_ID_BYTES_MAX)
+
+static void
+put_number(struct pb_text_out *out, uint64_t number)
+{
+    for (int shift = 56; shift >= 0; shift -= 8)
+        pb_put_char(out, (char)(number >> shift & 255));
+}
+
+static void
+put_short(struct pb_text_out *out, struct pb_str text)
+{
+    pb_put_char(out, (char)text.bytes);
+    pb_put_str(out, text);
+}
+
+/* Which rows: SHA-256 over captured time, reader, plate and event id of each; of a plate over plate
  * and number of reads. It is committed to, not shown: who knows the rest could try plates. */
 static void
 digest_rows(const struct pb_answer *answer, uint8_t ret_digest[PB_DIGEST_BYTES])
@@ -240,23 +257,21 @@ digest_rows(const struct pb_answer *answer, uint8_t ret_digest[PB_DIGEST_BYTES])
     for (uint64_t i = 0; i < answer->row_count; i++) {
         const struct pb_row *row = &answer->rows[i];
         const struct pb_read *read = &row->result.read;
-        const struct pb_str texts[] = { read->reader, read->plate, read->event_id, row->plate };
-        int64_t numbers[6] = { read->captured_at_us, (int64_t)row->reads };
+        char bytes[ROW_BYTES_MAX];
+        struct pb_text_out out = pb_text_out(bytes, sizeof(bytes));
 
-        for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++)
-            numbers[2 + j] = texts[j].bytes;
-        for (size_t j = 0; j < sizeof(numbers) / sizeof(numbers[0]); j++) {
-            uint8_t bytes[8];
-
-            for (size_t k = 0; k < 8; k++)
-                bytes[k] = (uint8_t)((uint64_t)numbers[j] >> (56 - 8 * k));
-            (void)crypto_hash_sha256_update(&state, bytes, sizeof(bytes));
+        if (row->plate.bytes > 0) {
+            put_number(&out, row->reads);
+            put_short(&out, row->plate);
+        } else {
+            put_number(&out, (uint64_t)read->captured_at_us);
+            put_short(&out, read->reader);
+            put_short(&out, read->plate);
+            put_short(&out, read->event_id);
         }
-        for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++) {
-            if (texts[j].bytes > 0)
-                (void)crypto_hash_sha256_update(&state, (const unsigned char *)texts[j].text,
-                                                texts[j].bytes);
-        }
+        assert(!out.is_cut);
+        (void)crypto_hash_sha256_update(&state, (const unsigned char *)bytes,
+                                        (size_t)(out.at - bytes));
     }
     (void)crypto_hash_sha256_final(&state, ret_digest);
 }

@@ -38,12 +38,23 @@ has_passed(int64_t since_us, int64_t for_us, int64_t now_us)
     return for_us != PB_NEVER && now_us - since_us >= for_us;
 }
 
+static uint32_t
+find_reader(struct pb_sieve *sieve, struct pb_str reader)
+{
+    const struct pb_catalog_view *view = sieve->facts->view;
+
+    if (sieve->last_reader == PB_NO_INDEX ||
+        !pb_str_equal(view->readers[sieve->last_reader].id, reader))
+        sieve->last_reader = pb_view_reader(view, reader);
+    return sieve->last_reader;
+}
+
 bool
-pb_sieve_admits(const struct pb_sieve *sieve, const struct pb_read *read, uint32_t *ret_reader)
+pb_sieve_admits(struct pb_sieve *sieve, const struct pb_read *read, uint32_t *ret_reader)
 {
     const struct pb_catalog_view *view = sieve->facts->view;
     const struct pb_decision *decision = sieve->decision;
-    uint32_t reader = pb_view_reader(view, read->reader);
+    uint32_t reader = find_reader(sieve, read->reader);
     uint32_t origin = 0;
     int64_t now_us = 0;
 
