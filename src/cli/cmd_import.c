@@ -9,11 +9,11 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 
-#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/input.h"
 #include "cli/job.h"
 #include "cli/options.h"
+#include "cli/owner.h"
 #include "cli/pipeline.h"
 #include "cli/rejects.h"
 #include "ingest/ingest.h"
@@ -303,31 +303,6 @@ sum_up(const struct import *import, const struct pb_load_counts *counts, uint64_
     return sum;
 }
 
-/* The jurisdiction of who owns readers that are not known: of the agency named, or of the only one
- * that contributes. 0 where that is not one. */
-static uint16_t
-owner_jurisdiction(struct pb_site *site, const char *agency)
-{
-    const struct pb_catalog_view *view = NULL;
-    struct pb_error ignored;
-    uint16_t jurisdiction = 0;
-    unsigned owners = 0;
-
-    if (pb_catalog_view_take(pb_site_catalog(site), &view, &ignored) != PB_OK)
-        return 0; /* the stamper will say so */
-    for (uint32_t i = 0; i < view->agency_count; i++) {
-        const struct pb_agency *owner = &view->agencies[i];
-
-        if (agency != NULL ? !pb_str_equal(owner->id, pb_str_from(agency))
-                           : !owner->contributes || !owner->is_active)
-            continue;
-        jurisdiction = owner->jurisdiction;
-        owners++;
-    }
-    pb_catalog_view_drop(view);
-    return owners == 1 ? jurisdiction : 0;
-}
-
 /* Runs the whole import on an open site; returns an exit code. */
 static int
 run_import(struct import *import, const struct import_args *args, uint16_t capture_state)
@@ -345,11 +320,14 @@ run_import(struct import *import, const struct import_args *args, uint16_t captu
     struct pb_error error = { "" };
     int exit_code = PB_CLI_EXIT_OK;
     struct left_out left_out;
+    struct pb_cli_owner owner;
     enum pb_status status, rejects_status;
 
-    if (capture_state == 0)
-        capture_state = owner_jurisdiction(import->site, args->agency);
-    status = make_workers(import, args, capture_state, &error);
+    status = pb_cli_owner_of(import->site, args->agency, capture_state, pb_now_us(cli->env), &owner,
+                             &error);
+    if (status == PB_OK)
+        status = make_workers(import, args, owner.capture_state, &error);
+    import->rejects.hides_records = status == PB_OK && !owner.keeps_records;
     if (status != PB_OK)
         return pb_cli_failure(cli, status, &error);
 

@@ -72,8 +72,7 @@ open_file(struct pb_cli_rejects *rejects)
 
     if (rejects->directory != NULL && mkdir(rejects->directory, 0750) != 0 && errno != EEXIST) {
         rejects->status = pb_fail(&rejects->error, PB_E_IO, "cannot make directory '%s': %s",
-                                  rejects->directory,
-                                  strerror_r(errno, buffer, sizeof(buffer)));
+                                  rejects->directory, strerror_r(errno, buffer, sizeof(buffer)));
         return;
     }
     rejects->out = pb_alloc(env, sizeof(*rejects->out));
@@ -82,8 +81,7 @@ open_file(struct pb_cli_rejects *rejects)
         return;
     }
     /* Never over another import's rejects, and plates are nobody else's business. */
-    rejects->descriptor =
-        open(rejects->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    rejects->descriptor = open(rejects->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     if (rejects->descriptor < 0) {
         rejects->status = pb_fail(&rejects->error, PB_E_IO, "cannot write rejects to '%s': %s",
                                   rejects->path, strerror_r(errno, buffer, sizeof(buffer)));
@@ -104,6 +102,18 @@ out_of(struct pb_cli_rejects *rejects)
     if (rejects->out == NULL)
         pb_cli_say(rejects->cli, "%s", rejects->error.message);
     return rejects->out;
+}
+
+/* The end of a line: what was rejected, or null where that may not be written down. */
+static void
+put_record(struct pb_cli_rejects *rejects, const char *record, size_t bytes)
+{
+    pb_cli_put_text(rejects->out, ",\"record\":");
+    if (rejects->hides_records)
+        pb_cli_put_text(rejects->out, "null");
+    else
+        pb_cli_put_json(rejects->out, record, bytes);
+    pb_cli_put_text(rejects->out, "}\n");
 }
 
 /* true where this one is said, too. */
@@ -143,9 +153,7 @@ pb_cli_rejects_add(struct pb_cli_rejects *rejects, const char *file,
         pb_cli_put_json_text(out, field);
         pb_cli_put_text(out, ",\"reason\":");
         pb_cli_put_json_text(out, rejection->reason);
-        pb_cli_put_text(out, ",\"record\":");
-        pb_cli_put_json(out, (const char *)rejection->record, rejection->record_bytes);
-        pb_cli_put_text(out, "}\n");
+        put_record(rejects, (const char *)rejection->record, rejection->record_bytes);
     }
     (void)pthread_mutex_unlock(&rejects->lock);
 }
@@ -159,7 +167,7 @@ pb_cli_rejects_add_read(void *context, const struct pb_read *read, enum pb_statu
     struct pb_cli_out *out;
 
     (void)pthread_mutex_lock(&rejects->lock);
-    if (count_one(rejects))
+    if (count_one(rejects) && !rejects->hides_records)
         pb_cli_say(rejects->cli, "read of %.*s by %.*s: %s: %s", (int)read->plate.bytes,
                    read->plate.text, (int)read->reader.bytes, read->reader.text,
                    pb_status_name(why), reason);
@@ -167,9 +175,7 @@ pb_cli_rejects_add_read(void *context, const struct pb_read *read, enum pb_statu
     if (out != NULL) {
         pb_cli_put_text(out, "{\"file\":null,\"line\":null,\"field\":\"\",\"reason\":");
         pb_cli_put_json_text(out, reason);
-        pb_cli_put_text(out, ",\"record\":");
-        pb_cli_put_json(out, text, pb_read_to_json(read, NULL, text));
-        pb_cli_put_text(out, "}\n");
+        put_record(rejects, text, pb_read_to_json(read, NULL, text));
     }
     (void)pthread_mutex_unlock(&rejects->lock);
 }

@@ -3,7 +3,7 @@
  * imported again.
  *
  * One JSON object a line: file, line, field, reason, record. file and line are null where only
- * the store knew (a conflict). The file is made with the first reject. Some are also said.
+ * the store knew (a conflict); record is null where a read may not be written to disk. The file is made with the first reject. Some are also said.
  *
  * Threads: add may be called from any thread.
  */
@@ -20,6 +20,7 @@ struct pb_cli_rejects {
     char *path;         /* owned: of the reject file; NULL: none is kept */
     char *directory;    /* owned: made where it is missing; NULL: nothing to make */
     bool is_quiet;      /* says nothing */
+    bool hides_records; /* keeps where and why, but not what it was */
 
     pthread_mutex_t lock;
     /* Guarded by lock: */

@@ -781,6 +781,12 @@ what_may_live_for_minutes_is_written_nowhere(void **state)
     assert_int_equal(1, number_of(summary, "readers_added"));
     assert_null(json_object_get(summary, "reject_file"));
     json_decref(summary);
+    /* Nor is a line that could not be read: where and why is all that is kept of it. */
+    write_text("b.csv", "captured_at,plate,reader\nyesterday,NHPLATE3,gate-1\n");
+    run(command, "import", "--data", "site", "b.csv", NULL);
+    expect_counts(command, 0, 0, 0, 1);
+    expect_text(command->err, "b.csv:2: captured_at");
+    expect_no_text(command->err, "NHPLATE");
     expect_in_no_file("site", "NHPLATE");
 }
 
