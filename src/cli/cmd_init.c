@@ -12,7 +12,7 @@
 
 struct init_args {
     const char *directory;
-    const char *agency, *name, *jurisdiction, *packs, *person, *person_name;
+    const char *agency, *name, *jurisdiction, *packs, *person, *person_name, *training;
     int class;
     uint64_t retention_days; /* UINT64_MAX: no limit */
     bool has_jurisdiction, is_bare, is_quiet;
@@ -47,8 +47,13 @@ static enum pb_status
 put_person(struct pb_site *site, const struct init_args *args, struct pb_error *error)
 {
     const struct pb_cli_value values[] = {
-        { "id", args->person },      { "agency", args->agency }, { "name", args->person_name },
-        { "role", "administrator" }, { "status", "active" },     { "permissions", ALL_PERMISSIONS },
+        { "id", args->person },
+        { "agency", args->agency },
+        { "name", args->person_name },
+        { "role", "administrator" },
+        { "status", "active" },
+        { "permissions", ALL_PERMISSIONS },
+        { "training_valid_until", args->training },
     };
 
     return pb_cli_put_record(site, "person", values, sizeof(values) / sizeof(values[0]), error);
@@ -74,58 +79,67 @@ fill_site(const struct pb_cli *cli, const struct init_args *args, struct pb_erro
 /* ---- what is said ---- */
 
 static void
-say_commands(const struct pb_cli *cli, const struct init_args *args)
+say_next(const struct pb_cli *cli, const struct init_args *args, const char *directory)
 {
-    char line[1024];
-    struct pb_text_out out = pb_text_out(line, sizeof(line) - 1);
-
-    pb_cli_put_shell(&out, args->directory);
-    *out.at = '\0';
-    if (out.is_cut)
-        return;
     if (args->is_bare) {
         pb_cli_say(cli, "nobody is in it yet; name them, or import a catalog:");
         pb_cli_say(cli, "  platebase agency add --help");
-        pb_cli_say(cli, "  platebase catalog import --data %s catalog.yaml", line);
+        pb_cli_say(cli, "  platebase catalog import --data %s catalog.yaml", directory);
         return;
     }
     pb_cli_say(cli, "next:");
-    pb_cli_say(cli, "  platebase import --data %s reads.csv", line);
+    if (args->class != CLASS_PRIVATE && args->training == NULL)
+        pb_cli_say(cli,
+                   "  platebase person change --data %s %s --training-valid-until DATE   (before "
+                   "they may ask)",
+                   directory, args->person);
+    if (args->class != CLASS_PRIVATE)
+        pb_cli_say(cli, "  platebase rules show --data %s platebase-base   (purposes)", directory);
+    pb_cli_say(cli, "  platebase import --data %s reads.csv", directory);
     pb_cli_say(cli,
                "  platebase search --data %s --person %s --purpose %s --why 'TEXT' "
                "--plate AB123CD --from 2026-01-01 --to 2027-01-01",
-               line, args->person, args->class == CLASS_PRIVATE ? "site-security" : "CODE");
-    if (args->class != CLASS_PRIVATE)
-        pb_cli_say(cli, "  platebase rules show --help   (which purposes there are)");
+               directory, args->person, args->class == CLASS_PRIVATE ? "site-security" : "CODE");
+}
+
+static void
+say_agency(const struct pb_cli *cli, const struct init_args *args, const char *directory)
+{
+    const char *packs = args->packs != NULL ? args->packs : "platebase-base";
+
+    pb_cli_say(cli,
+               "agency %s (%s, %s), rules: %s; person %s may ask, export, correct, audit and "
+               "administer",
+               args->agency, classes[args->class], args->jurisdiction, packs, args->person);
+    if (args->retention_days == UINT64_MAX)
+        pb_cli_say(cli,
+                   "reads are kept as long as the rules allow; a shorter limit: platebase agency "
+                   "change --data %s %s --retention-days N",
+                   directory, args->agency);
+    else
+        pb_cli_say(cli,
+                   "reads are kept %" PRIu64 " days at most; to change it: platebase agency change "
+                   "--data %s %s --retention-days N",
+                   args->retention_days, directory, args->agency);
+    if (!args->has_jurisdiction)
+        pb_cli_say(cli, "no state was given, so no state's law is applied: --jurisdiction US-KS "
+                        "names one");
 }
 
 static void
 say_made(const struct pb_cli *cli, const struct init_args *args)
 {
+    char directory[1024];
+    struct pb_text_out out = pb_text_out(directory, sizeof(directory) - 1);
+
+    pb_cli_put_shell(&out, args->directory);
+    *out.at = '\0';
     pb_cli_say(cli, "made %s", args->directory);
-    if (!args->is_bare) {
-        pb_cli_say(cli,
-                   "agency %s (%s, %s), rules: %s; person %s may ask, export, correct, audit "
-                   "and administer",
-                   args->agency, classes[args->class], args->jurisdiction,
-                   args->packs != NULL ? args->packs : "those of its state only", args->person);
-        if (args->retention_days == UINT64_MAX)
-            pb_cli_say(cli,
-                       "reads are kept as long as its rules allow (platebase rules show "
-                       "%s); a shorter limit: platebase agency change %s --retention-days N",
-                       args->packs != NULL ? args->packs : "platebase-base", args->agency);
-        else
-            pb_cli_say(cli,
-                       "reads are kept %" PRIu64 " days at most; to change it: platebase "
-                       "agency change %s --retention-days N",
-                       args->retention_days, args->agency);
-        if (!args->has_jurisdiction)
-            pb_cli_say(cli,
-                       "no state was given, so no state's law is applied; to name it: platebase "
-                       "agency change %s --jurisdiction US-KS",
-                       args->agency);
-    }
-    say_commands(cli, args);
+    if (out.is_cut)
+        return;
+    if (!args->is_bare)
+        say_agency(cli, args, directory);
+    say_next(cli, args, directory);
 }
 
 /* ---- options ---- */
@@ -163,6 +177,10 @@ add_options(struct pb_cli_usage *usage, struct init_args *args)
           .placeholder = "TEXT",
           .help = "their full name",
           .text = &args->person_name },
+        { .name = "training-valid-until",
+          .placeholder = "DATE",
+          .help = "until when their training counts; people of public agencies need it to ask",
+          .text = &args->training },
         { .name = "retention-days",
           .placeholder = "N",
           .help = "keep reads at most so long; no limit by default, but for those of the law",

@@ -2,8 +2,9 @@
  * Rejects: what was not stored, why, and the record itself, so that it can be mended and
  * imported again.
  *
- * One JSON object a line: file, line, field, reason, record. file and line are null where only
- * the store knew (a conflict); record is null where a read may not be written to disk. The file is made with the first reject. Some are also said.
+ * One JSON object a line: file, line, field, reason, record. file and line are null where only the
+ * store knew (a conflict); record is null where a read may not be written to disk. The file is
+ * made with the first reject. Some are also said.
  *
  * Threads: add may be called from any thread.
  */
