@@ -64,6 +64,7 @@ static const char *const parts[][3] = {
     { "audit", "restart" },
     { "audit", "destroy-expired" },
     { "audit", "review", "sample" },
+    { "audit", "review", "detect" },
     { "audit", "review", "list" },
     { "audit", "review", "close" },
     { "audit", "review", "finish" },
