@@ -114,6 +114,7 @@ pb_api_new(const struct pb_env *env, const struct pb_api_options *options, struc
     api->options = *options;
     api->audit_directory = -1;
     pb_api_quota_init(&api->quota, options->token_requests_per_second);
+    pb_api_token_cache_init(&api->token_cache);
     (void)pthread_mutex_init(&api->takers_lock, NULL);
     api->routes = pb_calloc(env, pb_api_endpoint_count, sizeof(*api->routes));
     api->bindings = pb_calloc(env, pb_api_endpoint_count, sizeof(*api->bindings));
@@ -145,6 +146,7 @@ pb_api_free(struct pb_api *api)
         (void)close(api->audit_directory);
     pb_api_free_takers(api);
     (void)pthread_mutex_destroy(&api->takers_lock);
+    pb_api_token_cache_done(&api->token_cache);
     pb_api_quota_done(&api->quota);
     pb_free(api->env, api->routes);
     pb_free(api->env, api->bindings);

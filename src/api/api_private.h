@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "api/quota.h"
 #include "api/token.h"
+#include "api/token_cache.h"
 #include "net/http.h"
 
 /* Types of fields in a query; scripts/make-api knows the same. */
@@ -65,6 +66,7 @@ struct pb_api {
     struct pb_api_binding *bindings; /* owned: contexts of the routes */
 
     struct pb_api_quota quota;
+    struct pb_api_token_cache token_cache;
     pthread_mutex_t takers_lock;                     /* held for a few instructions */
     struct pb_api_taker *takers[PB_API_TAKER_LISTS]; /* owned: parsers at rest, by layout;
                                                       * guarded by takers_lock */

@@ -72,7 +72,7 @@ pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
         return false;
     }
     if (shown.bytes > 0)
-        status = pb_api_token_check(api->options.site, shown, pb_now_us(api->env),
+        status = pb_api_token_check(api->env, api->options.site, &api->token_cache, shown,
                                     call->request->arena, ret_token, &error);
     if (status == PB_NOT_FOUND) {
         refuse(call, reply, 401,

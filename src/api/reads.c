@@ -34,11 +34,23 @@ enum layout {
 };
 static_assert(LAYOUT_OTHER == PB_API_TAKER_LISTS, "parsers of the others are kept");
 
-/* A parser at rest, kept for the next body: to make one costs more than to parse a few reads. */
+/* How long a taker goes on with the catalog and rules that it began with. */
+#define FRESH_NS INT64_C(1000000000)
+
+/*
+ * What takes a body: a parser, and for one agency a stamper. It is kept for the next body, for to
+ * make one costs more than to take a few reads, and all threads would ask the catalog at once.
+ */
 struct pb_api_taker {
     struct pb_api_taker *next;
     struct pb_input_head *head; /* owned */
     struct pb_parser *parser;   /* owned */
+
+    char agency[PB_CATALOG_ID_BYTES_MAX + 1];
+    const struct pb_catalog_view *view; /* owned reference; NULL: none yet */
+    uint32_t agency_index;              /* in the view */
+    struct pb_stamper *stamper;         /* owned */
+    int64_t made_ns;                    /* view and stamper */
 };
 
 /* Status of one read in an answer. */
@@ -63,15 +75,14 @@ struct rejection {
 struct taking {
     struct pb_api *api;
     const struct pb_api_token *token;
-    const struct pb_catalog_view *view; /* owned reference */
-    uint32_t agency;                    /* index of the token's agency */
-    struct pb_stamper *stamper;         /* owned */
+    struct pb_api_taker *taker; /* owned while it works */
 
     struct pb_arena arena;        /* texts of the batch */
     struct pb_read *batch;        /* owned: batch_capacity elements */
     uint32_t *batch_index;        /* owned: of each its place in outcomes */
     enum pb_status *batch_status; /* owned */
     uint32_t batch_count, batch_capacity;
+    bool has_new_readers; /* some of the batch are of readers that the view does not know */
 
     uint8_t *outcomes; /* owned: enum outcome of each read so far */
     size_t outcome_count, outcome_capacity;
@@ -80,13 +91,23 @@ struct taking {
     struct pb_error error;
 };
 
-/* ---- parsers ---- */
+/* ---- takers ---- */
+
+static void
+drop_stamper(struct pb_api_taker *taker)
+{
+    pb_stamper_free(taker->stamper);
+    pb_catalog_view_drop(taker->view);
+    taker->stamper = NULL;
+    taker->view = NULL;
+}
 
 static void
 free_taker(const struct pb_env *env, struct pb_api_taker *taker)
 {
     if (taker == NULL)
         return;
+    drop_stamper(taker);
     pb_parser_free(taker->parser);
     pb_input_head_free(env, taker->head);
     pb_free(env, taker);
@@ -167,26 +188,77 @@ make_taker(const struct pb_env *env, struct pb_str sample, struct pb_api_taker *
     return PB_OK;
 }
 
-static enum pb_status
-take_taker(struct pb_api *api, enum layout layout, struct pb_str body,
-           struct pb_api_taker **ret_taker, struct pb_error *error)
+/* Takes one at rest from a list, rather one that has served this agency. */
+static struct pb_api_taker *
+pick_taker(struct pb_api_taker **list, struct pb_str agency)
 {
-    *ret_taker = NULL;
-    if (layout != LAYOUT_OTHER) {
-        (void)pthread_mutex_lock(&api->takers_lock);
-        *ret_taker = api->takers[layout];
-        if (*ret_taker != NULL)
-            api->takers[layout] = (*ret_taker)->next;
-        (void)pthread_mutex_unlock(&api->takers_lock);
-    }
-    return *ret_taker != NULL ? PB_OK
-                              : make_taker(api->env, sample_of(layout, body), ret_taker, error);
+    struct pb_api_taker **place = list, *taker;
+
+    while (*place != NULL && !pb_str_equal(agency, pb_str_from((*place)->agency)))
+        place = &(*place)->next;
+    if (*place == NULL)
+        place = list;
+    taker = *place;
+    if (taker != NULL)
+        *place = taker->next;
+    return taker;
 }
 
-static void
-give_taker_back(struct pb_api *api, enum layout layout, struct pb_api_taker *taker)
+/* Makes view and stamper of the agency anew where they are another's, or not of this second. */
+static enum pb_status
+refresh(struct pb_api *api, struct pb_api_taker *taker, struct pb_str agency,
+        struct pb_error *error)
 {
-    if (layout == LAYOUT_OTHER) {
+    struct pb_site *site = api->options.site;
+    int64_t now_ns = pb_monotonic_ns(api->env);
+    enum pb_status status;
+
+    if (taker->stamper != NULL && pb_str_equal(agency, pb_str_from(taker->agency)) &&
+        now_ns - taker->made_ns < FRESH_NS)
+        return PB_OK;
+    drop_stamper(taker);
+    memcpy(taker->agency, agency.text, agency.bytes);
+    taker->agency[agency.bytes] = '\0';
+    taker->made_ns = now_ns;
+    status = pb_catalog_view_take(pb_site_catalog(site), &taker->view, error);
+    if (status != PB_OK)
+        return status;
+    taker->agency_index = pb_view_agency(taker->view, agency);
+    if (taker->agency_index == PB_NO_INDEX)
+        return PB_E_CORRUPT; /* an agency is closed, never removed */
+    return pb_stamper_new(site, taker->agency,
+                          taker->view->agencies[taker->agency_index].jurisdiction, &taker->stamper,
+                          error);
+}
+
+static enum pb_status
+take_taker(struct pb_api *api, enum layout layout, struct pb_str body, struct pb_str agency,
+           struct pb_api_taker **ret_taker, struct pb_error *error)
+{
+    struct pb_api_taker *taker = NULL;
+    enum pb_status status = PB_OK;
+
+    if (layout != LAYOUT_OTHER) {
+        (void)pthread_mutex_lock(&api->takers_lock);
+        taker = pick_taker(&api->takers[layout], agency);
+        (void)pthread_mutex_unlock(&api->takers_lock);
+    }
+    if (taker == NULL)
+        status = make_taker(api->env, sample_of(layout, body), &taker, error);
+    if (status == PB_OK)
+        status = refresh(api, taker, agency, error);
+    if (status != PB_OK)
+        free_taker(api->env, taker);
+    else
+        *ret_taker = taker;
+    return status;
+}
+
+/* One that failed is not used again. */
+static void
+give_taker_back(struct pb_api *api, enum layout layout, struct pb_api_taker *taker, bool is_good)
+{
+    if (layout == LAYOUT_OTHER || !is_good) {
         free_taker(api->env, taker);
         return;
     }
@@ -250,9 +322,10 @@ is_in_list(const struct pb_api_token *token, struct pb_str reader)
 
 /* May the token send for this reader? One that nobody knows yet becomes the agency's. */
 static bool
-is_in_scope(const struct taking *taking, struct pb_read *read)
+is_in_scope(struct taking *taking, struct pb_read *read)
 {
     const struct pb_api_token *token = taking->token;
+    const struct pb_catalog_view *view = taking->taker->view;
     uint32_t reader;
 
     if (pb_str_equal(read->reader, pb_str_from(no_reader))) {
@@ -260,9 +333,11 @@ is_in_scope(const struct taking *taking, struct pb_read *read)
             return false;
         read->reader = token->readers[0];
     }
-    reader = pb_view_reader(taking->view, read->reader);
-    return is_in_list(token, read->reader) &&
-           (reader == PB_NO_INDEX || taking->view->readers[reader].agency == taking->agency);
+    if (!is_in_list(token, read->reader))
+        return false;
+    reader = pb_view_reader(view, read->reader);
+    taking->has_new_readers |= reader == PB_NO_INDEX;
+    return reader == PB_NO_INDEX || view->readers[reader].agency == taking->taker->agency_index;
 }
 
 static enum outcome
@@ -281,7 +356,7 @@ take_read(struct taking *taking, struct pb_read *read)
 
     if (!is_in_scope(taking, read))
         return add_outcome(taking, OUTCOME_REFUSED);
-    status = pb_stamper_stamp(taking->stamper, read, &reason, &taking->error);
+    status = pb_stamper_stamp(taking->taker->stamper, read, &reason, &taking->error);
     if (status < 0)
         return status;
     if (status != PB_OK)
@@ -300,8 +375,40 @@ take_read(struct taking *taking, struct pb_read *read)
 
 /* ---- one batch ---- */
 
+/*
+ * Readers that were new have been added, or somebody else was quicker: whose they are now is asked
+ * again. Reads of another agency's reader leave the batch.
+ */
 static enum pb_status
-store_batch(struct taking *taking)
+check_new_readers(struct taking *taking)
+{
+    const struct pb_catalog_view *view = NULL;
+    enum pb_status status =
+        pb_catalog_view_take(pb_site_catalog(taking->api->options.site), &view, &taking->error);
+    uint32_t kept = 0, agency;
+
+    if (status != PB_OK)
+        return status;
+    agency = pb_view_agency(view, taking->token->agency);
+    for (uint32_t i = 0; i < taking->batch_count; i++) {
+        uint32_t reader = pb_view_reader(view, taking->batch[i].reader);
+
+        if (reader == PB_NO_INDEX || view->readers[reader].agency != agency) {
+            taking->outcomes[taking->batch_index[i]] = OUTCOME_REFUSED;
+            continue;
+        }
+        taking->batch[kept] = taking->batch[i];
+        taking->batch_index[kept++] = taking->batch_index[i];
+    }
+    taking->batch_count = kept;
+    pb_catalog_view_drop(view);
+    taking->has_new_readers = false;
+    taking->taker->made_ns -= FRESH_NS; /* its view does not know them */
+    return PB_OK;
+}
+
+static enum pb_status
+append_batch(struct taking *taking)
 {
     static const enum outcome outcomes[] = {
         [PB_OK] = OUTCOME_STORED,           [PB_NOT_FOUND] = OUTCOME_REFUSED,
@@ -309,17 +416,25 @@ store_batch(struct taking *taking)
         [PB_OVER_LIMIT] = OUTCOME_REFUSED,  [PB_CONFLICT] = OUTCOME_CONFLICT,
         [PB_END] = OUTCOME_REFUSED,         [PB_EXPIRED] = OUTCOME_EXPIRED,
     };
-    enum pb_status status;
+    enum pb_status status =
+        pb_store_append(pb_site_store(taking->api->options.site), taking->batch,
+                        taking->batch_count, taking->batch_status, &taking->error);
 
-    if (taking->batch_count == 0)
-        return PB_OK;
-    /* New readers are in the catalog before reads of theirs are said to be stored. */
-    status = pb_stamper_flush(taking->stamper, &taking->error);
-    if (status == PB_OK)
-        status = pb_store_append(pb_site_store(taking->api->options.site), taking->batch,
-                                 taking->batch_count, taking->batch_status, &taking->error);
     for (uint32_t i = 0; i < taking->batch_count && status == PB_OK; i++)
         taking->outcomes[taking->batch_index[i]] = (uint8_t)outcomes[taking->batch_status[i]];
+    return status;
+}
+
+static enum pb_status
+store_batch(struct taking *taking)
+{
+    /* New readers are in the catalog before reads of theirs are said to be stored. */
+    enum pb_status status = pb_stamper_flush(taking->taker->stamper, &taking->error);
+
+    if (status == PB_OK && taking->has_new_readers)
+        status = check_new_readers(taking);
+    if (status == PB_OK && taking->batch_count > 0)
+        status = append_batch(taking);
     taking->batch_count = 0;
     pb_arena_reset(&taking->arena);
     return status;
@@ -354,33 +469,11 @@ on_reject(void *context, const struct pb_rejection *rejection)
 
 /* ---- one body ---- */
 
-static enum pb_status
-begin(struct taking *taking)
-{
-    struct pb_site *site = taking->api->options.site;
-    char agency[PB_CATALOG_ID_BYTES_MAX + 1];
-    enum pb_status status =
-        pb_catalog_view_take(pb_site_catalog(site), &taking->view, &taking->error);
-
-    if (status != PB_OK)
-        return status;
-    taking->agency = pb_view_agency(taking->view, taking->token->agency);
-    if (taking->agency == PB_NO_INDEX)
-        return PB_E_CORRUPT; /* an agency is closed, never removed */
-    memcpy(agency, taking->token->agency.text, taking->token->agency.bytes);
-    agency[taking->token->agency.bytes] = '\0';
-    status = pb_stamper_new(site, agency, taking->view->agencies[taking->agency].jurisdiction,
-                            &taking->stamper, &taking->error);
-    return status;
-}
-
 static void
 done(struct taking *taking)
 {
     const struct pb_env *env = taking->api->env;
 
-    pb_stamper_free(taking->stamper);
-    pb_catalog_view_drop(taking->view);
     pb_arena_clear(&taking->arena);
     pb_free(env, taking->batch);
     pb_free(env, taking->batch_index);
@@ -395,20 +488,22 @@ take_body(struct taking *taking, struct pb_str body, bool is_lines)
     enum layout layout = layout_of(body, is_lines);
     /* An array's elements begin behind its bracket. */
     uint32_t start = layout == LAYOUT_ARRAY ? lead_bytes(body) + 1 : 0;
-    struct pb_api_taker *taker = NULL;
-    enum pb_status status = take_taker(taking->api, layout, body, &taker, &taking->error);
+    enum pb_status status = take_taker(taking->api, layout, body, taking->token->agency,
+                                       &taking->taker, &taking->error);
 
     if (status != PB_OK)
         return status;
-    status = pb_parser_chunk(taker->parser, (const uint8_t *)body.text + start, body.bytes - start,
-                             1, true, &sink, &taking->error);
-    give_taker_back(taking->api, layout, taker);
+    status = pb_parser_chunk(taking->taker->parser, (const uint8_t *)body.text + start,
+                             body.bytes - start, 1, true, &sink, &taking->error);
     if (status > PB_OK) { /* the body as a whole is none that a parser knows */
         const struct pb_rejection rejection = { .field = "", .reason = "this is no JSON" };
 
         status = on_reject(taking, &rejection);
     }
-    return status == PB_OK ? store_batch(taking) : status;
+    if (status == PB_OK)
+        status = store_batch(taking);
+    give_taker_back(taking->api, layout, taking->taker, status == PB_OK);
+    return status;
 }
 
 /* An empty body is no type's. */
@@ -480,9 +575,7 @@ pb_api_handle_reads_send(struct pb_api *api, const struct pb_api_call *call, str
     taking->api = api;
     taking->token = call->token;
     pb_arena_init(&taking->arena, api->env, 4096);
-    status = begin(taking);
-    if (status == PB_OK)
-        status = take_body(taking, call->request->body, says_lines(call->request));
+    status = take_body(taking, call->request->body, says_lines(call->request));
     if (status == PB_OK)
         put_result(reply, taking);
     done(taking);

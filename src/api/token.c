@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/token_cache.h"
 #include "audit/audit.h"
 #include "base/arena.h"
 #include "base/env.h"
@@ -249,9 +250,7 @@ pb_api_token_decode(struct pb_arena *arena, struct pb_str id, struct pb_str note
 
 struct lookup {
     struct pb_arena *arena;
-    struct pb_str id;
-    struct pb_api_token *token;
-    uint8_t *sha256;
+    struct pb_str id, note; /* note: in the arena */
     enum pb_status status;
 };
 
@@ -260,10 +259,8 @@ on_found(void *context, const char *key, struct pb_str value)
 {
     struct lookup *lookup = context;
 
-    if (!pb_str_equal(pb_str_from(key), lookup->id))
-        return false;
-    lookup->status =
-        pb_api_token_decode(lookup->arena, lookup->id, value, lookup->token, lookup->sha256);
+    if (pb_str_equal(pb_str_from(key), lookup->id))
+        lookup->status = pb_arena_copy(lookup->arena, value, &lookup->note);
     return false;
 }
 
@@ -277,11 +274,12 @@ is_id(struct pb_str id)
     return id.bytes == PB_TOKEN_ID_BYTES;
 }
 
+/* The note of an id, in arena. */
 static enum pb_status
-find(struct pb_site *site, struct pb_str id, struct pb_arena *arena, struct pb_api_token *ret_token,
-     uint8_t ret_sha256[HASH_BYTES], struct pb_error *error)
+load_note(struct pb_site *site, struct pb_str id, struct pb_arena *arena, struct pb_str *ret_note,
+          struct pb_error *error)
 {
-    struct lookup lookup = { arena, id, ret_token, ret_sha256, PB_NOT_FOUND };
+    struct lookup lookup = { arena, id, { NULL, 0 }, PB_NOT_FOUND };
     char key[PB_TOKEN_ID_BYTES + 1];
     enum pb_status status;
 
@@ -292,9 +290,29 @@ find(struct pb_site *site, struct pb_str id, struct pb_arena *arena, struct pb_a
     status = pb_catalog_notes(pb_site_catalog(site), NOTE, key, on_found, &lookup, error);
     if (status != PB_OK)
         return status;
-    if (lookup.status == PB_E_CORRUPT)
-        return pb_fail(error, PB_E_CORRUPT, "token %s: its note is damaged", key);
+    *ret_note = lookup.note;
     return lookup.status;
+}
+
+static enum pb_status
+decode(struct pb_arena *arena, struct pb_str id, struct pb_str note, struct pb_api_token *ret_token,
+       uint8_t ret_sha256[HASH_BYTES], struct pb_error *error)
+{
+    enum pb_status status = pb_api_token_decode(arena, id, note, ret_token, ret_sha256);
+
+    if (status == PB_E_CORRUPT)
+        return pb_fail(error, status, "token %.*s: its note is damaged", (int)id.bytes, id.text);
+    return status;
+}
+
+static enum pb_status
+find(struct pb_site *site, struct pb_str id, struct pb_arena *arena, struct pb_api_token *ret_token,
+     uint8_t ret_sha256[HASH_BYTES], struct pb_error *error)
+{
+    struct pb_str note;
+    enum pb_status status = load_note(site, id, arena, &note, error);
+
+    return status != PB_OK ? status : decode(arena, id, note, ret_token, ret_sha256, error);
 }
 
 enum pb_status
@@ -306,10 +324,35 @@ pb_api_token_find(struct pb_site *site, struct pb_str id, struct pb_arena *arena
     return find(site, id, arena, ret_token, sha256, error);
 }
 
-enum pb_status
-pb_api_token_check(struct pb_site *site, struct pb_str text, int64_t now_us, struct pb_arena *arena,
-                   struct pb_api_token *ret_token, struct pb_error *error)
+/* As find, but believes what was found a moment ago. */
+static enum pb_status
+find_fresh(const struct pb_env *env, struct pb_site *site, struct pb_api_token_cache *cache,
+           struct pb_str id, struct pb_arena *arena, struct pb_api_token *ret_token,
+           uint8_t ret_sha256[HASH_BYTES], struct pb_error *error)
 {
+    int64_t now_ns = pb_monotonic_ns(env);
+    char room[PB_TOKEN_CACHED_BYTES];
+    struct pb_str note = { room, 0 };
+    enum pb_status status;
+
+    if (cache == NULL || !is_id(id))
+        return find(site, id, arena, ret_token, ret_sha256, error);
+    note.bytes = pb_api_token_cache_get(cache, id, now_ns, room);
+    if (note.bytes == 0) {
+        status = load_note(site, id, arena, &note, error);
+        if (status != PB_OK)
+            return status;
+        pb_api_token_cache_put(cache, id, now_ns, note);
+    }
+    return decode(arena, id, note, ret_token, ret_sha256, error);
+}
+
+enum pb_status
+pb_api_token_check(const struct pb_env *env, struct pb_site *site, struct pb_api_token_cache *cache,
+                   struct pb_str text, struct pb_arena *arena, struct pb_api_token *ret_token,
+                   struct pb_error *error)
+{
+    struct pb_str id = { text.text + 3, PB_TOKEN_ID_BYTES };
     uint8_t shown[HASH_BYTES], kept[HASH_BYTES] = { 0 };
     struct pb_api_token token = { .verbs = 0 };
     enum pb_status status;
@@ -318,12 +361,11 @@ pb_api_token_check(struct pb_site *site, struct pb_str text, int64_t now_us, str
         text.text[3 + PB_TOKEN_ID_BYTES] != '_')
         return PB_NOT_FOUND;
     (void)crypto_hash_sha256(shown, (const unsigned char *)text.text, text.bytes);
-    status =
-        find(site, (struct pb_str){ text.text + 3, PB_TOKEN_ID_BYTES }, arena, &token, kept, error);
+    status = find_fresh(env, site, cache, id, arena, &token, kept, error);
     if (status != PB_OK)
         return status;
     if (sodium_memcmp(shown, kept, HASH_BYTES) != 0 || token.revoked_at_us != 0 ||
-        now_us >= token.expires_at_us)
+        pb_now_us(env) >= token.expires_at_us)
         return PB_NOT_FOUND;
     *ret_token = token;
     return PB_OK;

@@ -5,8 +5,8 @@
  *
  * Only the SHA-256 of the whole text is kept, as a note of the catalog, with what the token may do:
  * verbs, agency, readers, for whom, until when. It is shown once, when it is made. To add or
- * revoke one leaves a leaf in its agency's audit log before it takes effect. Each use looks the
- * token up, so that a revocation holds from the next request on, whoever made it.
+ * revoke one leaves a leaf in its agency's audit log before it takes effect. A revocation holds
+ * from the next request on, and where another process made it, within a second.
  *
  * Threads: every call is safe from any thread.
  * Format:  docs/formats/api-token.md
@@ -23,6 +23,7 @@
 struct pb_arena;
 struct pb_env;
 struct pb_site;
+struct pb_api_token_cache; /* api/token_cache.h */
 
 enum pb_api_token_verb {
     PB_TOKEN_READS = 1u << 0,      /* send reads of the agency's readers */
@@ -82,9 +83,11 @@ PB_MUST_CHECK enum pb_status pb_api_token_find(struct pb_site *site, struct pb_s
 /*
  * What the holder of text may do, now. PB_NOT_FOUND: nothing, whatever the reason (malformed,
  * unknown, another secret, expired, revoked), which nobody outside is told.
+ * cache  may be NULL
  */
-PB_MUST_CHECK enum pb_status pb_api_token_check(struct pb_site *site, struct pb_str text,
-                                                int64_t now_us, struct pb_arena *arena,
+PB_MUST_CHECK enum pb_status pb_api_token_check(const struct pb_env *env, struct pb_site *site,
+                                                struct pb_api_token_cache *cache,
+                                                struct pb_str text, struct pb_arena *arena,
                                                 struct pb_api_token *ret_token,
                                                 struct pb_error *error);
 

@@ -91,6 +91,8 @@ pb_api_handle_tokens_revoke(struct pb_api *api, const struct pb_api_call *call,
     if (status == PB_OK)
         status = pb_api_token_revoke(api->env, api->options.site, id, &error);
     if (status == PB_OK)
+        pb_api_token_cache_drop(&api->token_cache, id);
+    if (status == PB_OK)
         status = pb_api_token_find(api->options.site, id, arena, &token, &error);
     if (status != PB_OK)
         return status < 0 ? status : PB_E_CORRUPT;

@@ -1,0 +1,42 @@
+/*
+ * Token cache: notes of tokens as they were a moment ago.
+ *
+ * A reader that sends one read at a time would have its token looked up in the database each time,
+ * by all threads at once. So a note is believed for PB_TOKEN_FRESH_NS: for so long a revocation by
+ * another process may go unseen. One through this server is seen at once.
+ *
+ * Threads: `lock` guards all; held for a copy.
+ */
+#ifndef PB_API_TOKEN_CACHE_H
+#define PB_API_TOKEN_CACHE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/token.h"
+
+#define PB_TOKEN_FRESH_NS INT64_C(1000000000)
+#define PB_TOKEN_CACHED_MAX 1024u
+#define PB_TOKEN_CACHED_BYTES 512u /* a longer note, of many readers, is looked up each time */
+
+struct pb_api_token_cache {
+    pthread_mutex_t lock;
+    struct {
+        char id[PB_TOKEN_ID_BYTES]; /* first byte NUL: empty */
+        uint32_t note_bytes;
+        int64_t read_ns;
+        char note[PB_TOKEN_CACHED_BYTES];
+    } entries[PB_TOKEN_CACHED_MAX];
+};
+
+void pb_api_token_cache_init(struct pb_api_token_cache *cache);
+void pb_api_token_cache_done(struct pb_api_token_cache *cache);
+/* Copies the note into room; 0 where none is there that can be believed. */
+uint32_t pb_api_token_cache_get(struct pb_api_token_cache *cache, struct pb_str id, int64_t now_ns,
+                                char room[PB_TOKEN_CACHED_BYTES]);
+void pb_api_token_cache_put(struct pb_api_token_cache *cache, struct pb_str id, int64_t now_ns,
+                            struct pb_str note);
+void pb_api_token_cache_drop(struct pb_api_token_cache *cache, struct pb_str id);
+
+#endif
