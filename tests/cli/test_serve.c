@@ -128,6 +128,111 @@ a_directory_is_served_until_the_service_is_told_to_stop(void **state)
     expect_text(running.text, "\"event\":\"stopped\",\"connections_cut\":0}");
 }
 
+/* POSTs text; the caller frees the whole reply. */
+static char *
+post(const struct running *running, const char *path, const char *token, const char *text)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons((uint16_t)running->port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    char *reply = calloc(1, 1 << 16);
+    int file = socket(AF_INET, SOCK_STREAM, 0), length;
+    size_t used = 0;
+    ssize_t got;
+
+    assert_int_equal(0, connect(file, (struct sockaddr *)&address, sizeof(address)));
+    length = snprintf(reply, 1 << 16,
+                      "POST %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
+                      "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
+                      "Content-Length: %zu\r\n\r\n%s",
+                      path, token, strlen(text), text);
+    assert_int_equal(length, send(file, reply, (size_t)length, MSG_NOSIGNAL));
+    while ((got = recv(file, reply + used, (1 << 16) - 1 - used, 0)) > 0)
+        used += (size_t)got;
+    reply[used] = '\0';
+    assert_int_equal(0, close(file));
+    return reply;
+}
+
+static void
+programs_show_tokens_that_the_command_has_made(void **state)
+{
+    const char *const arguments[] = { "serve",    "--data",      "site", "--mode", "write",
+                                      "--listen", "127.0.0.1:0", NULL };
+    struct command *command = *state;
+    struct running running;
+    char token[128], *reply;
+    json_t *tokens;
+
+    make_site(command, "site");
+    run(command, "token", "add", "--data", "site", "--agency", "site", "--may", "reads", "--label",
+        "a gate", NULL);
+    expect_exit(command, 0);
+    assert_int_equal(60, command->out_bytes); /* the token and a line feed, nothing else */
+    (void)snprintf(token, sizeof(token), "%.59s", command->out);
+    expect_text(command->err, "this is shown once");
+    run(command, "token", "list", "--data", "site", NULL);
+    expect_exit(command, 0);
+    expect_text(command->out, "a gate");
+    expect_no_text(command->out, token + 16);
+
+    start_service(&running, arguments);
+    reply = post(&running, "/v1/reads", token,
+                 "{\"plate\":\"AB123CD\",\"captured_at\":\"2026-11-01T00:00:00Z\","
+                 "\"reader\":\"gate-1\"}");
+    expect_text(reply, "\"statuses\":[\"stored\"]");
+    free(reply);
+    reply = post(&running, "/v1/reads", "pb_0123456789ab_wrong", "{}");
+    expect_text(reply, "HTTP/1.1 401 ");
+    free(reply);
+    expect_no_text(running.text, token + 16);
+    end_service(&running, SIGTERM);
+
+    run(command, "stats", "--data", "site", "--json", NULL);
+    expect_text(command->out, "\"reads\":1,");
+    run(command, "token", "revoke", "--data", "site", "0123456789ab", NULL);
+    expect_exit(command, 1);
+    token[15] = '\0';
+    run(command, "token", "revoke", "--data", "site", token + 3, NULL);
+    expect_exit(command, 0);
+    run(command, "token", "list", "--data", "site", "--json", NULL);
+    tokens = json_lines(command->out);
+    assert_string_equal("revoked", text_of(json_array_get(tokens, 0), "state"));
+    json_decref(tokens);
+}
+
+static void
+tokens_that_cannot_be_are_refused_by_name(void **state)
+{
+    static const struct {
+        const char *arguments[6];
+        int exit_code;
+        const char *says;
+    } cases[] = {
+        { { "--agency", "site", "--may", "everything" }, 2, "some of reads, ask and administer" },
+        { { "--agency", "site", "--may", "" }, 2, "--may" },
+        { { "--agency", "nobody", "--may", "reads" }, 1, "there is no active agency" },
+        { { "--agency", "site", "--may", "ask" }, 1, "a token asks for a person" },
+        { { "--agency", "site", "--may", "reads", "--days", "91" }, 2, "days" },
+        { { "--agency", "site", "--may", "reads", "--readers", "x" }, 1, "has no reader 'x'" },
+    };
+    struct command *command = *state;
+
+    make_site(command, "site");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *const *more = cases[i].arguments;
+
+        run(command, "token", "add", "--data", "site", more[0], more[1], more[2], more[3], more[4],
+            more[5], NULL);
+        if (command->exit_code != cases[i].exit_code)
+            fail_msg("case %zu: %d: %s", i, command->exit_code, command->err);
+        expect_text(command->err, cases[i].says);
+        assert_int_equal(0, command->out_bytes);
+    }
+}
+
 static void
 interrupting_stops_it_too(void **state)
 {
@@ -236,6 +341,8 @@ main(void)
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
         CASE(a_directory_is_served_until_the_service_is_told_to_stop),
+        CASE(programs_show_tokens_that_the_command_has_made),
+        CASE(tokens_that_cannot_be_are_refused_by_name),
         CASE(interrupting_stops_it_too),
         CASE(a_new_certificate_is_taken_on_hangup),
         CASE(what_cannot_be_served_is_said_before_anything_starts),
