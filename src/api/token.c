@@ -334,15 +334,16 @@ find_fresh(const struct pb_env *env, struct pb_site *site, struct pb_api_token_c
     char room[PB_TOKEN_CACHED_BYTES];
     struct pb_str note = { room, 0 };
     enum pb_status status;
+    uint64_t drops;
 
     if (cache == NULL || !is_id(id))
         return find(site, id, arena, ret_token, ret_sha256, error);
-    note.bytes = pb_api_token_cache_get(cache, id, now_ns, room);
+    note.bytes = pb_api_token_cache_get(cache, id, now_ns, room, &drops);
     if (note.bytes == 0) {
         status = load_note(site, id, arena, &note, error);
         if (status != PB_OK)
             return status;
-        pb_api_token_cache_put(cache, id, now_ns, note);
+        pb_api_token_cache_put(cache, id, now_ns, note, drops);
     }
     return decode(arena, id, note, ret_token, ret_sha256, error);
 }

@@ -30,7 +30,7 @@ place_of(struct pb_str id)
 
 uint32_t
 pb_api_token_cache_get(struct pb_api_token_cache *cache, struct pb_str id, int64_t now_ns,
-                       char room[PB_TOKEN_CACHED_BYTES])
+                       char room[PB_TOKEN_CACHED_BYTES], uint64_t *ret_drops)
 {
     unsigned place = place_of(id);
     uint32_t bytes = 0;
@@ -41,23 +41,26 @@ pb_api_token_cache_get(struct pb_api_token_cache *cache, struct pb_str id, int64
         bytes = cache->entries[place].note_bytes;
         memcpy(room, cache->entries[place].note, bytes);
     }
+    *ret_drops = cache->drops;
     (void)pthread_mutex_unlock(&cache->lock);
     return bytes;
 }
 
 void
 pb_api_token_cache_put(struct pb_api_token_cache *cache, struct pb_str id, int64_t now_ns,
-                       struct pb_str note)
+                       struct pb_str note, uint64_t drops)
 {
     unsigned place = place_of(id);
 
     if (note.bytes > PB_TOKEN_CACHED_BYTES)
         return;
     (void)pthread_mutex_lock(&cache->lock);
-    memcpy(cache->entries[place].id, id.text, PB_TOKEN_ID_BYTES);
-    cache->entries[place].note_bytes = note.bytes;
-    cache->entries[place].read_ns = now_ns;
-    memcpy(cache->entries[place].note, note.text, note.bytes);
+    if (drops == cache->drops) {
+        memcpy(cache->entries[place].id, id.text, PB_TOKEN_ID_BYTES);
+        cache->entries[place].note_bytes = note.bytes;
+        cache->entries[place].read_ns = now_ns;
+        memcpy(cache->entries[place].note, note.text, note.bytes);
+    }
     (void)pthread_mutex_unlock(&cache->lock);
 }
 
@@ -67,6 +70,7 @@ pb_api_token_cache_drop(struct pb_api_token_cache *cache, struct pb_str id)
     unsigned place = place_of(id);
 
     (void)pthread_mutex_lock(&cache->lock);
+    cache->drops++;
     if (memcmp(cache->entries[place].id, id.text, PB_TOKEN_ID_BYTES) == 0)
         cache->entries[place].id[0] = '\0';
     (void)pthread_mutex_unlock(&cache->lock);

@@ -22,6 +22,7 @@
 
 struct pb_api_token_cache {
     pthread_mutex_t lock;
+    uint64_t drops; /* so far: what was looked up before one is not kept after it */
     struct {
         char id[PB_TOKEN_ID_BYTES]; /* first byte NUL: empty */
         uint32_t note_bytes;
@@ -32,11 +33,12 @@ struct pb_api_token_cache {
 
 void pb_api_token_cache_init(struct pb_api_token_cache *cache);
 void pb_api_token_cache_done(struct pb_api_token_cache *cache);
-/* Copies the note into room; 0 where none is there that can be believed. */
+/* Copies the note into room; 0 where none is there that can be believed. ret_drops: to be given to
+ * put, with what is looked up instead. */
 uint32_t pb_api_token_cache_get(struct pb_api_token_cache *cache, struct pb_str id, int64_t now_ns,
-                                char room[PB_TOKEN_CACHED_BYTES]);
+                                char room[PB_TOKEN_CACHED_BYTES], uint64_t *ret_drops);
 void pb_api_token_cache_put(struct pb_api_token_cache *cache, struct pb_str id, int64_t now_ns,
-                            struct pb_str note);
+                            struct pb_str note, uint64_t drops);
 void pb_api_token_cache_drop(struct pb_api_token_cache *cache, struct pb_str id);
 
 #endif
