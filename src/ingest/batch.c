@@ -155,6 +155,7 @@ pb_batch_push(struct pb_batch *batch, bool has_delete_after)
     const struct pb_ingest_defaults *defaults = batch->defaults;
     struct pb_read *read = &batch->reads[batch->count];
     const char *field = "", *reason = "";
+    bool may_be_plain = batch->is_ascii && read->reader.bytes != 0;
 
     if (read->reader.bytes == 0)
         read->reader = defaults->reader;
@@ -165,7 +166,8 @@ pb_batch_push(struct pb_batch *batch, bool has_delete_after)
     if (!has_delete_after)
         read->delete_after_us = default_delete_after_us(defaults, read->captured_at_us);
 
-    if (pb_read_validate(read, &field, &reason) != PB_OK)
+    if (!(may_be_plain && pb_read_is_plainly_valid(read)) &&
+        pb_read_validate(read, &field, &reason) != PB_OK)
         return pb_batch_reject(batch, field, reason);
     batch->count++;
     return batch->count == PB_BATCH_READS ? pb_batch_flush(batch) : PB_OK;

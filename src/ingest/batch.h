@@ -44,6 +44,7 @@ struct pb_batch {
     uint64_t line;
     const uint8_t *record;
     size_t record_bytes;
+    bool is_ascii; /* every text of it is printable ASCII; an adapter that cannot tell leaves it */
 };
 
 PB_MUST_CHECK enum pb_status pb_batch_init(struct pb_batch *batch, const struct pb_env *env,

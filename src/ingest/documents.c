@@ -149,18 +149,14 @@ take_document(struct pb_parser *parser, size_t from, size_t to)
     uint32_t count;
     enum pb_status status;
 
-    if (parser->head->format == PB_FORMAT_NDJSON &&
-        pb_native_members(&parser->batch, parser->json, from, to, &parser->head->keys, &status))
-        return status;
-    status = pb_json_document(parser->json, from, to, &parser->head->keys, &values, &count,
-                              &reason);
+    status =
+        pb_json_document(parser->json, from, to, &parser->head->keys, &values, &count, &reason);
     if (status == PB_BAD_INPUT)
         return pb_batch_reject(&parser->batch, "", reason);
     if (status != PB_OK || count == 0)
         return status;
-    return parser->head->format == PB_FORMAT_OPENALPR
-               ? pb_openalpr_document(&parser->batch, values)
-               : pb_native_document(&parser->batch, values);
+    return parser->head->format == PB_FORMAT_OPENALPR ? pb_openalpr_document(&parser->batch, values)
+                                                      : pb_native_document(&parser->batch, values);
 }
 
 /* Reads that point into what was loaded go out before the next load. */
@@ -219,11 +215,34 @@ take_lines_alone(struct place *place, size_t end)
     return status;
 }
 
+/* Takes the line that begins at `at`, of what was loaded from begin to end. */
+static enum pb_status
+take_line(struct place *place, size_t begin, size_t end)
+{
+    struct pb_parser *parser = place->parser;
+    size_t from = place->at - begin;
+    enum pb_status status = PB_OK;
+    size_t to = 0;
+
+    if (parser->head->format == PB_FORMAT_NDJSON) {
+        set_record(place, end);
+        to = pb_native_members(&parser->batch, parser->json, from, end - begin, &parser->head->keys,
+                               &status);
+    }
+    if (to == 0) {
+        to = pb_line_end(place->chunk->bytes, end, place->at) - begin;
+        set_record(place, begin + to);
+        status = take_document(parser, from, to);
+    }
+    place->at = begin + to;
+    place->line++;
+    return status;
+}
+
 /* Takes the lines in [at, end), at most WINDOW_BYTES. */
 static enum pb_status
 take_window(struct place *place, size_t end)
 {
-    const struct pb_chunk *chunk = place->chunk;
     size_t begin = place->at;
     const char *reason;
     enum pb_status status = let_go(place->parser);
@@ -233,14 +252,10 @@ take_window(struct place *place, size_t end)
     status = load(place, end, &reason);
     if (status == PB_BAD_INPUT)
         return take_lines_alone(place, end);
-    while (place->at < end && status == PB_OK) {
-        size_t line_end = pb_line_end(chunk->bytes, end, place->at);
-
-        set_record(place, line_end);
-        status = take_document(place->parser, place->at - begin, line_end - begin);
-        place->at = line_end;
-        place->line++;
-    }
+    place->parser->batch.is_ascii = pb_json_is_ascii(place->parser->json);
+    while (place->at < end && status == PB_OK)
+        status = take_line(place, begin, end);
+    place->parser->batch.is_ascii = false;
     return status;
 }
 
@@ -252,16 +267,15 @@ take_lines(struct place *place)
 
     while (place->at < chunk->count && status == PB_OK) {
         size_t left = chunk->count - place->at;
-        size_t window = pb_last_line_end(chunk->bytes + place->at,
-                                         left < WINDOW_BYTES ? left : WINDOW_BYTES);
+        size_t window =
+            pb_last_line_end(chunk->bytes + place->at, left < WINDOW_BYTES ? left : WINDOW_BYTES);
 
         if (left <= WINDOW_BYTES)
             status = take_window(place, chunk->count);
         else if (window > 0)
             status = take_window(place, place->at + window);
         else
-            status = take_lines_alone(place,
-                                      pb_line_end(chunk->bytes, chunk->count, place->at));
+            status = take_lines_alone(place, pb_line_end(chunk->bytes, chunk->count, place->at));
     }
     return status;
 }

@@ -278,6 +278,7 @@ pb_parser_chunk(struct pb_parser *parser, const uint8_t *bytes, size_t count, ui
 
     parser->batch.sink = sink;
     parser->batch.chunk = bytes;
+    parser->batch.is_ascii = false;
     parser->batch.count = 0; /* of an earlier chunk that the sink stopped */
     switch (parser->head->format) {
     case PB_FORMAT_AUTO:

@@ -35,6 +35,7 @@ struct pb_json {
     const uint8_t *bytes;       /* borrowed: what is loaded */
     size_t count;               /* bytes of it */
     bool has_escapes;           /* a backslash stands somewhere in it */
+    bool is_plain;              /* neither that nor anything from U+007F on does */
     bool is_copied;             /* bytes is padded */
     const uint32_t *next_token; /* borrowed from index: first token after the last document */
 
@@ -48,6 +49,7 @@ struct walk {
     const struct pb_json_keys *keys; /* borrowed; may be NULL */
     const uint8_t *bytes;            /* what is loaded */
     const uint32_t *token;           /* the next one's start; after the last stand sentinels */
+    size_t first;                    /* of pb_json_members: where the document begins */
     size_t end;                      /* first byte after the document */
     uint32_t value_count;
     enum pb_status status; /* of what went wrong */
@@ -216,8 +218,7 @@ unescape(struct pb_json *json, struct pb_str inner, struct pb_str *ret_text)
     char *begin = json->unescaped + json->unescaped_used, *out = begin;
     const char *at = inner.text, *end = inner.text + inner.bytes;
 
-    assert(json->unescaped_capacity - json->unescaped_used >=
-           inner.bytes + PB_JSON_PADDING_BYTES);
+    assert(json->unescaped_capacity - json->unescaped_used >= inner.bytes + PB_JSON_PADDING_BYTES);
     while (at < end) {
         const char *slash = memchr(at, '\\', (size_t)(end - at));
         size_t plain = (size_t)((slash == NULL ? end : slash) - at);
@@ -545,6 +546,18 @@ reserve_bytes(const struct pb_env *env, void **buffer, size_t *capacity, size_t 
     return PB_OK;
 }
 
+/* Is there a backslash, or anything from U+007F on? A loop that compilers turn into vector
+ * instructions. */
+static bool
+has_special(const uint8_t *bytes, size_t count)
+{
+    uint8_t is_special = 0;
+
+    for (size_t i = 0; i < count; i++)
+        is_special |= (uint8_t)(bytes[i] == '\\') | (uint8_t)(bytes[i] >= 0x7F);
+    return is_special != 0;
+}
+
 enum pb_status
 pb_json_load(struct pb_json *json, const uint8_t *bytes, size_t count, size_t readable,
              const char **ret_reason)
@@ -571,7 +584,8 @@ pb_json_load(struct pb_json *json, const uint8_t *bytes, size_t count, size_t re
         memset(json->padded + count, 0, PB_JSON_PADDING_BYTES);
         bytes = json->padded;
     }
-    json->has_escapes = memchr(bytes, '\\', count) != NULL;
+    json->is_plain = !has_special(bytes, count);
+    json->has_escapes = !json->is_plain && memchr(bytes, '\\', count) != NULL;
     if (json->has_escapes) {
         buffer = json->unescaped;
         status = reserve_bytes(json->env, &buffer, &json->unescaped_capacity,
@@ -592,6 +606,13 @@ bool
 pb_json_owns_texts(const struct pb_json *json)
 {
     return json->is_copied || json->has_escapes;
+}
+
+/* Control characters that are not escaped are none of JSON. */
+bool
+pb_json_is_ascii(const struct pb_json *json)
+{
+    return json->is_plain;
 }
 
 enum pb_status
@@ -656,7 +677,7 @@ take_any_key(const struct walk *walk, size_t begin, size_t end, uint8_t *ret_key
            memchr(text.text, '\\', text.bytes) == NULL;
 }
 
-/* Takes a scalar of a shape other than the usual ones. */
+/* Takes the value that is the token [begin, end), of whatever shape. */
 static bool
 take_any_scalar(struct walk *walk, size_t begin, size_t end, uint8_t key,
                 struct pb_json_members *ret_members)
@@ -670,32 +691,59 @@ take_any_scalar(struct walk *walk, size_t begin, size_t end, uint8_t key,
     return true;
 }
 
-/* After the opening brace. Unknown keys are PB_JSON_NO_KEY's member, as often as they stand
- * there; it counts for nothing. */
-static inline bool
-take_members(struct walk *walk, struct pb_json_members *ret_members)
+/* Takes the object or array that begins at token. Returns the token after it, NULL for a fault. */
+static const uint32_t *
+take_container(struct walk *walk, const uint32_t *token, uint8_t key,
+               struct pb_json_members *ret_members)
+{
+    enum pb_json_type type = walk->bytes[*token] == '{' ? PB_JSON_OBJECT : PB_JSON_ARRAY;
+
+    ret_members->types[type] |= UINT32_C(1) << key;
+    ret_members->index[key] = walk->value_count;
+    walk->token = token;
+    return walk_value(walk, key, key != PB_JSON_NO_KEY, 1) ? walk->token : NULL;
+}
+
+/* What a value is by its first byte. */
+enum { BEGINS_STRING = 1, BEGINS_CONTAINER = 2 };
+static const uint8_t begins[256] = {
+    ['"'] = BEGINS_STRING, ['['] = BEGINS_CONTAINER, ['{'] = BEGINS_CONTAINER
+};
+
+/*
+ * After the opening brace, with as many bytes between tokens as behind the first colon. Unknown
+ * keys are PB_JSON_NO_KEY's member, as often as they stand there; it counts for nothing.
+ *
+ * Which values are strings differs from line to line, and a branch on that would be guessed wrong
+ * several times a line: strings are told from other values without one.
+ * ret_others: a bit for each key whose value is no string, object or array; not checked yet.
+ */
+static inline __attribute__((always_inline)) bool
+take_members(struct walk *walk, bool has_escapes, struct pb_json_members *ret_members,
+             uint32_t *ret_others)
 {
     const struct pb_json_keys *keys = walk->keys;
     const uint8_t *bytes = walk->bytes;
     const uint32_t *token = walk->token;
-    const bool has_escapes = walk->json->has_escapes;
-    const size_t document_end = walk->end;
+    const size_t gap = (size_t)token[2] - token[1];
     uint8_t *followers = walk->json->followers;
-    uint8_t key = PB_JSON_NO_KEY, separator = ',';
-    uint32_t seen = 0, strings = 0, numbers = 0;
+    uint32_t seen = 0, strings = 0, containers = 0;
+    size_t name = token[0], end;
+    uint8_t key = PB_JSON_NO_KEY, separator;
 
-    while (separator == ',') {
+    do {
         /* Key, colon, value, and what follows: there are as many sentinels. */
-        size_t colon = token[1], begin = token[2], end = token[3];
-        struct pb_str *text;
+        size_t colon = token[1], begin = token[2];
         unsigned before = key;
-        uint32_t bit;
+        uint32_t kind = begins[bytes[begin]], is_string = kind & BEGINS_STRING, bit;
+        struct pb_str *text;
 
-        if (end >= document_end || bytes[colon] != ':')
+        end = token[3];
+        if (end >= walk->end || bytes[colon] != ':' || begin - colon != gap)
             return false;
         key = followers[before];
-        if (!is_quoted(&keys->names[key], bytes + token[0], colon - token[0])) {
-            if (!take_any_key(walk, token[0], colon, &key))
+        if (!is_quoted(&keys->names[key], bytes + name, colon - name)) {
+            if (!take_any_key(walk, name, colon, &key))
                 return false;
             followers[before] = key;
             seen &= ~(UINT32_C(1) << PB_JSON_NO_KEY);
@@ -704,66 +752,106 @@ take_members(struct walk *walk, struct pb_json_members *ret_members)
         if ((seen & bit) != 0)
             return false;
         seen |= bit;
-
-        token += 3;
+        strings |= is_string << key;
         text = &ret_members->text[key];
-        if (bytes[begin] == '"' && bytes[end - 1] == '"' && end - begin >= 2 && !has_escapes) {
-            strings |= bit;
-            text->text = (const char *)bytes + begin + 1;
-            text->bytes = (uint32_t)(end - begin - 2);
-        } else if (is_number(bytes + begin, bytes + end)) {
-            numbers |= bit;
-            text->text = (const char *)bytes + begin;
-            text->bytes = (uint32_t)(end - begin);
-        } else if (bytes[begin] == '{' || bytes[begin] == '[') {
-            ret_members->types[bytes[begin] == '{' ? PB_JSON_OBJECT : PB_JSON_ARRAY] |= bit;
-            ret_members->index[key] = walk->value_count;
-            walk->token = token - 1;
-            if (!walk_value(walk, key, key != PB_JSON_NO_KEY, 1))
+        text->text = (const char *)bytes + begin + is_string;
+        text->bytes = (uint32_t)(end - begin) - 2 * is_string;
+        token += 4;
+        assert(!is_string || end - begin >= 2); /* the index promises its closing quote */
+        if ((kind & BEGINS_CONTAINER) != 0) {
+            containers |= bit;
+            token = take_container(walk, token - 2, key, ret_members);
+            if (token == NULL || *token >= walk->end)
                 return false;
-            token = walk->token;
-            if (token[0] >= document_end)
-                return false;
-        } else if (!take_any_scalar(walk, begin, end, key, ret_members)) {
+            end = *token++;
+        } else if (is_string != (bytes[end - 1] == '"')) {
             return false;
+        } else if (key == PB_JSON_NO_KEY && !is_string) {
+            if (!take_any_scalar(walk, begin, end, key, ret_members))
+                return false;
+        } else if (has_escapes && is_string && memchr(text->text, '\\', text->bytes) != NULL) {
+            strings &= ~bit;
+            if (!take_any_scalar(walk, begin, end, key, ret_members))
+                return false;
         }
-        separator = bytes[token[0]];
-        token++;
-    }
+        separator = bytes[end];
+        name = token[0];
+    } while (separator == ',' && name == end + gap);
     walk->token = token;
     ret_members->types[PB_JSON_STRING] |= strings;
-    ret_members->types[PB_JSON_NUMBER] |= numbers;
-    return separator == '}';
+    *ret_others = seen & ~strings & ~containers & ~ret_members->types[PB_JSON_STRING] &
+                  ~(UINT32_C(1) << PB_JSON_NO_KEY);
+    /* What is between tokens may be a line end, and so may white space within a container. */
+    return separator == '}' &&
+           ((gap == 1 && containers == 0) ||
+            (gap <= 2 && memchr(bytes + walk->first, '\n', end - walk->first) == NULL));
 }
 
-bool
+/* Checks the values of the keys in others. */
+static inline bool
+check_others(struct walk *walk, uint32_t others, struct pb_json_members *ret_members)
+{
+    for (; others != 0; others &= others - 1) {
+        uint8_t key = (uint8_t)__builtin_ctz(others);
+        size_t begin = (size_t)((const uint8_t *)ret_members->text[key].text - walk->bytes);
+
+        if (!take_any_scalar(walk, begin, begin + ret_members->text[key].bytes, key, ret_members))
+            return false;
+    }
+    return true;
+}
+
+/* Where the line of an object ends that ends before `at`; 0 where something else stands there. */
+static size_t
+end_of_line(const uint8_t *bytes, size_t at, size_t to)
+{
+    if (at < to && bytes[at] == '\r')
+        at++;
+    if (at == to)
+        return at;
+    return bytes[at] == '\n' ? at + 1 : 0;
+}
+
+size_t
 pb_json_members(struct pb_json *json, size_t from, size_t to, const struct pb_json_keys *keys,
-                const uint32_t *allowed, struct pb_json_members *ret_members)
+                const uint32_t *allowed, uint32_t unchecked, struct pb_json_members *ret_members)
 {
     struct walk walk = {
-        .json = json, .keys = keys, .bytes = json->bytes, .end = to, .status = PB_OK
+        .json = json, .keys = keys, .bytes = json->bytes, .first = from, .end = to, .status = PB_OK
     };
-    size_t unescaped_used = json->unescaped_used;
-    uint32_t others = 0;
+    uint32_t others = 0, wrong = 0;
+    size_t end = 0;
 
     assert(from <= to && to <= json->count);
     while (*json->next_token < from)
         json->next_token++;
-    if (*json->next_token >= to || json->bytes[*json->next_token] != '{')
-        return false;
-    walk.token = json->next_token + 1;
+    if (*json->next_token != from || from == to || json->bytes[from] != '{')
+        return 0;
+    ret_members->first_token = json->next_token;
+    ret_members->unescaped_used = json->unescaped_used;
     memset(ret_members->types, 0, sizeof(ret_members->types));
-    if (take_members(&walk, ret_members) && *walk.token >= to) {
-        for (size_t type = 0; type < PB_JSON_TYPE_COUNT; type++)
-            others |= ret_members->types[type] & ~allowed[type];
-        if ((others & ~UINT32_C(1)) == 0) {
-            json->next_token = walk.token;
-            ret_members->values = json->values;
-            return true;
-        }
+    walk.token = json->next_token + 1;
+    if ((json->has_escapes ? take_members(&walk, true, ret_members, &others)
+                           : take_members(&walk, false, ret_members, &others)) &&
+        check_others(&walk, others & ~unchecked, ret_members))
+        end = end_of_line(json->bytes, (size_t)walk.token[-1] + 1, to);
+    ret_members->types[PB_JSON_NUMBER] |= others & unchecked;
+    for (size_t type = 0; type < PB_JSON_TYPE_COUNT; type++)
+        wrong |= ret_members->types[type] & ~allowed[type];
+    json->next_token = walk.token;
+    ret_members->values = json->values;
+    if (end == 0 || (wrong & ~UINT32_C(1)) != 0) {
+        pb_json_members_undo(json, ret_members);
+        return 0;
     }
-    json->unescaped_used = unescaped_used; /* for whoever walks this document next */
-    return false;
+    return end;
+}
+
+void
+pb_json_members_undo(struct pb_json *json, const struct pb_json_members *members)
+{
+    json->next_token = members->first_token;
+    json->unescaped_used = members->unescaped_used;
 }
 
 /* ---- the check alone ---- */

@@ -52,10 +52,10 @@ struct pb_json_value {
 struct pb_json_keys {
     const char *const *texts; /* borrowed */
     struct pb_json_name {
-        uint64_t words[2]; /* the first 16 bytes, then zeros */
-        uint64_t masks[2]; /* which bits of words are the key's */
-        uint32_t bytes;    /* of the whole key */
-        uint32_t span;     /* bytes with its quotes; 0 where words are not the whole key */
+        uint64_t words[2];         /* the first 16 bytes, then zeros */
+        uint64_t masks[2];         /* which bits of words are the key's */
+        uint32_t bytes;            /* of the whole key */
+        uint32_t span;             /* bytes with its quotes; 0 where words are not the whole key */
     } names[PB_JSON_KEYS_MAX + 1]; /* by number */
     uint8_t slots[256];            /* numbers, by hash, open addressing */
 };
@@ -80,13 +80,15 @@ void pb_json_free(struct pb_json *json); /* NULL is fine */
  *                        nothing at all: of which document is not known
  *          PB_E_NOMEM
  */
-PB_MUST_CHECK enum pb_status pb_json_load(struct pb_json *json, const uint8_t *bytes,
-                                          size_t count, size_t readable,
-                                          const char **ret_reason);
+PB_MUST_CHECK enum pb_status pb_json_load(struct pb_json *json, const uint8_t *bytes, size_t count,
+                                          size_t readable, const char **ret_reason);
 
 /* true where texts of values may lie in memory that the next load overwrites; otherwise they
  * are views of the bytes that were loaded. */
 bool pb_json_owns_texts(const struct pb_json *json);
+
+/* true where all texts of values are printable ASCII. */
+bool pb_json_is_ascii(const struct pb_json *json);
 
 /*
  * Checks the one document that stands in [from, to) of the loaded text. Documents must be
@@ -111,26 +113,36 @@ struct pb_json_members {
     struct pb_str text[PB_JSON_MEMBERS_MAX]; /* of scalars, as in struct pb_json_value */
     uint32_t index[PB_JSON_MEMBERS_MAX];     /* of objects and arrays: where in values */
     const struct pb_json_value *values;      /* borrowed: until the next document */
+    const uint32_t *first_token;             /* for pb_json_members_undo() */
+    size_t unescaped_used;                   /* likewise */
 };
 
 /*
- * The fast way for what most documents are: as pb_json_document, without a list of values in
- * between.
+ * The fast way for what most documents are, one object a line: as pb_json_document, without a list
+ * of values in between.
  *
- * keys     at most PB_JSON_MEMBERS_MAX - 1 of them
- * allowed  PB_JSON_TYPE_COUNT elements, by type: a bit for each key that may have such a value
+ * from       where a line begins
+ * to         an end of a line, of this one or a later one
+ * keys       at most PB_JSON_MEMBERS_MAX - 1 of them
+ * allowed    PB_JSON_TYPE_COUNT elements, by type: a bit for each key that may have such a value
+ * unchecked  a bit for each key whose numbers the caller checks, so that no digit is looked at
+ *            twice: in types[PB_JSON_NUMBER] these only stand for a value that is no string, object
+ *            or array. Where the caller finds no number: pb_json_members_undo()
  *
- * Returns false, and nothing is taken, where the document is anything else than a good object
- * of members, each known key once and with an allowed type: then pb_json_document says what
- * it is.
+ * Returns where the line ends, or 0, and nothing is taken, where the line is anything else than a
+ * good object of members, each known key once and with an allowed type: then pb_json_document
+ * says what it is.
  */
-bool pb_json_members(struct pb_json *json, size_t from, size_t to,
-                     const struct pb_json_keys *keys, const uint32_t *allowed,
-                     struct pb_json_members *ret_members);
+size_t pb_json_members(struct pb_json *json, size_t from, size_t to,
+                       const struct pb_json_keys *keys, const uint32_t *allowed, uint32_t unchecked,
+                       struct pb_json_members *ret_members);
+
+/* Forgets a line that was taken last, for pb_json_document to take it. */
+void pb_json_members_undo(struct pb_json *json, const struct pb_json_members *members);
 
 /* The strict check on its own: is this one JSON text? Depth is limited as everywhere here. */
-PB_MUST_CHECK enum pb_status pb_json_check(struct pb_json *json, const uint8_t *bytes,
-                                           size_t count, const char **ret_reason);
+PB_MUST_CHECK enum pb_status pb_json_check(struct pb_json *json, const uint8_t *bytes, size_t count,
+                                           const char **ret_reason);
 
 /*
  * Where the value that begins at bytes[at] ends, by counting brackets outside strings: right

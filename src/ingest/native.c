@@ -19,12 +19,33 @@ enum { KEY_ALTERNATE_PLATE = PB_NATIVE_PLATE, KEY_ALTERNATE_CONFIDENCE = PB_NATI
 enum { KEY_KIND = PB_NATIVE_COUNT, KEY_REF };
 
 const char *const pb_native_keys[] = {
-    "plate",      "plate_raw", "jurisdiction", "captured_at",      "reader",     "lat",
-    "lon",        "heading_deg", "speed_kmh",  "lane",             "confidence_scale",
-    "confidence", "make",      "model",        "color",            "body",       "year",
-    "event_id",   "revision",  "delete_after", "alternates",       "images",     "revises",
-    "correction", "identity_plate",
-    "kind",       "ref", /* of an image */
+    "plate",
+    "plate_raw",
+    "jurisdiction",
+    "captured_at",
+    "reader",
+    "lat",
+    "lon",
+    "heading_deg",
+    "speed_kmh",
+    "lane",
+    "confidence_scale",
+    "confidence",
+    "make",
+    "model",
+    "color",
+    "body",
+    "year",
+    "event_id",
+    "revision",
+    "delete_after",
+    "alternates",
+    "images",
+    "revises",
+    "correction",
+    "identity_plate",
+    "kind",
+    "ref", /* of an image */
 };
 const size_t pb_native_key_count = sizeof(pb_native_keys) / sizeof(pb_native_keys[0]);
 
@@ -170,8 +191,8 @@ static enum pb_status
 set_heading(struct target *target, struct pb_str text)
 {
     int64_t heading_cdeg;
-    enum pb_status status = number_within(target, text, 2, 0, 36000,
-                                          "is not from 0 to 360 degrees", &heading_cdeg);
+    enum pb_status status =
+        number_within(target, text, 2, 0, 36000, "is not from 0 to 360 degrees", &heading_cdeg);
 
     if (status == PB_OK)
         target->read->heading_cdeg = (uint16_t)(heading_cdeg % 36000);
@@ -399,8 +420,7 @@ each_item(struct target *target, struct pb_str text,
         const char *bar = at == end ? NULL : memchr(at, '|', (size_t)(end - at));
         const char *item_end = bar == NULL ? end : bar;
 
-        status = take(target,
-                      (struct pb_str){ .text = at, .bytes = (uint32_t)(item_end - at) });
+        status = take(target, (struct pb_str){ .text = at, .bytes = (uint32_t)(item_end - at) });
         at = item_end + 1;
     }
     return status;
@@ -477,8 +497,7 @@ static enum pb_status (*const setters[PB_NATIVE_COUNT])(struct target *, struct 
 
 /* Runs the setters of the texts that are there. */
 static enum pb_status
-set_all(struct target *target, uint32_t fields, const struct pb_str *texts,
-        const char **ret_field)
+set_all(struct target *target, uint32_t fields, const struct pb_str *texts, const char **ret_field)
 {
     bool has_time = false;
 
@@ -555,7 +574,7 @@ pb_native_year(struct pb_str text, uint16_t *ret_year, uint16_t *ret_year_last)
 /* ---- documents ---- */
 
 #define KEY(field) (UINT32_C(1) << (field))
-#define KEYS_OF_TEXT_OR_NUMBER \
+#define KEYS_OF_TEXT_OR_NUMBER                                                    \
     (KEY(PB_NATIVE_CAPTURED_AT) | KEY(PB_NATIVE_YEAR) | KEY(PB_NATIVE_EVENT_ID) | \
      KEY(PB_NATIVE_DELETE_AFTER))
 #define KEYS_OF_BOOLEAN (KEY(PB_NATIVE_REVISES) | KEY(PB_NATIVE_CORRECTION))
@@ -568,15 +587,13 @@ static const uint32_t keys_of_types[PB_JSON_TYPE_COUNT] = {
     [PB_JSON_FALSE] = KEYS_OF_BOOLEAN | KEYS_WITHOUT_MEANING,
     [PB_JSON_TRUE] = KEYS_OF_BOOLEAN | KEYS_WITHOUT_MEANING,
     [PB_JSON_NUMBER] = KEYS_OF_TEXT_OR_NUMBER | KEY(PB_NATIVE_LAT) | KEY(PB_NATIVE_LON) |
-                       KEY(PB_NATIVE_HEADING_DEG) | KEY(PB_NATIVE_SPEED_KMH) |
-                       KEY(PB_NATIVE_LANE) | KEY(PB_NATIVE_CONFIDENCE) |
-                       KEY(PB_NATIVE_REVISION) | KEYS_WITHOUT_MEANING,
-    [PB_JSON_STRING] = KEYS_OF_TEXT_OR_NUMBER | KEY(PB_NATIVE_PLATE) |
-                       KEY(PB_NATIVE_PLATE_RAW) | KEY(PB_NATIVE_JURISDICTION) |
-                       KEY(PB_NATIVE_READER) | KEY(PB_NATIVE_CONFIDENCE_SCALE) |
-                       KEY(PB_NATIVE_MAKE) | KEY(PB_NATIVE_MODEL) | KEY(PB_NATIVE_COLOR) |
-                       KEY(PB_NATIVE_BODY) | KEY(PB_NATIVE_IDENTITY_PLATE) |
-                       KEYS_WITHOUT_MEANING,
+                       KEY(PB_NATIVE_HEADING_DEG) | KEY(PB_NATIVE_SPEED_KMH) | KEY(PB_NATIVE_LANE) |
+                       KEY(PB_NATIVE_CONFIDENCE) | KEY(PB_NATIVE_REVISION) | KEYS_WITHOUT_MEANING,
+    [PB_JSON_STRING] = KEYS_OF_TEXT_OR_NUMBER | KEY(PB_NATIVE_PLATE) | KEY(PB_NATIVE_PLATE_RAW) |
+                       KEY(PB_NATIVE_JURISDICTION) | KEY(PB_NATIVE_READER) |
+                       KEY(PB_NATIVE_CONFIDENCE_SCALE) | KEY(PB_NATIVE_MAKE) |
+                       KEY(PB_NATIVE_MODEL) | KEY(PB_NATIVE_COLOR) | KEY(PB_NATIVE_BODY) |
+                       KEY(PB_NATIVE_IDENTITY_PLATE) | KEYS_WITHOUT_MEANING,
     [PB_JSON_OBJECT] = KEYS_WITHOUT_MEANING,
     [PB_JSON_ARRAY] = KEY(PB_NATIVE_ALTERNATES) | KEY(PB_NATIVE_IMAGES) | KEYS_WITHOUT_MEANING,
 };
@@ -679,9 +696,8 @@ is_whole(struct pb_str text)
 
 /* Takes the members of values[0] apart. */
 static enum pb_status
-take_members(struct target *target, const struct pb_json_value *values,
-             struct pb_native *native, uint32_t *ret_alternates, uint32_t *ret_images,
-             const char **ret_field)
+take_members(struct target *target, const struct pb_json_value *values, struct pb_native *native,
+             uint32_t *ret_alternates, uint32_t *ret_images, const char **ret_field)
 {
     uint32_t seen = 0;
 
@@ -718,8 +734,8 @@ take_members(struct target *target, const struct pb_json_value *values,
 }
 
 static enum pb_status
-set_arrays(struct target *target, const struct pb_json_value *values,
-           const uint32_t *alternates, const uint32_t *images, const char **ret_field)
+set_arrays(struct target *target, const struct pb_json_value *values, const uint32_t *alternates,
+           const uint32_t *images, const char **ret_field)
 {
     enum pb_status status = PB_OK;
 
@@ -735,12 +751,11 @@ set_arrays(struct target *target, const struct pb_json_value *values,
 }
 
 static enum pb_status
-set_document(struct target *target, const struct pb_json_value *values,
-             struct pb_native *native, const char **ret_field)
+set_document(struct target *target, const struct pb_json_value *values, struct pb_native *native,
+             const char **ret_field)
 {
     uint32_t alternates = 0, images = 0; /* never 0 where they are there */
-    enum pb_status status =
-        take_members(target, values, native, &alternates, &images, ret_field);
+    enum pb_status status = take_members(target, values, native, &alternates, &images, ret_field);
 
     if (status == PB_OK)
         status = set_all(target, native->fields, native->text, ret_field);
@@ -765,12 +780,70 @@ pb_native_document(struct pb_batch *batch, const struct pb_json_value *values)
     return finish(&target, status, field);
 }
 
+/* Those of pb_json_members() whose digits are looked at here only. */
+#define KEYS_OF_DECIMALS                                                    \
+    (KEY(PB_NATIVE_LAT) | KEY(PB_NATIVE_LON) | KEY(PB_NATIVE_HEADING_DEG) | \
+     KEY(PB_NATIVE_SPEED_KMH) | KEY(PB_NATIVE_CONFIDENCE))
+
+/* Sets what is a decimal of the usual kind and in range; false where one is another. */
+static bool
+set_decimals(struct pb_read *read, const struct pb_json_members *members)
+{
+    uint32_t fields = members->types[PB_JSON_NUMBER];
+    const struct pb_str *text = members->text;
+    int64_t value;
+
+    if (fields & KEY(PB_NATIVE_LAT)) {
+        if (!pb_number_json(text[PB_NATIVE_LAT], 7, &value) || value < -900000000 ||
+            value > 900000000)
+            return false;
+        read->lat_e7 = (int32_t)value;
+    }
+    if (fields & KEY(PB_NATIVE_LON)) {
+        if (!pb_number_json(text[PB_NATIVE_LON], 7, &value) || value < -1800000000 ||
+            value > 1800000000)
+            return false;
+        read->lon_e7 = (int32_t)value;
+    }
+    if (fields & KEY(PB_NATIVE_HEADING_DEG)) {
+        if (!pb_number_json(text[PB_NATIVE_HEADING_DEG], 2, &value) || value < 0 || value >= 36000)
+            return false;
+        read->heading_cdeg = (uint16_t)value;
+    }
+    if (fields & KEY(PB_NATIVE_SPEED_KMH)) {
+        if (!pb_number_json(text[PB_NATIVE_SPEED_KMH], 2, &value) || value < 0 ||
+            value >= PB_NO_SPEED)
+            return false;
+        read->speed_ckmh = (uint16_t)value;
+    }
+    return true;
+}
+
+/* Likewise of the confidence, whose scale is known by now. */
+static bool
+set_decimal_confidence(struct target *target, const struct pb_json_members *members)
+{
+    enum pb_confidence_scale scale = target->scale;
+    int64_t value;
+
+    if ((members->types[PB_JSON_NUMBER] & KEY(PB_NATIVE_CONFIDENCE)) == 0)
+        return true;
+    if (!pb_number_json(members->text[PB_NATIVE_CONFIDENCE], 6, &value) || value < 0 ||
+        value > (scale == PB_SCALE_UNIT ? 1000000 : 100000000))
+        return false;
+    if (scale == PB_SCALE_NONE)
+        scale = value <= 1000000 ? PB_SCALE_UNIT : PB_SCALE_PERCENT;
+    target->read->confidence_scale = scale;
+    target->read->confidence_e6 = (uint32_t)value;
+    return true;
+}
+
 static enum pb_status
 set_members(struct target *target, const struct pb_json_members *members, const char **ret_field)
 {
     const uint32_t *types = members->types;
-    uint32_t fields = types[PB_JSON_STRING] | types[PB_JSON_NUMBER] | types[PB_JSON_TRUE] |
-                      types[PB_JSON_FALSE];
+    uint32_t fields =
+        types[PB_JSON_STRING] | types[PB_JSON_NUMBER] | types[PB_JSON_TRUE] | types[PB_JSON_FALSE];
     bool has_alternates = (types[PB_JSON_ARRAY] & KEY(PB_NATIVE_ALTERNATES)) != 0;
     bool has_images = (types[PB_JSON_ARRAY] & KEY(PB_NATIVE_IMAGES)) != 0;
     enum pb_status status;
@@ -781,7 +854,10 @@ set_members(struct target *target, const struct pb_json_members *members, const 
         return bad(target, "is a number that is not whole");
     }
     fields &= KEY(PB_NATIVE_COUNT) - KEY(PB_NATIVE_PLATE); /* the known ones with a meaning */
+    fields &= ~KEYS_OF_DECIMALS;
     status = set_all(target, fields, members->text, ret_field);
+    if (status == PB_OK && !set_decimal_confidence(target, members))
+        status = PB_BAD_INPUT;
     if (status == PB_OK && (has_alternates || has_images))
         status = set_arrays(target, members->values,
                             has_alternates ? &members->index[PB_NATIVE_ALTERNATES] : NULL,
@@ -789,18 +865,26 @@ set_members(struct target *target, const struct pb_json_members *members, const 
     return status;
 }
 
-bool
+size_t
 pb_native_members(struct pb_batch *batch, struct pb_json *json, size_t from, size_t to,
                   const struct pb_json_keys *keys, enum pb_status *ret_status)
 {
     struct target target = { .batch = batch };
     struct pb_json_members members;
     const char *field = "";
+    size_t end = pb_json_members(json, from, to, keys, keys_of_types, KEYS_OF_DECIMALS, &members);
 
-    if (!pb_json_members(json, from, to, keys, keys_of_types, &members))
-        return false;
+    if (end == 0)
+        return 0;
     target.read = pb_batch_slot(batch, &target.room);
-    *ret_status = set_members(&target, &members, &field);
+    *ret_status =
+        set_decimals(target.read, &members) ? set_members(&target, &members, &field) : PB_BAD_INPUT;
+    if (*ret_status == PB_BAD_INPUT) {
+        /* The slow way looks at the members in their order, and has the words for it. */
+        pb_json_members_undo(json, &members);
+        return 0;
+    }
+    batch->record_bytes = end - from;
     *ret_status = finish(&target, *ret_status, field);
-    return true;
+    return end;
 }

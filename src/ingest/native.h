@@ -59,18 +59,18 @@ struct pb_native {
 
 /* Makes a read of the texts of a row and pushes it, or rejects the record. Returns what
  * the sink returned, PB_OK or PB_E_NOMEM. */
-PB_MUST_CHECK enum pb_status pb_native_row(struct pb_batch *batch,
-                                           const struct pb_native *native);
+PB_MUST_CHECK enum pb_status pb_native_row(struct pb_batch *batch, const struct pb_native *native);
 
 /* Likewise of a document of known keys (pb_json_document); values[0] is the document. */
 PB_MUST_CHECK enum pb_status pb_native_document(struct pb_batch *batch,
                                                 const struct pb_json_value *values);
 
-/* Both steps at once for the document in [from, to) of the loaded text, if pb_json_members()
- * takes it; false, with nothing done, if it does not. ret_status: as pb_native_document. */
-PB_MUST_CHECK bool pb_native_members(struct pb_batch *batch, struct pb_json *json, size_t from,
-                                     size_t to, const struct pb_json_keys *keys,
-                                     enum pb_status *ret_status);
+/* Both steps at once for the line that begins at `from` of the loaded text and ends at or before
+ * `to`, if pb_json_members() takes it: returns where it ends. Returns 0, with nothing done, if it
+ * does not. ret_status: as pb_native_document. */
+PB_MUST_CHECK size_t pb_native_members(struct pb_batch *batch, struct pb_json *json, size_t from,
+                                       size_t to, const struct pb_json_keys *keys,
+                                       enum pb_status *ret_status);
 
 /* `2015` or `2015-2019`, from 1885 to 2100; ret_year_last is 0 where it is one year. */
 bool pb_native_year(struct pb_str text, uint16_t *ret_year, uint16_t *ret_year_last);

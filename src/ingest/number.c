@@ -72,7 +72,7 @@ eight_bytes(const char *begin, const char *at, const char *end)
     return word;
 }
 
-/* How many digits stand at the front of a word, and (1 to 8 of them) what number they are.
+/* How many digits stand at the front of a word, and what number they are.
  * Arithmetic on all bytes at once: pairs, then fours, then eight. */
 static inline unsigned
 leading_digits(uint64_t word, uint64_t *ret_number)
@@ -80,12 +80,14 @@ leading_digits(uint64_t word, uint64_t *ret_number)
     /* A byte from '0' to '9' becomes 0 to 9; adding 0x76 sets the top bit of any other. Carries
      * only reach bytes after one that is no digit. */
     uint64_t values = word ^ UINT64_C(0x3030303030303030);
-    uint64_t others = (values | (values + UINT64_C(0x7676767676767676))) &
-                      UINT64_C(0x8080808080808080);
+    uint64_t others =
+        (values | (values + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080);
     unsigned count = others == 0 ? 8 : (unsigned)__builtin_ctzll(others) / 8;
 
-    if (count == 0)
+    if (count == 0) {
+        *ret_number = 0;
         return 0;
+    }
     values <<= 8 * (8 - count); /* leading zeros */
     values = values * 10 + (values >> 8);
     values = (values & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x000F424000000064) +
@@ -257,11 +259,47 @@ pb_number_decimal(struct pb_str text, unsigned decimals, int64_t *ret_value)
         is_negative = *at == '-';
         at++;
     }
-    if (!read_tiny(at, end, decimals, &magnitude) &&
-        !read_short(at, end, decimals, &magnitude) && !read_any(at, end, decimals, &magnitude))
+    if (!read_tiny(at, end, decimals, &magnitude) && !read_short(at, end, decimals, &magnitude) &&
+        !read_any(at, end, decimals, &magnitude))
         return false;
     *ret_value = is_negative ? -(int64_t)magnitude : (int64_t)magnitude;
     return true;
+}
+
+/* Eight bytes, the first lowest. */
+static inline uint64_t
+word_at(const char *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return le64toh(word);
+}
+
+bool
+pb_number_json(struct pb_str text, unsigned decimals, int64_t *ret_value)
+{
+    const char *at = text.text, *end = text.text + text.bytes;
+    bool is_negative = *at == '-', has_point;
+    uint64_t whole, fraction;
+    unsigned count;
+
+    assert(decimals <= 7 && text.bytes > 0);
+    at += is_negative;
+    count = leading_digits(word_at(at), &whole);
+    if (count == 0 || count == 8 || (*at == '0' && count > 1))
+        return false;
+    at += count;
+    /* Some have a point and some not: without one its digits are looked at just the same. */
+    has_point = *at == '.';
+    count = leading_digits(word_at(at + 1), &fraction);
+    if (has_point && (count == 0 || count > decimals))
+        return false;
+    count = has_point ? count : 0;
+    whole *= powers_of_ten[decimals];
+    whole += has_point ? fraction * powers_of_ten[decimals - count] : 0;
+    *ret_value = is_negative ? -(int64_t)whole : (int64_t)whole;
+    return at + has_point + count == end;
 }
 
 bool

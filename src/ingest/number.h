@@ -22,6 +22,15 @@
  */
 bool pb_number_decimal(struct pb_str text, unsigned decimals, int64_t *ret_value);
 
+/*
+ * The same for a number of JSON (RFC 8259 section 6) of at most 7 digits before the point and 7
+ * behind it, and not more than decimals, which nearly all are. false also for longer ones.
+ *
+ * text      not empty; 20 bytes must be readable from its start
+ * decimals  0 to 7
+ */
+bool pb_number_json(struct pb_str text, unsigned decimals, int64_t *ret_value);
+
 /* Reads digits and nothing else, at most 19 of them. */
 bool pb_number_whole(struct pb_str text, uint64_t *ret_value);
 

@@ -68,8 +68,8 @@ pb_read_confidence_permille(const struct pb_read *read)
 static bool
 are_printable_ascii(uint64_t eight)
 {
-    uint64_t outside = eight | (eight + UINT64_C(0x0101010101010101)) |
-                       (eight - UINT64_C(0x2020202020202020));
+    uint64_t outside =
+        eight | (eight + UINT64_C(0x0101010101010101)) | (eight - UINT64_C(0x2020202020202020));
 
     return (outside & UINT64_C(0x8080808080808080)) == 0;
 }
@@ -128,7 +128,7 @@ text_fault(struct pb_str text)
 }
 
 struct text_rule {
-    size_t offset;   /* of the field in struct pb_read */
+    size_t offset; /* of the field in struct pb_read */
     uint32_t bytes_max;
     bool is_needed;
     const char *field;
@@ -352,6 +352,31 @@ pb_read_validate(const struct pb_read *read, const char **ret_field, const char 
     return PB_BAD_INPUT;
 }
 
+static bool
+have_valid_lengths(const struct pb_read *read)
+{
+    return read->plate.bytes - 1 < PB_PLATE_BYTES_MAX &&
+           read->plate_raw.bytes <= PB_PLATE_RAW_BYTES_MAX &&
+           read->reader.bytes - 1 < PB_READER_BYTES_MAX &&
+           read->make.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
+           read->model.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
+           read->color.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
+           read->body.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
+           read->event_id.bytes <= PB_EVENT_ID_BYTES_MAX && read->identity_plate.bytes == 0;
+}
+
+bool
+pb_read_is_plainly_valid(const struct pb_read *read)
+{
+    const char *field;
+    uint32_t confidence_max_e6;
+
+    return have_valid_lengths(read) && times_fault(read, &field) == NULL &&
+           place_fault(read, &field) == NULL &&
+           confidence_fault(read, &confidence_max_e6) == NULL && years_fault(read) == NULL &&
+           read->alternate_count == 0 && read->image_count == 0;
+}
+
 /* ---- identity ---- */
 
 static struct pb_str
@@ -443,14 +468,13 @@ bool
 pb_read_same_content(const struct pb_read *a, const struct pb_read *b)
 {
     return a->captured_at_us == b->captured_at_us && a->utc_offset_min == b->utc_offset_min &&
-           a->jurisdiction == b->jurisdiction && a->lat_e7 == b->lat_e7 &&
-           a->lon_e7 == b->lon_e7 && a->heading_cdeg == b->heading_cdeg &&
-           a->speed_ckmh == b->speed_ckmh && a->lane == b->lane &&
-           a->confidence_scale == b->confidence_scale && a->confidence_e6 == b->confidence_e6 &&
-           a->year == b->year && a->year_last == b->year_last && a->revision == b->revision &&
+           a->jurisdiction == b->jurisdiction && a->lat_e7 == b->lat_e7 && a->lon_e7 == b->lon_e7 &&
+           a->heading_cdeg == b->heading_cdeg && a->speed_ckmh == b->speed_ckmh &&
+           a->lane == b->lane && a->confidence_scale == b->confidence_scale &&
+           a->confidence_e6 == b->confidence_e6 && a->year == b->year &&
+           a->year_last == b->year_last && a->revision == b->revision &&
            a->is_revisable == b->is_revisable && a->is_correction == b->is_correction &&
-           pb_str_equal(a->plate, b->plate) &&
-           pb_str_equal(plate_as_sent(a), plate_as_sent(b)) &&
+           pb_str_equal(a->plate, b->plate) && pb_str_equal(plate_as_sent(a), plate_as_sent(b)) &&
            pb_str_equal(a->reader, b->reader) && pb_str_equal(a->make, b->make) &&
            pb_str_equal(a->model, b->model) && pb_str_equal(a->color, b->color) &&
            pb_str_equal(a->body, b->body) && pb_str_equal(a->event_id, b->event_id) &&

@@ -22,6 +22,10 @@
 PB_MUST_CHECK enum pb_status pb_read_validate(const struct pb_read *read, const char **ret_field,
                                               const char **ret_reason);
 
+/* The same at once for what most reads are, where it is known that every text is printable ASCII.
+ * false: only pb_read_validate can tell. */
+bool pb_read_is_plainly_valid(const struct pb_read *read);
+
 /* Which read this is: a 64-bit hash of (reader, event id), or where there is no event id of
  * (reader, captured time, identity_plate or plate). Never 0. Stable for good: it is on disk.
  * Source: docs/formats/read-v1.md */
@@ -54,8 +58,8 @@ struct pb_record_room {
  * flag). Does not validate text: call pb_read_validate on what is from outside.
  */
 PB_MUST_CHECK enum pb_status pb_record_decode(const uint8_t *bytes, size_t count,
-                                              struct pb_record_room *room,
-                                              struct pb_read *ret_read, size_t *ret_used);
+                                              struct pb_record_room *room, struct pb_read *ret_read,
+                                              size_t *ret_used);
 
 /* Copies a read with all its texts and arrays into arena. */
 PB_MUST_CHECK enum pb_status pb_read_copy(struct pb_arena *arena, const struct pb_read *read,

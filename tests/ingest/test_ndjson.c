@@ -155,6 +155,141 @@ bad_lines_say_why_and_cost_no_other(void **state)
     }
 }
 
+/* A space before a colon is white space that no writer of lines sends: such a line is taken the
+ * slow way. */
+static void
+put_with_spaces(char *ret_text, size_t room, const char *line)
+{
+    size_t at = 0;
+    bool is_string = false;
+
+    for (; *line != '\0'; line++) {
+        assert_true(at + 3 < room);
+        if (*line == '"' && line[-1] != '\\')
+            is_string = !is_string;
+        if (*line == ':' && !is_string)
+            ret_text[at++] = ' ';
+        ret_text[at++] = *line;
+    }
+    ret_text[at++] = '\n';
+    ret_text[at] = '\0';
+}
+
+static void
+lines_mean_the_same_whichever_way_they_are_taken(void **state)
+{
+    static const char *const members[] = {
+        "\"lat\":0.5,\"lon\":-0.25",
+        "\"lat\":-90,\"lon\":180",
+        "\"lat\":90.0000001,\"lon\":1",
+        "\"lat\":1,\"lon\":-180.1",
+        "\"lat\":1.12345678,\"lon\":12.3456789",
+        "\"lat\":1.123456789012345678,\"lon\":00.5",
+        "\"lat\":1e1,\"lon\":-2E-1",
+        "\"lat\":null,\"lon\":null",
+        "\"lat\":1,\"lon\":true",
+        "\"lat\":1.,\"lon\":2",
+        "\"lat\":.1,\"lon\":2",
+        "\"lat\":-,\"lon\":2",
+        "\"lat\":+1,\"lon\":2",
+        "\"lat\":1.5",
+        "\"heading_deg\":360",
+        "\"heading_deg\":360.01",
+        "\"heading_deg\":359.999",
+        "\"heading_deg\":-0",
+        "\"heading_deg\":7.5",
+        "\"heading_deg\":1%",
+        "\"speed_kmh\":655.34",
+        "\"speed_kmh\":655.35",
+        "\"speed_kmh\":12345678",
+        "\"speed_kmh\":-1",
+        "\"confidence\":0.5",
+        "\"confidence\":1.000001",
+        "\"confidence\":100",
+        "\"confidence\":100.1",
+        "\"confidence\":84%",
+        "\"confidence\":\"84\"",
+        "\"confidence\":1.5,\"confidence_scale\":\"unit\"",
+        "\"confidence\":0.51,\"confidence_scale\":\"percent\"",
+        "\"confidence_scale\":\"unit\",\"confidence\":0.1234567",
+        "\"confidence_scale\":\"other\",\"confidence\":1",
+        "\"year\":2015",
+        "\"year\":2015-2019",
+        "\"year\":02015",
+        "\"event_id\":12",
+        "\"event_id\":1.5",
+        "\"event_id\":-",
+        "\"lane\":3,\"revision\":2",
+        "\"lane\":-3",
+        "\"x\":bad,\"y\":1",
+        "\"x\":1,\"y\":bad",
+        "\"x\":1,\"x\":\"2\",\"x\":[3],\"y\":null",
+        "\"x\":\"a\\u00e9\",\"y\":\"\xC3\xA9\"",
+        "\"make\":\"a\\u0041\",\"model\":\"\xC3\xA9\",\"color\":\"\\q\"",
+        "\"make\":\"a\\u0041\",\"model\":\"\xC3\xA9\",\"color\":\"RED\"",
+        "\"make\":\"\x7F\"",
+        "\"make\":\"1234567890123456789012345678901234567890123456789\"",
+        "\"lat\":1,\"lon\":2,\"lat\":1",
+        "\"alternates\":[{\"plate\":\"A1\"},{\"plate\":\"A2\"}],\"lane\":1",
+        "\"alternates\":[{\"plate\":\"A1\"},{\"plate\":\"A2\"}]]",
+        "\"images\":[{\"kind\":\"plate\",\"ref\":\"a\"}],\"speed_kmh\":1",
+        "\"\":1",
+        "\"heading_deg\":\"1\"",
+        "\"plate_raw\":5",
+    };
+    char text[1024], spaced[1024], rejections[1024], reads[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        int bytes = snprintf(text, sizeof(text), "{\"plate\":\"AB12\"," HEAD ",%s}", members[i]);
+
+        assert_in_range(bytes, 1, sizeof(text) - 2);
+        put_with_spaces(spaced, sizeof(spaced), text);
+        parse(spaced, strlen(spaced));
+        assert_in_range(snprintf(rejections, sizeof(rejections), "%s", collector.rejections), 0,
+                        sizeof(rejections) - 1);
+        assert_in_range(snprintf(reads, sizeof(reads), "%s", collector.reads), 0,
+                        sizeof(reads) - 1);
+        assert_true(rejections[0] != '\0' || reads[0] != '\0');
+        text[bytes] = '\n';
+        parse(text, (size_t)bytes + 1);
+        assert_string_equal(rejections, collector.rejections);
+        assert_string_equal(reads, collector.reads);
+    }
+}
+
+/* Python's writer puts a space behind each comma and colon; a line end may stand there instead,
+ * which makes two bad lines of one object. */
+static void
+a_space_between_tokens_is_none_of_their_business_and_a_line_end_is(void **state)
+{
+    static const struct {
+        const char *text, *reads, *rejections;
+    } cases[] = {
+        { "{\"plate\": \"AB12\", \"captured_at\": \"2026-03-08T12:00:00Z\", \"reader\": \"g\"}\n",
+          READ, "" },
+        { OBJECT "\n{\"plate\":\n\"AB12\"," HEAD "}\n", READ,
+          "2 cut short\n3 text after the end of the value\n" },
+        { OBJECT "\n{\"plate\":\"AB12\",\n" HEAD "}\n", READ,
+          "2 a key is missing in an object\n3 text after the end of the value\n" },
+        { OBJECT "\n{\"x\":[1,\n2],\"plate\":\"AB12\"," HEAD "}\n", READ,
+          "2 cut short\n3 text after the end of the value\n" },
+        { OBJECT "\n{\"plate\":\"AB12\"," HEAD "\n}\n", READ,
+          "2 a comma or brace is missing in an object\n"
+          "3 neither a number nor any other JSON value\n" },
+        { OBJECT "\n " OBJECT "\n" OBJECT " \n" OBJECT "\r\n", READ READ READ READ, "" },
+        { OBJECT "\n" OBJECT OBJECT "\n" OBJECT "\n", READ READ,
+          "2 text after the end of the value\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        parse(cases[i].text, strlen(cases[i].text));
+        assert_string_equal(cases[i].rejections, collector.rejections);
+        assert_string_equal(cases[i].reads, collector.reads);
+    }
+}
+
 static void
 a_first_line_that_is_broken_does_not_change_how_the_rest_is_read(void **state)
 {
@@ -267,6 +402,8 @@ main(void)
         cmocka_unit_test(objects_become_reads_however_they_lie),
         cmocka_unit_test(everything_that_we_write_we_read),
         cmocka_unit_test(bad_lines_say_why_and_cost_no_other),
+        cmocka_unit_test(lines_mean_the_same_whichever_way_they_are_taken),
+        cmocka_unit_test(a_space_between_tokens_is_none_of_their_business_and_a_line_end_is),
         cmocka_unit_test(a_first_line_that_is_broken_does_not_change_how_the_rest_is_read),
         cmocka_unit_test(arrays_are_as_strict_as_the_standard),
         cmocka_unit_test(broken_objects_over_several_lines_cost_what_they_swallow),

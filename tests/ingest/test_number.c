@@ -157,6 +157,59 @@ whole_numbers_are_digits_only(void **state)
         assert_false(pb_number_whole(pb_str_from(bad[i]), &value));
 }
 
+static void
+numbers_of_json_are_as_strict_as_the_standard(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned decimals;
+        bool is_good;
+        int64_t value;
+    } cases[] = {
+        { "0", 7, true, 0 },
+        { "-0", 2, true, 0 },
+        { "7", 0, true, 7 },
+        { "178.1", 2, true, 17810 },
+        { "-118.269557", 7, true, -1182695570 },
+        { "9999999.9999999", 7, true, INT64_C(99999999999999) },
+        { "84", 6, true, 84000000 },
+        { "0.807", 6, true, 807000 },
+        { "12345678", 0, false, 0 }, /* good, but too long for this way */
+        { "1.12345678", 7, false, 0 },
+        { "1.234", 2, false, 0 },
+        { "1.5", 0, false, 0 },
+        { "1e1", 2, false, 0 },
+        { "01", 2, false, 0 },
+        { "-01.5", 2, false, 0 },
+        { "+1", 2, false, 0 },
+        { "-", 2, false, 0 },
+        { ".5", 2, false, 0 },
+        { "5.", 2, false, 0 },
+        { "1.2.3", 2, false, 0 },
+        { "1x", 2, false, 0 },
+        { "1.5x", 2, false, 0 },
+        { " 1", 2, false, 0 },
+        { "1 ", 2, false, 0 },
+        { "null", 2, false, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint32_t bytes = (uint32_t)strlen(cases[i].text);
+        char padded[64];
+        int64_t value = 0;
+
+        memset(padded, '7', sizeof(padded));
+        memcpy(padded, cases[i].text, bytes);
+        padded[bytes] = ',';
+        assert_int_equal(cases[i].is_good,
+                         pb_number_json((struct pb_str){ .text = padded, .bytes = bytes },
+                                        cases[i].decimals, &value));
+        if (cases[i].is_good)
+            assert_int_equal(cases[i].value, value);
+    }
+}
+
 int
 main(void)
 {
@@ -166,6 +219,7 @@ main(void)
         cmocka_unit_test(every_byte_but_digits_ends_a_number),
         cmocka_unit_test(numbers_as_printed_read_back_the_same),
         cmocka_unit_test(whole_numbers_are_digits_only),
+        cmocka_unit_test(numbers_of_json_are_as_strict_as_the_standard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
