@@ -487,6 +487,7 @@ pb_merge(const struct pb_env *env, const struct pb_merge_options *options,
         .retention_days = segments[0]->entry.retention_days,
         .names = &merge.names,
         .memory_bytes = options->memory_bytes,
+        .crew = options->crew,
     };
     enum pb_status status = pb_names_init(&merge.names, env);
 

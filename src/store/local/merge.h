@@ -18,6 +18,7 @@ struct pb_merge_options {
     const uint8_t *store_id;
     uint64_t number;         /* of the new segment */
     size_t memory_bytes;
+    struct pb_crew *crew;    /* may be NULL */
     int64_t now_us;          /* what expires at or before this is left out */
     const struct pb_hidden *hidden;
     const struct pb_progress *progress; /* may be NULL */

@@ -27,6 +27,7 @@
 #include "base/arena.h"
 #include "read/read.h"
 #include "store/local/block.h"
+#include "store/local/crew.h"
 #include "store/local/manifest.h"
 #include "store/local/names.h"
 
@@ -145,6 +146,7 @@ struct pb_segment_options {
     struct pb_names *names;   /* borrowed for the writer's life, which may add vehicles; its
                                * contexts are complete */
     size_t memory_bytes;      /* budget of the second orders */
+    struct pb_crew *crew;     /* borrowed for the writer's life; NULL: blocks are encoded at once */
 };
 
 PB_MUST_CHECK enum pb_status pb_segment_writer_new(const struct pb_env *env,
