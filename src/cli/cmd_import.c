@@ -2,7 +2,7 @@
  * import: from files to the store, on every processor.
  *
  * The main thread reads and cuts; each worker parses chunks and adds the reads to its own lane of
- * the store's loader; when the input has ended the lanes are finished side by side, and segments
+ * the store's loader; when the input has ended what they took is written, and segments
  * are merged. A read costs nothing here: adapters hand over whole batches, and lanes take them.
  */
 #include <inttypes.h>
@@ -104,14 +104,6 @@ take(void *context, void *piece, struct pb_error *error)
     return PB_OK;
 }
 
-static enum pb_status
-finish(void *context, unsigned worker_number, struct pb_error *error)
-{
-    struct import *import = context;
-
-    return pb_lane_finish(import->workers[worker_number].lane, error);
-}
-
 /* ---- */
 
 /* Everything that one allocation each needs; import_done frees what is there. */
@@ -198,7 +190,6 @@ run_import(struct import *import, const struct import_args *args, struct pb_stor
         .bring = bring,
         .work = work,
         .take = take,
-        .finish = finish,
         .context = import,
     };
     struct pb_cli *cli = import->cli;
@@ -213,6 +204,8 @@ run_import(struct import *import, const struct import_args *args, struct pb_stor
 
     status = pb_cli_pipeline_run(cli->env, &pipeline, import->worker_count, import->chunks,
                                  import->chunk_count, sizeof(*import->chunks), &error);
+    if (status == PB_OK)
+        status = pb_loader_finish(import->loader, &error);
     pb_loader_counts(import->loader, &counts);
     if (status == PB_OK && !args->without_merge && !import->job.interrupt.is_set)
         status = pb_store_merge(store, false, &import->job.store_progress, &error);

@@ -21,6 +21,8 @@ struct pb_merge_options {
     struct pb_crew *crew;    /* may be NULL */
     int64_t now_us;          /* what expires at or before this is left out */
     const struct pb_hidden *hidden;
+    const uint64_t *left_out; /* rows of the first segment that go, ascending; NULL: none */
+    uint64_t left_out_count;
     const struct pb_progress *progress; /* may be NULL */
     uint64_t progress_done, progress_total; /* rows before this merge, rows of all */
 };

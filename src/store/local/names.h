@@ -114,6 +114,16 @@ struct pb_context_move {
     uint32_t context;            /* number in the target */
     struct pb_context_rest rest; /* to add to each row's own */
 };
+/* Moves a row: its context, and what it adds to that. */
+static inline void
+pb_context_move_row(const struct pb_context_move *move, uint32_t *context, int32_t *lat,
+                    int32_t *lon, uint16_t *heading_code)
+{
+    *context = move->context;
+    *lat = (int32_t)((uint32_t)*lat + (uint32_t)move->rest.lat);
+    *lon = (int32_t)((uint32_t)*lon + (uint32_t)move->rest.lon);
+    *heading_code = (uint16_t)(*heading_code + move->rest.heading_code);
+}
 /*
  * Adds all names of source to target, and says by number where they went: moves and vehicles have
  * room for source's contexts and vehicles. Fixed contexts of a reader that source or target

@@ -1,0 +1,502 @@
+/*
+ * Stage: filling.
+ *
+ * A row is 40 bytes, and behind it what only some rows have. Rows lie in chunks of a bucket, chunks
+ * in slabs of a lane. At first a lane keeps its rows together; from their plates the ranges of
+ * the buckets are chosen, the same for all lanes.
+ *
+ * Invariants:
+ *   (1) rows of one plate and partition lie in buckets of one number, in order of arrival: first the
+ *       chunks but the last, then the extents of the lane's file, then the last chunk.
+ *   (2) a row is never cut in two: it lies in one chunk, and a chunk is one extent.
+ */
+#include "store/local/stage.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/time.h"
+#include "plate/plate_code.h"
+#include "store/local/extras.h"
+#include "store/local/stage_private.h"
+
+#define SAMPLE_ROWS 16384u /* of a lane, from which ranges are chosen */
+#define SLAB_FIRST_BYTES ((size_t)256 << 10)
+#define SLAB_BYTES ((size_t)8 << 20) /* so many get huge pages */
+#define CHUNK_BYTES_MIN 4096u        /* a row with the longest tail fits */
+#define CHUNK_BYTES_MAX 32768u
+#define PARTITIONS_FIRST 4u
+
+static_assert(sizeof(struct staged_row) == 40, "no holes");
+static_assert(CHUNK_BYTES_MIN >= sizeof(struct chunk) + sizeof(struct staged_row)
+                                     + STAGED_TAIL_BYTES_MAX,
+              "any row fits in any chunk");
+
+enum pb_status
+pb_stage_new(const struct pb_env *env, const char *directory, uint64_t number,
+             unsigned lane_count, size_t memory_bytes, struct pb_stage **ret_stage)
+{
+    struct pb_stage *stage = pb_calloc(env, 1, sizeof(*stage));
+    size_t directory_bytes = strlen(directory) + 1;
+    enum pb_status status = PB_E_NOMEM;
+
+    if (stage == NULL)
+        return PB_E_NOMEM;
+    stage->env = env;
+    stage->number = number;
+    stage->memory_bytes = memory_bytes;
+    (void)pthread_mutex_init(&stage->lock, NULL);
+    stage->directory = pb_alloc(env, directory_bytes);
+    stage->lanes = pb_calloc(env, lane_count, sizeof(*stage->lanes));
+    if (stage->directory == NULL || stage->lanes == NULL)
+        goto out;
+    memcpy(stage->directory, directory, directory_bytes);
+    for (unsigned i = 0; i < lane_count; i++) {
+        stage->lanes[i].number = (uint8_t)i;
+        status = pb_names_init(&stage->lanes[i].names, env);
+        if (status != PB_OK)
+            goto out;
+        stage->lane_count++;
+    }
+    *ret_stage = stage;
+    return PB_OK;
+
+out:
+    pb_stage_free(stage);
+    return status;
+}
+
+static void
+free_lane(struct pb_stage *stage, struct stage_lane *lane)
+{
+    const struct pb_env *env = stage->env;
+
+    for (uint32_t p = 0; p < lane->partition_count; p++) {
+        for (uint32_t b = 0; b <= STAGE_BUCKETS; b++)
+            pb_free(env, lane->partitions[p].buckets[b].extents);
+        pb_free(env, lane->partitions[p].buckets);
+    }
+    pb_free(env, lane->partitions);
+    while (lane->slabs != NULL) {
+        struct slab *slab = lane->slabs;
+
+        lane->slabs = slab->next;
+        pb_free(env, slab);
+    }
+    if (lane->spill != NULL) {
+        char path[PB_PATH_BYTES_MAX];
+
+        env->files->close(env->file_context, lane->spill);
+        pb_stage_spill_path(stage, lane, path);
+        /* What is left behind is deleted when the store is opened next. */
+        (void)!env->files->unlink(env->file_context, path, NULL);
+    }
+    pb_names_done(&lane->names);
+}
+
+void
+pb_stage_free(struct pb_stage *stage)
+{
+    if (stage == NULL)
+        return;
+    for (unsigned i = 0; i < stage->lane_count; i++)
+        free_lane(stage, &stage->lanes[i]);
+    pb_free(stage->env, stage->lanes);
+    pb_free(stage->env, stage->directory);
+    (void)pthread_mutex_destroy(&stage->lock);
+    pb_free(stage->env, stage);
+}
+
+bool
+pb_stage_is_full(const struct pb_stage *stage)
+{
+    return atomic_load_explicit(&stage->is_full, memory_order_relaxed);
+}
+
+uint64_t
+pb_stage_lane_rows(const struct pb_stage *stage, unsigned lane)
+{
+    return stage->lanes[lane].rows;
+}
+
+uint64_t
+pb_stage_rows(const struct pb_stage *stage)
+{
+    uint64_t rows = 0;
+
+    for (unsigned i = 0; i < stage->lane_count; i++)
+        rows += stage->lanes[i].rows;
+    return rows;
+}
+
+/* ---- memory ---- */
+
+void
+pb_stage_spill_path(const struct pb_stage *stage, const struct stage_lane *lane,
+                    char ret_path[PB_PATH_BYTES_MAX])
+{
+    (void)snprintf(ret_path, PB_PATH_BYTES_MAX, "%s/tmp/%08llu.%u.stage", stage->directory,
+                   (unsigned long long)stage->number, (unsigned)lane->number);
+}
+
+/* Takes memory of a lane's slabs; NULL with PB_OK where the stage has no more to give. */
+static enum pb_status
+take_memory(struct pb_stage *stage, struct stage_lane *lane, size_t bytes, uint8_t **ret_memory)
+{
+    *ret_memory = NULL;
+    if ((size_t)(lane->slab_end - lane->slab_at) < bytes) {
+        size_t slab_bytes = lane->slabs == NULL ? SLAB_FIRST_BYTES : SLAB_BYTES;
+        struct slab *slab = NULL;
+
+        /* The first slabs are given whatever the budget: each open bucket needs a chunk. */
+        if (lane->slabs != NULL
+            && atomic_load_explicit(&stage->used_bytes, memory_order_relaxed) + slab_bytes
+                   > stage->memory_bytes)
+            return PB_OK;
+        slab = pb_alloc(stage->env, slab_bytes);
+        if (slab == NULL)
+            return PB_E_NOMEM;
+        (void)atomic_fetch_add_explicit(&stage->used_bytes, slab_bytes, memory_order_relaxed);
+        slab->next = lane->slabs;
+        lane->slabs = slab;
+        lane->slab_at = (uint8_t *)slab + sizeof(struct slab);
+        lane->slab_end = (uint8_t *)slab + slab_bytes;
+    }
+    *ret_memory = lane->slab_at;
+    lane->slab_at += bytes;
+    return PB_OK;
+}
+
+/* Writes the bucket's last chunk to the lane's file and empties it. */
+static enum pb_status
+spill_chunk(struct pb_stage *stage, struct stage_lane *lane, struct bucket *bucket,
+            struct pb_error *error)
+{
+    const struct pb_file_ops *files = stage->env->files;
+    struct chunk *chunk = bucket->last;
+    char path[PB_PATH_BYTES_MAX];
+    enum pb_status status = PB_OK;
+
+    if (lane->spill == NULL) {
+        pb_stage_spill_path(stage, lane, path);
+        status = files->open(stage->env->file_context, path, PB_OPEN_CREATE, &lane->spill, error);
+    }
+    if (status == PB_OK && bucket->extent_count == bucket->extent_room) {
+        uint32_t room = bucket->extent_room == 0 ? 16 : bucket->extent_room * 2;
+        struct extent *larger = pb_realloc(stage->env, bucket->extents, room * sizeof(*larger));
+
+        if (larger == NULL)
+            return PB_E_NOMEM;
+        bucket->extents = larger;
+        bucket->extent_room = room;
+    }
+    if (status == PB_OK)
+        status = files->write(stage->env->file_context, lane->spill, lane->spill_bytes, chunk + 1,
+                              chunk->used, error);
+    if (status != PB_OK)
+        return status;
+    bucket->extents[bucket->extent_count++]
+        = (struct extent){ .offset = lane->spill_bytes, .bytes = chunk->used };
+    lane->spill_bytes += chunk->used;
+    bucket->spilled_bytes += chunk->used;
+    chunk->used = 0;
+    return PB_OK;
+}
+
+/* Large chunks where there are few, so that all open ones together take a part of the memory. */
+static uint32_t
+chunk_bytes(const struct pb_stage *stage, const struct stage_lane *lane)
+{
+    size_t fair = stage->memory_bytes / 8 / stage->lane_count / STAGE_BUCKETS
+                  / (lane->partition_count + 1u);
+    uint32_t bytes = CHUNK_BYTES_MIN;
+
+    while (bytes < CHUNK_BYTES_MAX && bytes * 2 <= fair)
+        bytes *= 2;
+    return bytes;
+}
+
+/* Gives the bucket a new last chunk, or an empty one. */
+static enum pb_status
+next_chunk(struct pb_stage *stage, struct stage_lane *lane, struct bucket *bucket,
+           struct pb_error *error)
+{
+    uint32_t bytes = chunk_bytes(stage, lane);
+    uint8_t *memory = NULL;
+    struct chunk *chunk = NULL;
+    enum pb_status status = take_memory(stage, lane, bytes, &memory);
+
+    if (status != PB_OK)
+        return status;
+    if (memory == NULL && bucket->last != NULL && bucket != &lane->sample)
+        return spill_chunk(stage, lane, bucket, error);
+    if (memory == NULL) {
+        /* Too many buckets for the budget: they are allowed a first chunk, as is what cannot be
+         * spilled, and no more. */
+        atomic_store_explicit(&stage->is_full, true, memory_order_relaxed);
+        (void)atomic_fetch_add_explicit(&stage->used_bytes, bytes, memory_order_relaxed);
+        memory = pb_alloc(stage->env, sizeof(struct slab) + bytes);
+        if (memory == NULL)
+            return PB_E_NOMEM;
+        ((struct slab *)(void *)memory)->next = lane->slabs;
+        lane->slabs = (struct slab *)(void *)memory;
+        memory += sizeof(struct slab);
+    }
+    chunk = (struct chunk *)(void *)memory;
+    *chunk = (struct chunk){ .room = bytes - (uint32_t)sizeof(*chunk) };
+    if (bucket->last == NULL)
+        bucket->first = chunk;
+    else
+        bucket->last->next = chunk;
+    bucket->last = chunk;
+    return PB_OK;
+}
+
+static enum pb_status
+put_row(struct pb_stage *stage, struct stage_lane *lane, struct bucket *bucket,
+        const struct staged_row *row, const uint8_t *tail, struct pb_error *error)
+{
+    uint32_t bytes = staged_bytes(row);
+    uint8_t *at = NULL;
+
+    if (bucket->last == NULL || bytes > bucket->last->room - bucket->last->used) {
+        enum pb_status status = next_chunk(stage, lane, bucket, error);
+
+        if (status != PB_OK)
+            return status;
+    }
+    at = (uint8_t *)(bucket->last + 1) + bucket->last->used;
+    memcpy(at, row, sizeof(*row));
+    if (row->tail_bytes != 0)
+        memcpy(at + sizeof(*row), tail, row->tail_bytes);
+    bucket->last->used += bytes;
+    bucket->rows++;
+    bucket->tail_bytes += row->tail_bytes;
+    return PB_OK;
+}
+
+/* ---- which bucket ---- */
+
+static enum pb_status
+add_partition(struct pb_stage *stage, struct stage_lane *lane, uint32_t month,
+              uint32_t retention_days)
+{
+    if (lane->partition_count == lane->partition_room) {
+        uint32_t room = lane->partition_room == 0 ? PARTITIONS_FIRST : lane->partition_room * 2;
+        struct lane_partition *larger = pb_realloc(stage->env, lane->partitions,
+                                                   room * sizeof(*larger));
+
+        if (larger == NULL)
+            return PB_E_NOMEM;
+        lane->partitions = larger;
+        lane->partition_room = room;
+    }
+    lane->partitions[lane->partition_count] = (struct lane_partition){
+        .month = month,
+        .retention_days = retention_days,
+        .buckets = pb_calloc(stage->env, STAGE_BUCKETS + 1u, sizeof(struct bucket)),
+    };
+    if (lane->partitions[lane->partition_count].buckets == NULL)
+        return PB_E_NOMEM;
+    lane->partition_count++;
+    return PB_OK;
+}
+
+/* Sets lane->partition to that of a row. Most rows have month and keeping time of the one before. */
+static enum pb_status
+find_partition(struct pb_stage *stage, struct stage_lane *lane, int64_t captured_us,
+               int64_t keep_us)
+{
+    uint32_t month = 0;
+    uint32_t retention_days = 0;
+
+    if (captured_us >= lane->month_first_us && captured_us < lane->month_end_us
+        && keep_us == lane->keep_before_us)
+        return PB_OK;
+    month = (uint32_t)pb_time_month(captured_us);
+    lane->month_first_us = pb_time_month_start_us((int32_t)month);
+    lane->month_end_us = pb_time_month_start_us((int32_t)month + 1);
+    lane->keep_before_us = keep_us;
+    retention_days = pb_retention_class(captured_us,
+                                        keep_us == PB_NEVER ? PB_NEVER : captured_us + keep_us);
+    for (lane->partition = 0; lane->partition < lane->partition_count; lane->partition++) {
+        if (lane->partitions[lane->partition].month == month
+            && lane->partitions[lane->partition].retention_days == retention_days)
+            return PB_OK;
+    }
+    /* What was remembered is not so until the partition is there. */
+    lane->month_end_us = INT64_MIN;
+    if (add_partition(stage, lane, month, retention_days) != PB_OK)
+        return PB_E_NOMEM;
+    lane->month_end_us = pb_time_month_start_us((int32_t)month + 1);
+    return PB_OK;
+}
+
+static uint32_t
+bucket_of(const struct pb_stage *stage, uint64_t code)
+{
+    return code == 0 ? STAGE_BUCKETS : stage->buckets[code >> (PB_PLATE_CODE_BITS - PREFIX_BITS)];
+}
+
+static enum pb_status
+put_by_plate(struct pb_stage *stage, struct stage_lane *lane, const struct staged_row *row,
+             int64_t keep_us, const uint8_t *tail, struct pb_error *error)
+{
+    enum pb_status status = find_partition(stage, lane, row->captured_us, keep_us);
+    struct bucket *bucket = NULL;
+
+    if (status != PB_OK)
+        return status;
+    bucket = &lane->partitions[lane->partition].buckets[bucket_of(stage, row->code)];
+    status = put_row(stage, lane, bucket, row, tail, error);
+    if ((bucket->rows * STAGE_PART_ROW_BYTES + 2 * bucket->tail_bytes) * stage->lane_count
+        >= stage->memory_bytes / 2)
+        atomic_store_explicit(&stage->is_full, true, memory_order_relaxed);
+    return status;
+}
+
+/* Gives each bucket a like share of the plates of some rows. The caller holds the lock. */
+static void
+choose_buckets(struct pb_stage *stage, const struct bucket *sample)
+{
+    uint32_t counts[1u << PREFIX_BITS] = { 0 };
+    struct row_walk walk;
+    struct staged_view view;
+    uint64_t before = 0;
+
+    row_walk_init(&walk, sample, NULL);
+    while (row_walk_next(&walk, &view)) {
+        if (view.row.code != 0)
+            counts[view.row.code >> (PB_PLATE_CODE_BITS - PREFIX_BITS)]++;
+    }
+    for (uint32_t i = 0; i < 1u << PREFIX_BITS; i++) {
+        stage->buckets[i] = (uint16_t)(before * STAGE_BUCKETS / (sample->rows + 1));
+        before += counts[i];
+    }
+    atomic_store_explicit(&stage->has_buckets, true, memory_order_release);
+}
+
+enum pb_status
+pb_stage_spread(struct pb_stage *stage, struct stage_lane *lane, struct pb_error *error)
+{
+    struct row_walk walk;
+    struct staged_view view;
+    enum pb_status status = PB_OK;
+
+    (void)pthread_mutex_lock(&stage->lock);
+    if (!atomic_load_explicit(&stage->has_buckets, memory_order_relaxed))
+        choose_buckets(stage, &lane->sample);
+    (void)pthread_mutex_unlock(&stage->lock);
+    row_walk_init(&walk, &lane->sample, NULL);
+    while (status == PB_OK && row_walk_next(&walk, &view))
+        status = put_by_plate(stage, lane, &view.row, staged_keep(lane, &view), view.tail, error);
+    lane->is_spread = true;
+    return status;
+}
+
+/* ---- adding ---- */
+
+/* The number of a time that reads are kept for, KEEP_IN_TAIL where there are too many of them. */
+static uint32_t
+keep_number(struct stage_lane *lane, int64_t keep_us)
+{
+    uint32_t slot = (uint32_t)((uint64_t)keep_us * UINT64_C(0x9e3779b97f4a7c15) >> 58);
+
+    if (lane->keeps[slot] == keep_us)
+        return slot;
+    if (lane->keeps[slot] != 0)
+        return KEEP_IN_TAIL;
+    lane->keeps[slot] = keep_us;
+    return slot;
+}
+
+static_assert(STAGED_KEEPS == 64, "the hash above has six bits");
+
+/* Writes what does not stand in the row itself; returns its length. */
+static uint32_t
+put_tail(struct staged_row *row, const struct pb_read *read, const struct pb_context_rest *rest,
+         int64_t keep_us, uint8_t *tail)
+{
+    uint8_t *at = tail;
+    size_t extras_bytes = 0;
+
+    if (row->keep == KEEP_IN_TAIL || rest->lat != 0 || rest->lon != 0 || rest->heading_code != 0
+        || read->revision != 0) {
+        struct staged_rest more = { .keep_us = keep_us,
+                                    .lat = rest->lat,
+                                    .lon = rest->lon,
+                                    .revision = read->revision,
+                                    .heading_code = rest->heading_code };
+
+        row->flags |= STAGED_REST;
+        memcpy(at, &more, sizeof(more));
+        at += sizeof(more);
+    }
+    if (row->code == 0) {
+        *at++ = (uint8_t)read->plate.bytes;
+        memcpy(at, read->plate.text, read->plate.bytes);
+        at += read->plate.bytes;
+    }
+    if (read->plate_raw.bytes != 0 || read->alternate_count != 0 || read->image_count != 0)
+        extras_bytes = pb_extras_encode(read, at);
+    if (extras_bytes != 0)
+        row->flags |= PB_ROW_EXTRAS;
+    return (uint32_t)(at - tail) + (uint32_t)extras_bytes;
+}
+
+static void
+look_whether_full(struct pb_stage *stage, struct stage_lane *lane)
+{
+    uint64_t rows = atomic_fetch_add_explicit(&stage->rows, LOOK_ROWS, memory_order_relaxed);
+
+    if (rows + (uint64_t)LOOK_ROWS * (stage->lane_count + 1u) >= PB_SEGMENT_ROWS_MAX
+        || pb_names_memory(&lane->names) >= stage->memory_bytes / 4 / stage->lane_count)
+        atomic_store_explicit(&stage->is_full, true, memory_order_relaxed);
+}
+
+enum pb_status
+pb_stage_add(struct pb_stage *stage, unsigned lane_number, const struct pb_read *read,
+             struct pb_error *error)
+{
+    struct stage_lane *lane = &stage->lanes[lane_number];
+    uint8_t tail[STAGED_TAIL_BYTES_MAX];
+    struct pb_context_rest rest = { 0 };
+    struct staged_row row;
+    int64_t keep_us = PB_NEVER;
+    enum pb_status status = pb_names_read_context(&lane->names, read, &row.context, &rest);
+
+    assert(!pb_read_is_event(read));
+    if (status == PB_OK)
+        status = pb_names_read_vehicle(&lane->names, read, &row.vehicle);
+    if (status != PB_OK)
+        return status;
+    if (read->delete_after_us != PB_NEVER)
+        keep_us = read->delete_after_us - read->captured_at_us;
+    row.code = pb_plate_code(read->plate);
+    row.captured_us = read->captured_at_us;
+    row.confidence_code = pb_confidence_code(read);
+    row.keep = keep_us == PB_NEVER ? KEEP_NEVER : keep_number(lane, keep_us);
+    row.speed_ckmh = read->speed_ckmh;
+    row.jurisdiction = read->jurisdiction;
+    row.lane = lane->number;
+    row.flags = (uint8_t)((keep_us == PB_NEVER ? PB_ROW_NEVER : 0)
+                          | (read->is_superseded ? PB_ROW_SUPERSEDED : 0)
+                          | (read->is_revisable ? PB_ROW_REVISABLE : 0)
+                          | (read->is_correction ? PB_ROW_CORRECTION : 0));
+    row.tail_bytes = (uint16_t)put_tail(&row, read, &rest, keep_us, tail);
+
+    if (lane->is_spread)
+        status = put_by_plate(stage, lane, &row, keep_us, tail, error);
+    else
+        status = put_row(stage, lane, &lane->sample, &row, tail, error);
+    if (status != PB_OK)
+        return status;
+    lane->rows++;
+    if (lane->rows % LOOK_ROWS == 0)
+        look_whether_full(stage, lane);
+    if (!lane->is_spread && lane->rows >= SAMPLE_ROWS)
+        status = pb_stage_spread(stage, lane, error);
+    return status;
+}
