@@ -661,23 +661,41 @@ add_event(struct pb_lane *lane, const struct pb_read *read)
     return pb_run_add(lane->run, read, 0);
 }
 
+/* Whether a read goes into the stage as it is; one that does not is dealt with. */
+static enum pb_status
+is_for_stage(struct pb_lane *lane, const struct pb_read *read, bool *ret_is)
+{
+    const struct pb_loader *loader = lane->loader;
+
+    *ret_is = false;
+    if (pb_read_is_event(read))
+        return add_event(lane, read);
+    *ret_is = read->delete_after_us > loader->now_us
+              && !pb_hidden_is_erased(loader->hidden, read, PB_SEGMENT_NONE);
+    if (!*ret_is)
+        count_expired(lane, read);
+    return PB_OK;
+}
+
 /* The caller is through the gate. */
 static enum pb_status
 add_reads(struct pb_lane *lane, const struct pb_read *reads, size_t count, struct pb_error *error)
 {
-    const struct pb_loader *loader = lane->loader;
+    struct pb_stage *stage = lane->loader->stage;
+    size_t first = 0; /* of those that go into the stage together */
     enum pb_status status = PB_OK;
 
     for (size_t i = 0; i < count && status == PB_OK; i++) {
-        if (pb_read_is_event(&reads[i]))
-            status = add_event(lane, &reads[i]);
-        else if (reads[i].delete_after_us <= loader->now_us
-                 || pb_hidden_is_erased(loader->hidden, &reads[i], PB_SEGMENT_NONE))
-            count_expired(lane, &reads[i]);
-        else
-            status = pb_stage_add(loader->stage, lane->number, &reads[i], error);
+        bool is_for = false;
+
+        status = is_for_stage(lane, &reads[i], &is_for);
+        if (is_for || status != PB_OK)
+            continue;
+        status = pb_stage_add(stage, lane->number, reads + first, i - first, error);
+        first = i + 1;
     }
-    return status;
+    return status == PB_OK ? pb_stage_add(stage, lane->number, reads + first, count - first, error)
+                           : status;
 }
 
 /* Writes the stage and then the lane's run. */

@@ -25,6 +25,7 @@
 #define OUT_BYTES (1u << 20)
 #define BLOB_FIRST_BYTES (64u << 10)
 #define RING_BLOCKS 32u
+#define OWN_ROWS 4u /* of a plate, whose vehicles are looked at before the names' table is */
 
 const struct pb_table_format pb_table_formats[PB_TABLE_COUNT] = {
     [PB_TABLE_READS] = { 256, PB_READS_COLUMNS, true,
@@ -215,53 +216,66 @@ index_grow(struct pb_segment_writer *writer, struct table_builder *table)
     return PB_OK;
 }
 
+/* The number of what the rows of a plate agree on; most often one of them says it all. */
+static enum pb_status
+number_of_vehicle(struct pb_segment_writer *writer, uint32_t first, uint32_t end,
+                  const struct pb_vehicle *vehicle, uint32_t *ret_number)
+{
+    const int64_t *numbers = writer->tables[PB_TABLE_READS].columns[PB_READS_VEHICLE];
+
+    for (uint32_t i = first; i < end && i < first + OWN_ROWS; i++) {
+        if (pb_vehicle_is_equal(&writer->names->vehicles[numbers[i]], vehicle)) {
+            *ret_number = (uint32_t)numbers[i];
+            return PB_OK;
+        }
+    }
+    return pb_names_vehicle(writer->names, vehicle, ret_number);
+}
+
 /* Gives the rows of one plate, [first, end) of the block being filled, one vehicle as far as they
  * agree: what none of them contradicts, each reporting only some of it. */
 static enum pb_status
 unify_vehicles(struct pb_segment_writer *writer, uint32_t first, uint32_t end,
                uint32_t *vehicle_before)
 {
-    struct table_builder *table = &writer->tables[PB_TABLE_READS];
     struct pb_names *names = writer->names;
+    int64_t *numbers = writer->tables[PB_TABLE_READS].columns[PB_READS_VEHICLE];
+    const int64_t *contexts = writer->tables[PB_TABLE_READS].columns[PB_READS_CONTEXT];
     struct pb_vehicle all = { 0 };
-    uint32_t number = 0;
+    uint8_t own[PB_BLOCK_ROWS_MAX];
     uint8_t reports = 0;
+    uint32_t number = 0;
     enum pb_status status = PB_OK;
 
     for (uint32_t i = first; i < end; i++) {
-        uint8_t own = names->contexts[table->columns[PB_READS_CONTEXT][i]].reports;
-        struct pb_vehicle vehicle
-            = pb_vehicle_masked(&names->vehicles[table->columns[PB_READS_VEHICLE][i]], own);
+        own[i] = names->contexts[contexts[i]].reports;
+        if (own[i] & ~reports) {
+            struct pb_vehicle vehicle = pb_vehicle_masked(&names->vehicles[numbers[i]], own[i]);
 
-        pb_vehicle_fill(&all, &vehicle);
-        reports |= own;
+            pb_vehicle_fill(&all, &vehicle);
+        }
+        reports |= own[i];
     }
-    if (reports != 0) {
-        status = pb_names_vehicle(names, &all, &number);
-        if (status != PB_OK)
-            return status;
-    }
-    for (uint32_t i = first; i < end; i++) {
-        uint8_t own = names->contexts[table->columns[PB_READS_CONTEXT][i]].reports;
+    if (reports != 0)
+        status = number_of_vehicle(writer, first, end, &all, &number);
+    for (uint32_t i = first; i < end && status == PB_OK; i++) {
         struct pb_vehicle vehicle = all;
 
-        if (own == 0) {
-            table->columns[PB_READS_VEHICLE][i] = *vehicle_before;
-            continue;
-        }
-        pb_vehicle_overwrite(&vehicle, &names->vehicles[table->columns[PB_READS_VEHICLE][i]], own);
-        if (pb_vehicle_is_equal(&vehicle, &all)) {
+        if (own[i] != 0 && numbers[i] == number) {
             *vehicle_before = number;
-        } else {
-            /* One that disagrees stands for itself. */
-            vehicle = pb_vehicle_masked(&vehicle, own);
-            status = pb_names_vehicle(names, &vehicle, vehicle_before);
+        } else if (own[i] != 0) {
+            pb_vehicle_overwrite(&vehicle, &names->vehicles[numbers[i]], own[i]);
+            if (pb_vehicle_is_equal(&vehicle, &all)) {
+                *vehicle_before = number;
+            } else {
+                /* One that disagrees stands for itself. */
+                vehicle = pb_vehicle_masked(&vehicle, own[i]);
+                status = pb_names_vehicle(names, &vehicle, vehicle_before);
+            }
         }
-        if (status != PB_OK)
-            return status;
-        table->columns[PB_READS_VEHICLE][i] = *vehicle_before;
+        numbers[i] = *vehicle_before;
     }
-    return PB_OK;
+    return status;
 }
 
 static enum pb_status

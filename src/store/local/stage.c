@@ -1,13 +1,13 @@
 /*
  * Stage: filling.
  *
- * A row is 40 bytes, and behind it what only some rows have. Rows lie in chunks of a bucket, chunks
- * in slabs of a lane. At first a lane keeps its rows together; from their plates the ranges of
- * the buckets are chosen, the same for all lanes.
+ * A row is 40 bytes, and behind it what only some rows have. Rows lie in chunks of a bucket,
+ * chunks in slabs of a lane. At first a lane keeps its rows together; from their plates the ranges
+ * of the buckets are chosen, the same for all lanes.
  *
  * Invariants:
- *   (1) rows of one plate and partition lie in buckets of one number, in order of arrival: first the
- *       chunks but the last, then the extents of the lane's file, then the last chunk.
+ *   (1) rows of one plate and partition lie in buckets of one number, in order of arrival: first
+ *       the chunks but the last, then the extents of the lane's file, then the last chunk.
  *   (2) a row is never cut in two: it lies in one chunk, and a chunk is one extent.
  */
 #include "store/local/stage.h"
@@ -28,6 +28,7 @@
 #define CHUNK_BYTES_MIN 4096u        /* a row with the longest tail fits */
 #define CHUNK_BYTES_MAX 32768u
 #define PARTITIONS_FIRST 4u
+#define KEYS_AHEAD 16u /* reads whose names are fetched before they are looked for */
 
 static_assert(sizeof(struct staged_row) == 40, "no holes");
 static_assert(CHUNK_BYTES_MIN >= sizeof(struct chunk) + sizeof(struct staged_row)
@@ -55,6 +56,7 @@ pb_stage_new(const struct pb_env *env, const char *directory, uint64_t number,
     memcpy(stage->directory, directory, directory_bytes);
     for (unsigned i = 0; i < lane_count; i++) {
         stage->lanes[i].number = (uint8_t)i;
+        pb_memo_init(&stage->lanes[i].memo, env);
         status = pb_names_init(&stage->lanes[i].names, env);
         if (status != PB_OK)
             goto out;
@@ -93,6 +95,8 @@ free_lane(struct pb_stage *stage, struct stage_lane *lane)
         /* What is left behind is deleted when the store is opened next. */
         (void)!env->files->unlink(env->file_context, path, NULL);
     }
+    pb_free(env, lane->reports);
+    pb_memo_done(&lane->memo);
     pb_names_done(&lane->names);
 }
 
@@ -304,7 +308,7 @@ add_partition(struct pb_stage *stage, struct stage_lane *lane, uint32_t month,
     return PB_OK;
 }
 
-/* Sets lane->partition to that of a row. Most rows have month and keeping time of the one before. */
+/* Sets lane->partition to that of a row. Most rows have month and keeping time of the row before. */
 static enum pb_status
 find_partition(struct pb_stage *stage, struct stage_lane *lane, int64_t captured_us,
                int64_t keep_us)
@@ -452,24 +456,45 @@ look_whether_full(struct pb_stage *stage, struct stage_lane *lane)
     uint64_t rows = atomic_fetch_add_explicit(&stage->rows, LOOK_ROWS, memory_order_relaxed);
 
     if (rows + (uint64_t)LOOK_ROWS * (stage->lane_count + 1u) >= PB_SEGMENT_ROWS_MAX
-        || pb_names_memory(&lane->names) >= stage->memory_bytes / 4 / stage->lane_count)
+        || pb_names_memory(&lane->names) + pb_memo_memory(&lane->memo)
+               >= stage->memory_bytes / 4 / stage->lane_count)
         atomic_store_explicit(&stage->is_full, true, memory_order_relaxed);
 }
 
-enum pb_status
-pb_stage_add(struct pb_stage *stage, unsigned lane_number, const struct pb_read *read,
-             struct pb_error *error)
+/* Notes that rows of a context report these fields. */
+static enum pb_status
+note_reports(struct pb_stage *stage, struct stage_lane *lane, uint32_t context, uint8_t reports)
 {
-    struct stage_lane *lane = &stage->lanes[lane_number];
+    if (context >= lane->reports_room) {
+        uint32_t room = lane->names.context_room;
+        uint64_t *larger = pb_realloc(stage->env, lane->reports, room * sizeof(*larger));
+
+        if (larger == NULL)
+            return PB_E_NOMEM;
+        memset(larger + lane->reports_room, 0, (room - lane->reports_room) * sizeof(*larger));
+        lane->reports = larger;
+        lane->reports_room = room;
+    }
+    lane->reports[context] |= UINT64_C(1) << reports;
+    return PB_OK;
+}
+
+static enum pb_status
+add_read(struct pb_stage *stage, struct stage_lane *lane, const struct pb_read *read,
+         const struct pb_memo_key *key, struct pb_error *error)
+{
     uint8_t tail[STAGED_TAIL_BYTES_MAX];
     struct pb_context_rest rest = { 0 };
     struct staged_row row;
     int64_t keep_us = PB_NEVER;
-    enum pb_status status = pb_names_read_context(&lane->names, read, &row.context, &rest);
+    enum pb_status status = pb_memo_place(&lane->memo, &lane->names, read, key, &row.context,
+                                          &rest);
 
     assert(!pb_read_is_event(read));
     if (status == PB_OK)
-        status = pb_names_read_vehicle(&lane->names, read, &row.vehicle);
+        status = pb_memo_vehicle(&lane->memo, &lane->names, read, key, &row.vehicle);
+    if (status == PB_OK)
+        status = note_reports(stage, lane, row.context, pb_read_reports(read));
     if (status != PB_OK)
         return status;
     if (read->delete_after_us != PB_NEVER)
@@ -486,17 +511,36 @@ pb_stage_add(struct pb_stage *stage, unsigned lane_number, const struct pb_read 
                           | (read->is_revisable ? PB_ROW_REVISABLE : 0)
                           | (read->is_correction ? PB_ROW_CORRECTION : 0));
     row.tail_bytes = (uint16_t)put_tail(&row, read, &rest, keep_us, tail);
-
-    if (lane->is_spread)
-        status = put_by_plate(stage, lane, &row, keep_us, tail, error);
-    else
-        status = put_row(stage, lane, &lane->sample, &row, tail, error);
-    if (status != PB_OK)
-        return status;
     lane->rows++;
-    if (lane->rows % LOOK_ROWS == 0)
-        look_whether_full(stage, lane);
-    if (!lane->is_spread && lane->rows >= SAMPLE_ROWS)
-        status = pb_stage_spread(stage, lane, error);
+    if (lane->is_spread)
+        return put_by_plate(stage, lane, &row, keep_us, tail, error);
+    return put_row(stage, lane, &lane->sample, &row, tail, error);
+}
+
+enum pb_status
+pb_stage_add(struct pb_stage *stage, unsigned lane_number, const struct pb_read *reads,
+             size_t count, struct pb_error *error)
+{
+    struct stage_lane *lane = &stage->lanes[lane_number];
+    struct pb_memo_key keys[KEYS_AHEAD];
+    enum pb_status status = PB_OK;
+
+    for (size_t i = 0; i < count && i < KEYS_AHEAD; i++) {
+        keys[i] = pb_memo_key(&reads[i]);
+        pb_memo_fetch(&lane->memo, &keys[i]);
+    }
+    for (size_t i = 0; i < count && status == PB_OK; i++) {
+        struct pb_memo_key key = keys[i % KEYS_AHEAD];
+
+        if (i + KEYS_AHEAD < count) {
+            keys[i % KEYS_AHEAD] = pb_memo_key(&reads[i + KEYS_AHEAD]);
+            pb_memo_fetch(&lane->memo, &keys[i % KEYS_AHEAD]);
+        }
+        status = add_read(stage, lane, &reads[i], &key, error);
+        if (status == PB_OK && lane->rows % LOOK_ROWS == 0)
+            look_whether_full(stage, lane);
+        if (status == PB_OK && !lane->is_spread && lane->rows >= SAMPLE_ROWS)
+            status = pb_stage_spread(stage, lane, error);
+    }
     return status;
 }

@@ -32,9 +32,10 @@ PB_MUST_CHECK enum pb_status pb_stage_new(const struct pb_env *env, const char *
                                           size_t memory_bytes, struct pb_stage **ret_stage);
 void pb_stage_free(struct pb_stage *stage); /* NULL is fine */
 
-/* Takes a valid read that is not found by an event id. */
+/* Takes valid reads that are not found by an event id. */
 PB_MUST_CHECK enum pb_status pb_stage_add(struct pb_stage *stage, unsigned lane,
-                                          const struct pb_read *read, struct pb_error *error);
+                                          const struct pb_read *reads, size_t count,
+                                          struct pb_error *error);
 /* Whether it should be written before more is added. From any thread. */
 bool pb_stage_is_full(const struct pb_stage *stage);
 /* Rows of a lane, and of all. */

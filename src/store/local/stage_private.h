@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "store/local/extras.h"
+#include "store/local/memo.h"
 #include "store/local/stage.h"
 
 #define STAGE_BUCKETS 512u /* of ordinary plates; one more of long ones */
@@ -20,8 +21,9 @@
 #define KEEP_IN_TAIL (UINT32_MAX - 1)
 #define STAGED_REST 32u /* flag: a staged_rest begins the tail */
 #define LOOK_ROWS 1024u
-#define STAGE_PART_ROW_BYTES 104u /* what a row takes while its bucket is sorted, but for its tail */
+#define STAGE_PART_ROW_BYTES 104u /* of a row while its bucket is sorted, but for its tail */
 
+/* What the row reports of its vehicle is what the vehicle says. */
 struct staged_row {
     uint64_t code; /* 0: long; its text stands in the tail */
     int64_t captured_us;
@@ -42,7 +44,8 @@ struct staged_rest {
     uint16_t heading_code, unused;
 };
 
-#define STAGED_TAIL_BYTES_MAX (sizeof(struct staged_rest) + 1 + PB_PLATE_BYTES_MAX + PB_EXTRAS_BYTES_MAX)
+#define STAGED_TAIL_BYTES_MAX \
+    (sizeof(struct staged_rest) + 1 + PB_PLATE_BYTES_MAX + PB_EXTRAS_BYTES_MAX)
 
 /* Bytes follow it. */
 struct chunk {
@@ -75,7 +78,10 @@ struct lane_partition {
 };
 
 struct stage_lane {
-    struct pb_names names;
+    struct pb_names names; /* whose contexts do not say what they report */
+    struct pb_memo memo;   /* of names */
+    uint64_t *reports;     /* owned: by context, a bit for each set of fields that rows report */
+    uint32_t reports_room;
     uint64_t rows;
     uint8_t number;
     bool is_spread;       /* over partitions; before that rows are in sample */

@@ -24,12 +24,31 @@ struct part {
     size_t bytes;
 };
 
+/* Where rows of a lane's context go: rows that report the fields of bit b of `reports` by
+ * moves[first + the number of lower bits that are set]. */
+struct context_moves {
+    uint64_t reports;
+    uint32_t first;
+};
+
+struct vehicle_move {
+    uint32_t vehicle;
+    uint8_t reports;
+};
+
+/* From the numbers of a lane's names to those of all lanes' together. */
+struct lane_moves {
+    struct context_moves *contexts; /* owned: by the lane's contexts */
+    struct pb_context_move *moves;  /* owned */
+    uint32_t move_count;
+    struct vehicle_move *vehicles;  /* owned: by the lane's vehicles */
+};
+
 struct writing {
     struct pb_stage *stage;
     const struct pb_stage_target *target;
-    struct pb_names names;          /* of all lanes */
-    struct pb_context_move **moves; /* owned, as its elements: by lane */
-    uint32_t **vehicles;            /* likewise */
+    struct pb_names names;    /* of all lanes */
+    struct lane_moves *lanes; /* owned */
     struct part parts[PARTS];
     uint32_t part_first, part_count;
     size_t part_bytes;
@@ -42,17 +61,54 @@ struct writing {
 /* ---- names ---- */
 
 static enum pb_status
-join_lane_names(struct writing *writing, unsigned lane)
+join_contexts(struct writing *writing, const struct stage_lane *lane, struct lane_moves *moves)
 {
     const struct pb_env *env = writing->stage->env;
-    const struct pb_names *names = &writing->stage->lanes[lane].names;
+    const struct pb_names *names = &lane->names;
+    uint32_t next = 0;
+    enum pb_status status = PB_OK;
 
-    writing->moves[lane] = pb_calloc(env, names->context_count + 1u, sizeof(**writing->moves));
-    writing->vehicles[lane] = pb_calloc(env, names->vehicle_count + 1u,
-                                        sizeof(**writing->vehicles));
-    if (writing->moves[lane] == NULL || writing->vehicles[lane] == NULL)
+    moves->contexts = pb_calloc(env, names->context_count + 1u, sizeof(*moves->contexts));
+    if (moves->contexts == NULL)
         return PB_E_NOMEM;
-    return pb_names_join(&writing->names, names, writing->moves[lane], writing->vehicles[lane]);
+    for (uint32_t i = 0; i < names->context_count && i < lane->reports_room; i++) {
+        moves->contexts[i]
+            = (struct context_moves){ .reports = lane->reports[i], .first = moves->move_count };
+        moves->move_count += (uint32_t)__builtin_popcountll(lane->reports[i]);
+    }
+    moves->moves = pb_calloc(env, moves->move_count + 1u, sizeof(*moves->moves));
+    if (moves->moves == NULL)
+        return PB_E_NOMEM;
+    for (uint32_t i = 0; i < names->context_count && status == PB_OK; i++) {
+        struct pb_context context = names->contexts[i];
+
+        for (uint64_t left = moves->contexts[i].reports; left != 0 && status == PB_OK;
+             left &= left - 1) {
+            context.reports = (uint8_t)__builtin_ctzll(left);
+            status = pb_names_join_context(&writing->names, names, &context,
+                                           &moves->moves[next++]);
+        }
+    }
+    return status;
+}
+
+static enum pb_status
+join_vehicles(struct writing *writing, const struct pb_names *names, struct lane_moves *moves)
+{
+    const struct pb_env *env = writing->stage->env;
+    uint32_t *numbers = pb_calloc(env, names->vehicle_count + 1u, sizeof(*numbers));
+    enum pb_status status = PB_E_NOMEM;
+
+    moves->vehicles = pb_calloc(env, names->vehicle_count + 1u, sizeof(*moves->vehicles));
+    if (numbers != NULL && moves->vehicles != NULL)
+        status = pb_names_join_vehicles(&writing->names, names, numbers);
+    for (uint32_t i = 0; i < names->vehicle_count && status == PB_OK; i++) {
+        moves->vehicles[i] = (struct vehicle_move){
+            .vehicle = numbers[i], .reports = pb_vehicle_reports(&names->vehicles[i])
+        };
+    }
+    pb_free(env, numbers);
+    return status;
 }
 
 static enum pb_status
@@ -63,9 +119,9 @@ sort_contexts(struct writing *writing)
     enum pb_status status = numbers == NULL ? PB_E_NOMEM
                                             : pb_names_sort_contexts(&writing->names, numbers);
 
-    for (unsigned lane = 0; lane < writing->stage->lane_count && status == PB_OK; lane++) {
-        for (uint32_t c = 0; c < writing->stage->lanes[lane].names.context_count; c++)
-            writing->moves[lane][c].context = numbers[writing->moves[lane][c].context];
+    for (unsigned i = 0; i < writing->stage->lane_count && status == PB_OK; i++) {
+        for (uint32_t m = 0; m < writing->lanes[i].move_count; m++)
+            writing->lanes[i].moves[m].context = numbers[writing->lanes[i].moves[m].context];
     }
     pb_free(env, numbers);
     return status;
@@ -77,14 +133,16 @@ join_names(struct writing *writing)
     struct pb_stage *stage = writing->stage;
     enum pb_status status = pb_names_init(&writing->names, stage->env);
 
-    writing->moves = pb_calloc(stage->env, stage->lane_count, sizeof(struct pb_context_move *));
-    writing->vehicles = pb_calloc(stage->env, stage->lane_count, sizeof(uint32_t *));
-    if (writing->moves == NULL || writing->vehicles == NULL)
+    writing->lanes = pb_calloc(stage->env, stage->lane_count, sizeof(*writing->lanes));
+    if (writing->lanes == NULL)
         status = PB_E_NOMEM;
-    for (unsigned lane = 0; lane < stage->lane_count && status == PB_OK; lane++)
-        status = pb_names_announce(&writing->names, &stage->lanes[lane].names);
-    for (unsigned lane = 0; lane < stage->lane_count && status == PB_OK; lane++)
-        status = join_lane_names(writing, lane);
+    for (unsigned i = 0; i < stage->lane_count && status == PB_OK; i++)
+        status = pb_names_announce(&writing->names, &stage->lanes[i].names);
+    for (unsigned i = 0; i < stage->lane_count && status == PB_OK; i++) {
+        status = join_contexts(writing, &stage->lanes[i], &writing->lanes[i]);
+        if (status == PB_OK)
+            status = join_vehicles(writing, &stage->lanes[i].names, &writing->lanes[i]);
+    }
     return status == PB_OK ? sort_contexts(writing) : status;
 }
 
@@ -178,7 +236,22 @@ read_spilled(struct writing *writing, struct part *part, size_t bytes)
     return PB_OK;
 }
 
-/* Puts a staged row into a run whose names are those of all lanes. */
+/* Gives a row the numbers of the names of all lanes. */
+static inline void
+move_row(const struct lane_moves *lane, struct pb_row *row)
+{
+    const struct vehicle_move *vehicle = &lane->vehicles[row->vehicle];
+    const struct context_moves *context = &lane->contexts[row->context];
+    uint64_t lower = (UINT64_C(1) << vehicle->reports) - 1;
+    uint32_t rank = (uint32_t)__builtin_popcountll(context->reports & lower);
+
+    row->vehicle = vehicle->vehicle;
+    pb_context_move_row(&lane->moves[context->first + rank], &row->context, &row->lat, &row->lon,
+                        &row->heading_code);
+}
+
+/* Puts a staged row into a run whose names are those of all lanes, or (writing is NULL) of its
+ * own. */
 static void
 put_staged(const struct writing *writing, const struct stage_lane *lane,
            const struct staged_view *view, struct pb_run *run)
@@ -212,11 +285,8 @@ put_staged(const struct writing *writing, const struct stage_lane *lane,
     }
     row.extras = tail;
     row.extras_bytes = from->tail_bytes - (uint32_t)(tail - view->tail);
-    if (writing != NULL) {
-        row.vehicle = writing->vehicles[lane->number][row.vehicle];
-        pb_context_move_row(&writing->moves[lane->number][row.context], &row.context, &row.lat,
-                            &row.lon, &row.heading_code);
-    }
+    if (writing != NULL)
+        move_row(&writing->lanes[lane->number], &row);
     pb_run_put(run, from->code, text, from->jurisdiction, &row);
 }
 
@@ -409,14 +479,12 @@ writing_done(struct writing *writing)
         pb_run_free(writing->parts[i].run);
         pb_free(env, writing->parts[i].spilled);
     }
-    for (unsigned i = 0; i < writing->stage->lane_count; i++) {
-        if (writing->moves != NULL)
-            pb_free(env, writing->moves[i]);
-        if (writing->vehicles != NULL)
-            pb_free(env, writing->vehicles[i]);
+    for (unsigned i = 0; writing->lanes != NULL && i < writing->stage->lane_count; i++) {
+        pb_free(env, writing->lanes[i].contexts);
+        pb_free(env, writing->lanes[i].moves);
+        pb_free(env, writing->lanes[i].vehicles);
     }
-    pb_free(env, writing->moves);
-    pb_free(env, writing->vehicles);
+    pb_free(env, writing->lanes);
     pb_names_done(&writing->names);
     pb_free(env, writing->entries);
 }
