@@ -13,6 +13,7 @@
 #define LINES_FIRST 256u
 #define LINES_MAX (1u << 16)
 #define PROBES 8u
+#define PLACES_MAX 4u /* of a reader that are remembered: one with more is likely to be mobile */
 
 #define MIX UINT64_C(0x9e3779b97f4a7c15)
 
@@ -281,6 +282,7 @@ pb_memo_place(struct pb_memo *memo, struct pb_names *names, const struct pb_read
               struct pb_context_rest *ret_rest)
 {
     const struct pb_memo_line *line = NULL;
+    const struct pb_context *context = NULL;
     uint64_t numbers[2];
     uint64_t mobile[2];
     uint64_t mobile_hash = 0;
@@ -306,9 +308,10 @@ pb_memo_place(struct pb_memo *memo, struct pb_names *names, const struct pb_read
     status = pb_names_read_place(names, read, ret_context, ret_rest);
     if (status != PB_OK)
         return status;
-    if (!names->contexts[*ret_context].is_mobile)
+    context = &names->contexts[*ret_context];
+    if (!context->is_mobile && names->fixed_counts[context->reader] <= PLACES_MAX)
         remember_place(memo, key->place, read->reader, numbers, 0, *ret_context);
-    else if (has_position)
+    else if (context->is_mobile && has_position)
         remember_place(memo, mobile_hash, read->reader, mobile, 1, *ret_context);
     return PB_OK;
 }
