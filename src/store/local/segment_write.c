@@ -19,6 +19,7 @@
 #include "plate/plate_code.h"
 #include "store/local/bytes.h"
 #include "store/local/extras.h"
+#include "store/local/places.h"
 #include "store/local/segment_format.h"
 #include "store/local/sorter.h"
 
@@ -130,7 +131,8 @@ struct pb_segment_writer {
     size_t out_room, out_bytes;
     uint64_t offset;      /* of the file, without what is in out */
     struct table_builder tables[PB_TABLE_COUNT];
-    struct pb_sorter *places, *events, *alternates; /* owned; the latter two when first needed */
+    struct pb_places *places;               /* owned */
+    struct pb_sorter *events, *alternates; /* owned; made when first needed */
     size_t memory_bytes;
 
     /* The plate that is open; put into its table with its first row. */
@@ -607,7 +609,7 @@ pb_segment_writer_new(const struct pb_env *env, const struct pb_segment_options 
     }
     (void)snprintf(path, sizeof(path), "%s/tmp/%08llu.places", options->directory,
                    (unsigned long long)options->number);
-    status = pb_sorter_new(env, path, options->memory_bytes / 2, &writer->places);
+    status = pb_places_new(env, path, options->memory_bytes / 2, options->crew, &writer->places);
     if (status != PB_OK)
         goto out;
     pb_segment_path(path, sizeof(path), options->directory, options->number);
@@ -651,7 +653,7 @@ pb_segment_writer_free(struct pb_segment_writer *writer)
         pb_free(env, writer->tables[t].keys);
         pb_free(env, writer->tables[t].blob);
     }
-    pb_sorter_free(writer->places);
+    pb_places_free(writer->places);
     pb_sorter_free(writer->events);
     pb_sorter_free(writer->alternates);
     pb_free(env, writer->out);
@@ -836,8 +838,8 @@ pb_segment_writer_row(struct pb_segment_writer *writer, const struct pb_row *row
         uint32_t cell = pb_geo_cell((int32_t)((uint32_t)context->lat_e7 + (uint32_t)row->lat),
                                     (int32_t)((uint32_t)context->lon_e7 + (uint32_t)row->lon));
 
-        status = pb_sorter_add(writer->places, pb_place_key(cell, row->captured_us),
-                               writer->entry.rows, error);
+        status = pb_places_add(writer->places, pb_place_key(cell, row->captured_us),
+                               (uint32_t)writer->entry.rows, error);
     }
     note_times(&writer->entry, row);
     writer->entry.rows++;
@@ -850,16 +852,17 @@ static enum pb_status
 write_places(struct pb_segment_writer *writer, struct pb_error *error)
 {
     struct table_builder *table = &writer->tables[PB_TABLE_PLACES];
-    struct pb_pair pair = { 0 };
-    enum pb_status status = pb_sorter_finish(writer->places, error);
+    const struct pb_pair *pairs = NULL;
+    size_t count = 0;
+    enum pb_status status = PB_OK;
 
     while (status == PB_OK) {
-        status = pb_sorter_next(writer->places, &pair, error);
-        if (status != PB_OK)
-            break;
-        status = begin_row(writer, table, pair.key, 0, error);
-        if (status == PB_OK)
-            table->columns[0][table->filled++] = (int64_t)pair.value;
+        status = pb_places_next(writer->places, &pairs, &count, error);
+        for (size_t i = 0; i < count && status == PB_OK; i++) {
+            status = begin_row(writer, table, pairs[i].key, 0, error);
+            if (status == PB_OK)
+                table->columns[0][table->filled++] = (int64_t)pairs[i].value;
+        }
     }
     return status == PB_END ? end_block(writer, table, error) : status;
 }

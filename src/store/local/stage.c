@@ -1,14 +1,11 @@
 /*
  * Stage: filling.
  *
- * A row is 40 bytes, and behind it what only some rows have. Rows lie in chunks of a bucket,
- * chunks in slabs of a lane. At first a lane keeps its rows together; from their plates the ranges
- * of the buckets are chosen, the same for all lanes.
+ * A row is 40 bytes, and behind it what only some rows have. A bucket is a bin of its lane. At first
+ * a lane keeps its rows together; from their plates the ranges of the buckets are chosen, the same
+ * for all lanes.
  *
- * Invariants:
- *   (1) rows of one plate and partition lie in buckets of one number, in order of arrival: first
- *       the chunks but the last, then the extents of the lane's file, then the last chunk.
- *   (2) a row is never cut in two: it lies in one chunk, and a chunk is one extent.
+ * Invariant: rows of one plate and partition lie in buckets of one number, in order of arrival.
  */
 #include "store/local/stage.h"
 
@@ -23,51 +20,55 @@
 #include "store/local/stage_private.h"
 
 #define SAMPLE_ROWS 16384u /* of a lane, from which ranges are chosen */
-#define SLAB_FIRST_BYTES ((size_t)256 << 10)
-#define SLAB_BYTES ((size_t)8 << 20) /* so many get huge pages */
-#define CHUNK_BYTES_MIN 4096u        /* a row with the longest tail fits */
-#define CHUNK_BYTES_MAX 32768u
+#define FEW_ROWS 64u /* of a bucket, whose chunks are small */
 #define PARTITIONS_FIRST 4u
 #define KEYS_AHEAD 16u /* reads whose names are fetched before they are looked for */
 
 static_assert(sizeof(struct staged_row) == 40, "no holes");
-static_assert(CHUNK_BYTES_MIN >= sizeof(struct chunk) + sizeof(struct staged_row)
-                                     + STAGED_TAIL_BYTES_MAX,
-              "any row fits in any chunk");
+static_assert(sizeof(struct staged_row) + STAGED_TAIL_BYTES_MAX + 7 <= PB_BINS_RECORD_BYTES_MAX,
+              "any row is a record");
+
+static enum pb_status
+init_lane(struct pb_stage *stage, struct stage_lane *lane, const char *directory, uint64_t number)
+{
+    char path[PB_PATH_BYTES_MAX];
+    enum pb_status status = PB_OK;
+
+    (void)snprintf(path, sizeof(path), "%s/tmp/%08llu.%u.stage", directory,
+                   (unsigned long long)number, (unsigned)lane->number);
+    lane->chunk_bytes = PB_BINS_CHUNK_BYTES_MAX;
+    pb_memo_init(&lane->memo, stage->env);
+    status = pb_bins_init(&lane->bins, stage->env, &stage->budget, path);
+    return status == PB_OK ? pb_names_init(&lane->names, stage->env) : status;
+}
 
 enum pb_status
 pb_stage_new(const struct pb_env *env, const char *directory, uint64_t number,
              unsigned lane_count, size_t memory_bytes, struct pb_stage **ret_stage)
 {
     struct pb_stage *stage = pb_calloc(env, 1, sizeof(*stage));
-    size_t directory_bytes = strlen(directory) + 1;
-    enum pb_status status = PB_E_NOMEM;
+    enum pb_status status = PB_OK;
 
     if (stage == NULL)
         return PB_E_NOMEM;
     stage->env = env;
-    stage->number = number;
     stage->memory_bytes = memory_bytes;
+    stage->budget.bytes_max = memory_bytes;
     (void)pthread_mutex_init(&stage->lock, NULL);
-    stage->directory = pb_alloc(env, directory_bytes);
     stage->lanes = pb_calloc(env, lane_count, sizeof(*stage->lanes));
-    if (stage->directory == NULL || stage->lanes == NULL)
-        goto out;
-    memcpy(stage->directory, directory, directory_bytes);
-    for (unsigned i = 0; i < lane_count; i++) {
+    if (stage->lanes == NULL)
+        status = PB_E_NOMEM;
+    for (unsigned i = 0; i < lane_count && status == PB_OK; i++) {
         stage->lanes[i].number = (uint8_t)i;
-        pb_memo_init(&stage->lanes[i].memo, env);
-        status = pb_names_init(&stage->lanes[i].names, env);
-        if (status != PB_OK)
-            goto out;
         stage->lane_count++;
+        status = init_lane(stage, &stage->lanes[i], directory, number);
+    }
+    if (status != PB_OK) {
+        pb_stage_free(stage);
+        return status;
     }
     *ret_stage = stage;
     return PB_OK;
-
-out:
-    pb_stage_free(stage);
-    return status;
 }
 
 static void
@@ -77,24 +78,12 @@ free_lane(struct pb_stage *stage, struct stage_lane *lane)
 
     for (uint32_t p = 0; p < lane->partition_count; p++) {
         for (uint32_t b = 0; b <= STAGE_BUCKETS; b++)
-            pb_free(env, lane->partitions[p].buckets[b].extents);
+            pb_bin_done(&lane->partitions[p].buckets[b].bin, env);
         pb_free(env, lane->partitions[p].buckets);
     }
+    pb_bin_done(&lane->sample.bin, env);
+    pb_bins_done(&lane->bins);
     pb_free(env, lane->partitions);
-    while (lane->slabs != NULL) {
-        struct slab *slab = lane->slabs;
-
-        lane->slabs = slab->next;
-        pb_free(env, slab);
-    }
-    if (lane->spill != NULL) {
-        char path[PB_PATH_BYTES_MAX];
-
-        env->files->close(env->file_context, lane->spill);
-        pb_stage_spill_path(stage, lane, path);
-        /* What is left behind is deleted when the store is opened next. */
-        (void)!env->files->unlink(env->file_context, path, NULL);
-    }
     pb_free(env, lane->reports);
     pb_memo_done(&lane->memo);
     pb_names_done(&lane->names);
@@ -108,7 +97,6 @@ pb_stage_free(struct pb_stage *stage)
     for (unsigned i = 0; i < stage->lane_count; i++)
         free_lane(stage, &stage->lanes[i]);
     pb_free(stage->env, stage->lanes);
-    pb_free(stage->env, stage->directory);
     (void)pthread_mutex_destroy(&stage->lock);
     pb_free(stage->env, stage);
 }
@@ -116,7 +104,8 @@ pb_stage_free(struct pb_stage *stage)
 bool
 pb_stage_is_full(const struct pb_stage *stage)
 {
-    return atomic_load_explicit(&stage->is_full, memory_order_relaxed);
+    return atomic_load_explicit(&stage->is_full, memory_order_relaxed)
+           || atomic_load_explicit(&stage->budget.is_exceeded, memory_order_relaxed);
 }
 
 uint64_t
@@ -135,147 +124,33 @@ pb_stage_rows(const struct pb_stage *stage)
     return rows;
 }
 
-/* ---- memory ---- */
-
-void
-pb_stage_spill_path(const struct pb_stage *stage, const struct stage_lane *lane,
-                    char ret_path[PB_PATH_BYTES_MAX])
-{
-    (void)snprintf(ret_path, PB_PATH_BYTES_MAX, "%s/tmp/%08llu.%u.stage", stage->directory,
-                   (unsigned long long)stage->number, (unsigned)lane->number);
-}
-
-/* Takes memory of a lane's slabs; NULL with PB_OK where the stage has no more to give. */
-static enum pb_status
-take_memory(struct pb_stage *stage, struct stage_lane *lane, size_t bytes, uint8_t **ret_memory)
-{
-    *ret_memory = NULL;
-    if ((size_t)(lane->slab_end - lane->slab_at) < bytes) {
-        size_t slab_bytes = lane->slabs == NULL ? SLAB_FIRST_BYTES : SLAB_BYTES;
-        struct slab *slab = NULL;
-
-        /* The first slabs are given whatever the budget: each open bucket needs a chunk. */
-        if (lane->slabs != NULL
-            && atomic_load_explicit(&stage->used_bytes, memory_order_relaxed) + slab_bytes
-                   > stage->memory_bytes)
-            return PB_OK;
-        slab = pb_alloc(stage->env, slab_bytes);
-        if (slab == NULL)
-            return PB_E_NOMEM;
-        (void)atomic_fetch_add_explicit(&stage->used_bytes, slab_bytes, memory_order_relaxed);
-        slab->next = lane->slabs;
-        lane->slabs = slab;
-        lane->slab_at = (uint8_t *)slab + sizeof(struct slab);
-        lane->slab_end = (uint8_t *)slab + slab_bytes;
-    }
-    *ret_memory = lane->slab_at;
-    lane->slab_at += bytes;
-    return PB_OK;
-}
-
-/* Writes the bucket's last chunk to the lane's file and empties it. */
-static enum pb_status
-spill_chunk(struct pb_stage *stage, struct stage_lane *lane, struct bucket *bucket,
-            struct pb_error *error)
-{
-    const struct pb_file_ops *files = stage->env->files;
-    struct chunk *chunk = bucket->last;
-    char path[PB_PATH_BYTES_MAX];
-    enum pb_status status = PB_OK;
-
-    if (lane->spill == NULL) {
-        pb_stage_spill_path(stage, lane, path);
-        status = files->open(stage->env->file_context, path, PB_OPEN_CREATE, &lane->spill, error);
-    }
-    if (status == PB_OK && bucket->extent_count == bucket->extent_room) {
-        uint32_t room = bucket->extent_room == 0 ? 16 : bucket->extent_room * 2;
-        struct extent *larger = pb_realloc(stage->env, bucket->extents, room * sizeof(*larger));
-
-        if (larger == NULL)
-            return PB_E_NOMEM;
-        bucket->extents = larger;
-        bucket->extent_room = room;
-    }
-    if (status == PB_OK)
-        status = files->write(stage->env->file_context, lane->spill, lane->spill_bytes, chunk + 1,
-                              chunk->used, error);
-    if (status != PB_OK)
-        return status;
-    bucket->extents[bucket->extent_count++]
-        = (struct extent){ .offset = lane->spill_bytes, .bytes = chunk->used };
-    lane->spill_bytes += chunk->used;
-    bucket->spilled_bytes += chunk->used;
-    chunk->used = 0;
-    return PB_OK;
-}
-
 /* Large chunks where there are few, so that all open ones together take a part of the memory. */
 static uint32_t
 chunk_bytes(const struct pb_stage *stage, const struct stage_lane *lane)
 {
     size_t fair = stage->memory_bytes / 8 / stage->lane_count / STAGE_BUCKETS
                   / (lane->partition_count + 1u);
-    uint32_t bytes = CHUNK_BYTES_MIN;
+    uint32_t bytes = PB_BINS_CHUNK_BYTES_MIN;
 
-    while (bytes < CHUNK_BYTES_MAX && bytes * 2 <= fair)
+    while (bytes < PB_BINS_CHUNK_BYTES_MAX && bytes * 2 <= fair)
         bytes *= 2;
     return bytes;
 }
 
-/* Gives the bucket a new last chunk, or an empty one. */
 static enum pb_status
-next_chunk(struct pb_stage *stage, struct stage_lane *lane, struct bucket *bucket,
-           struct pb_error *error)
+put_row(struct stage_lane *lane, struct bucket *bucket, const struct staged_row *row,
+        const uint8_t *tail, struct pb_error *error)
 {
-    uint32_t bytes = chunk_bytes(stage, lane);
-    uint8_t *memory = NULL;
-    struct chunk *chunk = NULL;
-    enum pb_status status = take_memory(stage, lane, bytes, &memory);
+    uint32_t chunk = bucket->rows < FEW_ROWS ? PB_BINS_CHUNK_BYTES_MIN : lane->chunk_bytes;
+    uint8_t *at = NULL;
+    enum pb_status status = pb_bin_add(&lane->bins, &bucket->bin, staged_bytes(row), chunk,
+                                       bucket != &lane->sample, &at, error);
 
     if (status != PB_OK)
         return status;
-    if (memory == NULL && bucket->last != NULL && bucket != &lane->sample)
-        return spill_chunk(stage, lane, bucket, error);
-    if (memory == NULL) {
-        /* Too many buckets for the budget: they are allowed a first chunk, as is what cannot be
-         * spilled, and no more. */
-        atomic_store_explicit(&stage->is_full, true, memory_order_relaxed);
-        (void)atomic_fetch_add_explicit(&stage->used_bytes, bytes, memory_order_relaxed);
-        memory = pb_alloc(stage->env, sizeof(struct slab) + bytes);
-        if (memory == NULL)
-            return PB_E_NOMEM;
-        ((struct slab *)(void *)memory)->next = lane->slabs;
-        lane->slabs = (struct slab *)(void *)memory;
-        memory += sizeof(struct slab);
-    }
-    chunk = (struct chunk *)(void *)memory;
-    *chunk = (struct chunk){ .room = bytes - (uint32_t)sizeof(*chunk) };
-    if (bucket->last == NULL)
-        bucket->first = chunk;
-    else
-        bucket->last->next = chunk;
-    bucket->last = chunk;
-    return PB_OK;
-}
-
-static enum pb_status
-put_row(struct pb_stage *stage, struct stage_lane *lane, struct bucket *bucket,
-        const struct staged_row *row, const uint8_t *tail, struct pb_error *error)
-{
-    uint32_t bytes = staged_bytes(row);
-    uint8_t *at = NULL;
-
-    if (bucket->last == NULL || bytes > bucket->last->room - bucket->last->used) {
-        enum pb_status status = next_chunk(stage, lane, bucket, error);
-
-        if (status != PB_OK)
-            return status;
-    }
-    at = (uint8_t *)(bucket->last + 1) + bucket->last->used;
     memcpy(at, row, sizeof(*row));
     if (row->tail_bytes != 0)
         memcpy(at + sizeof(*row), tail, row->tail_bytes);
-    bucket->last->used += bytes;
     bucket->rows++;
     bucket->tail_bytes += row->tail_bytes;
     return PB_OK;
@@ -305,6 +180,7 @@ add_partition(struct pb_stage *stage, struct stage_lane *lane, uint32_t month,
     if (lane->partitions[lane->partition_count].buckets == NULL)
         return PB_E_NOMEM;
     lane->partition_count++;
+    lane->chunk_bytes = chunk_bytes(stage, lane);
     return PB_OK;
 }
 
@@ -354,7 +230,7 @@ put_by_plate(struct pb_stage *stage, struct stage_lane *lane, const struct stage
     if (status != PB_OK)
         return status;
     bucket = &lane->partitions[lane->partition].buckets[bucket_of(stage, row->code)];
-    status = put_row(stage, lane, bucket, row, tail, error);
+    status = put_row(lane, bucket, row, tail, error);
     if ((bucket->rows * STAGE_PART_ROW_BYTES + 2 * bucket->tail_bytes) * stage->lane_count
         >= stage->memory_bytes / 2)
         atomic_store_explicit(&stage->is_full, true, memory_order_relaxed);
@@ -514,7 +390,7 @@ add_read(struct pb_stage *stage, struct stage_lane *lane, const struct pb_read *
     lane->rows++;
     if (lane->is_spread)
         return put_by_plate(stage, lane, &row, keep_us, tail, error);
-    return put_row(stage, lane, &lane->sample, &row, tail, error);
+    return put_row(lane, &lane->sample, &row, tail, error);
 }
 
 enum pb_status

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "store/local/bins.h"
 #include "store/local/extras.h"
 #include "store/local/memo.h"
 #include "store/local/stage.h"
@@ -47,29 +48,9 @@ struct staged_rest {
 #define STAGED_TAIL_BYTES_MAX \
     (sizeof(struct staged_rest) + 1 + PB_PLATE_BYTES_MAX + PB_EXTRAS_BYTES_MAX)
 
-/* Bytes follow it. */
-struct chunk {
-    struct chunk *next;
-    uint32_t used, room;
-};
-
-/* Memory of chunks. */
-struct slab {
-    struct slab *next;
-    uint64_t unused; /* so that chunks are aligned */
-};
-
-/* A chunk that was written to the lane's file. */
-struct extent {
-    uint64_t offset;
-    uint32_t bytes;
-};
-
 struct bucket {
-    struct chunk *first, *last;
-    struct extent *extents; /* owned */
-    uint32_t extent_count, extent_room;
-    uint64_t rows, tail_bytes, spilled_bytes;
+    struct pb_bin bin;
+    uint64_t rows, tail_bytes;
 };
 
 struct lane_partition {
@@ -94,20 +75,16 @@ struct stage_lane {
     uint32_t partition;
     int64_t month_first_us, month_end_us, keep_before_us;
 
-    struct slab *slabs;  /* owned */
-    uint8_t *slab_at, *slab_end;
-    struct pb_file *spill; /* owned; NULL as long as memory does */
-    uint64_t spill_bytes;
+    struct pb_bins bins;
+    uint32_t chunk_bytes; /* of theirs */
 };
 
 struct pb_stage {
     const struct pb_env *env; /* borrowed */
-    char *directory;          /* owned */
-    uint64_t number;
     size_t memory_bytes;
+    struct pb_bins_budget budget;
     struct stage_lane *lanes; /* owned */
     unsigned lane_count;
-    _Atomic size_t used_bytes;
     _Atomic uint64_t rows; /* about */
     _Atomic bool is_full;
 
@@ -116,8 +93,6 @@ struct pb_stage {
     uint16_t buckets[1u << PREFIX_BITS]; /* by the first bits of a plate code */
 };
 
-void pb_stage_spill_path(const struct pb_stage *stage, const struct stage_lane *lane,
-                         char ret_path[PB_PATH_BYTES_MAX]);
 /* Lays the lane's first rows out by partition and plate. */
 PB_MUST_CHECK enum pb_status pb_stage_spread(struct pb_stage *stage, struct stage_lane *lane,
                                              struct pb_error *error);
@@ -137,37 +112,25 @@ struct staged_view {
 
 /* Walks the rows of a bucket in order of arrival. */
 struct row_walk {
-    const struct bucket *bucket;
-    const struct chunk *chunk;    /* next to walk */
-    const uint8_t *spilled;       /* what the extents hold, read back; next to walk */
-    bool has_spilled;             /* still to come */
+    struct pb_bin_walk walk;
     const uint8_t *at, *end;
 };
 
+/* spilled: what pb_bin_read() read of the bucket; NULL where it has nothing in a file. */
 static inline void
 row_walk_init(struct row_walk *walk, const struct bucket *bucket, const uint8_t *spilled)
 {
-    *walk = (struct row_walk){ .bucket = bucket,
-                               .chunk = bucket->first,
-                               .spilled = spilled,
-                               .has_spilled = bucket->spilled_bytes != 0 };
+    pb_bin_walk_init(&walk->walk, &bucket->bin, spilled);
+    walk->at = NULL;
+    walk->end = NULL;
 }
 
 static inline bool
 row_walk_next(struct row_walk *walk, struct staged_view *ret_view)
 {
     while (walk->at == walk->end) {
-        if (walk->has_spilled && (walk->chunk == walk->bucket->last)) {
-            walk->has_spilled = false;
-            walk->at = walk->spilled;
-            walk->end = walk->at + walk->bucket->spilled_bytes;
-        } else if (walk->chunk != NULL) {
-            walk->at = (const uint8_t *)(walk->chunk + 1);
-            walk->end = walk->at + walk->chunk->used;
-            walk->chunk = walk->chunk->next;
-        } else {
+        if (!pb_bin_walk_next(&walk->walk, &walk->at, &walk->end))
             return false;
-        }
     }
     memcpy(&ret_view->row, walk->at, sizeof(ret_view->row));
     ret_view->tail = walk->at + sizeof(ret_view->row);

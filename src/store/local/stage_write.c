@@ -175,7 +175,7 @@ add_size(const struct writing *writing, uint32_t number, struct part_size *size)
         if (bucket != NULL) {
             size->rows += bucket->rows;
             size->tail_bytes += bucket->tail_bytes;
-            size->spilled_bytes += bucket->spilled_bytes;
+            size->spilled_bytes += bucket->bin.spilled_bytes;
         }
     }
 }
@@ -221,16 +221,13 @@ read_spilled(struct writing *writing, struct part *part, size_t bytes)
         for (unsigned lane = 0; lane < writing->stage->lane_count; lane++) {
             const struct bucket *bucket = bucket_at(writing, lane, b);
 
-            for (uint32_t i = 0; bucket != NULL && i < bucket->extent_count; i++) {
-                const struct extent *extent = &bucket->extents[i];
-
-                status = env->files->read(env->file_context, writing->stage->lanes[lane].spill,
-                                          extent->offset, part->spilled + at, extent->bytes,
-                                          writing->error);
-                if (status != PB_OK)
-                    return status;
-                at += extent->bytes;
-            }
+            if (bucket == NULL)
+                continue;
+            status = pb_bin_read(&writing->stage->lanes[lane].bins, &bucket->bin,
+                                 part->spilled + at, writing->error);
+            if (status != PB_OK)
+                return status;
+            at += bucket->bin.spilled_bytes;
         }
     }
     return PB_OK;
@@ -309,7 +306,7 @@ sort_part(struct pb_crew_job *job)
             row_walk_init(&walk, bucket, spilled);
             while (row_walk_next(&walk, &view))
                 put_staged(writing, lane, &view, part->run);
-            spilled += bucket->spilled_bytes;
+            spilled += bucket->bin.spilled_bytes;
         }
     }
     pb_run_order_part(part->run);
