@@ -2,7 +2,8 @@
  * Bins: chunks are cut from slabs, which are large so that they get huge pages, and freed together.
  *
  * Invariant: the records of a bin are, in order of arrival, those of its chunks but the last, of its
- * extents, of its last chunk: a chunk that is written to the file is the last one, and stays it.
+ * extents, of its last chunk: a chunk that is written to the file is the last one, and stays it
+ * even if there is memory again.
  */
 #include "store/local/bins.h"
 
@@ -10,7 +11,7 @@
 #include <string.h>
 
 #define SLAB_FIRST_BYTES ((size_t)256 << 10)
-#define SLAB_BYTES ((size_t)8 << 20) /* so many get huge pages */
+#define SLAB_BYTES_MAX ((size_t)8 << 20) /* so many get huge pages */
 #define EXTENTS_FIRST 16u
 
 /* Bytes follow it, as they follow a slab. */
@@ -95,15 +96,18 @@ static enum pb_status
 reserve(struct pb_bins *bins, size_t bytes, bool *ret_has)
 {
     size_t used_bytes = atomic_load_explicit(&bins->budget->used_bytes, memory_order_relaxed);
+    size_t slab_bytes = bins->budget->bytes_max / 16; /* for others want some, too */
 
+    slab_bytes = slab_bytes > SLAB_BYTES_MAX ? SLAB_BYTES_MAX : slab_bytes;
+    slab_bytes = slab_bytes < SLAB_FIRST_BYTES ? SLAB_FIRST_BYTES : slab_bytes;
     *ret_has = true;
     if ((size_t)(bins->slab_end - bins->slab_at) >= bytes)
         return PB_OK;
     /* The first slab is given whatever the budget. */
     if (bins->slabs == NULL)
         return add_slab(bins, SLAB_FIRST_BYTES);
-    if (used_bytes + SLAB_BYTES <= bins->budget->bytes_max)
-        return add_slab(bins, SLAB_BYTES);
+    if (used_bytes + slab_bytes <= bins->budget->bytes_max)
+        return add_slab(bins, slab_bytes);
     *ret_has = false;
     return PB_OK;
 }
@@ -117,12 +121,11 @@ spill(struct pb_bins *bins, struct pb_bin *bin, struct pb_error *error)
     enum pb_status status = PB_OK;
 
     if (bins->file == NULL)
-        status = files->open(bins->env->file_context, bins->path, PB_OPEN_CREATE, &bins->file,
-                             error);
+        status =
+            files->open(bins->env->file_context, bins->path, PB_OPEN_CREATE, &bins->file, error);
     if (status == PB_OK && bin->extent_count == bin->extent_room) {
         uint32_t room = bin->extent_room == 0 ? EXTENTS_FIRST : bin->extent_room * 2;
-        struct pb_bins_extent *larger = pb_realloc(bins->env, bin->extents,
-                                                   room * sizeof(*larger));
+        struct pb_bins_extent *larger = pb_realloc(bins->env, bin->extents, room * sizeof(*larger));
 
         if (larger == NULL)
             return PB_E_NOMEM;
@@ -134,8 +137,8 @@ spill(struct pb_bins *bins, struct pb_bin *bin, struct pb_error *error)
                               chunk->used, error);
     if (status != PB_OK)
         return status;
-    bin->extents[bin->extent_count++]
-        = (struct pb_bins_extent){ .offset = bins->file_bytes, .bytes = chunk->used };
+    bin->extents[bin->extent_count++] =
+        (struct pb_bins_extent){ .offset = bins->file_bytes, .bytes = chunk->used };
     bins->file_bytes += chunk->used;
     bin->spilled_bytes += chunk->used;
     chunk->used = 0;
@@ -149,8 +152,11 @@ next_chunk(struct pb_bins *bins, struct pb_bin *bin, uint32_t chunk_bytes, bool 
 {
     struct pb_bins_chunk *chunk = NULL;
     bool has_memory = false;
-    enum pb_status status = reserve(bins, chunk_bytes, &has_memory);
+    enum pb_status status = PB_OK;
 
+    if (bin->extent_count > 0)
+        return spill(bins, bin, error);
+    status = reserve(bins, chunk_bytes, &has_memory);
     if (status == PB_OK && !has_memory && may_spill && bin->last != NULL)
         return spill(bins, bin, error);
     if (status == PB_OK && !has_memory) {
@@ -194,9 +200,8 @@ pb_bin_read(const struct pb_bins *bins, const struct pb_bin *bin, uint8_t *ret_b
     enum pb_status status = PB_OK;
 
     for (uint32_t i = 0; i < bin->extent_count && status == PB_OK; i++) {
-        status = bins->env->files->read(bins->env->file_context, bins->file,
-                                        bin->extents[i].offset, ret_bytes, bin->extents[i].bytes,
-                                        error);
+        status = bins->env->files->read(bins->env->file_context, bins->file, bin->extents[i].offset,
+                                        ret_bytes, bin->extents[i].bytes, error);
         ret_bytes += bin->extents[i].bytes;
     }
     return status;
@@ -205,9 +210,9 @@ pb_bin_read(const struct pb_bins *bins, const struct pb_bin *bin, uint8_t *ret_b
 void
 pb_bin_walk_init(struct pb_bin_walk *walk, const struct pb_bin *bin, const uint8_t *spilled)
 {
-    *walk = (struct pb_bin_walk){
-        .bin = bin, .chunk = bin->first, .spilled = bin->spilled_bytes == 0 ? NULL : spilled
-    };
+    *walk = (struct pb_bin_walk){ .bin = bin,
+                                  .chunk = bin->first,
+                                  .spilled = bin->spilled_bytes == 0 ? NULL : spilled };
     assert(bin->spilled_bytes == 0 || spilled != NULL);
 }
 

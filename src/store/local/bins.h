@@ -32,7 +32,7 @@ struct pb_bins {
     char *path;                    /* owned: of the file, which is made when memory does not do */
     struct pb_bins_slab *slabs;    /* owned */
     uint8_t *slab_at, *slab_end;
-    struct pb_file *file;          /* owned; NULL as long as memory does */
+    struct pb_file *file; /* owned; NULL as long as memory does */
     uint64_t file_bytes;
 };
 

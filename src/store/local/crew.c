@@ -12,8 +12,8 @@
 struct pb_crew {
     const struct pb_env *env; /* borrowed */
     pthread_mutex_t lock;
-    pthread_cond_t has_job;   /* or is_over */
-    pthread_cond_t has_done;  /* some job */
+    pthread_cond_t has_job;  /* or is_over */
+    pthread_cond_t has_done; /* some job */
     /* All guarded by lock: */
     struct pb_crew_job *first, *last;
     bool is_over;
@@ -80,8 +80,8 @@ pb_crew_new(const struct pb_env *env, unsigned helper_count, struct pb_crew **re
     (void)pthread_cond_init(&crew->has_done, NULL);
     if (helper_count > HELPERS_MAX)
         helper_count = HELPERS_MAX;
-    while (crew->helper_count < helper_count
-           && pthread_create(&crew->helpers[crew->helper_count], NULL, help, crew) == 0)
+    while (crew->helper_count < helper_count &&
+           pthread_create(&crew->helpers[crew->helper_count], NULL, help, crew) == 0)
         crew->helper_count++;
     *ret_crew = crew;
     return PB_OK;

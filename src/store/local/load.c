@@ -30,7 +30,7 @@ struct pb_lane {
     struct pb_hidden *hidden; /* owned: erasures that the run's reads were checked against */
     struct pb_load_counts counts;
     int64_t now_us;
-    bool has_written;         /* a segment of a run: later small runs go the same way */
+    bool has_written; /* a segment of a run: later small runs go the same way */
 };
 
 struct pb_loader {
@@ -38,7 +38,7 @@ struct pb_loader {
     struct pb_store *store; /* borrowed */
     struct pb_lane *lanes;  /* owned */
     unsigned lane_count;
-    size_t lane_bytes;      /* budget of a lane */
+    size_t lane_bytes; /* budget of a lane */
     pb_reject_fn *on_reject;
     void *context;
     pthread_mutex_t reject_lock;
@@ -47,15 +47,15 @@ struct pb_loader {
 
     pthread_mutex_t gate;
     pthread_cond_t gate_moved;
-    unsigned adding;           /* lanes that are adding to the stage; guarded by gate */
-    bool is_writing;           /* a lane writes the stage, and has it for itself; likewise */
+    unsigned adding; /* lanes that are adding to the stage; guarded by gate */
+    bool is_writing; /* a lane writes the stage, and has it for itself; likewise */
     /* Made at the gate, then only looked at by lanes that are adding: */
-    struct pb_stage *stage;    /* owned; NULL between stages */
-    struct pb_hidden *hidden;  /* owned: erasures that the stage's reads were checked against */
+    struct pb_stage *stage;   /* owned; NULL between stages */
+    struct pb_hidden *hidden; /* owned: erasures that the stage's reads were checked against */
     int64_t now_us;
     /* Of whoever writes: */
     struct pb_load_counts counts;
-    bool has_written;          /* a stage: later small ones go the same way */
+    bool has_written; /* a stage: later small ones go the same way */
 };
 
 enum pb_status
@@ -363,7 +363,7 @@ has_segment(const struct pb_version *version, const struct pb_segment_ref *segme
 /* A stage being written. */
 struct stage_writing {
     struct pb_loader *loader;
-    struct pb_version *version;   /* with whose segments its reads are compared */
+    struct pb_version *version; /* with whose segments its reads are compared */
     struct pb_load_counts counts;
 };
 
@@ -422,8 +422,8 @@ leave_out_common(struct stage_writing *writing, const struct pb_segment *other,
     struct pb_segment *segment = NULL;
     uint64_t *rows = NULL;
     uint64_t count = 0;
-    enum pb_status status = pb_segment_open(store->env, store->directory, store->store_id, entry,
-                                            &segment, error);
+    enum pb_status status =
+        pb_segment_open(store->env, store->directory, store->store_id, entry, &segment, error);
 
     if (status == PB_OK)
         status = pb_run_common_rows(store->env, segment, other, &reject, &writing->counts, &rows,
@@ -453,8 +453,8 @@ publish_stage_locked(struct stage_writing *writing, struct pb_segment_entry *ent
         if (has_segment(writing->version, store->version->segments[i]))
             continue;
         for (uint32_t e = 0; e < *count && status == PB_OK; e++) {
-            status = leave_out_common(writing, store->version->segments[i]->segment, &entries[e],
-                                      error);
+            status =
+                leave_out_common(writing, store->version->segments[i]->segment, &entries[e], error);
             if (status == PB_OK && entries[e].rows == 0)
                 entries[e--] = entries[--*count];
         }
@@ -556,8 +556,7 @@ enter(struct pb_loader *loader)
         (void)pthread_mutex_unlock(&store->writing);
         if (status == PB_OK)
             status = pb_stage_new(loader->env, store->directory, pb_store_take_number(store),
-                                  loader->lane_count, store->memory_bytes / 8 * 3,
-                                  &loader->stage);
+                                  loader->lane_count, store->memory_bytes / 8 * 3, &loader->stage);
         if (status != PB_OK) {
             pb_hidden_free(loader->hidden);
             loader->hidden = NULL;
@@ -653,8 +652,8 @@ add_event(struct pb_lane *lane, const struct pb_read *read)
         if (status != PB_OK)
             return status;
     }
-    if (read->delete_after_us <= lane->now_us
-        || pb_hidden_is_erased(lane->hidden, read, PB_SEGMENT_NONE)) {
+    if (read->delete_after_us <= lane->now_us ||
+        pb_hidden_is_erased(lane->hidden, read, PB_SEGMENT_NONE)) {
         count_expired(lane, read);
         return PB_OK;
     }
@@ -670,8 +669,8 @@ is_for_stage(struct pb_lane *lane, const struct pb_read *read, bool *ret_is)
     *ret_is = false;
     if (pb_read_is_event(read))
         return add_event(lane, read);
-    *ret_is = read->delete_after_us > loader->now_us
-              && !pb_hidden_is_erased(loader->hidden, read, PB_SEGMENT_NONE);
+    *ret_is = read->delete_after_us > loader->now_us &&
+              !pb_hidden_is_erased(loader->hidden, read, PB_SEGMENT_NONE);
     if (!*ret_is)
         count_expired(lane, read);
     return PB_OK;
@@ -738,8 +737,7 @@ pb_lane_add_valid(struct pb_lane *lane, const struct pb_read *reads, size_t coun
 }
 
 enum pb_status
-pb_lane_add(struct pb_lane *lane, const struct pb_read *reads, size_t count,
-            struct pb_error *error)
+pb_lane_add(struct pb_lane *lane, const struct pb_read *reads, size_t count, struct pb_error *error)
 {
     enum pb_status status = PB_OK;
 

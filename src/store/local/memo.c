@@ -1,6 +1,6 @@
 /*
- * Memo: open addressing, at most half full, and no look is longer than PROBES lines: hashes are quick
- * ones, of which somebody could make many alike.
+ * Memo: open addressing, at most half full, and no look is longer than PROBES lines: hashes are
+ * quick ones, of which somebody could make many alike.
  */
 #include "store/local/memo.h"
 
@@ -14,11 +14,10 @@
 #define LINES_MAX (1u << 16)
 #define PROBES 8u
 #define PLACES_MAX 4u /* of a reader that are remembered: one with more is likely to be mobile */
-
 #define MIX UINT64_C(0x9e3779b97f4a7c15)
 
-/* A place: texts has the reader; numbers lat, lon, then heading, offset, lane and scale, and is_mobile
- * 1 where the reader's places are many: then any place of it fits, and the context's counts.
+/* A place: texts has the reader; numbers lat and lon, then heading, offset, lane and scale; is_mobile
+ * is 1 where the reader's places are many: then any place of it fits.
  * A vehicle: texts has make, model, color and body one behind another; numbers their lengths and
  * the years. */
 struct pb_memo_line {
@@ -77,12 +76,12 @@ text_number(struct pb_str text)
     if (text.bytes >= 8)
         return load_eight(text.text) ^ load_eight(text.text + text.bytes - 8) * MIX;
     if (text.bytes >= 4)
-        return pb_get_le32((const uint8_t *)text.text)
-               | (uint64_t)pb_get_le32((const uint8_t *)text.text + text.bytes - 4) << 32;
+        return pb_get_le32((const uint8_t *)text.text) |
+               (uint64_t)pb_get_le32((const uint8_t *)text.text + text.bytes - 4) << 32;
     if (text.bytes == 0)
         return 0;
-    return (uint64_t)(uint8_t)text.text[0] << 16 | (uint64_t)(uint8_t)text.text[text.bytes / 2] << 8
-           | (uint8_t)text.text[text.bytes - 1];
+    return (uint64_t)(uint8_t)text.text[0] << 16 |
+           (uint64_t)(uint8_t)text.text[text.bytes / 2] << 8 | (uint8_t)text.text[text.bytes - 1];
 }
 
 /* What of a place is not its reader. */
@@ -90,8 +89,8 @@ static inline void
 place_numbers(const struct pb_read *read, uint64_t ret_numbers[2])
 {
     ret_numbers[0] = (uint64_t)(uint32_t)read->lat_e7 << 32 | (uint32_t)read->lon_e7;
-    ret_numbers[1] = (uint64_t)read->heading_cdeg | (uint64_t)(uint16_t)read->utc_offset_min << 16
-                     | (uint64_t)read->lane << 32 | (uint64_t)read->confidence_scale << 40;
+    ret_numbers[1] = (uint64_t)read->heading_cdeg | (uint64_t)(uint16_t)read->utc_offset_min << 16 |
+                     (uint64_t)read->lane << 32 | (uint64_t)read->confidence_scale << 40;
 }
 
 /* The same of a reader whose places are many: only what the context has. */
@@ -111,17 +110,16 @@ place_hash(const struct pb_read *read, const uint64_t numbers[2])
 static inline bool
 has_vehicle(const struct pb_read *read)
 {
-    return (read->make.bytes | read->model.bytes | read->color.bytes | read->body.bytes | read->year
-            | read->year_last)
-           != 0;
+    return (read->make.bytes | read->model.bytes | read->color.bytes | read->body.bytes |
+            read->year | read->year_last) != 0;
 }
 
 static inline void
 vehicle_numbers(const struct pb_read *read, uint64_t ret_numbers[2])
 {
-    ret_numbers[0] = (uint64_t)read->make.bytes | (uint64_t)read->model.bytes << 8
-                     | (uint64_t)read->color.bytes << 16 | (uint64_t)read->body.bytes << 24
-                     | (uint64_t)read->year << 32 | (uint64_t)read->year_last << 48;
+    ret_numbers[0] = (uint64_t)read->make.bytes | (uint64_t)read->model.bytes << 8 |
+                     (uint64_t)read->color.bytes << 16 | (uint64_t)read->body.bytes << 24 |
+                     (uint64_t)read->year << 32 | (uint64_t)read->year_last << 48;
     ret_numbers[1] = 0;
 }
 
@@ -172,9 +170,8 @@ static inline bool
 is_same(const char *a, const char *b, uint32_t bytes)
 {
     if (bytes >= 8 && bytes <= 16)
-        return ((load_eight(a) ^ load_eight(b))
-                | (load_eight(a + bytes - 8) ^ load_eight(b + bytes - 8)))
-               == 0;
+        return ((load_eight(a) ^ load_eight(b)) |
+                (load_eight(a + bytes - 8) ^ load_eight(b + bytes - 8))) == 0;
     return bytes == 0 || memcmp(a, b, bytes) == 0;
 }
 
@@ -188,9 +185,9 @@ find_text(const struct pb_memo_table *table, uint64_t hash, struct pb_str text,
 
         if (line->number == 0)
             return NULL;
-        if (line->numbers[0] == numbers[0] && line->numbers[1] == numbers[1]
-            && line->bytes == text.bytes && line->is_mobile == is_mobile
-            && is_same(line->texts, text.text, text.bytes))
+        if (line->numbers[0] == numbers[0] && line->numbers[1] == numbers[1] &&
+            line->bytes == text.bytes && line->is_mobile == is_mobile &&
+            is_same(line->texts, text.text, text.bytes))
             return line;
     }
     return NULL;
@@ -206,10 +203,10 @@ find_vehicle(const struct pb_memo_table *table, uint64_t hash, const struct pb_r
 
         if (line->number == 0)
             return NULL;
-        if (line->numbers[0] == number && is_same(at, read->make.text, read->make.bytes)
-            && is_same(at += read->make.bytes, read->model.text, read->model.bytes)
-            && is_same(at += read->model.bytes, read->color.text, read->color.bytes)
-            && is_same(at += read->color.bytes, read->body.text, read->body.bytes))
+        if (line->numbers[0] == number && is_same(at, read->make.text, read->make.bytes) &&
+            is_same(at += read->make.bytes, read->model.text, read->model.bytes) &&
+            is_same(at += read->model.bytes, read->color.text, read->color.bytes) &&
+            is_same(at += read->color.bytes, read->body.text, read->body.bytes))
             return line;
     }
     return NULL;
@@ -257,8 +254,8 @@ take_line(struct pb_memo *memo, struct pb_memo_table *table, uint64_t hash)
 }
 
 static void
-remember_place(struct pb_memo *memo, uint64_t hash, struct pb_str reader,
-               const uint64_t numbers[2], uint8_t is_mobile, uint32_t context)
+remember_place(struct pb_memo *memo, uint64_t hash, struct pb_str reader, const uint64_t numbers[2],
+               uint8_t is_mobile, uint32_t context)
 {
     struct pb_memo_line *line = NULL;
 
@@ -333,8 +330,8 @@ pb_memo_vehicle(struct pb_memo *memo, struct pb_names *names, const struct pb_re
     struct pb_memo_line *line = NULL;
     const struct pb_memo_line *found = NULL;
     uint64_t numbers[2];
-    size_t bytes = (size_t)read->make.bytes + read->model.bytes + read->color.bytes
-                   + read->body.bytes;
+    size_t bytes =
+        (size_t)read->make.bytes + read->model.bytes + read->color.bytes + read->body.bytes;
     enum pb_status status = PB_OK;
 
     if (!has_vehicle(read)) {

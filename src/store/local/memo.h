@@ -25,7 +25,7 @@ struct pb_memo_table {
 };
 
 struct pb_memo {
-    const struct pb_env *env;         /* borrowed */
+    const struct pb_env *env; /* borrowed */
     struct pb_memo_table places, vehicles;
 };
 
@@ -48,7 +48,6 @@ PB_MUST_CHECK enum pb_status pb_memo_place(struct pb_memo *memo, struct pb_names
                                            struct pb_context_rest *ret_rest);
 PB_MUST_CHECK enum pb_status pb_memo_vehicle(struct pb_memo *memo, struct pb_names *names,
                                              const struct pb_read *read,
-                                             const struct pb_memo_key *key,
-                                             uint32_t *ret_vehicle);
+                                             const struct pb_memo_key *key, uint32_t *ret_vehicle);
 
 #endif

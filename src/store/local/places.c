@@ -20,7 +20,7 @@
 struct part {
     struct pb_crew_job job; /* the first, so that the one is the other */
     const struct pb_bin *bin;
-    uint8_t *spilled;        /* owned */
+    uint8_t *spilled; /* owned */
     size_t spilled_room;
     struct pb_pair *pairs;   /* owned: room of them */
     struct pb_pair *scratch; /* owned: likewise */
@@ -33,15 +33,15 @@ struct pb_places {
     struct pb_bins_budget budget;
     struct pb_bins bins;
     uint32_t chunk_bytes;
-    struct pb_bin sample;     /* until keys are chosen */
+    struct pb_bin sample; /* until keys are chosen */
     uint64_t sample_pairs;
     bool has_keys;
-    uint64_t keys[BINS];      /* ascending: the least of each bin but the first */
+    uint64_t keys[BINS]; /* ascending: the least of each bin but the first */
     struct pb_bin bin[BINS];
     uint64_t counts[BINS];
 
     bool is_over;
-    uint32_t next_bin;        /* to be sorted next */
+    uint32_t next_bin; /* to be sorted next */
     struct part parts[PARTS];
     uint32_t part_first, part_count;
 };
@@ -60,8 +60,8 @@ pb_places_new(const struct pb_env *env, const char *spill_path, size_t memory_by
     /* What is sorted takes more than twice its bytes, but only some bins at a time. */
     places->budget.bytes_max = memory_bytes / 4 * 3;
     places->chunk_bytes = PB_BINS_CHUNK_BYTES_MIN;
-    while (places->chunk_bytes < PB_BINS_CHUNK_BYTES_MAX
-           && (size_t)places->chunk_bytes * 16 * BINS <= memory_bytes)
+    while (places->chunk_bytes < PB_BINS_CHUNK_BYTES_MAX &&
+           (size_t)places->chunk_bytes * 16 * BINS <= memory_bytes)
         places->chunk_bytes *= 2;
     status = pb_bins_init(&places->bins, env, &places->budget, spill_path);
     if (status != PB_OK) {
@@ -101,8 +101,8 @@ put(struct pb_places *places, struct pb_bin *bin, uint64_t key, uint32_t row, bo
     struct pb_error *error)
 {
     uint8_t *at = NULL;
-    enum pb_status status = pb_bin_add(&places->bins, bin, PAIR_BYTES, places->chunk_bytes,
-                                       may_spill, &at, error);
+    enum pb_status status =
+        pb_bin_add(&places->bins, bin, PAIR_BYTES, places->chunk_bytes, may_spill, &at, error);
 
     if (status != PB_OK)
         return status;
@@ -157,8 +157,8 @@ spread(struct pb_places *places, struct pb_error *error)
         uint32_t bin = bin_of(places, pairs[i].key);
 
         places->counts[bin]++;
-        status = put(places, &places->bin[bin], pairs[i].key, (uint32_t)pairs[i].value, true,
-                     error);
+        status =
+            put(places, &places->bin[bin], pairs[i].key, (uint32_t)pairs[i].value, true, error);
     }
     pb_free(places->env, pairs);
     return status;

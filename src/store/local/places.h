@@ -1,8 +1,8 @@
 /*
  * Places: the rows of a segment on their way into the order by place.
  *
- * Pairs of a place key and a row go into bins by key, which are sorted one by one at the end, by the
- * crew; so that sorting needs little memory beside that of the pairs, and none of it twice.
+ * Pairs of a place key and a row go into bins by key, which are sorted one by one at the end, by
+ * the crew; so that sorting needs little memory beside that of the pairs.
  *
  * Threads: one at a time.
  */

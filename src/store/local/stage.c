@@ -1,9 +1,9 @@
 /*
  * Stage: filling.
  *
- * A row is 40 bytes, and behind it what only some rows have. A bucket is a bin of its lane. At first
- * a lane keeps its rows together; from their plates the ranges of the buckets are chosen, the same
- * for all lanes.
+ * A row is 40 bytes, and behind it what only some rows have. A bucket is a bin of its lane. At
+ * first a lane keeps its rows together; from their plates the ranges of the buckets are chosen, the
+ * same for all lanes.
  *
  * Invariant: rows of one plate and partition lie in buckets of one number, in order of arrival.
  */
@@ -20,7 +20,7 @@
 #include "store/local/stage_private.h"
 
 #define SAMPLE_ROWS 16384u /* of a lane, from which ranges are chosen */
-#define FEW_ROWS 64u /* of a bucket, whose chunks are small */
+#define FEW_ROWS 64u       /* of a bucket, whose chunks are small */
 #define PARTITIONS_FIRST 4u
 #define KEYS_AHEAD 16u /* reads whose names are fetched before they are looked for */
 
@@ -43,8 +43,8 @@ init_lane(struct pb_stage *stage, struct stage_lane *lane, const char *directory
 }
 
 enum pb_status
-pb_stage_new(const struct pb_env *env, const char *directory, uint64_t number,
-             unsigned lane_count, size_t memory_bytes, struct pb_stage **ret_stage)
+pb_stage_new(const struct pb_env *env, const char *directory, uint64_t number, unsigned lane_count,
+             size_t memory_bytes, struct pb_stage **ret_stage)
 {
     struct pb_stage *stage = pb_calloc(env, 1, sizeof(*stage));
     enum pb_status status = PB_OK;
@@ -104,8 +104,8 @@ pb_stage_free(struct pb_stage *stage)
 bool
 pb_stage_is_full(const struct pb_stage *stage)
 {
-    return atomic_load_explicit(&stage->is_full, memory_order_relaxed)
-           || atomic_load_explicit(&stage->budget.is_exceeded, memory_order_relaxed);
+    return atomic_load_explicit(&stage->is_full, memory_order_relaxed) ||
+           atomic_load_explicit(&stage->budget.is_exceeded, memory_order_relaxed);
 }
 
 uint64_t
@@ -128,8 +128,8 @@ pb_stage_rows(const struct pb_stage *stage)
 static uint32_t
 chunk_bytes(const struct pb_stage *stage, const struct stage_lane *lane)
 {
-    size_t fair = stage->memory_bytes / 8 / stage->lane_count / STAGE_BUCKETS
-                  / (lane->partition_count + 1u);
+    size_t fair =
+        stage->memory_bytes / 8 / stage->lane_count / STAGE_BUCKETS / (lane->partition_count + 1u);
     uint32_t bytes = PB_BINS_CHUNK_BYTES_MIN;
 
     while (bytes < PB_BINS_CHUNK_BYTES_MAX && bytes * 2 <= fair)
@@ -164,8 +164,8 @@ add_partition(struct pb_stage *stage, struct stage_lane *lane, uint32_t month,
 {
     if (lane->partition_count == lane->partition_room) {
         uint32_t room = lane->partition_room == 0 ? PARTITIONS_FIRST : lane->partition_room * 2;
-        struct lane_partition *larger = pb_realloc(stage->env, lane->partitions,
-                                                   room * sizeof(*larger));
+        struct lane_partition *larger =
+            pb_realloc(stage->env, lane->partitions, room * sizeof(*larger));
 
         if (larger == NULL)
             return PB_E_NOMEM;
@@ -184,7 +184,7 @@ add_partition(struct pb_stage *stage, struct stage_lane *lane, uint32_t month,
     return PB_OK;
 }
 
-/* Sets lane->partition to that of a row. Most rows have month and keeping time of the row before. */
+/* Sets lane->partition to that of a row. Most have month and keeping time of the row before. */
 static enum pb_status
 find_partition(struct pb_stage *stage, struct stage_lane *lane, int64_t captured_us,
                int64_t keep_us)
@@ -192,18 +192,18 @@ find_partition(struct pb_stage *stage, struct stage_lane *lane, int64_t captured
     uint32_t month = 0;
     uint32_t retention_days = 0;
 
-    if (captured_us >= lane->month_first_us && captured_us < lane->month_end_us
-        && keep_us == lane->keep_before_us)
+    if (captured_us >= lane->month_first_us && captured_us < lane->month_end_us &&
+        keep_us == lane->keep_before_us)
         return PB_OK;
     month = (uint32_t)pb_time_month(captured_us);
     lane->month_first_us = pb_time_month_start_us((int32_t)month);
     lane->month_end_us = pb_time_month_start_us((int32_t)month + 1);
     lane->keep_before_us = keep_us;
-    retention_days = pb_retention_class(captured_us,
-                                        keep_us == PB_NEVER ? PB_NEVER : captured_us + keep_us);
+    retention_days =
+        pb_retention_class(captured_us, keep_us == PB_NEVER ? PB_NEVER : captured_us + keep_us);
     for (lane->partition = 0; lane->partition < lane->partition_count; lane->partition++) {
-        if (lane->partitions[lane->partition].month == month
-            && lane->partitions[lane->partition].retention_days == retention_days)
+        if (lane->partitions[lane->partition].month == month &&
+            lane->partitions[lane->partition].retention_days == retention_days)
             return PB_OK;
     }
     /* What was remembered is not so until the partition is there. */
@@ -231,8 +231,8 @@ put_by_plate(struct pb_stage *stage, struct stage_lane *lane, const struct stage
         return status;
     bucket = &lane->partitions[lane->partition].buckets[bucket_of(stage, row->code)];
     status = put_row(lane, bucket, row, tail, error);
-    if ((bucket->rows * STAGE_PART_ROW_BYTES + 2 * bucket->tail_bytes) * stage->lane_count
-        >= stage->memory_bytes / 2)
+    if ((bucket->rows * STAGE_PART_ROW_BYTES + 2 * bucket->tail_bytes) * stage->lane_count >=
+        stage->memory_bytes / 2)
         atomic_store_explicit(&stage->is_full, true, memory_order_relaxed);
     return status;
 }
@@ -278,7 +278,7 @@ pb_stage_spread(struct pb_stage *stage, struct stage_lane *lane, struct pb_error
 
 /* ---- adding ---- */
 
-/* The number of a time that reads are kept for, KEEP_IN_TAIL where there are too many of them. */
+/* The number of a time that reads are kept for; KEEP_IN_TAIL where there are too many. */
 static uint32_t
 keep_number(struct stage_lane *lane, int64_t keep_us)
 {
@@ -302,8 +302,8 @@ put_tail(struct staged_row *row, const struct pb_read *read, const struct pb_con
     uint8_t *at = tail;
     size_t extras_bytes = 0;
 
-    if (row->keep == KEEP_IN_TAIL || rest->lat != 0 || rest->lon != 0 || rest->heading_code != 0
-        || read->revision != 0) {
+    if (row->keep == KEEP_IN_TAIL || rest->lat != 0 || rest->lon != 0 || rest->heading_code != 0 ||
+        read->revision != 0) {
         struct staged_rest more = { .keep_us = keep_us,
                                     .lat = rest->lat,
                                     .lon = rest->lon,
@@ -331,9 +331,9 @@ look_whether_full(struct pb_stage *stage, struct stage_lane *lane)
 {
     uint64_t rows = atomic_fetch_add_explicit(&stage->rows, LOOK_ROWS, memory_order_relaxed);
 
-    if (rows + (uint64_t)LOOK_ROWS * (stage->lane_count + 1u) >= PB_SEGMENT_ROWS_MAX
-        || pb_names_memory(&lane->names) + pb_memo_memory(&lane->memo)
-               >= stage->memory_bytes / 4 / stage->lane_count)
+    if (rows + (uint64_t)LOOK_ROWS * (stage->lane_count + 1u) >= PB_SEGMENT_ROWS_MAX ||
+        pb_names_memory(&lane->names) + pb_memo_memory(&lane->memo) >=
+            stage->memory_bytes / 4 / stage->lane_count)
         atomic_store_explicit(&stage->is_full, true, memory_order_relaxed);
 }
 
@@ -363,8 +363,8 @@ add_read(struct pb_stage *stage, struct stage_lane *lane, const struct pb_read *
     struct pb_context_rest rest = { 0 };
     struct staged_row row;
     int64_t keep_us = PB_NEVER;
-    enum pb_status status = pb_memo_place(&lane->memo, &lane->names, read, key, &row.context,
-                                          &rest);
+    enum pb_status status =
+        pb_memo_place(&lane->memo, &lane->names, read, key, &row.context, &rest);
 
     assert(!pb_read_is_event(read));
     if (status == PB_OK)
@@ -382,15 +382,26 @@ add_read(struct pb_stage *stage, struct stage_lane *lane, const struct pb_read *
     row.speed_ckmh = read->speed_ckmh;
     row.jurisdiction = read->jurisdiction;
     row.lane = lane->number;
-    row.flags = (uint8_t)((keep_us == PB_NEVER ? PB_ROW_NEVER : 0)
-                          | (read->is_superseded ? PB_ROW_SUPERSEDED : 0)
-                          | (read->is_revisable ? PB_ROW_REVISABLE : 0)
-                          | (read->is_correction ? PB_ROW_CORRECTION : 0));
+    row.flags = (uint8_t)((keep_us == PB_NEVER ? PB_ROW_NEVER : 0) |
+                          (read->is_superseded ? PB_ROW_SUPERSEDED : 0) |
+                          (read->is_revisable ? PB_ROW_REVISABLE : 0) |
+                          (read->is_correction ? PB_ROW_CORRECTION : 0));
     row.tail_bytes = (uint16_t)put_tail(&row, read, &rest, keep_us, tail);
     lane->rows++;
     if (lane->is_spread)
         return put_by_plate(stage, lane, &row, keep_us, tail, error);
     return put_row(lane, &lane->sample, &row, tail, error);
+}
+
+/* Whether a lane has seen enough to choose ranges, or holds more than it should at one place. Few
+ * rows are left together: they may go another way (pb_stage_run). */
+static bool
+is_sample_large(const struct pb_stage *stage, const struct stage_lane *lane)
+{
+    uint64_t bytes = lane->rows * sizeof(struct staged_row) + lane->sample.tail_bytes;
+
+    return lane->rows >= SAMPLE_ROWS ||
+           (lane->rows > PB_STAGE_FEW_ROWS && bytes >= stage->memory_bytes / 8 / stage->lane_count);
 }
 
 enum pb_status
@@ -415,7 +426,7 @@ pb_stage_add(struct pb_stage *stage, unsigned lane_number, const struct pb_read 
         status = add_read(stage, lane, &reads[i], &key, error);
         if (status == PB_OK && lane->rows % LOOK_ROWS == 0)
             look_whether_full(stage, lane);
-        if (status == PB_OK && !lane->is_spread && lane->rows >= SAMPLE_ROWS)
+        if (status == PB_OK && !lane->is_spread && is_sample_large(stage, lane))
             status = pb_stage_spread(stage, lane, error);
     }
     return status;

@@ -28,8 +28,8 @@ struct pb_stage; /* opaque */
 
 /* directory: the store's, copied. number: names the files of this stage. */
 PB_MUST_CHECK enum pb_status pb_stage_new(const struct pb_env *env, const char *directory,
-                                          uint64_t number, unsigned lane_count,
-                                          size_t memory_bytes, struct pb_stage **ret_stage);
+                                          uint64_t number, unsigned lane_count, size_t memory_bytes,
+                                          struct pb_stage **ret_stage);
 void pb_stage_free(struct pb_stage *stage); /* NULL is fine */
 
 /* Takes valid reads that are not found by an event id. */

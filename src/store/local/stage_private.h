@@ -65,7 +65,7 @@ struct stage_lane {
     uint32_t reports_room;
     uint64_t rows;
     uint8_t number;
-    bool is_spread;       /* over partitions; before that rows are in sample */
+    bool is_spread; /* over partitions; before that rows are in sample */
     struct bucket sample;
     struct lane_partition *partitions; /* owned */
     uint32_t partition_count, partition_room;
@@ -88,8 +88,8 @@ struct pb_stage {
     _Atomic uint64_t rows; /* about */
     _Atomic bool is_full;
 
-    pthread_mutex_t lock;     /* while buckets are chosen */
-    _Atomic bool has_buckets; /* and then buckets do not change */
+    pthread_mutex_t lock;                /* while buckets are chosen */
+    _Atomic bool has_buckets;            /* and then buckets do not change */
     uint16_t buckets[1u << PREFIX_BITS]; /* by the first bits of a plate code */
 };
 

@@ -10,15 +10,15 @@
 
 #include "store/local/stage_private.h"
 
-#define PARTS 3u            /* in work at one time */
-#define PART_ROWS 32768u    /* buckets are taken together up to so many */
+#define PARTS 3u         /* in work at one time */
+#define PART_ROWS 32768u /* buckets are taken together up to so many */
 
 /* Buckets [first, end) of all lanes, of one partition, being sorted. */
 struct part {
     struct pb_crew_job job; /* the first, so that the one is the other */
     const struct writing *writing;
-    struct pb_run *run;   /* owned */
-    uint8_t *spilled;     /* owned: what the lanes' files hold of it */
+    struct pb_run *run; /* owned */
+    uint8_t *spilled;   /* owned: what the lanes' files hold of it */
     size_t spilled_room;
     uint32_t first, end;
     size_t bytes;
@@ -41,7 +41,7 @@ struct lane_moves {
     struct context_moves *contexts; /* owned: by the lane's contexts */
     struct pb_context_move *moves;  /* owned */
     uint32_t move_count;
-    struct vehicle_move *vehicles;  /* owned: by the lane's vehicles */
+    struct vehicle_move *vehicles; /* owned: by the lane's vehicles */
 };
 
 struct writing {
@@ -52,7 +52,7 @@ struct writing {
     struct part parts[PARTS];
     uint32_t part_first, part_count;
     size_t part_bytes;
-    uint32_t month, retention_days; /* of the partition in work */
+    uint32_t month, retention_days;   /* of the partition in work */
     struct pb_segment_entry *entries; /* owned */
     uint32_t entry_count, entry_room;
     struct pb_error *error;
@@ -72,8 +72,8 @@ join_contexts(struct writing *writing, const struct stage_lane *lane, struct lan
     if (moves->contexts == NULL)
         return PB_E_NOMEM;
     for (uint32_t i = 0; i < names->context_count && i < lane->reports_room; i++) {
-        moves->contexts[i]
-            = (struct context_moves){ .reports = lane->reports[i], .first = moves->move_count };
+        moves->contexts[i] =
+            (struct context_moves){ .reports = lane->reports[i], .first = moves->move_count };
         moves->move_count += (uint32_t)__builtin_popcountll(lane->reports[i]);
     }
     moves->moves = pb_calloc(env, moves->move_count + 1u, sizeof(*moves->moves));
@@ -85,8 +85,7 @@ join_contexts(struct writing *writing, const struct stage_lane *lane, struct lan
         for (uint64_t left = moves->contexts[i].reports; left != 0 && status == PB_OK;
              left &= left - 1) {
             context.reports = (uint8_t)__builtin_ctzll(left);
-            status = pb_names_join_context(&writing->names, names, &context,
-                                           &moves->moves[next++]);
+            status = pb_names_join_context(&writing->names, names, &context, &moves->moves[next++]);
         }
     }
     return status;
@@ -103,9 +102,9 @@ join_vehicles(struct writing *writing, const struct pb_names *names, struct lane
     if (numbers != NULL && moves->vehicles != NULL)
         status = pb_names_join_vehicles(&writing->names, names, numbers);
     for (uint32_t i = 0; i < names->vehicle_count && status == PB_OK; i++) {
-        moves->vehicles[i] = (struct vehicle_move){
-            .vehicle = numbers[i], .reports = pb_vehicle_reports(&names->vehicles[i])
-        };
+        moves->vehicles[i] =
+            (struct vehicle_move){ .vehicle = numbers[i],
+                                   .reports = pb_vehicle_reports(&names->vehicles[i]) };
     }
     pb_free(env, numbers);
     return status;
@@ -116,8 +115,8 @@ sort_contexts(struct writing *writing)
 {
     const struct pb_env *env = writing->stage->env;
     uint32_t *numbers = pb_calloc(env, writing->names.context_count + 1u, sizeof(*numbers));
-    enum pb_status status = numbers == NULL ? PB_E_NOMEM
-                                            : pb_names_sort_contexts(&writing->names, numbers);
+    enum pb_status status =
+        numbers == NULL ? PB_E_NOMEM : pb_names_sort_contexts(&writing->names, numbers);
 
     for (unsigned i = 0; i < writing->stage->lane_count && status == PB_OK; i++) {
         for (uint32_t m = 0; m < writing->lanes[i].move_count; m++)
@@ -154,8 +153,8 @@ bucket_at(const struct writing *writing, unsigned lane_number, uint32_t number)
     const struct stage_lane *lane = &writing->stage->lanes[lane_number];
 
     for (uint32_t p = 0; p < lane->partition_count; p++) {
-        if (lane->partitions[p].month == writing->month
-            && lane->partitions[p].retention_days == writing->retention_days)
+        if (lane->partitions[p].month == writing->month &&
+            lane->partitions[p].retention_days == writing->retention_days)
             return &lane->partitions[p].buckets[number];
     }
     return NULL;
@@ -326,7 +325,8 @@ begin_part(struct writing *writing, uint32_t first, uint32_t end, const struct p
     part->writing = writing;
     part->first = first;
     part->end = end;
-    part->bytes = (size_t)(size->rows * STAGE_PART_ROW_BYTES + size->tail_bytes + size->spilled_bytes);
+    part->bytes =
+        (size_t)(size->rows * STAGE_PART_ROW_BYTES + size->tail_bytes + size->spilled_bytes);
     part->job.run = sort_part;
     status = pb_run_begin_part(part->run, writing->month, writing->retention_days, size->rows,
                                size->tail_bytes);
@@ -365,9 +365,9 @@ pour_parts(struct writing *writing, struct pb_segment_writer *writer)
     while (status == PB_OK) {
         struct part_size size;
         uint32_t end = choose_part(writing, next, &size);
-        bool fits = writing->part_count == 0
-                    || writing->part_bytes + size.rows * STAGE_PART_ROW_BYTES
-                           <= writing->stage->memory_bytes / 2;
+        bool fits =
+            writing->part_count == 0 || writing->part_bytes + size.rows * STAGE_PART_ROW_BYTES <=
+                                            writing->stage->memory_bytes / 2;
 
         if (next <= STAGE_BUCKETS && writing->part_count < PARTS && fits) {
             if (size.rows != 0)
@@ -393,8 +393,8 @@ add_entry(struct writing *writing, const struct pb_segment_entry *entry)
 {
     if (writing->entry_count == writing->entry_room) {
         uint32_t room = writing->entry_room == 0 ? 8 : writing->entry_room * 2;
-        struct pb_segment_entry *larger = pb_realloc(writing->stage->env, writing->entries,
-                                                     room * sizeof(*larger));
+        struct pb_segment_entry *larger =
+            pb_realloc(writing->stage->env, writing->entries, room * sizeof(*larger));
 
         if (larger == NULL)
             return PB_E_NOMEM;
