@@ -104,7 +104,7 @@ struct pb_load_counts {
 };
 
 /*
- * Bulk loading: reads go into sorted runs and straight into segments, without
+ * Bulk loading: reads are gathered, sorted and written straight into segments, without
  * the log; a loader is one commit. A lane is one thread's share; what a lane took is on disk when
  * pb_lane_finish returned, not before. A crash loses at most what was not yet
  * flushed, and loading the same input again completes it without duplicates. A read without event
@@ -126,7 +126,11 @@ PB_MUST_CHECK enum pb_status pb_lane_add(struct pb_lane *lane, const struct pb_r
  * checking them twice. What is not valid must not be given. */
 PB_MUST_CHECK enum pb_status pb_lane_add_valid(struct pb_lane *lane, const struct pb_read *reads,
                                                size_t count, struct pb_error *error);
+/* Writes what the lane took, and with it what others have taken by now. */
 PB_MUST_CHECK enum pb_status pb_lane_finish(struct pb_lane *lane, struct pb_error *error);
+/* The same for all lanes, at the end and while no thread is using one: they become as few segments
+ * as can be, which finishing them one by one would not. */
+PB_MUST_CHECK enum pb_status pb_loader_finish(struct pb_loader *loader, struct pb_error *error);
 /* Sums over all lanes; call when all have finished. */
 void pb_loader_counts(const struct pb_loader *loader, struct pb_load_counts *ret_counts);
 /* Frees a loader, finished or not; what was not finished is dropped. NULL is fine. */

@@ -3,7 +3,7 @@
  *
  * The main thread reads and cuts; each worker parses chunks, lets policy stamp each read with the
  * moment at which it must be gone, and adds the reads to its own lane of the store's loader; when
- * the input has ended the lanes are finished side by side, and segments are merged. A read costs
+ * the input has ended what they took is written, and segments are merged. A read costs
  * next to nothing here: adapters hand over whole batches, and lanes take them.
  */
 #include <inttypes.h>
@@ -170,10 +170,8 @@ static enum pb_status
 finish(void *context, unsigned worker_number, struct pb_error *error)
 {
     struct import *import = context;
-    struct worker *worker = &import->workers[worker_number];
-    enum pb_status status = pb_stamper_flush(worker->stamper, error);
 
-    return status == PB_OK ? pb_lane_finish(worker->lane, error) : status;
+    return pb_stamper_flush(import->workers[worker_number].stamper, error);
 }
 
 /* ---- */
@@ -333,6 +331,8 @@ run_import(struct import *import, const struct import_args *args, uint16_t captu
 
     status = pb_cli_pipeline_run(cli->env, &pipeline, import->worker_count, import->chunks,
                                  import->chunk_count, sizeof(*import->chunks), &error);
+    if (status == PB_OK)
+        status = pb_loader_finish(import->loader, &error);
     pb_loader_counts(import->loader, &counts);
     if (status == PB_OK && !args->without_merge && !import->job.interrupt.is_set)
         status =

@@ -41,12 +41,18 @@ pb_batch_done(struct pb_batch *batch)
 }
 
 struct pb_read *
+pb_batch_empty_slot(struct pb_batch *batch, struct pb_room **ret_room)
+{
+    *ret_room = &batch->rooms[batch->count];
+    return &batch->reads[batch->count];
+}
+
+struct pb_read *
 pb_batch_slot(struct pb_batch *batch, struct pb_room **ret_room)
 {
-    struct pb_read *read = &batch->reads[batch->count];
+    struct pb_read *read = pb_batch_empty_slot(batch, ret_room);
 
     pb_read_init(read);
-    *ret_room = &batch->rooms[batch->count];
     return read;
 }
 

@@ -54,6 +54,9 @@ void pb_batch_done(struct pb_batch *batch); /* also of a batch that is all zero 
 /* The next slot, at its "unknown" values. Taking it twice without a push starts it anew. */
 struct pb_read *pb_batch_slot(struct pb_batch *batch, struct pb_room **ret_room);
 
+/* The same for a decoder that sets every field itself: they may have any value. */
+struct pb_read *pb_batch_empty_slot(struct pb_batch *batch, struct pb_room **ret_room);
+
 /*
  * Folds raw into the slot: plate, and plate_raw where it differs. PB_OK, or PB_BAD_INPUT with
  * ret_reason set: no plate, or a text that cannot be one.

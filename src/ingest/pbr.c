@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "ingest/ingest_private.h"
+#include "plate/plate_code.h"
 #include "read/read.h"
 
 static uint32_t
@@ -144,6 +145,9 @@ is_folded(struct pb_str plate)
     char folded[PB_PLATE_BYTES_MAX];
     uint32_t bytes = 0;
 
+    /* What has a code is of letters that fold to themselves. */
+    if (pb_plate_code(plate) != 0)
+        return true;
     return pb_plate_fold(plate, folded, &bytes) == PB_OK && bytes == plate.bytes &&
            memcmp(folded, plate.text, bytes) == 0;
 }
@@ -184,7 +188,7 @@ take_block(struct pb_batch *batch, const uint8_t *bytes, const struct pb_pbr_blo
 
     for (uint32_t i = 0; i < block->record_count && status == PB_OK; i++) {
         struct pb_room *room;
-        struct pb_read *read = pb_batch_slot(batch, &room);
+        struct pb_read *read = pb_batch_empty_slot(batch, &room);
         const char *fault, *field;
         size_t used = 0;
 

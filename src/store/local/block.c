@@ -1013,6 +1013,29 @@ split_value(const struct pb_column *column, uint32_t row)
     return split_next(column, row, counts);
 }
 
+bool
+pb_column_is_slow(const struct pb_column *column)
+{
+    switch (column->mode) {
+    case PB_COLUMN_NEAR:
+    case PB_COLUMN_CYCLE:
+    case PB_COLUMN_SPLIT:
+    case PB_COLUMN_DELTA:
+    case PB_COLUMN_DELTA_SPLIT:
+        return true;
+    case PB_COLUMN_CONST:
+    case PB_COLUMN_PACKED:
+    case PB_COLUMN_RAW:
+    case PB_COLUMN_DICT:
+    case PB_COLUMN_SPARSE:
+    case PB_COLUMN_SPARSE_ALSO:
+    case PB_COLUMN_REPEAT:
+    case PB_COLUMN_MODES:
+        break;
+    }
+    return false;
+}
+
 int64_t
 pb_column_get(const struct pb_column *column, uint32_t row)
 {

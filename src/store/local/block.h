@@ -121,6 +121,8 @@ struct pb_column {
  * that pb_column_get stays inside. PB_E_CORRUPT where they do not fit. */
 PB_MUST_CHECK enum pb_status pb_block_column(const struct pb_block *block, uint32_t column,
                                              struct pb_column *ret_column);
+/* Whether one value takes a walk over others, so that several are had sooner all at once. */
+bool pb_column_is_slow(const struct pb_column *column);
 int64_t pb_column_get(const struct pb_column *column, uint32_t row);
 void pb_column_all(const struct pb_column *column, int64_t *ret_values);
 

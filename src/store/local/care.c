@@ -15,6 +15,7 @@
 #define MERGE_COUNT_MAX 64u
 #define SEGMENTS_MAX 24u    /* of one partition; then the smallest are merged whatever their size */
 #define COPY_BYTES (1u << 20)
+#define CREW_ROWS_MIN (1u << 15) /* merging fewer is done before a thread is made */
 
 /* ---- flush ---- */
 
@@ -269,12 +270,17 @@ merge_segments(struct pb_store *store, struct pb_version *version,
         return PB_E_NOMEM;
     pb_removals_init(&removals, store->env);
     options.removals = store->on_removed == NULL ? NULL : &removals;
-    status = pb_merge(store->env, &options, segments, count, ret_entry, error);
+    for (uint32_t i = 0; i < count; i++) {
+        removed[i] = segments[i]->entry.number;
+        rows += segments[i]->entry.rows;
+    }
+    /* This thread takes blocks apart and merges, the other makes blocks. */
+    if (rows >= CREW_ROWS_MIN)
+        status = pb_crew_new(store->env, 1, &options.crew);
+    if (status == PB_OK)
+        status = pb_merge(store->env, &options, segments, count, ret_entry, error);
+    pb_crew_free(options.crew);
     if (status == PB_OK) {
-        for (uint32_t i = 0; i < count; i++) {
-            removed[i] = segments[i]->entry.number;
-            rows += segments[i]->entry.rows;
-        }
         change.added_count = ret_entry->rows == 0 ? 0 : 1;
         change.removed = removed;
         change.removed_count = count;

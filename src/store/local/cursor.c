@@ -27,6 +27,7 @@
 #define BUFFER_SEGMENT UINT32_MAX /* in place of a segment's index */
 #define SOURCES_FIRST 16u
 #define CANDIDATES_FIRST 16u
+#define PLACES_AHEAD 3u /* rows of a place block whose blocks are fetched before they are looked at */
 
 /* How a row was found. */
 struct how {
@@ -83,6 +84,8 @@ struct pb_cursor {
     struct pb_skips skips;       /* owned; failures are left in its error */
     struct pb_reads_block reads; /* owned */
     struct pb_record_room room;
+    struct pb_read read;        /* the row that was decoded last */
+    uint64_t decoded;           /* rows so far */
     struct pb_plate_text plate; /* of the row decoded last */
     uint32_t plate_segment;     /* index; UINT32_MAX: none */
     uint32_t list_count;        /* sources of kind LIST */
@@ -573,7 +576,8 @@ place_row(struct pb_cursor *cursor, const struct pb_segment *segment, uint64_t r
 {
     int32_t lat_e7 = 0;
     int32_t lon_e7 = 0;
-    enum pb_status status = pb_reads_block_load(&cursor->reads, segment, row, error);
+    enum pb_status status = pb_reads_block_load_columns(&cursor->reads, segment, row,
+                                                        PB_READS_OF_TIME, error);
 
     *ret_fits = false;
     if (status != PB_OK)
@@ -581,6 +585,9 @@ place_row(struct pb_cursor *cursor, const struct pb_segment *segment, uint64_t r
     *ret_captured_us = pb_reads_block_time(&cursor->reads, row);
     if (!is_in_window(cursor, *ret_captured_us))
         return PB_OK;
+    status = pb_reads_block_load_columns(&cursor->reads, segment, row, PB_READS_OF_PLACE, error);
+    if (status != PB_OK)
+        return status;
     pb_reads_block_position(&cursor->reads, row, &lat_e7, &lon_e7);
     *ret_fits = lat_e7 != PB_NO_POSITION && pb_geo_area_contains(cursor->area, lat_e7, lon_e7);
     return PB_OK;
@@ -607,6 +614,9 @@ open_places(struct pb_cursor *cursor, const struct source *source, struct pb_err
         struct item item = { .row = (uint64_t)rows[i], .segment = source->segment };
         bool fits = false;
 
+        if (i + PLACES_AHEAD < block.rows
+            && (uint64_t)rows[i + PLACES_AHEAD] < segment->entry.rows)
+            pb_reads_block_fetch(segment, (uint64_t)rows[i + PLACES_AHEAD]);
         if (item.row < segment->entry.rows)
             status = place_row(cursor, segment, item.row, &fits, &item.captured_us, error);
         else
@@ -967,11 +977,10 @@ collect_moment(struct pb_cursor *cursor, struct pb_error *error)
             return status;
         captured_us = item.captured_us;
         for (;;) {
-            struct pb_read read;
-
-            status = decode_item(cursor, &item, &read, error);
-            if (status == PB_OK && is_result(cursor, &item, &read))
-                status = add_candidate(cursor, &item, &read);
+            status = decode_item(cursor, &item, &cursor->read, error);
+            cursor->decoded++;
+            if (status == PB_OK && is_result(cursor, &item, &cursor->read))
+                status = add_candidate(cursor, &item, &cursor->read);
             if (status != PB_OK && !is_buffered(&item))
                 status = pass(cursor, item.segment, status);
             if (status != PB_OK)
@@ -1000,17 +1009,34 @@ collect_moment(struct pb_cursor *cursor, struct pb_error *error)
     return PB_OK;
 }
 
+/* Makes cursor->read that of a candidate; PB_NOT_FOUND where it is no result any more. */
+static enum pb_status
+read_candidate(struct pb_cursor *cursor, struct candidate *candidate, struct pb_error *error)
+{
+    enum pb_status status = decode_item(cursor, &candidate->item, &cursor->read, error);
+
+    if (status != PB_OK)
+        return status;
+    /* It may have expired since it was collected. */
+    return is_result(cursor, &candidate->item, &cursor->read) ? PB_OK : PB_NOT_FOUND;
+}
+
 static enum pb_status
 next_result(struct pb_cursor *cursor, struct pb_result *ret_result, struct pb_error *error)
 {
     for (;;) {
         struct candidate *candidate = NULL;
+        bool is_read = false;
         enum pb_status status = PB_OK;
 
         if (cursor->candidate_next == cursor->candidate_count) {
+            uint64_t looked_at = cursor->decoded;
+
             status = collect_moment(cursor, error);
             if (status != PB_OK)
                 return status;
+            /* The only row of its moment was decoded a moment ago. */
+            is_read = cursor->decoded == looked_at + 1;
         }
         candidate = &cursor->candidates[cursor->candidate_next++];
         if (cursor->candidate_next > 1) {
@@ -1020,12 +1046,13 @@ next_result(struct pb_cursor *cursor, struct pb_result *ret_result, struct pb_er
                 && before->item.row == candidate->item.row)
                 continue;
         }
-        status = decode_item(cursor, &candidate->item, &ret_result->read, error);
+        if (!is_read)
+            status = read_candidate(cursor, candidate, error);
+        if (status == PB_NOT_FOUND)
+            continue;
         if (status != PB_OK)
             return status; /* no damage to pass over: it was decoded before */
-        /* It may have expired since it was collected. */
-        if (!is_result(cursor, &candidate->item, &ret_result->read))
-            continue;
+        ret_result->read = cursor->read;
         ret_result->match = (enum pb_match)candidate->item.how.match;
         ret_result->edits = candidate->item.how.edits;
         ret_result->alternate = candidate->item.how.alternate;

@@ -1,29 +1,36 @@
 /*
- * Loading: each lane gathers a run of reads, and when its share of memory is used writes the run
- * as segments by itself.
+ * Loading: reads are gathered in one stage, which all lanes fill side by side; when it is full, or a
+ * lane is finished, the lane that finds it so writes it while the others wait.
  *
- * Lanes do not wait for one another but for a moment: a run is compared with the segments that
- * the store has, written, and before it becomes current compared with those that came
- * meanwhile. Only if that changes something it is written again.
+ * A stage is compared with the segments that the store has, written, and before its segments become
+ * current compared with those that came meanwhile: what they have in common is taken out again.
+ *
+ * Reads that are found by an event id are gathered by each lane in a run of its own, for they repeat
+ * and revise one another whatever their plates. A run is written after the stage, so that corrections
+ * find what they correct.
  */
 #include <string.h>
 
 #include "base/limits.h"
 #include "read/read.h"
 #include "store/local/local.h"
+#include "store/local/merge.h"
 #include "store/local/run.h"
+#include "store/local/stage.h"
 
-#define APPEND_ROWS_MAX 8192u /* so few rows go into the log rather than into segments */
+#define APPEND_ROWS_MAX PB_STAGE_FEW_ROWS /* so few go into the log rather than into segments */
 #define APPEND_BATCH 512u
+#define ADD_BATCH 256u /* reads that are added to the stage at one time */
 #define EXPIRED_REASON "its delete_after has passed, or it was erased"
 
 struct pb_lane {
     struct pb_loader *loader; /* borrowed */
-    struct pb_run *run;       /* owned; NULL between runs */
+    unsigned number;
+    struct pb_run *run;       /* owned; of events; NULL between runs */
     struct pb_hidden *hidden; /* owned: erasures that the run's reads were checked against */
     struct pb_load_counts counts;
     int64_t now_us;
-    bool has_written;         /* a segment: later small runs go the same way */
+    bool has_written; /* a segment of a run: later small runs go the same way */
 };
 
 struct pb_loader {
@@ -31,12 +38,24 @@ struct pb_loader {
     struct pb_store *store; /* borrowed */
     struct pb_lane *lanes;  /* owned */
     unsigned lane_count;
-    size_t lane_bytes;      /* budget of a lane */
+    size_t lane_bytes; /* budget of a lane */
     pb_reject_fn *on_reject;
     void *context;
     pthread_mutex_t reject_lock;
     struct pb_run_commit commit; /* of all segments; its number is 0 until one is written;
                                     guarded by the store's writing */
+
+    pthread_mutex_t gate;
+    pthread_cond_t gate_moved;
+    unsigned adding; /* lanes that are adding to the stage; guarded by gate */
+    bool is_writing; /* a lane writes the stage, and has it for itself; likewise */
+    /* Made at the gate, then only looked at by lanes that are adding: */
+    struct pb_stage *stage;   /* owned; NULL between stages */
+    struct pb_hidden *hidden; /* owned: erasures that the stage's reads were checked against */
+    int64_t now_us;
+    /* Of whoever writes: */
+    struct pb_load_counts counts;
+    bool has_written; /* a stage: later small ones go the same way */
 };
 
 enum pb_status
@@ -58,6 +77,8 @@ pb_loader_new(struct pb_store *store, unsigned lane_count, pb_reject_fn *on_reje
     loader->context = context;
     loader->lane_bytes = store->memory_bytes / lane_count;
     (void)pthread_mutex_init(&loader->reject_lock, NULL);
+    (void)pthread_mutex_init(&loader->gate, NULL);
+    (void)pthread_cond_init(&loader->gate_moved, NULL);
     loader->lanes = pb_calloc(store->env, lane_count, sizeof(*loader->lanes));
     if (loader->lanes == NULL) {
         pb_loader_free(loader);
@@ -67,8 +88,10 @@ pb_loader_new(struct pb_store *store, unsigned lane_count, pb_reject_fn *on_reje
     (void)pthread_mutex_lock(&store->writing);
     store->loader_count++;
     (void)pthread_mutex_unlock(&store->writing);
-    for (unsigned i = 0; i < lane_count; i++)
+    for (unsigned i = 0; i < lane_count; i++) {
         loader->lanes[i].loader = loader;
+        loader->lanes[i].number = i;
+    }
     *ret_loader = loader;
     return PB_OK;
 }
@@ -87,6 +110,10 @@ pb_loader_free(struct pb_loader *loader)
         loader->store->loader_count--;
         (void)pthread_mutex_unlock(&loader->store->writing);
     }
+    pb_stage_free(loader->stage);
+    pb_hidden_free(loader->hidden);
+    (void)pthread_cond_destroy(&loader->gate_moved);
+    (void)pthread_mutex_destroy(&loader->gate);
     (void)pthread_mutex_destroy(&loader->reject_lock);
     pb_free(loader->env, loader->lanes);
     pb_free(loader->env, loader);
@@ -101,7 +128,7 @@ pb_loader_lane(struct pb_loader *loader, unsigned index)
 void
 pb_loader_counts(const struct pb_loader *loader, struct pb_load_counts *ret_counts)
 {
-    struct pb_load_counts sum = { 0 };
+    struct pb_load_counts sum = loader->counts;
 
     for (unsigned i = 0; i < loader->lane_count; i++) {
         const struct pb_load_counts *counts = &loader->lanes[i].counts;
@@ -182,6 +209,17 @@ write_run(struct pb_lane *lane, const struct pb_run_commit *commit,
                         error);
 }
 
+/* The one commit of the load. The caller holds writing. */
+static struct pb_run_commit
+commit_locked(struct pb_loader *loader)
+{
+    if (loader->commit.commit == 0) {
+        loader->commit.commit = ++loader->store->commit;
+        loader->commit.received_us = pb_now_us(loader->env);
+    }
+    return loader->commit;
+}
+
 /* Makes a run that was compared with `version` and written current. The caller holds writing. */
 static enum pb_status
 publish_locked(struct pb_lane *lane, struct pb_version *version, struct pb_mark_list *marks,
@@ -215,7 +253,7 @@ publish_locked(struct pb_lane *lane, struct pb_version *version, struct pb_mark_
 
 /* Sorts, compares, writes and publishes the lane's run. */
 static enum pb_status
-write_lane(struct pb_lane *lane, struct pb_error *error)
+write_run_of_lane(struct pb_lane *lane, struct pb_error *error)
 {
     struct pb_loader *loader = lane->loader;
     struct pb_store *store = loader->store;
@@ -231,11 +269,7 @@ write_lane(struct pb_lane *lane, struct pb_error *error)
     if (status != PB_OK)
         goto out;
     (void)pthread_mutex_lock(&store->writing);
-    if (loader->commit.commit == 0) {
-        loader->commit.commit = ++store->commit;
-        loader->commit.received_us = pb_now_us(loader->env);
-    }
-    commit = loader->commit;
+    commit = commit_locked(loader);
     (void)pthread_mutex_unlock(&store->writing);
     version = pb_store_version(store);
     status = join_new_segments(lane, version, NULL, &marks, &has_changed, error);
@@ -288,10 +322,10 @@ count_answer(struct pb_lane *lane, const struct pb_read *read, enum pb_status an
 }
 
 static enum pb_status
-append_lane(struct pb_lane *lane, struct pb_error *error)
+append_run(struct pb_lane *lane, const struct pb_run *run, struct pb_error *error)
 {
     const struct pb_env *env = lane->loader->env;
-    uint64_t rows = pb_run_rows(lane->run);
+    uint64_t rows = pb_run_rows(run);
     struct pb_run_room *rooms = pb_calloc(env, APPEND_BATCH, sizeof(*rooms));
     struct pb_read *reads = pb_calloc(env, APPEND_BATCH, sizeof(*reads));
     enum pb_status *answers = pb_calloc(env, APPEND_BATCH, sizeof(*answers));
@@ -301,7 +335,7 @@ append_lane(struct pb_lane *lane, struct pb_error *error)
         size_t count = (size_t)(rows - first < APPEND_BATCH ? rows - first : APPEND_BATCH);
 
         for (size_t i = 0; i < count; i++)
-            pb_run_read(lane->run, first + i, &rooms[i], &reads[i]);
+            pb_run_read(run, first + i, &rooms[i], &reads[i]);
         status = pb_store_append(lane->loader->store, reads, count, answers, error);
         for (size_t i = 0; i < count && status == PB_OK; i++)
             count_answer(lane, &reads[i], answers[i]);
@@ -309,10 +343,282 @@ append_lane(struct pb_lane *lane, struct pb_error *error)
     pb_free(env, rooms);
     pb_free(env, reads);
     pb_free(env, answers);
+    return status;
+}
+
+static enum pb_status
+append_run_of_lane(struct pb_lane *lane, struct pb_error *error)
+{
+    enum pb_status status = append_run(lane, lane->run, error);
+
     pb_run_free(lane->run);
     lane->run = NULL;
     pb_hidden_free(lane->hidden);
     lane->hidden = NULL;
+    return status;
+}
+
+/* ---- the stage becomes segments ---- */
+
+static bool
+has_segment(const struct pb_version *version, const struct pb_segment_ref *segment)
+{
+    for (uint32_t i = 0; i < version->segment_count; i++) {
+        if (version->segments[i] == segment)
+            return true;
+    }
+    return false;
+}
+
+/* A stage being written. */
+struct stage_writing {
+    struct pb_loader *loader;
+    struct pb_version *version; /* with whose segments its reads are compared */
+    struct pb_load_counts counts;
+};
+
+static enum pb_status
+judge_part(void *context, struct pb_run *part, struct pb_error *error)
+{
+    struct stage_writing *writing = context;
+    struct pb_run_reject reject = { tell_reject, writing->loader };
+    struct pb_mark_list marks = { 0 };
+    bool has_changed = false;
+    enum pb_status status = PB_OK;
+
+    pb_run_drop_repeats(part, &reject, &writing->counts);
+    for (uint32_t i = 0; i < writing->version->segment_count && status == PB_OK; i++) {
+        status = pb_run_join(part, writing->version->segments[i]->segment, &reject,
+                             &writing->counts, &marks, &has_changed, error);
+    }
+    writing->counts.stored += pb_run_rows_left(part);
+    return status;
+}
+
+/* Writes one of the stage's segments again, without some rows. The old file is deleted. */
+static enum pb_status
+leave_out_rows(const struct stage_writing *writing, struct pb_segment *segment,
+               const uint64_t *rows, uint64_t count, struct pb_segment_entry *entry,
+               struct pb_error *error)
+{
+    struct pb_store *store = writing->loader->store;
+    struct pb_merge_options options = { .directory = store->directory,
+                                        .store_id = store->store_id,
+                                        .number = pb_store_take_number(store),
+                                        .memory_bytes = store->memory_bytes / 4,
+                                        .now_us = writing->loader->now_us,
+                                        .hidden = writing->loader->hidden,
+                                        .left_out = rows,
+                                        .left_out_count = count };
+    struct pb_segment_entry made = { 0 };
+    char path[PB_PATH_BYTES_MAX];
+    enum pb_status status = pb_merge(store->env, &options, &segment, 1, &made, error);
+
+    if (status != PB_OK)
+        return status;
+    pb_segment_path(path, sizeof(path), store->directory, entry->number);
+    (void)!store->env->files->unlink(store->env->file_context, path, NULL);
+    *entry = made;
+    return PB_OK;
+}
+
+/* Takes out of one of the stage's segments what another one says, too. */
+static enum pb_status
+leave_out_common(struct stage_writing *writing, const struct pb_segment *other,
+                 struct pb_segment_entry *entry, struct pb_error *error)
+{
+    struct pb_store *store = writing->loader->store;
+    struct pb_run_reject reject = { tell_reject, writing->loader };
+    struct pb_segment *segment = NULL;
+    uint64_t *rows = NULL;
+    uint64_t count = 0;
+    enum pb_status status =
+        pb_segment_open(store->env, store->directory, store->store_id, entry, &segment, error);
+
+    if (status == PB_OK)
+        status = pb_run_common_rows(store->env, segment, other, &reject, &writing->counts, &rows,
+                                    &count, error);
+    if (status == PB_OK && count != 0)
+        status = leave_out_rows(writing, segment, rows, count, entry, error);
+    if (status == PB_OK)
+        writing->counts.stored -= count;
+    pb_segment_close(segment);
+    pb_free(store->env, rows);
+    return status;
+}
+
+/* Makes the stage's segments current. The caller holds writing. */
+static enum pb_status
+publish_stage_locked(struct stage_writing *writing, struct pb_segment_entry *entries,
+                     uint32_t *count, struct pb_error *error)
+{
+    struct pb_store *store = writing->loader->store;
+    struct pb_change change = { .applied = writing->loader->hidden, .added = entries };
+    enum pb_status status = PB_OK;
+
+    /* What was appended meanwhile is compared as a segment, too. */
+    if (pb_buffer_count(store->buffer) != 0)
+        status = pb_store_flush_locked(store, NULL, error);
+    for (uint32_t i = 0; i < store->version->segment_count && status == PB_OK; i++) {
+        if (has_segment(writing->version, store->version->segments[i]))
+            continue;
+        for (uint32_t e = 0; e < *count && status == PB_OK; e++) {
+            status =
+                leave_out_common(writing, store->version->segments[i]->segment, &entries[e], error);
+            if (status == PB_OK && entries[e].rows == 0)
+                entries[e--] = entries[--*count];
+        }
+    }
+    if (status != PB_OK)
+        return status;
+    change.added_count = *count;
+    return pb_store_change(store, &change, error);
+}
+
+/* Writes and publishes a stage. */
+static enum pb_status
+write_segments(struct pb_loader *loader, struct pb_error *error)
+{
+    struct pb_store *store = loader->store;
+    struct stage_writing writing = { .loader = loader };
+    struct pb_run_commit commit = { 0 };
+    struct pb_stage_target target = { .run = { .directory = store->directory,
+                                               .store_id = store->store_id,
+                                               .memory_bytes = store->memory_bytes / 2,
+                                               .commits = &commit,
+                                               .commit_count = 1 },
+                                      .take_number = pb_store_take_number,
+                                      .number_context = store,
+                                      .judge = judge_part,
+                                      .judge_context = &writing };
+    struct pb_segment_entry *entries = NULL;
+    uint32_t count = 0;
+    enum pb_status status = PB_OK;
+
+    (void)pthread_mutex_lock(&store->writing);
+    commit = commit_locked(loader);
+    (void)pthread_mutex_unlock(&store->writing);
+    writing.version = pb_store_version(store);
+    /* Lanes wait meanwhile, so their processors are free. */
+    if (loader->lane_count > 1)
+        status = pb_crew_new(loader->env, loader->lane_count - 1, &target.crew);
+    if (status == PB_OK)
+        status = pb_stage_write(loader->stage, &target, &entries, &count, error);
+    pb_crew_free(target.crew);
+    if (status != PB_OK)
+        goto out;
+    (void)pthread_mutex_lock(&store->writing);
+    status = publish_stage_locked(&writing, entries, &count, error);
+    /* Where the manifest may name the files already they stay: the next opening tells. */
+    if (status != PB_OK && store->is_poisoned)
+        count = 0;
+    (void)pthread_mutex_unlock(&store->writing);
+
+out:
+    if (status != PB_OK) {
+        discard(store, entries, count);
+    } else {
+        loader->counts.stored += writing.counts.stored;
+        loader->counts.duplicate += writing.counts.duplicate;
+        loader->counts.conflict += writing.counts.conflict;
+        loader->has_written = true;
+        pb_free(store->env, entries);
+        pb_store_ask_background(store);
+    }
+    pb_version_drop(writing.version);
+    return status;
+}
+
+static enum pb_status
+append_stage(struct pb_loader *loader, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    for (unsigned i = 0; i < loader->lane_count && status == PB_OK; i++) {
+        struct pb_run *run = NULL;
+
+        if (pb_stage_lane_rows(loader->stage, i) == 0)
+            continue;
+        status = pb_stage_run(loader->stage, i, &run);
+        if (status == PB_OK)
+            status = append_run(&loader->lanes[i], run, error);
+        pb_run_free(run);
+    }
+    return status;
+}
+
+/* ---- the gate ---- */
+
+/* Waits until nobody writes, and sees to it that there is a stage. */
+static enum pb_status
+enter(struct pb_loader *loader)
+{
+    struct pb_store *store = loader->store;
+    enum pb_status status = PB_OK;
+
+    (void)pthread_mutex_lock(&loader->gate);
+    while (loader->is_writing)
+        (void)pthread_cond_wait(&loader->gate_moved, &loader->gate);
+    if (loader->stage == NULL) {
+        loader->now_us = pb_now_us(loader->env);
+        (void)pthread_mutex_lock(&store->writing);
+        status = pb_hidden_new(loader->env, &store->manifest, &loader->hidden);
+        (void)pthread_mutex_unlock(&store->writing);
+        if (status == PB_OK)
+            status = pb_stage_new(loader->env, store->directory, pb_store_take_number(store),
+                                  loader->lane_count, store->memory_bytes / 8 * 3, &loader->stage);
+        if (status != PB_OK) {
+            pb_hidden_free(loader->hidden);
+            loader->hidden = NULL;
+        }
+    }
+    if (status == PB_OK)
+        loader->adding++;
+    (void)pthread_mutex_unlock(&loader->gate);
+    return status;
+}
+
+static void
+leave(struct pb_loader *loader)
+{
+    (void)pthread_mutex_lock(&loader->gate);
+    loader->adding--;
+    (void)pthread_cond_broadcast(&loader->gate_moved);
+    (void)pthread_mutex_unlock(&loader->gate);
+}
+
+/* Writes the stage if it has rows, or only if it is full. Other lanes wait. */
+static enum pb_status
+write_stage(struct pb_loader *loader, bool only_full, struct pb_error *error)
+{
+    bool is_mine = false;
+    enum pb_status status = PB_OK;
+
+    (void)pthread_mutex_lock(&loader->gate);
+    while (loader->is_writing)
+        (void)pthread_cond_wait(&loader->gate_moved, &loader->gate);
+    if (loader->stage != NULL && (!only_full || pb_stage_is_full(loader->stage))) {
+        loader->is_writing = true;
+        is_mine = true;
+        while (loader->adding > 0)
+            (void)pthread_cond_wait(&loader->gate_moved, &loader->gate);
+    }
+    (void)pthread_mutex_unlock(&loader->gate);
+    if (!is_mine)
+        return PB_OK;
+
+    if (!loader->has_written && pb_stage_rows(loader->stage) <= APPEND_ROWS_MAX)
+        status = append_stage(loader, error);
+    else
+        status = write_segments(loader, error);
+    pb_stage_free(loader->stage);
+    loader->stage = NULL;
+    pb_hidden_free(loader->hidden);
+    loader->hidden = NULL;
+    (void)pthread_mutex_lock(&loader->gate);
+    loader->is_writing = false;
+    (void)pthread_cond_broadcast(&loader->gate_moved);
+    (void)pthread_mutex_unlock(&loader->gate);
     return status;
 }
 
@@ -335,9 +641,83 @@ begin_run(struct pb_lane *lane)
 
 /* Sorting needs room for pairs, and writing for the second orders, but not at one time. */
 static bool
-is_full(const struct pb_lane *lane)
+is_run_full(const struct pb_lane *lane)
 {
-    return pb_run_memory(lane->run) >= lane->loader->lane_bytes / 10 * 7;
+    return lane->run != NULL && pb_run_memory(lane->run) >= lane->loader->lane_bytes / 2;
+}
+
+static void
+count_expired(struct pb_lane *lane, const struct pb_read *read)
+{
+    lane->counts.rejected++;
+    tell_reject(lane->loader, read, PB_EXPIRED, EXPIRED_REASON);
+}
+
+static enum pb_status
+add_event(struct pb_lane *lane, const struct pb_read *read)
+{
+    if (lane->run == NULL) {
+        enum pb_status status = begin_run(lane);
+
+        if (status != PB_OK)
+            return status;
+    }
+    if (read->delete_after_us <= lane->now_us ||
+        pb_hidden_is_erased(lane->hidden, read, PB_SEGMENT_NONE)) {
+        count_expired(lane, read);
+        return PB_OK;
+    }
+    return pb_run_add(lane->run, read, 0);
+}
+
+/* Whether a read goes into the stage as it is; one that does not is dealt with. */
+static enum pb_status
+is_for_stage(struct pb_lane *lane, const struct pb_read *read, bool *ret_is)
+{
+    const struct pb_loader *loader = lane->loader;
+
+    *ret_is = false;
+    if (pb_read_is_event(read))
+        return add_event(lane, read);
+    *ret_is = read->delete_after_us > loader->now_us &&
+              !pb_hidden_is_erased(loader->hidden, read, PB_SEGMENT_NONE);
+    if (!*ret_is)
+        count_expired(lane, read);
+    return PB_OK;
+}
+
+/* The caller is through the gate. */
+static enum pb_status
+add_reads(struct pb_lane *lane, const struct pb_read *reads, size_t count, struct pb_error *error)
+{
+    struct pb_stage *stage = lane->loader->stage;
+    size_t first = 0; /* of those that go into the stage together */
+    enum pb_status status = PB_OK;
+
+    for (size_t i = 0; i < count && status == PB_OK; i++) {
+        bool is_for = false;
+
+        status = is_for_stage(lane, &reads[i], &is_for);
+        if (is_for || status != PB_OK)
+            continue;
+        status = pb_stage_add(stage, lane->number, reads + first, i - first, error);
+        first = i + 1;
+    }
+    return status == PB_OK ? pb_stage_add(stage, lane->number, reads + first, count - first, error)
+                           : status;
+}
+
+/* Writes the stage and then the lane's run. */
+static enum pb_status
+write_lane(struct pb_lane *lane, struct pb_error *error)
+{
+    enum pb_status status = write_stage(lane->loader, false, error);
+
+    if (status != PB_OK || lane->run == NULL)
+        return status;
+    if (!lane->has_written && pb_run_rows(lane->run) <= APPEND_ROWS_MAX)
+        return append_run_of_lane(lane, error);
+    return write_run_of_lane(lane, error);
 }
 
 enum pb_status
@@ -346,27 +726,28 @@ pb_lane_add_valid(struct pb_lane *lane, const struct pb_read *reads, size_t coun
 {
     enum pb_status status = PB_OK;
 
-    for (size_t i = 0; i < count && status == PB_OK; i++) {
-        if (lane->run == NULL)
-            status = begin_run(lane);
+    while (count > 0 && status == PB_OK) {
+        size_t batch = count < ADD_BATCH ? count : ADD_BATCH;
+        bool is_full = false;
+
+        status = enter(lane->loader);
         if (status != PB_OK)
             break;
-        if (reads[i].delete_after_us <= lane->now_us
-            || pb_hidden_is_erased(lane->hidden, &reads[i], PB_SEGMENT_NONE)) {
-            lane->counts.rejected++;
-            tell_reject(lane->loader, &reads[i], PB_EXPIRED, EXPIRED_REASON);
-            continue;
-        }
-        status = pb_run_add(lane->run, &reads[i], 0);
-        if (status == PB_OK && (pb_run_rows(lane->run) & 1023) == 0 && is_full(lane))
+        status = add_reads(lane, reads, batch, error);
+        is_full = pb_stage_is_full(lane->loader->stage);
+        leave(lane->loader);
+        if (status == PB_OK && is_full)
+            status = write_stage(lane->loader, true, error);
+        if (status == PB_OK && is_run_full(lane))
             status = write_lane(lane, error);
+        reads += batch;
+        count -= batch;
     }
     return status;
 }
 
 enum pb_status
-pb_lane_add(struct pb_lane *lane, const struct pb_read *reads, size_t count,
-            struct pb_error *error)
+pb_lane_add(struct pb_lane *lane, const struct pb_read *reads, size_t count, struct pb_error *error)
 {
     enum pb_status status = PB_OK;
 
@@ -387,9 +768,15 @@ pb_lane_add(struct pb_lane *lane, const struct pb_read *reads, size_t count,
 enum pb_status
 pb_lane_finish(struct pb_lane *lane, struct pb_error *error)
 {
-    if (lane->run == NULL)
-        return PB_OK;
-    if (!lane->has_written && pb_run_rows(lane->run) <= APPEND_ROWS_MAX)
-        return append_lane(lane, error);
     return write_lane(lane, error);
+}
+
+enum pb_status
+pb_loader_finish(struct pb_loader *loader, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    for (unsigned i = 0; i < loader->lane_count && status == PB_OK; i++)
+        status = write_lane(&loader->lanes[i], error);
+    return status;
 }

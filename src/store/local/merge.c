@@ -48,6 +48,7 @@ struct merge {
     struct pb_names names; /* owned */
     struct pb_segment_writer *writer; /* owned */
     bool concerns_hidden;
+    uint64_t left_out_next;     /* of the rows left out */
     struct pb_plate_text plate; /* being merged */
     uint64_t rows_done;
     struct pb_error *error;
@@ -393,15 +394,28 @@ report(struct merge *merge)
                : PB_END;
 }
 
+/* Whether the next row of an input is one of those that the caller leaves out. */
+static bool
+is_left_out(struct merge *merge, const struct input *input)
+{
+    const struct pb_merge_options *options = merge->options;
+
+    if (input != &merge->inputs[0] || merge->left_out_next == options->left_out_count
+        || options->left_out[merge->left_out_next] != input->row)
+        return false;
+    merge->left_out_next++;
+    return true;
+}
+
 /* Moves the row of one input that comes first. */
 static enum pb_status
 move_row(struct merge *merge, struct input *input)
 {
     struct pb_row row;
-    enum fate fate = FATE_STAYS;
+    enum fate fate = is_left_out(merge, input) ? FATE_ELSEWHERE : FATE_STAYS;
     enum pb_status status = row_of(merge, input, &row);
 
-    if (status == PB_OK)
+    if (status == PB_OK && fate == FATE_STAYS)
         status = judge(merge, input, &row, &fate);
     if (status == PB_OK && fate == FATE_STAYS && merge->options->restamp != NULL)
         fate = restamp(merge, &row);
@@ -544,6 +558,7 @@ pb_merge(const struct pb_env *env, const struct pb_merge_options *options,
                                                    : segments[0]->entry.retention_days,
         .names = &merge.names,
         .memory_bytes = options->memory_bytes,
+        .crew = options->crew,
     };
     enum pb_status status = pb_names_init(&merge.names, env);
 

@@ -20,10 +20,13 @@ struct pb_merge_options {
     const uint8_t *store_id;
     uint64_t number;         /* of the new segment */
     size_t memory_bytes;
+    struct pb_crew *crew;    /* may be NULL */
     int64_t now_us;          /* what expires at or before this is left out */
     const struct pb_hidden *hidden;
     struct pb_removals *removals;   /* gets what is left out; may be NULL */
     struct pb_restamp *restamp;     /* new dates and the rows' class; NULL: dates stay */
+    const uint64_t *left_out; /* rows of the first segment that go, ascending; NULL: none */
+    uint64_t left_out_count;
     const struct pb_progress *progress; /* may be NULL */
     uint64_t progress_done, progress_total; /* rows before this merge, rows of all */
 };

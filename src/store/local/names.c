@@ -331,8 +331,8 @@ pb_names_context(struct pb_names *names, const struct pb_context *context, uint3
     return add_context(names, context, hash, ret_context);
 }
 
-static uint8_t
-reports_of(const struct pb_read *read)
+uint8_t
+pb_read_reports(const struct pb_read *read)
 {
     return (uint8_t)((read->make.bytes != 0 ? PB_REPORTS_MAKE : 0)
                      | (read->model.bytes != 0 ? PB_REPORTS_MODEL : 0)
@@ -370,20 +370,35 @@ mobile_context(struct pb_names *names, const struct pb_context *fixed, uint32_t 
     return status;
 }
 
-enum pb_status
-pb_names_read_context(struct pb_names *names, const struct pb_read *read, uint32_t *ret_context,
-                      struct pb_context_rest *ret_rest)
+static uint16_t
+heading_code_of(const struct pb_read *read)
+{
+    return (uint16_t)(read->heading_cdeg == PB_NO_HEADING ? 0
+                                                          : read->heading_cdeg + PB_CODE_SHIFT);
+}
+
+struct pb_context_rest
+pb_context_rest_of(const struct pb_context *context, const struct pb_read *read)
+{
+    return (struct pb_context_rest){
+        .lat = (int32_t)((uint32_t)read->lat_e7 - (uint32_t)context->lat_e7),
+        .lon = (int32_t)((uint32_t)read->lon_e7 - (uint32_t)context->lon_e7),
+        .heading_code = heading_code_of(read),
+    };
+}
+
+static enum pb_status
+read_context(struct pb_names *names, const struct pb_read *read, uint8_t reports,
+             uint32_t *ret_context, struct pb_context_rest *ret_rest)
 {
     struct pb_context context = {
         .lat_e7 = read->lat_e7,
         .lon_e7 = read->lon_e7,
-        .heading_code = (uint16_t)(read->heading_cdeg == PB_NO_HEADING
-                                       ? 0
-                                       : read->heading_cdeg + PB_CODE_SHIFT),
+        .heading_code = heading_code_of(read),
         .utc_offset_min = read->utc_offset_min,
         .lane = read->lane,
         .scale = (uint8_t)read->confidence_scale,
-        .reports = reports_of(read),
+        .reports = reports,
     };
     struct pb_context_rest rest = { 0 };
     uint64_t hash = 0;
@@ -405,6 +420,20 @@ pb_names_read_context(struct pb_names *names, const struct pb_read *read, uint32
     *ret_context = found;
     *ret_rest = rest;
     return PB_OK;
+}
+
+enum pb_status
+pb_names_read_context(struct pb_names *names, const struct pb_read *read, uint32_t *ret_context,
+                      struct pb_context_rest *ret_rest)
+{
+    return read_context(names, read, pb_read_reports(read), ret_context, ret_rest);
+}
+
+enum pb_status
+pb_names_read_place(struct pb_names *names, const struct pb_read *read, uint32_t *ret_context,
+                    struct pb_context_rest *ret_rest)
+{
+    return read_context(names, read, 0, ret_context, ret_rest);
 }
 
 enum pb_status
@@ -431,6 +460,17 @@ pb_names_read_vehicle(struct pb_names *names, const struct pb_read *read, uint32
 }
 
 /* ---- vehicles ---- */
+
+uint8_t
+pb_vehicle_reports(const struct pb_vehicle *vehicle)
+{
+    return (uint8_t)((vehicle->make != PB_NO_NAME ? PB_REPORTS_MAKE : 0)
+                     | (vehicle->model != PB_NO_NAME ? PB_REPORTS_MODEL : 0)
+                     | (vehicle->color != PB_NO_NAME ? PB_REPORTS_COLOR : 0)
+                     | (vehicle->body != PB_NO_NAME ? PB_REPORTS_BODY : 0)
+                     | (vehicle->year != 0 ? PB_REPORTS_YEAR : 0)
+                     | (vehicle->year_last != 0 ? PB_REPORTS_YEAR_LAST : 0));
+}
 
 void
 pb_vehicle_overwrite(struct pb_vehicle *into, const struct pb_vehicle *from, uint8_t reports)
@@ -461,14 +501,7 @@ pb_vehicle_masked(const struct pb_vehicle *vehicle, uint8_t reports)
 void
 pb_vehicle_fill(struct pb_vehicle *into, const struct pb_vehicle *from)
 {
-    uint8_t missing = (uint8_t)((into->make == PB_NO_NAME ? PB_REPORTS_MAKE : 0)
-                                | (into->model == PB_NO_NAME ? PB_REPORTS_MODEL : 0)
-                                | (into->color == PB_NO_NAME ? PB_REPORTS_COLOR : 0)
-                                | (into->body == PB_NO_NAME ? PB_REPORTS_BODY : 0)
-                                | (into->year == 0 ? PB_REPORTS_YEAR : 0)
-                                | (into->year_last == 0 ? PB_REPORTS_YEAR_LAST : 0));
-
-    pb_vehicle_overwrite(into, from, missing);
+    pb_vehicle_overwrite(into, from, (uint8_t)~pb_vehicle_reports(into));
 }
 
 /* ---- order ---- */
@@ -527,9 +560,9 @@ pb_names_announce(struct pb_names *target, const struct pb_names *source)
     return PB_OK;
 }
 
-static enum pb_status
-join_context(struct pb_names *target, const struct pb_names *source,
-             const struct pb_context *from, struct pb_context_move *ret_move)
+enum pb_status
+pb_names_join_context(struct pb_names *target, const struct pb_names *source,
+                      const struct pb_context *from, struct pb_context_move *ret_move)
 {
     struct pb_context context = *from;
     struct pb_context_rest rest = { 0 };
@@ -549,13 +582,11 @@ join_context(struct pb_names *target, const struct pb_names *source,
 }
 
 enum pb_status
-pb_names_join(struct pb_names *target, const struct pb_names *source,
-              struct pb_context_move *ret_moves, uint32_t *ret_vehicles)
+pb_names_join_vehicles(struct pb_names *target, const struct pb_names *source,
+                       uint32_t *ret_vehicles)
 {
     enum pb_status status = PB_OK;
 
-    for (uint32_t i = 0; i < source->context_count && status == PB_OK; i++)
-        status = join_context(target, source, &source->contexts[i], &ret_moves[i]);
     for (uint32_t i = 0; i < source->vehicle_count && status == PB_OK; i++) {
         struct pb_vehicle vehicle = source->vehicles[i];
 
@@ -570,6 +601,17 @@ pb_names_join(struct pb_names *target, const struct pb_names *source,
             status = pb_names_vehicle(target, &vehicle, &ret_vehicles[i]);
     }
     return status;
+}
+
+enum pb_status
+pb_names_join(struct pb_names *target, const struct pb_names *source,
+              struct pb_context_move *ret_moves, uint32_t *ret_vehicles)
+{
+    enum pb_status status = PB_OK;
+
+    for (uint32_t i = 0; i < source->context_count && status == PB_OK; i++)
+        status = pb_names_join_context(target, source, &source->contexts[i], &ret_moves[i]);
+    return status == PB_OK ? pb_names_join_vehicles(target, source, ret_vehicles) : status;
 }
 
 /* ---- on disk ---- */

@@ -104,6 +104,17 @@ PB_MUST_CHECK enum pb_status pb_names_read_context(struct pb_names *names,
                                                    const struct pb_read *read,
                                                    uint32_t *ret_context,
                                                    struct pb_context_rest *ret_rest);
+/* The same without what the read reports of its vehicle: the context's `reports` are 0. */
+PB_MUST_CHECK enum pb_status pb_names_read_place(struct pb_names *names,
+                                                 const struct pb_read *read,
+                                                 uint32_t *ret_context,
+                                                 struct pb_context_rest *ret_rest);
+/* What a read with a position adds to a mobile context. */
+struct pb_context_rest pb_context_rest_of(const struct pb_context *context,
+                                          const struct pb_read *read);
+/* What a read, and a vehicle, reports. */
+uint8_t pb_read_reports(const struct pb_read *read);
+uint8_t pb_vehicle_reports(const struct pb_vehicle *vehicle);
 /* The vehicle of a read; 0 where nothing is known of it. */
 PB_MUST_CHECK enum pb_status pb_names_read_vehicle(struct pb_names *names,
                                                    const struct pb_read *read,
@@ -114,6 +125,16 @@ struct pb_context_move {
     uint32_t context;            /* number in the target */
     struct pb_context_rest rest; /* to add to each row's own */
 };
+/* Moves a row: its context, and what it adds to that. */
+static inline void
+pb_context_move_row(const struct pb_context_move *move, uint32_t *context, int32_t *lat,
+                    int32_t *lon, uint16_t *heading_code)
+{
+    *context = move->context;
+    *lat = (int32_t)((uint32_t)*lat + (uint32_t)move->rest.lat);
+    *lon = (int32_t)((uint32_t)*lon + (uint32_t)move->rest.lon);
+    *heading_code = (uint16_t)(*heading_code + move->rest.heading_code);
+}
 /*
  * Adds all names of source to target, and says by number where they went: moves and vehicles have
  * room for source's contexts and vehicles. Fixed contexts of a reader that source or target
@@ -124,6 +145,14 @@ PB_MUST_CHECK enum pb_status pb_names_announce(struct pb_names *target,
 PB_MUST_CHECK enum pb_status pb_names_join(struct pb_names *target, const struct pb_names *source,
                                            struct pb_context_move *ret_moves,
                                            uint32_t *ret_vehicles);
+/* Its two halves, of one context (of source, or like one of it) and of all vehicles. */
+PB_MUST_CHECK enum pb_status pb_names_join_context(struct pb_names *target,
+                                                   const struct pb_names *source,
+                                                   const struct pb_context *from,
+                                                   struct pb_context_move *ret_move);
+PB_MUST_CHECK enum pb_status pb_names_join_vehicles(struct pb_names *target,
+                                                    const struct pb_names *source,
+                                                    uint32_t *ret_vehicles);
 
 /* Numbers contexts anew by place, so that those of one town lie near one another; ret_numbers has
  * room for all and gets each old number's new one. After that no context can be added. */

@@ -32,6 +32,7 @@
 #define FIRST_POINTERS 64u
 #define LINE_BYTES 64u
 #define AHEAD 24u
+#define COMMON_ROWS (1u << 16) /* of a batch of pb_run_common_rows() */
 
 struct run_row {
     uint64_t code; /* 0: long; its text stands in the heap */
@@ -51,15 +52,20 @@ struct partition {
 
 struct pb_run {
     const struct pb_env *env;
-    struct pb_names names;
+    struct pb_names *names;     /* own_names, or of a part borrowed */
+    struct pb_names own_names;  /* owned; unused by a part */
     void **chunks; /* owned: see row_at() */
     uint32_t chunk_count, chunk_room;
     uint64_t rows;
     uint8_t **heap;          /* owned: HEAP_CHUNK_BYTES each */
-    uint32_t heap_count, heap_room, heap_at;
+    uint32_t heap_count, heap_room; /* chunks */
+    uint32_t heap_next, heap_at;    /* the chunk after the one being filled, and where in that */
     uint64_t dropped;
 
     struct pb_pair *pairs;   /* owned: sorted; value is the row */
+    struct pb_pair *scratch; /* owned: of a part, as many as pairs */
+    uint64_t pairs_room;     /* of a part */
+    bool has_repeats;        /* of a sorted part: there may be some */
     struct pb_pair *events;  /* owned: identity and row, of rows that are found by it */
     uint64_t event_count;
     struct partition *partitions; /* owned */
@@ -148,7 +154,8 @@ pb_run_new(const struct pb_env *env, struct pb_run **ret_run)
         return PB_E_NOMEM;
     run->env = env;
     run->heap_at = HEAP_CHUNK_BYTES;
-    status = pb_names_init(&run->names, env);
+    run->names = &run->own_names;
+    status = pb_names_init(run->names, env);
     if (status != PB_OK) {
         pb_run_free(run);
         return status;
@@ -171,7 +178,8 @@ pb_run_free(struct pb_run *run)
     pb_free(run->env, run->pairs);
     pb_free(run->env, run->events);
     pb_free(run->env, run->partitions);
-    pb_names_done(&run->names);
+    pb_free(run->env, run->scratch);
+    pb_names_done(&run->own_names);
     pb_free(run->env, run);
 }
 
@@ -198,7 +206,7 @@ size_t
 pb_run_memory(const struct pb_run *run)
 {
     return pb_run_memory_of(run->rows) + (size_t)run->heap_count * HEAP_CHUNK_BYTES
-           + pb_names_memory(&run->names);
+           + pb_names_memory(run->names);
 }
 
 /* A row is one cache line, so that fetching it by number costs one miss. */
@@ -255,34 +263,36 @@ add_chunk(const struct pb_env *env, void ***array, uint32_t *count, uint32_t *ro
     return PB_OK;
 }
 
+/* plate: empty where the row's code says it. */
 static enum pb_status
-put_heap(struct pb_run *run, const struct pb_read *read, const uint8_t *extras, size_t count,
-         bool is_long, uint32_t *ret_heap)
+put_heap(struct pb_run *run, struct pb_str plate, const uint8_t *extras, size_t count,
+         uint32_t *ret_heap)
 {
-    uint32_t plate_bytes = is_long ? read->plate.bytes : 0;
-    size_t bytes = HEAP_HEAD_BYTES + plate_bytes + count;
+    size_t bytes = HEAP_HEAD_BYTES + plate.bytes + count;
     uint8_t *at = NULL;
 
     if (bytes > HEAP_CHUNK_BYTES - run->heap_at) {
         enum pb_status status = PB_OK;
 
         /* Places in the heap are 32-bit numbers. */
-        if (run->heap_count == UINT32_MAX / HEAP_CHUNK_BYTES)
+        if (run->heap_next == UINT32_MAX / HEAP_CHUNK_BYTES)
             return PB_OVER_LIMIT;
-        status = add_chunk(run->env, (void ***)&run->heap, &run->heap_count, &run->heap_room,
-                           HEAP_CHUNK_BYTES);
+        if (run->heap_next == run->heap_count)
+            status = add_chunk(run->env, (void ***)&run->heap, &run->heap_count, &run->heap_room,
+                               HEAP_CHUNK_BYTES);
         if (status != PB_OK)
             return status;
+        run->heap_next++;
         run->heap_at = 0;
     }
-    *ret_heap = (run->heap_count - 1) * HEAP_CHUNK_BYTES + run->heap_at;
+    *ret_heap = (run->heap_next - 1) * HEAP_CHUNK_BYTES + run->heap_at;
     at = heap_at(run, *ret_heap);
     pb_put_le16(at, (uint16_t)count);
-    at[2] = (uint8_t)plate_bytes;
-    if (plate_bytes != 0)
-        memcpy(at + HEAP_HEAD_BYTES, read->plate.text, plate_bytes);
+    at[2] = (uint8_t)plate.bytes;
+    if (plate.bytes != 0)
+        memcpy(at + HEAP_HEAD_BYTES, plate.text, plate.bytes);
     if (count != 0)
-        memcpy(at + HEAP_HEAD_BYTES + plate_bytes, extras, count);
+        memcpy(at + HEAP_HEAD_BYTES + plate.bytes, extras, count);
     run->heap_at += (uint32_t)bytes;
     return PB_OK;
 }
@@ -295,6 +305,15 @@ rows_room(const struct pb_run *run)
                : FIRST_CHUNK_ROWS + (uint64_t)(run->chunk_count - 1) * CHUNK_ROWS;
 }
 
+static enum pb_status
+add_rows(struct pb_run *run)
+{
+    size_t rows = run->chunk_count == 0 ? FIRST_CHUNK_ROWS : CHUNK_ROWS;
+
+    return add_chunk(run->env, &run->chunks, &run->chunk_count, &run->chunk_room,
+                     rows * sizeof(struct run_row) + LINE_BYTES);
+}
+
 enum pb_status
 pb_run_add(struct pb_run *run, const struct pb_read *read, uint32_t commit_row)
 {
@@ -305,19 +324,17 @@ pb_run_add(struct pb_run *run, const struct pb_read *read, uint32_t commit_row)
     enum pb_status status = PB_OK;
 
     if (run->rows == rows_room(run)) {
-        uint32_t rows = run->chunk_count == 0 ? FIRST_CHUNK_ROWS : CHUNK_ROWS;
-
-        status = add_chunk(run->env, &run->chunks, &run->chunk_count, &run->chunk_room,
-                           rows * sizeof(struct run_row) + LINE_BYTES);
+        status = add_rows(run);
         if (status != PB_OK)
             return status;
     }
     row.code = pb_plate_code(read->plate);
-    status = pb_names_read_context(&run->names, read, &row.context, &rest);
+    status = pb_names_read_context(run->names, read, &row.context, &rest);
     if (status == PB_OK)
-        status = pb_names_read_vehicle(&run->names, read, &row.vehicle);
+        status = pb_names_read_vehicle(run->names, read, &row.vehicle);
     if (status == PB_OK && (extras_bytes != 0 || row.code == 0))
-        status = put_heap(run, read, extras, extras_bytes, row.code == 0, &row.heap);
+        status = put_heap(run, row.code == 0 ? read->plate : (struct pb_str){ NULL, 0 }, extras,
+                          extras_bytes, &row.heap);
     if (status != PB_OK)
         return status;
 
@@ -343,6 +360,106 @@ pb_run_add(struct pb_run *run, const struct pb_read *read, uint32_t commit_row)
     *row_at(run, run->rows) = row;
     run->rows++;
     return PB_OK;
+}
+
+/* ---- parts ---- */
+
+enum pb_status
+pb_run_new_part(const struct pb_env *env, struct pb_names *names, struct pb_run **ret_run)
+{
+    struct pb_run *run = pb_calloc(env, 1, sizeof(*run));
+
+    if (run == NULL)
+        return PB_E_NOMEM;
+    run->env = env;
+    run->names = names;
+    run->partition_count = 1;
+    run->partitions = pb_calloc(env, 1, sizeof(*run->partitions));
+    if (run->partitions == NULL) {
+        pb_run_free(run);
+        return PB_E_NOMEM;
+    }
+    *ret_run = run;
+    return PB_OK;
+}
+
+static enum pb_status
+reserve_heap(struct pb_run *run, uint64_t heap_bytes)
+{
+    /* What is left at the end of each chunk is too short for one more entry. */
+    const uint64_t used_bytes_min = HEAP_CHUNK_BYTES - HEAP_HEAD_BYTES - PB_PLATE_BYTES_MAX
+                                    - PB_EXTRAS_BYTES_MAX;
+    uint64_t chunks = heap_bytes == 0 ? 0 : heap_bytes / used_bytes_min + 1;
+    enum pb_status status = PB_OK;
+
+    if (chunks > UINT32_MAX / HEAP_CHUNK_BYTES)
+        return PB_OVER_LIMIT;
+    while (run->heap_count < chunks && status == PB_OK)
+        status = add_chunk(run->env, (void ***)&run->heap, &run->heap_count, &run->heap_room,
+                           HEAP_CHUNK_BYTES);
+    return status;
+}
+
+enum pb_status
+pb_run_begin_part(struct pb_run *run, uint32_t month, uint32_t retention_days, uint64_t rows,
+                  uint64_t heap_bytes)
+{
+    enum pb_status status = reserve_heap(run, heap_bytes + rows * HEAP_HEAD_BYTES
+                                                  * (heap_bytes != 0));
+
+    run->rows = 0;
+    run->dropped = 0;
+    run->has_repeats = false;
+    run->heap_next = 0;
+    run->heap_at = HEAP_CHUNK_BYTES;
+    run->partitions[0] = (struct partition){ .month = month, .retention_days = retention_days };
+    while (rows_room(run) < rows && status == PB_OK)
+        status = add_rows(run);
+    if (status != PB_OK || rows <= run->pairs_room)
+        return status;
+    pb_free(run->env, run->pairs);
+    pb_free(run->env, run->scratch);
+    run->pairs_room = rows + rows / 4;
+    run->pairs = pb_alloc(run->env, (size_t)run->pairs_room * sizeof(*run->pairs));
+    run->scratch = pb_alloc(run->env, (size_t)run->pairs_room * sizeof(*run->scratch));
+    if (run->pairs != NULL && run->scratch != NULL)
+        return PB_OK;
+    run->pairs_room = 0;
+    return PB_E_NOMEM;
+}
+
+void
+pb_run_put(struct pb_run *run, uint64_t code, struct pb_str text, uint16_t jurisdiction,
+           const struct pb_row *row)
+{
+    struct run_row *to = row_at(run, run->rows);
+    uint32_t heap = HEAP_NONE;
+
+    if (code == 0 || row->extras_bytes != 0) {
+        enum pb_status status = put_heap(run, text, row->extras, row->extras_bytes, &heap);
+
+        assert(status == PB_OK); /* room was made for it */
+        (void)status;
+    }
+    *to = (struct run_row){
+        .code = code,
+        .captured_us = row->captured_us,
+        .keep_us = row->keep_us,
+        .context = row->context,
+        .vehicle = row->vehicle,
+        .confidence_code = row->confidence_code,
+        .lat = row->lat,
+        .lon = row->lon,
+        .heap = heap,
+        .revision = row->revision,
+        .commit_row = row->commit_row,
+        .speed_ckmh = (uint16_t)(row->speed_code == 0 ? PB_NO_SPEED
+                                                      : row->speed_code - PB_CODE_SHIFT),
+        .heading_code = row->heading_code,
+        .jurisdiction = jurisdiction,
+        .flags = row->flags,
+    };
+    run->rows++;
 }
 
 /* ---- rows as reads ---- */
@@ -373,8 +490,8 @@ static void
 read_of(const struct pb_run *run, const struct run_row *row, struct pb_run_room *room,
         struct pb_read *ret_read)
 {
-    const struct pb_context *context = &run->names.contexts[row->context];
-    const struct pb_vehicle *vehicle = &run->names.vehicles[row->vehicle];
+    const struct pb_context *context = &run->names->contexts[row->context];
+    const struct pb_vehicle *vehicle = &run->names->vehicles[row->vehicle];
     unsigned heading = (unsigned)context->heading_code + row->heading_code;
     uint32_t extras_bytes = 0;
     const uint8_t *extras = extras_of(run, row, &extras_bytes);
@@ -391,7 +508,7 @@ read_of(const struct pb_run *run, const struct run_row *row, struct pb_run_room 
     ret_read->utc_offset_min = context->utc_offset_min;
     if ((row->flags & PB_ROW_NEVER) == 0)
         ret_read->delete_after_us = row->captured_us + row->keep_us;
-    ret_read->reader = run->names.texts[context->reader];
+    ret_read->reader = run->names->texts[context->reader];
     if (context->lat_e7 != PB_NO_POSITION) {
         ret_read->lat_e7 = (int32_t)((uint32_t)context->lat_e7 + (uint32_t)row->lat);
         ret_read->lon_e7 = (int32_t)((uint32_t)context->lon_e7 + (uint32_t)row->lon);
@@ -402,10 +519,10 @@ read_of(const struct pb_run *run, const struct run_row *row, struct pb_run_room 
     ret_read->confidence_scale = (enum pb_confidence_scale)context->scale;
     ret_read->confidence_e6
         = pb_confidence_of_code(row->confidence_code, ret_read->confidence_scale);
-    ret_read->make = run->names.texts[vehicle->make];
-    ret_read->model = run->names.texts[vehicle->model];
-    ret_read->color = run->names.texts[vehicle->color];
-    ret_read->body = run->names.texts[vehicle->body];
+    ret_read->make = run->names->texts[vehicle->make];
+    ret_read->model = run->names->texts[vehicle->model];
+    ret_read->color = run->names->texts[vehicle->color];
+    ret_read->body = run->names->texts[vehicle->body];
     ret_read->year = vehicle->year;
     ret_read->year_last = vehicle->year_last;
     ret_read->revision = row->revision;
@@ -466,8 +583,8 @@ compare_rows(const struct pb_run *run, uint64_t a_number, uint64_t b_number, boo
     if ((a->flags & ROW_EVENT) != (b->flags & ROW_EVENT))
         return a->flags & ROW_EVENT ? 1 : -1;
     /* Repeats of one reader come together, in order of arrival. */
-    a_number = run->names.contexts[a->context].reader;
-    b_number = run->names.contexts[b->context].reader;
+    a_number = run->names->contexts[a->context].reader;
+    b_number = run->names->contexts[b->context].reader;
     return (a_number > b_number) - (a_number < b_number);
 }
 
@@ -507,6 +624,15 @@ sort_group(const struct pb_run *run, struct pb_pair *pairs, struct pb_pair *scra
     }
 }
 
+/* Of two rows that lie next to one another: did one reader see both at one moment? */
+static bool
+may_repeat(const struct pb_run *run, const struct run_row *row, const struct run_row *before)
+{
+    return row->captured_us == before->captured_us && (row->flags & ROW_EVENT) == 0
+           && run->names->contexts[row->context].reader
+                  == run->names->contexts[before->context].reader;
+}
+
 /* Drops repeats among rows of one plate that ascend by time: same reader, same moment. */
 static void
 drop_repeats(struct pb_run *run, const struct pb_pair *pairs, size_t count,
@@ -522,9 +648,7 @@ drop_repeats(struct pb_run *run, const struct pb_pair *pairs, size_t count,
         struct pb_read kept_read;
         struct pb_known known = { 0 };
 
-        if ((row->flags & ROW_EVENT) || row->captured_us != kept->captured_us
-            || run->names.contexts[row->context].reader
-                   != run->names.contexts[kept->context].reader) {
+        if (!may_repeat(run, row, kept)) {
             kept = row;
             continue;
         }
@@ -543,6 +667,16 @@ same_plate(const struct pb_run *run, const struct pb_pair *a, const struct pb_pa
            && (a->key != LONG_KEY
                || pb_str_equal(long_plate(run, row_at(run, a->value)),
                                long_plate(run, row_at(run, b->value))));
+}
+
+/* Notes whether rows of one plate that ascend by time may repeat one another. */
+static void
+note_repeats(struct pb_run *run, const struct pb_pair *pairs, size_t count)
+{
+    for (size_t i = 1; i < count && !run->has_repeats; i++) {
+        run->has_repeats = may_repeat(run, row_at(run, pairs[i].value),
+                                      row_at(run, pairs[i - 1].value));
+    }
 }
 
 /* Sorts within one code, and drops repeats plate by plate, whatever their jurisdictions; without
@@ -567,10 +701,50 @@ finish_group(struct pb_run *run, struct pb_pair *pairs, struct pb_pair *scratch,
         }
         if (reject != NULL)
             drop_repeats(run, pairs + first, end - first, reject, counts);
+        else
+            note_repeats(run, pairs + first, end - first);
         if (has_several)
             sort_group(run, pairs + first, scratch, end - first, true);
         first = end;
     }
+}
+
+/* finish_group() for each code of pairs that are sorted by code. */
+static void
+finish_groups(struct pb_run *run, struct pb_pair *pairs, struct pb_pair *scratch, uint64_t count,
+              const struct pb_run_reject *reject, struct pb_load_counts *counts)
+{
+    for (uint64_t first = 0; first < count;) {
+        uint64_t end = first + 1;
+
+        fetch_ahead(run, pairs, first, count);
+        while (end < count && pairs[end].key == pairs[first].key)
+            fetch_ahead(run, pairs, end++, count);
+        finish_group(run, pairs + first, scratch, (size_t)(end - first), reject, counts);
+        first = end;
+    }
+}
+
+void
+pb_run_order_part(struct pb_run *run)
+{
+    assert(run->rows <= run->pairs_room || run->rows == 0);
+    for (uint64_t i = 0; i < run->rows; i++) {
+        uint64_t code = row_at(run, i)->code;
+
+        run->pairs[i] = (struct pb_pair){ code == 0 ? LONG_KEY : code, i };
+    }
+    run->partitions[0].count = run->rows;
+    pb_pairs_sort(run->pairs, run->scratch, (size_t)run->rows);
+    finish_groups(run, run->pairs, run->scratch, run->rows, NULL, NULL);
+}
+
+void
+pb_run_drop_repeats(struct pb_run *run, const struct pb_run_reject *reject,
+                    struct pb_load_counts *counts)
+{
+    if (run->has_repeats)
+        finish_groups(run, run->pairs, run->scratch, run->rows, reject, counts);
 }
 
 /* ---- partitions ---- */
@@ -809,15 +983,7 @@ sort_all(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_
         uint64_t count = run->partitions[p].count;
 
         pb_pairs_sort(pairs, scratch, (size_t)count);
-        for (uint64_t first = 0; first < count;) {
-            uint64_t end = first + 1;
-
-            fetch_ahead(run, pairs, first, count);
-            while (end < count && pairs[end].key == pairs[first].key)
-                fetch_ahead(run, pairs, end++, count);
-            finish_group(run, pairs + first, scratch, (size_t)(end - first), reject, counts);
-            first = end;
-        }
+        finish_groups(run, pairs, scratch, count, reject, counts);
     }
     if (status == PB_OK && reject != NULL)
         apply_corrections(run);
@@ -848,6 +1014,9 @@ struct join {
     struct pb_load_counts *counts;
     struct pb_mark_list *marks;
     bool has_changed;
+    bool collects;               /* rows of the segment, instead of dropping those of the run */
+    struct pb_pair *rows;        /* owned: of collects; the key is the row */
+    size_t row_count, row_room;
     struct pb_reads_block reads; /* owned */
     uint32_t times_block;        /* whose rows' times are in times; UINT32_MAX: none */
     int64_t times[PB_BLOCK_ROWS_MAX];
@@ -891,6 +1060,22 @@ decode_known(struct join *join, uint64_t known_row, struct pb_record_room *room,
     return status;
 }
 
+static enum pb_status
+collect(struct join *join, uint64_t known_row)
+{
+    if (join->row_count == join->row_room) {
+        size_t room = join->row_room == 0 ? 64 : join->row_room * 2;
+        struct pb_pair *larger = pb_realloc(join->run->env, join->rows, room * sizeof(*larger));
+
+        if (larger == NULL)
+            return PB_E_NOMEM;
+        join->rows = larger;
+        join->row_room = room;
+    }
+    join->rows[join->row_count++] = (struct pb_pair){ known_row, 0 };
+    return PB_OK;
+}
+
 /* A row of the run and a row of the segment have plate and moment in common. */
 static enum pb_status
 meet(struct join *join, struct run_row *row, uint64_t known_row, uint16_t known_jurisdiction)
@@ -910,10 +1095,11 @@ meet(struct join *join, struct run_row *row, uint64_t known_row, uint16_t known_
     if (pb_read_is_event(&stored) || !pb_read_same_identity(&read, &stored))
         return PB_OK;
     pb_known_add(&known, &read, &stored);
-    drop(join->run, row, &read, pb_judge(&read, &known) != PB_VERDICT_DUPLICATE, join->reject,
-         join->counts);
     join->has_changed = true;
-    return PB_OK;
+    /* Where the segment's row is the one that goes, it is its read that is told of. */
+    drop(join->run, row, join->collects ? &stored : &read,
+         pb_judge(&read, &known) != PB_VERDICT_DUPLICATE, join->reject, join->counts);
+    return join->collects ? collect(join, known_row) : PB_OK;
 }
 
 /* Compares the times of one plate's rows in the run and of one entry in the segment. */
@@ -1083,6 +1269,114 @@ pb_run_join(struct pb_run *run, const struct pb_segment *segment,
     return status;
 }
 
+/* ---- what two segments have in common ---- */
+
+/* Adds a plate's plain reads to the run. */
+static enum pb_status
+add_plate(struct pb_run *run, struct pb_reads_block *reads, const struct pb_segment *segment,
+          const struct pb_plate_rows *plate, struct pb_error *error)
+{
+    struct pb_record_room room;
+    char text[PB_PLATE_CODE_CHARS];
+    enum pb_status status = PB_OK;
+
+    for (uint64_t row = plate->first; row < plate->end && status == PB_OK; row++) {
+        struct pb_read read;
+
+        status = pb_reads_block_load(reads, segment, row, error);
+        if (status == PB_OK)
+            status = pb_reads_block_decode(reads, row, &room, &read, error);
+        if (status != PB_OK || pb_read_is_event(&read))
+            continue;
+        read.plate = plate->text;
+        if (plate->code != 0)
+            read.plate = (struct pb_str){ text, pb_plate_code_text(plate->code, text) };
+        read.jurisdiction = plate->jurisdiction;
+        status = pb_run_add(run, &read, 0);
+    }
+    return status;
+}
+
+/* Joins the rows gathered in a run with the segment, and begins a new run. */
+static enum pb_status
+join_batch(struct join *join)
+{
+    enum pb_status status = pb_run_sort_judged(join->run);
+
+    for (uint32_t p = 0; p < join->run->partition_count && status == PB_OK; p++)
+        status = join_partition(join, &join->run->partitions[p]);
+    return status;
+}
+
+/* The rows collected, ascending. */
+static enum pb_status
+take_common(const struct pb_env *env, struct join *join, uint64_t **ret_rows, uint64_t *ret_count)
+{
+    struct pb_pair *scratch = pb_alloc(env, (join->row_count + 1) * sizeof(*scratch));
+    uint64_t *rows = pb_alloc(env, (join->row_count + 1) * sizeof(*rows));
+
+    if (scratch == NULL || rows == NULL) {
+        pb_free(env, scratch);
+        pb_free(env, rows);
+        return PB_E_NOMEM;
+    }
+    pb_pairs_sort(join->rows, scratch, join->row_count);
+    for (size_t i = 0; i < join->row_count; i++)
+        rows[i] = join->rows[i].key;
+    pb_free(env, scratch);
+    *ret_rows = rows;
+    *ret_count = join->row_count;
+    return PB_OK;
+}
+
+enum pb_status
+pb_run_common_rows(const struct pb_env *env, const struct pb_segment *segment,
+                   const struct pb_segment *other, const struct pb_run_reject *reject,
+                   struct pb_load_counts *counts, uint64_t **ret_rows, uint64_t *ret_count,
+                   struct pb_error *error)
+{
+    struct join join = { .segment = segment,
+                         .reject = reject,
+                         .counts = counts,
+                         .collects = true,
+                         .times_block = UINT32_MAX,
+                         .error = error };
+    struct pb_plate_iterator iterator;
+    struct pb_reads_block reads;
+    enum pb_status status = PB_OK;
+
+    *ret_count = 0;
+    if (segment->entry.month != other->entry.month)
+        return PB_OK;
+    pb_reads_block_init(&join.reads);
+    pb_reads_block_init(&reads);
+    pb_plate_iterator_init(&iterator, other, PB_TABLE_PLATES);
+    while (status == PB_OK) {
+        struct pb_plate_rows plate;
+
+        status = pb_run_new(env, &join.run);
+        while (status == PB_OK && join.run->rows < COMMON_ROWS) {
+            status = pb_plate_iterator_next(&iterator, &plate, error);
+            if (status == PB_OK)
+                status = add_plate(join.run, &reads, other, &plate, error);
+        }
+        if (status == PB_OK || status == PB_END) {
+            enum pb_status joined = join_batch(&join);
+
+            status = joined != PB_OK ? joined : status;
+        }
+        pb_run_free(join.run);
+        join.run = NULL;
+    }
+    if (status == PB_END)
+        status = take_common(env, &join, ret_rows, ret_count);
+    pb_plate_iterator_done(&iterator);
+    pb_reads_block_done(&reads, env);
+    pb_reads_block_done(&join.reads, env);
+    pb_free(env, join.rows);
+    return status;
+}
+
 /* ---- writing ---- */
 
 static void
@@ -1090,25 +1384,29 @@ row_for_segment(const struct pb_run *run, const struct run_row *row,
                 const struct pb_context_move *moves, const uint32_t *vehicles,
                 struct pb_row *ret_row)
 {
-    const struct pb_context_move *move = &moves[row->context];
-
     *ret_row = (struct pb_row){
         .captured_us = row->captured_us,
         .keep_us = row->keep_us,
-        .context = move->context,
-        .vehicle = vehicles[row->vehicle],
+        .context = row->context,
+        .vehicle = row->vehicle,
         .confidence_code = row->confidence_code,
-        .lat = (int32_t)((uint32_t)row->lat + (uint32_t)move->rest.lat),
-        .lon = (int32_t)((uint32_t)row->lon + (uint32_t)move->rest.lon),
-        .heading_code = (uint16_t)(row->heading_code + move->rest.heading_code),
+        .lat = row->lat,
+        .lon = row->lon,
+        .heading_code = row->heading_code,
         .speed_code = row->speed_ckmh == PB_NO_SPEED ? 0 : row->speed_ckmh + PB_CODE_SHIFT,
         .commit_row = row->commit_row,
         .revision = row->revision,
         .flags = row->flags & (uint8_t)~(ROW_DOUBTFUL | ROW_DROPPED | ROW_EVENT),
     };
     ret_row->extras = extras_of(run, row, &ret_row->extras_bytes);
+    if (moves == NULL)
+        return;
+    ret_row->vehicle = vehicles[row->vehicle];
+    pb_context_move_row(&moves[row->context], &ret_row->context, &ret_row->lat, &ret_row->lon,
+                        &ret_row->heading_code);
 }
 
+/* moves: NULL where the rows' numbers are the writer's. */
 static enum pb_status
 write_rows(const struct pb_run *run, const struct partition *partition,
            const struct pb_context_move *moves, const uint32_t *vehicles,
@@ -1142,6 +1440,12 @@ write_rows(const struct pb_run *run, const struct partition *partition,
         status = pb_segment_writer_row(writer, &out, error);
     }
     return status;
+}
+
+enum pb_status
+pb_run_pour(const struct pb_run *run, struct pb_segment_writer *writer, struct pb_error *error)
+{
+    return write_rows(run, &run->partitions[0], NULL, NULL, writer, error);
 }
 
 static uint64_t
@@ -1199,21 +1503,21 @@ pb_run_write(struct pb_run *run, const struct pb_run_target *target,
     uint32_t count = 0;
     enum pb_status status = PB_E_NOMEM;
 
-    moves = pb_calloc(run->env, run->names.context_count + 1u, sizeof(*moves));
-    vehicles = pb_calloc(run->env, run->names.vehicle_count + 1u, sizeof(*vehicles));
+    moves = pb_calloc(run->env, run->names->context_count + 1u, sizeof(*moves));
+    vehicles = pb_calloc(run->env, run->names->vehicle_count + 1u, sizeof(*vehicles));
     entries = pb_calloc(run->env, run->partition_count + 1u, sizeof(*entries));
     if (moves == NULL || vehicles == NULL || entries == NULL)
         goto out;
     status = pb_names_init(&names, run->env);
     if (status == PB_OK)
-        status = pb_names_announce(&names, &run->names);
+        status = pb_names_announce(&names, run->names);
     if (status == PB_OK)
-        status = pb_names_join(&names, &run->names, moves, vehicles);
+        status = pb_names_join(&names, run->names, moves, vehicles);
     if (status == PB_OK) {
         numbers = pb_calloc(run->env, names.context_count + 1u, sizeof(*numbers));
         status = numbers == NULL ? PB_E_NOMEM : pb_names_sort_contexts(&names, numbers);
     }
-    for (uint32_t i = 0; i < run->names.context_count && status == PB_OK; i++)
+    for (uint32_t i = 0; i < run->names->context_count && status == PB_OK; i++)
         moves[i].context = numbers[moves[i].context];
     for (uint32_t p = 0; p < run->partition_count && status == PB_OK; p++) {
         if (rows_left(run, &run->partitions[p]) == 0)

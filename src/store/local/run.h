@@ -5,6 +5,10 @@
  * Life of a run: add reads; sort; drop what repeats within the run; drop what the store has
  * (join, once for each segment); write, one segment for each partition.
  *
+ * A part of a larger load (stage.h) is a run over names that belong to somebody else, with rows
+ * of one partition: make room, put rows, order, drop repeats, join, pour into a writer; clear and
+ * begin again.
+ *
  * Threads: one at a time.
  */
 #ifndef PB_STORE_LOCAL_RUN_H
@@ -35,6 +39,26 @@ struct pb_run_reject {
 };
 
 PB_MUST_CHECK enum pb_status pb_run_new(const struct pb_env *env, struct pb_run **ret_run);
+/* A part: see above. names is borrowed for the run's life. */
+PB_MUST_CHECK enum pb_status pb_run_new_part(const struct pb_env *env, struct pb_names *names,
+                                             struct pb_run **ret_run);
+/* Makes a part have no rows, and room for rows of a partition with heap_bytes of extras and long
+ * plates. */
+PB_MUST_CHECK enum pb_status pb_run_begin_part(struct pb_run *run, uint32_t month,
+                                               uint32_t retention_days, uint64_t rows,
+                                               uint64_t heap_bytes);
+/* Puts a row into that room, whose numbers are those of the names. text: where code is 0. */
+void pb_run_put(struct pb_run *run, uint64_t code, struct pb_str text, uint16_t jurisdiction,
+                const struct pb_row *row);
+/* Sorts a part. Allocates nothing and only looks at the contexts of the names. */
+void pb_run_order_part(struct pb_run *run);
+/* Drops repeats of a sorted part, adding them to counts. */
+void pb_run_drop_repeats(struct pb_run *run, const struct pb_run_reject *reject,
+                         struct pb_load_counts *counts);
+/* Gives a part's rows, but for the dropped ones, to a writer. */
+PB_MUST_CHECK enum pb_status pb_run_pour(const struct pb_run *run,
+                                         struct pb_segment_writer *writer,
+                                         struct pb_error *error);
 void pb_run_free(struct pb_run *run); /* NULL is fine */
 /* Takes a valid read; commit_row numbers the commits given to pb_run_write. */
 PB_MUST_CHECK enum pb_status pb_run_add(struct pb_run *run, const struct pb_read *read,
@@ -69,6 +93,17 @@ PB_MUST_CHECK enum pb_status pb_run_join(struct pb_run *run, const struct pb_seg
  * these may not follow. To be called after the joins. Whether any was dropped. */
 bool pb_run_settle(struct pb_run *run, const struct pb_run_reject *reject,
                    struct pb_load_counts *counts);
+
+/* Rows of segment, ascending, that other's plain reads (not those found by an event id) say, too:
+ * for what came into a store while a segment was written for it. ret_rows is the caller's to free;
+ * what other says differently is a conflict, the rest duplicates. */
+PB_MUST_CHECK enum pb_status pb_run_common_rows(const struct pb_env *env,
+                                                const struct pb_segment *segment,
+                                                const struct pb_segment *other,
+                                                const struct pb_run_reject *reject,
+                                                struct pb_load_counts *counts,
+                                                uint64_t **ret_rows, uint64_t *ret_count,
+                                                struct pb_error *error);
 
 struct pb_run_commit {
     uint64_t commit;

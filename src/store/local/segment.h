@@ -27,6 +27,7 @@
 #include "base/arena.h"
 #include "read/read.h"
 #include "store/local/block.h"
+#include "store/local/crew.h"
 #include "store/local/manifest.h"
 #include "store/local/names.h"
 
@@ -145,6 +146,7 @@ struct pb_segment_options {
     struct pb_names *names;   /* borrowed for the writer's life, which may add vehicles; its
                                * contexts are complete */
     size_t memory_bytes;      /* budget of the second orders */
+    struct pb_crew *crew;     /* borrowed for the writer's life; NULL: blocks are encoded at once */
 };
 
 PB_MUST_CHECK enum pb_status pb_segment_writer_new(const struct pb_env *env,
@@ -296,15 +298,23 @@ PB_MUST_CHECK enum pb_status pb_segment_plate_of_row(const struct pb_segment *se
                                                      uint64_t row, struct pb_plate_text *ret_plate,
                                                      struct pb_error *error);
 
-/* A block of `reads` opened whole, for decoding several of its rows. */
+/* A block of `reads`, for decoding several of its rows. */
 struct pb_reads_block {
     const struct pb_segment *segment;
     uint32_t block_number; /* UINT32_MAX: none */
+    uint32_t decodes;      /* rows that were decoded of it */
+    uint16_t opened;       /* a bit for each column that is ready */
+    uint16_t decoded;      /* a bit for each column whose values are in values */
     struct pb_block block;
     struct pb_column columns[PB_READS_COLUMNS];
+    int64_t (*values)[PB_BLOCK_ROWS_MAX]; /* owned: PB_READS_COLUMNS; NULL until there is need */
     uint8_t *blob;         /* owned; extras, decompressed when first needed */
     size_t blob_room;
     bool has_blob;
+    /* The commit looked up last: most rows of a block have one in common. */
+    uint64_t commit_row;   /* UINT64_MAX: none */
+    uint64_t commit;
+    int64_t received_us;
 };
 void pb_reads_block_init(struct pb_reads_block *reads);
 void pb_reads_block_done(struct pb_reads_block *reads, const struct pb_env *env);
@@ -312,6 +322,15 @@ void pb_reads_block_done(struct pb_reads_block *reads, const struct pb_env *env)
 PB_MUST_CHECK enum pb_status pb_reads_block_load(struct pb_reads_block *reads,
                                                  const struct pb_segment *segment, uint64_t row,
                                                  struct pb_error *error);
+/* The same with some columns only, a bit for each: nothing but what needs these may be asked. */
+#define PB_READS_OF_TIME (1u << PB_READS_TIME)
+#define PB_READS_OF_PLACE (1u << PB_READS_CONTEXT | 1u << PB_READS_LAT | 1u << PB_READS_LON)
+PB_MUST_CHECK enum pb_status pb_reads_block_load_columns(struct pb_reads_block *reads,
+                                                         const struct pb_segment *segment,
+                                                         uint64_t row, unsigned columns,
+                                                         struct pb_error *error);
+/* Tells that the block of a row will be loaded soon. */
+void pb_reads_block_fetch(const struct pb_segment *segment, uint64_t row);
 /* Place of a row: PB_NO_POSITION where it has none. */
 void pb_reads_block_position(const struct pb_reads_block *reads, uint64_t row, int32_t *ret_lat_e7,
                              int32_t *ret_lon_e7);

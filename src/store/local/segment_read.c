@@ -19,6 +19,8 @@
 #include "store/local/segment_format.h"
 
 #define OFFSET_WORD ": offset "
+#define FETCH_BYTES 1024u
+#define DECODES_BEFORE_WHOLE 4u /* rows of a block that are decoded one by one */
 
 static enum pb_status
 damaged(const struct pb_segment *segment, uint64_t offset, const char *what,
@@ -757,37 +759,96 @@ pb_reads_block_init(struct pb_reads_block *reads)
 {
     reads->segment = NULL;
     reads->block_number = UINT32_MAX;
+    reads->values = NULL;
     reads->blob = NULL;
     reads->blob_room = 0;
     reads->has_blob = false;
+    reads->commit_row = UINT64_MAX;
 }
 
 void
 pb_reads_block_done(struct pb_reads_block *reads, const struct pb_env *env)
 {
+    pb_free(env, reads->values);
     pb_free(env, reads->blob);
     pb_reads_block_init(reads);
+}
+
+enum pb_status
+pb_reads_block_load_columns(struct pb_reads_block *reads, const struct pb_segment *segment,
+                            uint64_t row, unsigned columns, struct pb_error *error)
+{
+    uint32_t number = (uint32_t)(row / segment->tables[PB_TABLE_READS].rows_per_block);
+    unsigned missing = 0;
+    enum pb_status status = PB_OK;
+
+    if (reads->segment != segment || reads->block_number != number) {
+        reads->block_number = UINT32_MAX;
+        reads->has_blob = false;
+        reads->opened = 0;
+        reads->decoded = 0;
+        reads->decodes = 0;
+        if (reads->segment != segment)
+            reads->commit_row = UINT64_MAX;
+        status = pb_segment_block(segment, PB_TABLE_READS, number, &reads->block, error);
+        if (status != PB_OK)
+            return status;
+        reads->segment = segment;
+        reads->block_number = number;
+    }
+    for (missing = columns & ~(unsigned)reads->opened; missing != 0; missing &= missing - 1) {
+        uint32_t c = (uint32_t)__builtin_ctz(missing);
+
+        status = open_column(segment, &reads->block, c, &reads->columns[c], error);
+        if (status != PB_OK) {
+            reads->block_number = UINT32_MAX;
+            return status;
+        }
+        reads->opened = (uint16_t)(reads->opened | 1u << c);
+    }
+    return PB_OK;
 }
 
 enum pb_status
 pb_reads_block_load(struct pb_reads_block *reads, const struct pb_segment *segment, uint64_t row,
                     struct pb_error *error)
 {
-    uint32_t number = (uint32_t)(row / segment->tables[PB_TABLE_READS].rows_per_block);
-    enum pb_status status = PB_OK;
+    return pb_reads_block_load_columns(reads, segment, row, (1u << PB_READS_COLUMNS) - 1, error);
+}
 
-    if (reads->segment == segment && reads->block_number == number)
-        return PB_OK;
-    reads->block_number = UINT32_MAX;
-    reads->has_blob = false;
-    status = pb_segment_block(segment, PB_TABLE_READS, number, &reads->block, error);
-    for (uint32_t c = 0; c < PB_READS_COLUMNS && status == PB_OK; c++)
-        status = open_column(segment, &reads->block, c, &reads->columns[c], error);
-    if (status == PB_OK) {
-        reads->segment = segment;
-        reads->block_number = number;
+void
+pb_reads_block_fetch(const struct pb_segment *segment, uint64_t row)
+{
+    const struct pb_table_view *table = &segment->tables[PB_TABLE_READS];
+    const uint8_t *at = segment->bytes
+                        + block_offset(table, (uint32_t)(row / table->rows_per_block));
+
+    /* The checksum goes over all of it; the processor fetches on by itself once it has begun. */
+    for (size_t i = 0; i < FETCH_BYTES; i += 64)
+        __builtin_prefetch(at + i);
+    __asm__ volatile("" ::: "memory");
+}
+
+/* Where several rows of a block are decoded, columns in which one value takes a walk over those
+ * before it are decoded as a whole. Without memory for it they are not. */
+static void
+decode_columns(struct pb_reads_block *reads)
+{
+    if (reads->values == NULL)
+        reads->values = pb_alloc(reads->segment->env, PB_READS_COLUMNS * sizeof(*reads->values));
+    for (uint32_t c = 0; c < PB_READS_COLUMNS && reads->values != NULL; c++) {
+        if (!pb_column_is_slow(&reads->columns[c]))
+            continue;
+        pb_column_all(&reads->columns[c], reads->values[c]);
+        reads->decoded = (uint16_t)(reads->decoded | 1u << c);
     }
-    return status;
+}
+
+static inline int64_t
+value_of(const struct pb_reads_block *reads, uint32_t column, uint32_t at)
+{
+    return (reads->decoded & 1u << column) != 0 ? reads->values[column][at]
+                                                : pb_column_get(&reads->columns[column], at);
 }
 
 static uint32_t
@@ -799,7 +860,7 @@ row_in_block(const struct pb_reads_block *reads, uint64_t row)
 int64_t
 pb_reads_block_time(const struct pb_reads_block *reads, uint64_t row)
 {
-    return pb_column_get(&reads->columns[PB_READS_TIME], row_in_block(reads, row));
+    return value_of(reads, PB_READS_TIME, row_in_block(reads, row));
 }
 
 void
@@ -807,14 +868,14 @@ pb_reads_block_lifetime(const struct pb_reads_block *reads, uint64_t row,
                         struct pb_read *ret_read)
 {
     uint32_t at = row_in_block(reads, row);
-    uint64_t flags = (uint64_t)pb_column_get(&reads->columns[PB_READS_FLAGS], at);
+    uint64_t flags = (uint64_t)value_of(reads, PB_READS_FLAGS, at);
 
-    ret_read->captured_at_us = pb_column_get(&reads->columns[PB_READS_TIME], at);
+    ret_read->captured_at_us = value_of(reads, PB_READS_TIME, at);
     ret_read->is_superseded = (flags & PB_ROW_SUPERSEDED) != 0;
     ret_read->delete_after_us
         = flags & PB_ROW_NEVER
               ? PB_NEVER
-              : ret_read->captured_at_us + pb_column_get(&reads->columns[PB_READS_KEEP], at);
+              : ret_read->captured_at_us + value_of(reads, PB_READS_KEEP, at);
 }
 
 /* The context of a row; NULL where its number is forged. */
@@ -822,7 +883,7 @@ static const struct pb_context *
 context_of(const struct pb_reads_block *reads, uint32_t at)
 {
     const struct pb_names *names = &reads->segment->names;
-    uint64_t number = (uint64_t)pb_column_get(&reads->columns[PB_READS_CONTEXT], at);
+    uint64_t number = (uint64_t)value_of(reads, PB_READS_CONTEXT, at);
 
     return number < names->context_count ? &names->contexts[number] : NULL;
 }
@@ -839,9 +900,9 @@ pb_reads_block_position(const struct pb_reads_block *reads, uint64_t row, int32_
     if (context == NULL || context->lat_e7 == PB_NO_POSITION)
         return;
     *ret_lat_e7 = (int32_t)((uint32_t)context->lat_e7
-                            + (uint32_t)pb_column_get(&reads->columns[PB_READS_LAT], at));
+                            + (uint32_t)value_of(reads, PB_READS_LAT, at));
     *ret_lon_e7 = (int32_t)((uint32_t)context->lon_e7
-                            + (uint32_t)pb_column_get(&reads->columns[PB_READS_LON], at));
+                            + (uint32_t)value_of(reads, PB_READS_LON, at));
 }
 
 static enum pb_status
@@ -879,7 +940,7 @@ find_extras(struct pb_reads_block *reads, uint32_t at, const uint8_t **ret_bytes
     if (status != PB_OK)
         return status;
     for (uint32_t i = 0; i <= at; i++) {
-        if ((pb_column_get(&reads->columns[PB_READS_FLAGS], i) & PB_ROW_EXTRAS) == 0)
+        if ((value_of(reads, PB_READS_FLAGS, i) & PB_ROW_EXTRAS) == 0)
             continue;
         offset += count;
         if (reads->block.blob_raw - offset < 2)
@@ -896,41 +957,68 @@ find_extras(struct pb_reads_block *reads, uint32_t at, const uint8_t **ret_bytes
     return PB_OK;
 }
 
+/* Makes reads hold the commit of that number. */
+static enum pb_status
+find_commit(struct pb_reads_block *reads, uint64_t commit_row, struct pb_error *error)
+{
+    const struct pb_segment *segment = reads->segment;
+    uint32_t per_block = segment->tables[PB_TABLE_COMMITS].rows_per_block;
+    struct pb_block block;
+    struct pb_column column;
+    enum pb_status status = PB_OK;
+
+    if (commit_row == reads->commit_row)
+        return PB_OK;
+    reads->commit_row = UINT64_MAX;
+    status = pb_segment_block(segment, PB_TABLE_COMMITS, (uint32_t)(commit_row / per_block),
+                              &block, error);
+    if (status == PB_OK)
+        status = open_column(segment, &block, 0, &column, error);
+    if (status != PB_OK)
+        return status;
+    reads->commit = (uint64_t)pb_column_get(&column, (uint32_t)(commit_row % per_block));
+    status = open_column(segment, &block, 1, &column, error);
+    if (status != PB_OK)
+        return status;
+    reads->received_us = pb_column_get(&column, (uint32_t)(commit_row % per_block));
+    reads->commit_row = commit_row;
+    return PB_OK;
+}
+
 enum pb_status
 pb_reads_block_decode(struct pb_reads_block *reads, uint64_t row, struct pb_record_room *room,
                       struct pb_read *ret_read, struct pb_error *error)
 {
     const struct pb_segment *segment = reads->segment;
     const struct pb_names *names = &segment->names;
-    const struct pb_column *columns = reads->columns;
     uint32_t at = row_in_block(reads, row);
-    uint64_t flags = (uint64_t)pb_column_get(&columns[PB_READS_FLAGS], at);
-    uint64_t vehicle_number = (uint64_t)pb_column_get(&columns[PB_READS_VEHICLE], at);
-    uint64_t commit_row = (uint64_t)pb_column_get(&columns[PB_READS_COMMIT], at);
-    uint64_t speed = (uint64_t)pb_column_get(&columns[PB_READS_SPEED], at);
+    uint64_t flags = (uint64_t)value_of(reads, PB_READS_FLAGS, at);
+    uint64_t vehicle_number = (uint64_t)value_of(reads, PB_READS_VEHICLE, at);
+    uint64_t commit_row = (uint64_t)value_of(reads, PB_READS_COMMIT, at);
+    uint64_t speed = (uint64_t)value_of(reads, PB_READS_SPEED, at);
     uint64_t heading = 0;
     const struct pb_context *context = context_of(reads, at);
     struct pb_vehicle vehicle = { 0 };
-    struct pb_block commit_block;
-    struct pb_column commits;
     enum pb_status status = PB_OK;
 
+    if (++reads->decodes == DECODES_BEFORE_WHOLE)
+        decode_columns(reads);
     pb_read_init(ret_read);
     if (context == NULL || vehicle_number >= names->vehicle_count
         || commit_row >= segment->tables[PB_TABLE_COMMITS].rows) {
         return damaged(segment, (uint64_t)(reads->block.bytes - segment->bytes),
                        "a row's number is out of range", error);
     }
-    ret_read->captured_at_us = pb_column_get(&columns[PB_READS_TIME], at);
+    ret_read->captured_at_us = value_of(reads, PB_READS_TIME, at);
     ret_read->reader = names->texts[context->reader];
     ret_read->utc_offset_min = context->utc_offset_min;
     ret_read->lane = context->lane;
     ret_read->confidence_scale = (enum pb_confidence_scale)context->scale;
     ret_read->confidence_e6
-        = pb_confidence_of_code((uint32_t)-pb_column_get(&columns[PB_READS_CONFIDENCE], at),
+        = pb_confidence_of_code((uint32_t)-value_of(reads, PB_READS_CONFIDENCE, at),
                                 ret_read->confidence_scale);
     pb_reads_block_position(reads, row, &ret_read->lat_e7, &ret_read->lon_e7);
-    heading = context->heading_code + (uint64_t)pb_column_get(&columns[PB_READS_HEADING], at);
+    heading = context->heading_code + (uint64_t)value_of(reads, PB_READS_HEADING, at);
     ret_read->heading_cdeg = (uint16_t)(heading == 0 ? PB_NO_HEADING : heading - PB_CODE_SHIFT);
     ret_read->speed_ckmh = (uint16_t)(speed == 0 ? PB_NO_SPEED : speed - PB_CODE_SHIFT);
     vehicle = pb_vehicle_masked(&names->vehicles[vehicle_number], context->reports);
@@ -942,22 +1030,15 @@ pb_reads_block_decode(struct pb_reads_block *reads, uint64_t row, struct pb_reco
     ret_read->year_last = vehicle.year_last;
     if ((flags & PB_ROW_NEVER) == 0) {
         ret_read->delete_after_us
-            = ret_read->captured_at_us + pb_column_get(&columns[PB_READS_KEEP], at);
+            = ret_read->captured_at_us + value_of(reads, PB_READS_KEEP, at);
     }
-    ret_read->revision = (uint32_t)pb_column_get(&columns[PB_READS_REVISION], at);
+    ret_read->revision = (uint32_t)value_of(reads, PB_READS_REVISION, at);
     ret_read->is_revisable = (flags & PB_ROW_REVISABLE) != 0;
     ret_read->is_correction = (flags & PB_ROW_CORRECTION) != 0;
     ret_read->is_superseded = (flags & PB_ROW_SUPERSEDED) != 0;
-    status = pb_segment_block(segment, PB_TABLE_COMMITS, (uint32_t)(commit_row / 256),
-                              &commit_block, error);
-    if (status == PB_OK)
-        status = open_column(segment, &commit_block, 0, &commits, error);
-    if (status == PB_OK) {
-        ret_read->commit = (uint64_t)pb_column_get(&commits, (uint32_t)(commit_row % 256));
-        status = open_column(segment, &commit_block, 1, &commits, error);
-    }
-    if (status == PB_OK)
-        ret_read->received_at_us = pb_column_get(&commits, (uint32_t)(commit_row % 256));
+    status = find_commit(reads, commit_row, error);
+    ret_read->commit = reads->commit;
+    ret_read->received_at_us = reads->received_us;
     if (status == PB_OK && (flags & PB_ROW_EXTRAS) != 0) {
         const uint8_t *extras = NULL;
         uint32_t count = 0;

@@ -1,6 +1,10 @@
 /*
  * Segment writer: rows come in plate order and leave as blocks at once; the other orders are
  * sorted at the end. Memory does not grow with the rows but for the indexes.
+ *
+ * Where there is a crew, blocks of reads and places are encoded by it: they wait in a ring, and
+ * are written in the order in which they were filled, when the ring is full and at the end. So
+ * a file's bytes do not depend on who was faster.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -15,11 +19,14 @@
 #include "geo/geo.h"
 #include "plate/plate_code.h"
 #include "store/local/extras.h"
+#include "store/local/places.h"
 #include "store/local/segment_format.h"
 #include "store/local/sorter.h"
 
 #define OUT_BYTES (1u << 20)
 #define BLOB_FIRST_BYTES (64u << 10)
+#define RING_BLOCKS 32u
+#define OWN_ROWS 4u /* of a plate, whose vehicles are looked at before the names' table is */
 
 /* The texts of alternates without a plate code travel through the sorter of alternates: pairs of
  * the same key right before a posting, each with some bytes of the text. */
@@ -91,7 +98,8 @@ struct table_builder {
     enum pb_table table;
     uint64_t rows;
     uint32_t filled; /* rows in columns */
-    uint32_t blocks;
+    uint32_t blocks; /* begun and full */
+    uint32_t written; /* of these, what is in out or in the file */
     uint64_t key;    /* of the block being filled */
     int64_t (*columns)[PB_BLOCK_ROWS_MAX]; /* owned: columns of the table's format */
     uint64_t *bases; /* owned */
@@ -102,8 +110,24 @@ struct table_builder {
     size_t blob_bytes, blob_room;
 };
 
+/* A full block that the crew encodes. */
+struct pending_block {
+    struct pb_crew_job job; /* the first, so that the one is the other */
+    enum pb_table table;
+    uint64_t key;
+    int64_t (*columns)[PB_BLOCK_ROWS_MAX]; /* owned: PB_READS_COLUMNS of them */
+    uint8_t *blob;  /* owned */
+    size_t blob_room;
+    uint8_t *bytes; /* owned: room for the block */
+    size_t room, used;
+    struct pb_block_input input;
+};
+
 struct pb_segment_writer {
     const struct pb_env *env;     /* borrowed */
+    struct pb_crew *crew;         /* borrowed */
+    struct pending_block *ring;   /* owned: RING_BLOCKS; NULL without a crew */
+    uint32_t ring_first, ring_count;
     struct pb_names *names;       /* borrowed */
     const char *directory;        /* borrowed */
     struct pb_segment_entry entry;
@@ -114,7 +138,8 @@ struct pb_segment_writer {
     size_t out_room, out_bytes;
     uint64_t offset;      /* of the file, without what is in out */
     struct table_builder tables[PB_TABLE_COUNT];
-    struct pb_sorter *places, *events, *alternates; /* owned; the latter two when first needed */
+    struct pb_places *places;               /* owned */
+    struct pb_sorter *events, *alternates; /* owned; made when first needed */
     size_t memory_bytes;
     uint64_t recent_texts[TEXTS_RECENT]; /* keys whose texts went into the sorter */
 
@@ -201,53 +226,66 @@ index_grow(struct pb_segment_writer *writer, struct table_builder *table)
     return PB_OK;
 }
 
+/* The number of what the rows of a plate agree on; most often one of them says it all. */
+static enum pb_status
+number_of_vehicle(struct pb_segment_writer *writer, uint32_t first, uint32_t end,
+                  const struct pb_vehicle *vehicle, uint32_t *ret_number)
+{
+    const int64_t *numbers = writer->tables[PB_TABLE_READS].columns[PB_READS_VEHICLE];
+
+    for (uint32_t i = first; i < end && i < first + OWN_ROWS; i++) {
+        if (pb_vehicle_is_equal(&writer->names->vehicles[numbers[i]], vehicle)) {
+            *ret_number = (uint32_t)numbers[i];
+            return PB_OK;
+        }
+    }
+    return pb_names_vehicle(writer->names, vehicle, ret_number);
+}
+
 /* Gives the rows of one plate, [first, end) of the block being filled, one vehicle as far as they
  * agree: what none of them contradicts, each reporting only some of it. */
 static enum pb_status
 unify_vehicles(struct pb_segment_writer *writer, uint32_t first, uint32_t end,
                uint32_t *vehicle_before)
 {
-    struct table_builder *table = &writer->tables[PB_TABLE_READS];
     struct pb_names *names = writer->names;
+    int64_t *numbers = writer->tables[PB_TABLE_READS].columns[PB_READS_VEHICLE];
+    const int64_t *contexts = writer->tables[PB_TABLE_READS].columns[PB_READS_CONTEXT];
     struct pb_vehicle all = { 0 };
-    uint32_t number = 0;
+    uint8_t own[PB_BLOCK_ROWS_MAX];
     uint8_t reports = 0;
+    uint32_t number = 0;
     enum pb_status status = PB_OK;
 
     for (uint32_t i = first; i < end; i++) {
-        uint8_t own = names->contexts[table->columns[PB_READS_CONTEXT][i]].reports;
-        struct pb_vehicle vehicle
-            = pb_vehicle_masked(&names->vehicles[table->columns[PB_READS_VEHICLE][i]], own);
+        own[i] = names->contexts[contexts[i]].reports;
+        if (own[i] & ~reports) {
+            struct pb_vehicle vehicle = pb_vehicle_masked(&names->vehicles[numbers[i]], own[i]);
 
-        pb_vehicle_fill(&all, &vehicle);
-        reports |= own;
+            pb_vehicle_fill(&all, &vehicle);
+        }
+        reports |= own[i];
     }
-    if (reports != 0) {
-        status = pb_names_vehicle(names, &all, &number);
-        if (status != PB_OK)
-            return status;
-    }
-    for (uint32_t i = first; i < end; i++) {
-        uint8_t own = names->contexts[table->columns[PB_READS_CONTEXT][i]].reports;
+    if (reports != 0)
+        status = number_of_vehicle(writer, first, end, &all, &number);
+    for (uint32_t i = first; i < end && status == PB_OK; i++) {
         struct pb_vehicle vehicle = all;
 
-        if (own == 0) {
-            table->columns[PB_READS_VEHICLE][i] = *vehicle_before;
-            continue;
-        }
-        pb_vehicle_overwrite(&vehicle, &names->vehicles[table->columns[PB_READS_VEHICLE][i]], own);
-        if (pb_vehicle_is_equal(&vehicle, &all)) {
+        if (own[i] != 0 && numbers[i] == number) {
             *vehicle_before = number;
-        } else {
-            /* One that disagrees stands for itself. */
-            vehicle = pb_vehicle_masked(&vehicle, own);
-            status = pb_names_vehicle(names, &vehicle, vehicle_before);
+        } else if (own[i] != 0) {
+            pb_vehicle_overwrite(&vehicle, &names->vehicles[numbers[i]], own[i]);
+            if (pb_vehicle_is_equal(&vehicle, &all)) {
+                *vehicle_before = number;
+            } else {
+                /* One that disagrees stands for itself. */
+                vehicle = pb_vehicle_masked(&vehicle, own[i]);
+                status = pb_names_vehicle(names, &vehicle, vehicle_before);
+            }
         }
-        if (status != PB_OK)
-            return status;
-        table->columns[PB_READS_VEHICLE][i] = *vehicle_before;
+        numbers[i] = *vehicle_before;
     }
-    return PB_OK;
+    return status;
 }
 
 static enum pb_status
@@ -267,11 +305,55 @@ unify_block(struct pb_segment_writer *writer)
     return status;
 }
 
+/* Sorts up to 128 row numbers: nearly always short and unordered, so a simple radix of two
+ * passes would not pay; insertion into a sorted array by halves does. */
+static void
+sort_rows(int64_t *rows, uint32_t count)
+{
+    for (uint32_t gap = count / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11) {
+        for (uint32_t i = gap; i < count; i++) {
+            int64_t row = rows[i];
+            uint32_t j = i;
+
+            for (; j >= gap && rows[j - gap] > row; j -= gap)
+                rows[j] = rows[j - gap];
+            rows[j] = row;
+        }
+    }
+}
+
+/* Notes that the next block of a table, `used` bytes at the end of out, begins with key. */
 static enum pb_status
-end_block(struct pb_segment_writer *writer, struct table_builder *table, struct pb_error *error)
+note_block(struct pb_segment_writer *writer, struct table_builder *table, uint64_t key, size_t used,
+           struct pb_error *error)
+{
+    uint64_t offset = writer->offset + writer->out_bytes;
+    enum pb_status status = PB_OK;
+
+    if (table->written == table->room)
+        status = index_grow(writer, table);
+    if (status != PB_OK)
+        return status;
+    if (table->written % PB_INDEX_GROUP == 0)
+        table->bases[table->written / PB_INDEX_GROUP] = offset;
+    offset -= table->bases[table->written / PB_INDEX_GROUP];
+    if (offset > UINT32_MAX)
+        return pb_fail(error, PB_OVER_LIMIT, "segment %llu: 64 blocks take more than 4 GiB",
+                       (unsigned long long)writer->entry.number);
+    table->nears[table->written] = (uint32_t)offset;
+    table->keys[table->written] = key;
+    table->written++;
+    writer->out_bytes += used;
+    return PB_OK;
+}
+
+static void
+describe_block(const struct pb_segment_writer *writer, const struct table_builder *table,
+               struct pb_block_input *ret_input)
 {
     const struct pb_table_format *format = &pb_table_formats[table->table];
-    struct pb_block_input input = {
+
+    *ret_input = (struct pb_block_input){
         .table = (uint8_t)table->table,
         .number = table->blocks,
         .rows = table->filled,
@@ -281,35 +363,157 @@ end_block(struct pb_segment_writer *writer, struct table_builder *table, struct 
         .blob_bytes = table->blob_bytes,
         .seed = writer->seed,
     };
-    uint64_t offset = 0;
+    for (uint32_t c = 0; c < format->columns; c++)
+        ret_input->values[c] = table->columns[c];
+}
+
+static enum pb_status
+write_block_now(struct pb_segment_writer *writer, struct table_builder *table,
+                struct pb_error *error)
+{
+    struct pb_block_input input;
     size_t used = 0;
+    enum pb_status status = reserve_out(
+        writer, pb_block_bound(pb_table_formats[table->table].columns, table->blob_bytes), error);
+
+    if (status != PB_OK)
+        return status;
+    describe_block(writer, table, &input);
+    if (table->table == PB_TABLE_PLACES)
+        sort_rows(table->columns[0], table->filled);
+    used = pb_block_encode(&input, writer->out + writer->out_bytes);
+    return used == 0 ? PB_E_NOMEM : note_block(writer, table, table->key, used, error);
+}
+
+/* ---- blocks that a crew encodes ---- */
+
+static void
+encode_pending(struct pb_crew_job *job)
+{
+    struct pending_block *block = (struct pending_block *)(void *)job;
+
+    if (block->table == PB_TABLE_PLACES)
+        sort_rows(block->columns[0], block->input.rows);
+    block->used = pb_block_encode(&block->input, block->bytes);
+}
+
+/* Waits for the block that is the longest in the ring, and writes it. */
+static enum pb_status
+write_first_pending(struct pb_segment_writer *writer, struct pb_error *error)
+{
+    struct pending_block *block = &writer->ring[writer->ring_first];
+    enum pb_status status = PB_OK;
+
+    pb_crew_wait(writer->crew, &block->job);
+    writer->ring_first = (writer->ring_first + 1) % RING_BLOCKS;
+    writer->ring_count--;
+    if (block->used == 0)
+        return PB_E_NOMEM;
+    status = reserve_out(writer, block->used, error);
+    if (status != PB_OK)
+        return status;
+    memcpy(writer->out + writer->out_bytes, block->bytes, block->used);
+    return note_block(writer, &writer->tables[block->table], block->key, block->used, error);
+}
+
+static enum pb_status
+write_all_pending(struct pb_segment_writer *writer, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    while (writer->ring_count > 0 && status == PB_OK)
+        status = write_first_pending(writer, error);
+    return status;
+}
+
+/* Makes room in a block of the ring for what the table holds, and for what becomes of it. */
+static enum pb_status
+reserve_pending(struct pb_segment_writer *writer, const struct table_builder *table,
+                struct pending_block *block)
+{
+    size_t room = pb_block_bound(PB_READS_COLUMNS, table->blob_bytes);
+    uint8_t *larger = NULL;
+
+    if (block->columns == NULL) {
+        block->columns = pb_calloc(writer->env, PB_READS_COLUMNS, sizeof(*block->columns));
+        if (block->columns == NULL)
+            return PB_E_NOMEM;
+    }
+    if (room <= block->room)
+        return PB_OK;
+    larger = pb_realloc(writer->env, block->bytes, room);
+    if (larger == NULL)
+        return PB_E_NOMEM;
+    block->bytes = larger;
+    block->room = room;
+    return PB_OK;
+}
+
+/* Puts the table's block into the ring, and gives the table other memory to fill. */
+static enum pb_status
+submit_block(struct pb_segment_writer *writer, struct table_builder *table,
+             struct pb_error *error)
+{
+    struct pending_block *block = NULL;
+    int64_t (*columns)[PB_BLOCK_ROWS_MAX] = table->columns;
+    uint8_t *blob = table->blob;
+    size_t blob_room = table->blob_room;
+    enum pb_status status = PB_OK;
+
+    if (writer->ring_count == RING_BLOCKS)
+        status = write_first_pending(writer, error);
+    if (status != PB_OK)
+        return status;
+    block = &writer->ring[(writer->ring_first + writer->ring_count) % RING_BLOCKS];
+    status = reserve_pending(writer, table, block);
+    if (status != PB_OK)
+        return status;
+    block->table = table->table;
+    block->key = table->key;
+    block->job.run = encode_pending;
+    describe_block(writer, table, &block->input);
+    table->columns = block->columns;
+    table->blob = block->blob;
+    table->blob_room = block->blob_room;
+    block->columns = columns;
+    block->blob = blob;
+    block->blob_room = blob_room;
+    pb_crew_submit(writer->crew, &block->job);
+    writer->ring_count++;
+    return PB_OK;
+}
+
+static void
+free_ring(struct pb_segment_writer *writer)
+{
+    if (writer->ring == NULL)
+        return;
+    for (uint32_t i = 0; i < writer->ring_count; i++)
+        pb_crew_wait(writer->crew, &writer->ring[(writer->ring_first + i) % RING_BLOCKS].job);
+    for (uint32_t i = 0; i < RING_BLOCKS; i++) {
+        pb_free(writer->env, writer->ring[i].columns);
+        pb_free(writer->env, writer->ring[i].blob);
+        pb_free(writer->env, writer->ring[i].bytes);
+    }
+    pb_free(writer->env, writer->ring);
+}
+
+static enum pb_status
+end_block(struct pb_segment_writer *writer, struct table_builder *table, struct pb_error *error)
+{
+    bool is_large = table->table == PB_TABLE_READS || table->table == PB_TABLE_PLACES;
     enum pb_status status = PB_OK;
 
     if (table->filled == 0)
         return PB_OK;
     if (table->table == PB_TABLE_READS)
         status = unify_block(writer);
-    if (status == PB_OK && table->blocks == table->room)
-        status = index_grow(writer, table);
-    if (status == PB_OK)
-        status = reserve_out(writer, pb_block_bound(format->columns, table->blob_bytes), error);
+    if (status == PB_OK && writer->ring != NULL && is_large)
+        status = submit_block(writer, table, error);
+    else if (status == PB_OK)
+        status = write_block_now(writer, table, error);
     if (status != PB_OK)
         return status;
-    for (uint32_t c = 0; c < format->columns; c++)
-        input.values[c] = table->columns[c];
-    offset = writer->offset + writer->out_bytes;
-    used = pb_block_encode(&input, writer->out + writer->out_bytes);
-    if (used == 0)
-        return PB_E_NOMEM;
-    writer->out_bytes += used;
-    if (table->blocks % PB_INDEX_GROUP == 0)
-        table->bases[table->blocks / PB_INDEX_GROUP] = offset;
-    offset -= table->bases[table->blocks / PB_INDEX_GROUP];
-    if (offset > UINT32_MAX)
-        return pb_fail(error, PB_OVER_LIMIT, "segment %llu: 64 blocks take more than 4 GiB",
-                       (unsigned long long)writer->entry.number);
-    table->nears[table->blocks] = (uint32_t)offset;
-    table->keys[table->blocks] = table->key;
     table->blocks++;
     table->filled = 0;
     table->blob_bytes = 0;
@@ -326,7 +530,10 @@ begin_row(struct pb_segment_writer *writer, struct table_builder *table, uint64_
     enum pb_status status = PB_OK;
 
     if (table->columns == NULL) {
-        table->columns = pb_calloc(writer->env, format->columns, sizeof(*table->columns));
+        /* Memory of one table may come back as another's: see submit_block(). */
+        table->columns = pb_calloc(writer->env,
+                                   writer->ring != NULL ? PB_READS_COLUMNS : format->columns,
+                                   sizeof(*table->columns));
         if (table->columns == NULL)
             return PB_E_NOMEM;
     }
@@ -380,6 +587,7 @@ pb_segment_writer_new(const struct pb_env *env, const struct pb_segment_options 
     if (writer == NULL)
         return PB_E_NOMEM;
     writer->env = env;
+    writer->crew = options->crew;
     writer->names = options->names;
     writer->directory = options->directory;
     writer->memory_bytes = options->memory_bytes;
@@ -401,13 +609,15 @@ pb_segment_writer_new(const struct pb_env *env, const struct pb_segment_options 
 
     writer->out_room = OUT_BYTES;
     writer->out = pb_alloc(env, writer->out_room);
-    if (writer->out == NULL) {
+    if (options->crew != NULL)
+        writer->ring = pb_calloc(env, RING_BLOCKS, sizeof(*writer->ring));
+    if (writer->out == NULL || (options->crew != NULL && writer->ring == NULL)) {
         status = PB_E_NOMEM;
         goto out;
     }
     (void)snprintf(path, sizeof(path), "%s/tmp/%08llu.places", options->directory,
                    (unsigned long long)options->number);
-    status = pb_sorter_new(env, path, options->memory_bytes / 2, &writer->places);
+    status = pb_places_new(env, path, options->memory_bytes / 2, options->crew, &writer->places);
     if (status != PB_OK)
         goto out;
     pb_segment_path(path, sizeof(path), options->directory, options->number);
@@ -433,6 +643,7 @@ pb_segment_writer_free(struct pb_segment_writer *writer)
     if (writer == NULL)
         return;
     env = writer->env;
+    free_ring(writer);
     if (writer->file != NULL) {
         env->files->close(env->file_context, writer->file);
         if (!writer->is_finished) {
@@ -450,7 +661,7 @@ pb_segment_writer_free(struct pb_segment_writer *writer)
         pb_free(env, writer->tables[t].keys);
         pb_free(env, writer->tables[t].blob);
     }
-    pb_sorter_free(writer->places);
+    pb_places_free(writer->places);
     pb_sorter_free(writer->events);
     pb_sorter_free(writer->alternates);
     pb_free(env, writer->out);
@@ -661,8 +872,8 @@ pb_segment_writer_row(struct pb_segment_writer *writer, const struct pb_row *row
         uint32_t cell = pb_geo_cell((int32_t)((uint32_t)context->lat_e7 + (uint32_t)row->lat),
                                     (int32_t)((uint32_t)context->lon_e7 + (uint32_t)row->lon));
 
-        status = pb_sorter_add(writer->places, pb_place_key(cell, row->captured_us),
-                               writer->entry.rows, error);
+        status = pb_places_add(writer->places, pb_place_key(cell, row->captured_us),
+                               (uint32_t)writer->entry.rows, error);
     }
     note_times(&writer->entry, row);
     writer->entry.rows++;
@@ -671,45 +882,23 @@ pb_segment_writer_row(struct pb_segment_writer *writer, const struct pb_row *row
 
 /* ---- finishing ---- */
 
-/* Sorts up to 128 row numbers: nearly always short and unordered, so a simple radix of two
- * passes would not pay; insertion into a sorted array by halves does. */
-static void
-sort_rows(int64_t *rows, uint32_t count)
-{
-    for (uint32_t gap = count / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11) {
-        for (uint32_t i = gap; i < count; i++) {
-            int64_t row = rows[i];
-            uint32_t j = i;
-
-            for (; j >= gap && rows[j - gap] > row; j -= gap)
-                rows[j] = rows[j - gap];
-            rows[j] = row;
-        }
-    }
-}
-
 static enum pb_status
 write_places(struct pb_segment_writer *writer, struct pb_error *error)
 {
     struct table_builder *table = &writer->tables[PB_TABLE_PLACES];
-    struct pb_pair pair = { 0 };
-    enum pb_status status = pb_sorter_finish(writer->places, error);
+    const struct pb_pair *pairs = NULL;
+    size_t count = 0;
+    enum pb_status status = PB_OK;
 
     while (status == PB_OK) {
-        status = pb_sorter_next(writer->places, &pair, error);
-        if (status != PB_OK)
-            break;
-        if (table->filled == pb_table_formats[PB_TABLE_PLACES].rows_per_block)
-            sort_rows(table->columns[0], table->filled);
-        status = begin_row(writer, table, pair.key, 0, error);
-        if (status == PB_OK)
-            table->columns[0][table->filled++] = (int64_t)pair.value;
+        status = pb_places_next(writer->places, &pairs, &count, error);
+        for (size_t i = 0; i < count && status == PB_OK; i++) {
+            status = begin_row(writer, table, pairs[i].key, 0, error);
+            if (status == PB_OK)
+                table->columns[0][table->filled++] = (int64_t)pairs[i].value;
+        }
     }
-    if (status != PB_END)
-        return status;
-    if (table->filled != 0)
-        sort_rows(table->columns[0], table->filled);
-    return end_block(writer, table, error);
+    return status == PB_END ? end_block(writer, table, error) : status;
 }
 
 static enum pb_status
@@ -928,6 +1117,8 @@ pb_segment_writer_finish(struct pb_segment_writer *writer, struct pb_segment_ent
         status = end_block(writer, &writer->tables[PB_TABLE_ALTERNATES], error);
     if (status == PB_OK)
         status = end_block(writer, &writer->tables[PB_TABLE_POSTINGS], error);
+    if (status == PB_OK)
+        status = write_all_pending(writer, error);
     if (status == PB_OK)
         status = write_footer(writer, error);
     if (status == PB_OK)

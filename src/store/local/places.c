@@ -1,0 +1,280 @@
+/*
+ * Places: ranges of keys are chosen from the first rows; a bin's keys are found by halving.
+ *
+ * A pair takes 12 bytes: the key, and the row.
+ */
+#include "store/local/places.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "store/local/bins.h"
+#include "base/bytes.h"
+
+#define BINS 256u /* a power of two */
+#define SAMPLE_PAIRS 16384u
+#define PAIR_BYTES 12u
+#define PARTS 3u /* sorted at one time */
+
+/* A bin that is being sorted. */
+struct part {
+    struct pb_crew_job job; /* the first, so that the one is the other */
+    const struct pb_bin *bin;
+    uint8_t *spilled; /* owned */
+    size_t spilled_room;
+    struct pb_pair *pairs;   /* owned: room of them */
+    struct pb_pair *scratch; /* owned: likewise */
+    size_t room, count;
+};
+
+struct pb_places {
+    const struct pb_env *env; /* borrowed */
+    struct pb_crew *crew;     /* borrowed */
+    struct pb_bins_budget budget;
+    struct pb_bins bins;
+    uint32_t chunk_bytes;
+    struct pb_bin sample; /* until keys are chosen */
+    uint64_t sample_pairs;
+    bool has_keys;
+    uint64_t keys[BINS]; /* ascending: the least of each bin but the first */
+    struct pb_bin bin[BINS];
+    uint64_t counts[BINS];
+
+    bool is_over;
+    uint32_t next_bin; /* to be sorted next */
+    struct part parts[PARTS];
+    uint32_t part_first, part_count;
+};
+
+enum pb_status
+pb_places_new(const struct pb_env *env, const char *spill_path, size_t memory_bytes,
+              struct pb_crew *crew, struct pb_places **ret_places)
+{
+    struct pb_places *places = pb_calloc(env, 1, sizeof(*places));
+    enum pb_status status = PB_OK;
+
+    if (places == NULL)
+        return PB_E_NOMEM;
+    places->env = env;
+    places->crew = crew;
+    /* What is sorted takes more than twice its bytes, but only some bins at a time. */
+    places->budget.bytes_max = memory_bytes / 4 * 3;
+    places->chunk_bytes = PB_BINS_CHUNK_BYTES_MIN;
+    while (places->chunk_bytes < PB_BINS_CHUNK_BYTES_MAX &&
+           (size_t)places->chunk_bytes * 16 * BINS <= memory_bytes)
+        places->chunk_bytes *= 2;
+    status = pb_bins_init(&places->bins, env, &places->budget, spill_path);
+    if (status != PB_OK) {
+        pb_places_free(places);
+        return status;
+    }
+    *ret_places = places;
+    return PB_OK;
+}
+
+void
+pb_places_free(struct pb_places *places)
+{
+    const struct pb_env *env = NULL;
+
+    if (places == NULL)
+        return;
+    env = places->env;
+    for (uint32_t i = 0; i < places->part_count; i++)
+        pb_crew_wait(places->crew, &places->parts[(places->part_first + i) % PARTS].job);
+    for (uint32_t i = 0; i < PARTS; i++) {
+        pb_free(env, places->parts[i].spilled);
+        pb_free(env, places->parts[i].pairs);
+        pb_free(env, places->parts[i].scratch);
+    }
+    for (uint32_t i = 0; i < BINS; i++)
+        pb_bin_done(&places->bin[i], env);
+    pb_bin_done(&places->sample, env);
+    pb_bins_done(&places->bins);
+    pb_free(env, places);
+}
+
+/* ---- adding ---- */
+
+static enum pb_status
+put(struct pb_places *places, struct pb_bin *bin, uint64_t key, uint32_t row, bool may_spill,
+    struct pb_error *error)
+{
+    uint8_t *at = NULL;
+    enum pb_status status =
+        pb_bin_add(&places->bins, bin, PAIR_BYTES, places->chunk_bytes, may_spill, &at, error);
+
+    if (status != PB_OK)
+        return status;
+    pb_put_le64(at, key);
+    pb_put_le32(at + 8, row);
+    return PB_OK;
+}
+
+/* The last bin whose least key is at most key. */
+static inline uint32_t
+bin_of(const struct pb_places *places, uint64_t key)
+{
+    uint32_t bin = 0;
+
+    for (uint32_t step = BINS / 2; step > 0; step /= 2)
+        bin += places->keys[bin + step] <= key ? step : 0;
+    return bin;
+}
+
+/* Puts the pairs of a bin into memory, in order of arrival. */
+static void
+take_pairs(const struct pb_bin *bin, const uint8_t *spilled, struct pb_pair *ret_pairs)
+{
+    struct pb_bin_walk walk;
+    const uint8_t *at = NULL;
+    const uint8_t *end = NULL;
+
+    pb_bin_walk_init(&walk, bin, spilled);
+    while (pb_bin_walk_next(&walk, &at, &end)) {
+        for (; at < end; at += PAIR_BYTES)
+            *ret_pairs++ = (struct pb_pair){ pb_get_le64(at), pb_get_le32(at + 8) };
+    }
+}
+
+/* Chooses the ranges of keys, and lays out what there is by them. */
+static enum pb_status
+spread(struct pb_places *places, struct pb_error *error)
+{
+    size_t count = (size_t)places->sample_pairs;
+    struct pb_pair *pairs = pb_alloc(places->env, 2 * (count + 1) * sizeof(*pairs));
+    enum pb_status status = PB_OK;
+
+    if (pairs == NULL)
+        return PB_E_NOMEM;
+    take_pairs(&places->sample, NULL, pairs);
+    pb_pairs_sort(pairs, pairs + count, count);
+    for (uint32_t i = 1; i < BINS; i++)
+        places->keys[i] = count == 0 ? UINT64_MAX : pairs[i * count / BINS].key;
+    places->has_keys = true;
+    take_pairs(&places->sample, NULL, pairs);
+    for (size_t i = 0; i < count && status == PB_OK; i++) {
+        uint32_t bin = bin_of(places, pairs[i].key);
+
+        places->counts[bin]++;
+        status =
+            put(places, &places->bin[bin], pairs[i].key, (uint32_t)pairs[i].value, true, error);
+    }
+    pb_free(places->env, pairs);
+    return status;
+}
+
+enum pb_status
+pb_places_add(struct pb_places *places, uint64_t key, uint32_t row, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+    uint32_t bin = 0;
+
+    assert(!places->is_over);
+    if (!places->has_keys && places->sample_pairs < SAMPLE_PAIRS) {
+        places->sample_pairs++;
+        return put(places, &places->sample, key, row, false, error);
+    }
+    if (!places->has_keys)
+        status = spread(places, error);
+    if (status != PB_OK)
+        return status;
+    bin = bin_of(places, key);
+    places->counts[bin]++;
+    return put(places, &places->bin[bin], key, row, true, error);
+}
+
+/* ---- sorting ---- */
+
+static void
+sort_part(struct pb_crew_job *job)
+{
+    struct part *part = (struct part *)(void *)job;
+
+    take_pairs(part->bin, part->spilled, part->pairs);
+    pb_pairs_sort(part->pairs, part->scratch, part->count);
+}
+
+/* Makes room in a part for what the bin has. */
+static enum pb_status
+reserve(const struct pb_places *places, struct part *part, size_t count, size_t spilled_bytes)
+{
+    if (count > part->room) {
+        pb_free(places->env, part->pairs);
+        pb_free(places->env, part->scratch);
+        part->room = 0;
+        part->pairs = pb_alloc(places->env, (count + count / 4) * sizeof(*part->pairs));
+        part->scratch = pb_alloc(places->env, (count + count / 4) * sizeof(*part->scratch));
+        if (part->pairs == NULL || part->scratch == NULL)
+            return PB_E_NOMEM;
+        part->room = count + count / 4;
+    }
+    if (spilled_bytes > part->spilled_room) {
+        pb_free(places->env, part->spilled);
+        part->spilled_room = 0;
+        part->spilled = pb_alloc(places->env, spilled_bytes);
+        if (part->spilled == NULL)
+            return PB_E_NOMEM;
+        part->spilled_room = spilled_bytes;
+    }
+    return PB_OK;
+}
+
+static enum pb_status
+begin_part(struct pb_places *places, struct pb_error *error)
+{
+    struct part *part = &places->parts[(places->part_first + places->part_count) % PARTS];
+    const struct pb_bin *bin = &places->bin[places->next_bin];
+    size_t count = (size_t)places->counts[places->next_bin];
+    enum pb_status status = reserve(places, part, count, (size_t)bin->spilled_bytes);
+
+    places->next_bin++;
+    if (status == PB_OK)
+        status = pb_bin_read(&places->bins, bin, part->spilled, error);
+    if (status != PB_OK)
+        return status;
+    part->bin = bin;
+    part->count = count;
+    part->job.run = sort_part;
+    places->part_count++;
+    pb_crew_submit(places->crew, &part->job);
+    return PB_OK;
+}
+
+enum pb_status
+pb_places_next(struct pb_places *places, const struct pb_pair **ret_pairs, size_t *ret_count,
+               struct pb_error *error)
+{
+    /* The part that was given last is filled again only now. */
+    bool has_given = places->is_over && places->part_count > 0;
+    struct part *part = NULL;
+    enum pb_status status = PB_OK;
+
+    if (has_given) {
+        places->part_first = (places->part_first + 1) % PARTS;
+        places->part_count--;
+    }
+    if (!places->has_keys) {
+        /* Few: one bin does. */
+        places->bin[0] = places->sample;
+        places->counts[0] = places->sample_pairs;
+        places->sample = (struct pb_bin){ 0 };
+        places->has_keys = true;
+    }
+    places->is_over = true;
+    while (status == PB_OK && places->part_count < PARTS && places->next_bin < BINS) {
+        if (places->counts[places->next_bin] == 0)
+            places->next_bin++;
+        else
+            status = begin_part(places, error);
+    }
+    if (status != PB_OK)
+        return status;
+    if (places->part_count == 0)
+        return PB_END;
+    part = &places->parts[places->part_first];
+    pb_crew_wait(places->crew, &part->job);
+    *ret_pairs = part->pairs;
+    *ret_count = part->count;
+    return PB_OK;
+}

@@ -1,0 +1,70 @@
+/*
+ * Stage: reads of one load on their way from its lanes to segments.
+ *
+ * Lanes put reads into buckets by plate range, in memory as long as there is some, then in a file
+ * of each lane. When the load ends (or the stage is full) the buckets are sorted one by one,
+ * each a run of its own (run.h), and poured in order of plate into one segment for each
+ * partition. So each read is sorted and encoded once, however large the load.
+ *
+ * Reads that are found by an event id are not for a stage: which of them repeat is not seen
+ * plate by plate.
+ *
+ * Threads: a lane is one thread's at a time, and lanes may be filled side by side; all else is
+ * called while no lane is being filled.
+ */
+#ifndef PB_STORE_LOCAL_STAGE_H
+#define PB_STORE_LOCAL_STAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <platebase/store.h>
+
+#include "store/local/crew.h"
+#include "store/local/run.h"
+
+struct pb_stage; /* opaque */
+
+/* directory: the store's, copied. number: names the files of this stage. */
+PB_MUST_CHECK enum pb_status pb_stage_new(const struct pb_env *env, const char *directory,
+                                          uint64_t number, unsigned lane_count, size_t memory_bytes,
+                                          struct pb_stage **ret_stage);
+void pb_stage_free(struct pb_stage *stage); /* NULL is fine */
+
+/* Takes valid reads that are not found by an event id. */
+PB_MUST_CHECK enum pb_status pb_stage_add(struct pb_stage *stage, unsigned lane,
+                                          const struct pb_read *reads, size_t count,
+                                          struct pb_error *error);
+/* Whether it should be written before more is added. From any thread. */
+bool pb_stage_is_full(const struct pb_stage *stage);
+/* Rows of a lane, and of all. */
+uint64_t pb_stage_lane_rows(const struct pb_stage *stage, unsigned lane);
+uint64_t pb_stage_rows(const struct pb_stage *stage);
+
+#define PB_STAGE_FEW_ROWS 8192u
+/* A part with a lane's rows in order of arrival; to be freed before the stage. Only where all have
+ * at most PB_STAGE_FEW_ROWS. */
+PB_MUST_CHECK enum pb_status pb_stage_run(struct pb_stage *stage, unsigned lane,
+                                          struct pb_run **ret_run);
+
+struct pb_stage_target {
+    struct pb_run_target run;
+    struct pb_crew *crew; /* may be NULL */
+    uint64_t (*take_number)(void *context);
+    void *number_context;
+    /* Drops rows of a sorted part that are not to be written. */
+    enum pb_status (*judge)(void *context, struct pb_run *part, struct pb_error *error);
+    void *judge_context;
+};
+/*
+ * Writes one segment for each partition that has rows left. Files are synced, their directory is
+ * not; on failure there are none. The stage can only be freed then. ret_entries is the caller's to
+ * free.
+ */
+PB_MUST_CHECK enum pb_status pb_stage_write(struct pb_stage *stage,
+                                            const struct pb_stage_target *target,
+                                            struct pb_segment_entry **ret_entries,
+                                            uint32_t *ret_count, struct pb_error *error);
+
+#endif

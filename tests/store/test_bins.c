@@ -1,0 +1,335 @@
+/*
+ * Bins and places: records come back as they went in, whatever fits into memory, and in the order
+ * that was promised; faults of memory and files leave nothing behind.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "read/read_maker.h"
+#include "store/local/bins.h"
+#include "store/local/memo.h"
+#include "store/local/places.h"
+#include "support/fault_env.h"
+#include "support/sim_fs.h"
+
+#define SPILL "spill"
+#define BINS 40u
+
+/* ---- bins ---- */
+
+/* A record is its length in words, its number in its bin, and that many words of the two. */
+static void
+put_record(uint8_t *at, uint32_t words, uint32_t number)
+{
+    uint32_t head[2] = { words, number };
+
+    memcpy(at, head, sizeof(head));
+    for (uint32_t i = 0; i < words; i++)
+        memcpy(at + 8 + 4 * i, &number, 4);
+}
+
+static enum pb_status
+check_bin(const struct pb_env *env, const struct pb_bins *bins, const struct pb_bin *bin,
+          uint32_t count)
+{
+    uint8_t *spilled = pb_alloc(env, (size_t)bin->spilled_bytes + 1);
+    struct pb_bin_walk walk;
+    const uint8_t *at = NULL;
+    const uint8_t *end = NULL;
+    uint32_t number = 0;
+    enum pb_status status = PB_E_NOMEM;
+
+    if (spilled != NULL)
+        status = pb_bin_read(bins, bin, spilled, NULL);
+    if (status == PB_OK) {
+        pb_bin_walk_init(&walk, bin, spilled);
+        while (pb_bin_walk_next(&walk, &at, &end)) {
+            while (at < end) {
+                uint8_t expected[PB_BINS_RECORD_BYTES_MAX];
+                uint32_t words = 0;
+
+                memcpy(&words, at, 4);
+                assert_in_range(words, 0, (PB_BINS_RECORD_BYTES_MAX - 8) / 4);
+                put_record(expected, words, number++);
+                assert_memory_equal(expected, at, 8 + 4 * words);
+                at += 8 + 4 * words;
+            }
+            assert_ptr_equal(at, end);
+        }
+        assert_int_equal(count, number);
+    }
+    pb_free(env, spilled);
+    return status;
+}
+
+static enum pb_status
+fill_and_check(const struct pb_env *env, size_t bytes_max, uint32_t records, bool *ret_spilled)
+{
+    struct pb_bins_budget budget = { .bytes_max = bytes_max };
+    struct pb_bins bins = { 0 };
+    struct pb_bin bin[BINS] = { 0 };
+    uint32_t counts[BINS] = { 0 };
+    uint64_t random = records;
+    enum pb_status status = pb_bins_init(&bins, env, &budget, SPILL);
+
+    for (uint32_t i = 0; i < records && status == PB_OK; i++) {
+        uint32_t number = (uint32_t)maker_below(&random, BINS);
+        uint32_t words = maker_below(&random, 50) == 0 ? (PB_BINS_RECORD_BYTES_MAX - 8) / 4
+                                                       : (uint32_t)maker_below(&random, 20);
+        uint32_t chunk_bytes = PB_BINS_CHUNK_BYTES_MIN << maker_below(&random, 4);
+        uint8_t *at = NULL;
+
+        /* The last bin is one that must not be spilled. */
+        status = pb_bin_add(&bins, &bin[number], 8 + 4 * words, chunk_bytes, number != BINS - 1,
+                            &at, NULL);
+        if (status == PB_OK)
+            put_record(at, words, counts[number]++);
+    }
+    for (uint32_t b = 0; b < BINS && status == PB_OK; b++)
+        status = check_bin(env, &bins, &bin[b], counts[b]);
+    if (status == PB_OK)
+        assert_int_equal(0, bin[BINS - 1].spilled_bytes);
+    *ret_spilled = bins.file_bytes != 0;
+    for (uint32_t b = 0; b < BINS; b++)
+        pb_bin_done(&bin[b], env);
+    pb_bins_done(&bins);
+    return status;
+}
+
+static void
+records_come_back_in_order_whether_they_were_spilled_or_not(void **state)
+{
+    static const struct {
+        size_t bytes_max;
+        uint32_t records;
+        bool spills;
+    } cases[] = {
+        { 0, 1, false },
+        { 0, 30000, true },
+        { (size_t)9 << 20, 60000, true },
+        { (size_t)1 << 30, 60000, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct sim_fs *fs = sim_fs_new();
+        struct pb_env base = sim_fs_env(fs);
+        struct fault_env fault;
+        bool has_spilled = false;
+
+        fault_env_init(&fault, &base);
+        assert_int_equal(PB_OK, fill_and_check(&fault.env, cases[i].bytes_max, cases[i].records,
+                                               &has_spilled));
+        assert_int_equal(cases[i].spills, has_spilled);
+        assert_true(fault_env_is_clean(&fault));
+        sim_fs_free(fs);
+    }
+}
+
+/* ---- places ---- */
+
+static enum pb_status
+sort_places(const struct pb_env *env, size_t memory_bytes, struct pb_crew *crew, uint32_t count,
+            int shape)
+{
+    struct pb_places *places = NULL;
+    const struct pb_pair *pairs = NULL;
+    struct pb_pair before = { 0, 0 };
+    uint64_t random = count + 1;
+    uint64_t added = 0;
+    uint64_t given = 0;
+    size_t pair_count = 0;
+    uint32_t got = 0;
+    enum pb_status status = pb_places_new(env, SPILL, memory_bytes, crew, &places);
+
+    for (uint32_t i = 0; i < count && status == PB_OK; i++) {
+        uint64_t key = maker_random(&random);
+
+        /* Anything, few values, one, and a sample that says nothing of what follows. */
+        key = shape == 0 ? key : shape == 1 ? key % 10 : shape == 2 ? 7 : i < 16384 ? 1 : key;
+        added += key * 31 + i;
+        status = pb_places_add(places, key, i, NULL);
+    }
+    while (status == PB_OK) {
+        status = pb_places_next(places, &pairs, &pair_count, NULL);
+        for (size_t i = 0; i < pair_count && status == PB_OK; i++) {
+            assert_true(got == 0 || before.key < pairs[i].key ||
+                        (before.key == pairs[i].key && before.value < pairs[i].value));
+            before = pairs[i];
+            given += before.key * 31 + before.value;
+            got++;
+        }
+    }
+    if (status == PB_END) {
+        assert_int_equal(count, got);
+        assert_true(added == given);
+    }
+    pb_places_free(places);
+    return status;
+}
+
+static void
+places_come_out_in_order_of_key_and_row(void **state)
+{
+    static const uint32_t counts[] = { 0, 1, 300, 16384, 16385, 200000 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        for (int shape = 0; shape < 4; shape++) {
+            struct sim_fs *fs = sim_fs_new();
+            struct pb_env base = sim_fs_env(fs);
+            struct pb_crew *crew = NULL;
+            struct fault_env fault;
+
+            fault_env_init(&fault, &base);
+            assert_int_equal(PB_OK, pb_crew_new(&fault.env, 2, &crew));
+            assert_int_equal(PB_END, sort_places(&fault.env, 1, NULL, counts[i], shape));
+            assert_int_equal(PB_END, sort_places(&fault.env, 1, crew, counts[i], shape));
+            assert_int_equal(PB_END, sort_places(&fault.env, 64 << 20, crew, counts[i], shape));
+            pb_crew_free(crew);
+            assert_true(fault_env_is_clean(&fault));
+            sim_fs_free(fs);
+        }
+    }
+}
+
+static void
+faults_while_bins_and_places_are_used_leave_nothing_behind(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 4; kind++) {
+        uint64_t failures = 1;
+        uint64_t at = 0;
+
+        while (failures > 0) {
+            struct sim_fs *fs = sim_fs_new();
+            struct pb_env base = sim_fs_env(fs);
+            struct fault_env fault;
+            bool has_spilled = false;
+            enum pb_status status;
+
+            fault_env_init(&fault, &base);
+            at += 1 + at / 8;
+            if (kind % 2 == 0)
+                fault.fail_allocation_at = at;
+            else
+                fault.fail_file_call_at = at;
+            status = kind < 2 ? fill_and_check(&fault.env, 0, 30000, &has_spilled)
+                              : sort_places(&fault.env, 1, NULL, 200000, 0);
+            failures = fault.failure_count;
+            if (failures == 0)
+                assert_int_equal(kind < 2 ? PB_OK : PB_END, status);
+            else if (kind % 2 == 0)
+                assert_int_equal(PB_E_NOMEM, status);
+            else /* that the file cannot be deleted is no matter */
+                assert_true(status == PB_E_IO || status == PB_OK || status == PB_END);
+            assert_true(fault_env_is_clean(&fault));
+            sim_fs_free(fs);
+        }
+        assert_in_range(at, 5, 1000000);
+    }
+}
+
+/* ---- memo ---- */
+
+/* The read itself is made of what names say of it. */
+static void
+expect_same(const struct pb_names *names, const struct pb_read *read, uint32_t context_number,
+            const struct pb_context_rest *rest, uint32_t vehicle_number)
+{
+    const struct pb_context *context = &names->contexts[context_number];
+    const struct pb_vehicle *vehicle = &names->vehicles[vehicle_number];
+    unsigned heading = (unsigned)context->heading_code + rest->heading_code;
+
+    assert_true(pb_str_equal(read->reader, names->texts[context->reader]));
+    if (read->lat_e7 == PB_NO_POSITION) {
+        assert_int_equal(PB_NO_POSITION, context->lat_e7);
+    } else {
+        assert_int_equal(read->lat_e7, (int32_t)((uint32_t)context->lat_e7 + (uint32_t)rest->lat));
+        assert_int_equal(read->lon_e7, (int32_t)((uint32_t)context->lon_e7 + (uint32_t)rest->lon));
+    }
+    assert_int_equal(read->heading_cdeg, heading == 0 ? PB_NO_HEADING : heading - PB_CODE_SHIFT);
+    assert_int_equal(read->utc_offset_min, context->utc_offset_min);
+    assert_int_equal(read->lane, context->lane);
+    assert_int_equal(read->confidence_scale, context->scale);
+    assert_int_equal(0, context->reports);
+    assert_true(pb_str_equal(read->make, names->texts[vehicle->make]));
+    assert_true(pb_str_equal(read->model, names->texts[vehicle->model]));
+    assert_true(pb_str_equal(read->color, names->texts[vehicle->color]));
+    assert_true(pb_str_equal(read->body, names->texts[vehicle->body]));
+    assert_int_equal(read->year, vehicle->year);
+    assert_int_equal(read->year_last, vehicle->year_last);
+    assert_int_equal(pb_read_reports(read), pb_vehicle_reports(vehicle));
+}
+
+static void
+a_memo_answers_as_names_do(void **state)
+{
+    static const char *const words[] = { "", "a", "ford", "chevrolet", "a-very-long-word-of-it" };
+    static char texts[400][48];
+    struct pb_names names;
+    struct pb_memo memo;
+    uint64_t random = 9;
+
+    (void)state;
+    for (size_t i = 0; i < 400; i++)
+        assert_in_range(snprintf(texts[i], sizeof(texts[i]), "%s%zu",
+                                 i % 9 == 0 ? "a-reader-with-a-name-that-fits-no-line-" : "reader-",
+                                 i),
+                        1, 47);
+    assert_int_equal(PB_OK, pb_names_init(&names, pb_env_system()));
+    pb_memo_init(&memo, pb_env_system());
+    for (int i = 0; i < 60000; i++) {
+        uint32_t number = (uint32_t)maker_below(&random, 400);
+        struct pb_context_rest rest = { 0 };
+        struct pb_memo_key key;
+        struct pb_read read;
+        uint32_t context = 0;
+        uint32_t vehicle = 0;
+
+        pb_read_init(&read);
+        read.reader = pb_str_from(texts[number]);
+        /* Each tenth reader drives about; each seventh has no position. */
+        if (number % 7 != 0) {
+            read.lat_e7 = (int32_t)number * 1000 +
+                          (number % 10 == 0 ? (int32_t)maker_below(&random, 100000) : 0);
+            read.lon_e7 = -read.lat_e7;
+        }
+        if (number % 3 == 0)
+            read.heading_cdeg = (uint16_t)maker_below(&random, number % 10 == 0 ? 36000 : 2);
+        read.lane = (uint8_t)maker_below(&random, 2);
+        read.make = pb_str_from(words[maker_below(&random, 5)]);
+        read.model = pb_str_from(words[maker_below(&random, 5)]);
+        read.color = pb_str_from(words[maker_below(&random, 5)]);
+        read.body = pb_str_from(words[maker_below(&random, 5)]);
+        read.year = (uint16_t)(maker_below(&random, 3) * 1000);
+        key = pb_memo_key(&read);
+        pb_memo_fetch(&memo, &key);
+        assert_int_equal(PB_OK, pb_memo_place(&memo, &names, &read, &key, &context, &rest));
+        assert_int_equal(PB_OK, pb_memo_vehicle(&memo, &names, &read, &key, &vehicle));
+        expect_same(&names, &read, context, &rest, vehicle);
+    }
+    assert_true(pb_memo_memory(&memo) > 0);
+    pb_memo_done(&memo);
+    pb_names_done(&names);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(records_come_back_in_order_whether_they_were_spilled_or_not),
+        cmocka_unit_test(places_come_out_in_order_of_key_and_row),
+        cmocka_unit_test(faults_while_bins_and_places_are_used_leave_nothing_behind),
+        cmocka_unit_test(a_memo_answers_as_names_do),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
