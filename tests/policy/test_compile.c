@@ -456,8 +456,8 @@ versions_grow_with_their_dates(void **state)
         "pack: t\nversion: 1\ntitle: T\nvalid_from: 2021-01-01\nbinds: everyone\nrules: []\n",
         "pack: t\nversion: 3\ntitle: T\nvalid_from: 2019-01-01\nbinds: everyone\nrules: []\n",
         "pack: t\nversion: 1\ntitle: T\nvalid_from: 2020-01-01\nbinds: everyone\nrules: []\n",
-        "pack: t\nversion: 2\ntitle: T\nvalid_from: 2021-01-01\nbinds: everyone\n"
-        "jurisdiction: US-KS\nrules: []\n",
+        ("pack: t\nversion: 2\ntitle: T\nvalid_from: 2021-01-01\nbinds: everyone\n"
+         "jurisdiction: US-KS\nrules: []\n"),
     };
 
     (void)state;
