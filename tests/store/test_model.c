@@ -269,7 +269,7 @@ load_some(struct history *history)
     struct pb_loader *loader = NULL;
     struct pb_load_counts expected = { 0 };
     struct pb_load_counts counts;
-    uint64_t identities[LOAD_MAX];
+    uint64_t identities[LOAD_MAX + 1];
     uint32_t identity_count = 0;
     /* 256 lanes of little memory write a segment for each 1024 reads. */
     unsigned lane_count = history->is_small ? 256 : 1 + below(history, 3);
@@ -306,7 +306,7 @@ load_some(struct history *history)
     }
     /* The same read over and over fills a run. */
     filler.captured_at_us = some_moment(history);
-    if (is_bulk && filler.delete_after_us > room->now_us) {
+    if (is_bulk && is_new_in_load(identities, &identity_count, &filler)) {
         bool is_history = false;
         enum pb_status verdict = model_judge(&history->model, &filler, room->now_us, &is_history);
 
