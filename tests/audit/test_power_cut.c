@@ -347,6 +347,79 @@ look_without_writing(struct life *life)
     life->audit = NULL;
 }
 
+/* ---- every file that anybody may fetch ---- */
+
+struct public_files {
+    char paths[2048][96];
+    uint32_t count;
+};
+
+static void
+note_public(void *context, const char *path, uint64_t size)
+{
+    struct public_files *files = context;
+
+    (void)size;
+    if (strstr(path, "/public/") == NULL || strstr(path, "/tile/") == NULL)
+        return;
+    assert_true(files->count < 2048);
+    (void)snprintf(files->paths[files->count++], sizeof(files->paths[0]), "%s", path);
+}
+
+static void
+check_tile_file(const struct ledger_log *log, const char *path, const struct pb_tile *tile,
+                const uint8_t *bytes, size_t count)
+{
+    struct pb_str rest = { (const char *)bytes, (uint32_t)count }, entry;
+    uint64_t first = tile->index * PB_TILE_WIDTH;
+
+    if (tile->level > 0)
+        return; /* what is current of these was verified */
+    assert_true(first + tile->width <= log->acked);
+    for (unsigned i = 0; i < tile->width; i++) {
+        struct pb_hash hash = { { 0 } };
+
+        if (tile->level == 0 && count >= (i + 1) * PB_HASH_BYTES) {
+            memcpy(hash.bytes, bytes + (size_t)i * PB_HASH_BYTES, PB_HASH_BYTES);
+        } else if (tile->level != 0 && pb_bundle_next(&rest, &entry) == PB_OK) {
+            pb_tree_hash_leaf(entry.text, entry.bytes, &hash);
+        }
+        if (!pb_hash_equal(&hash, &log->hashes[first + i]))
+            fail_msg("%s is damaged at leaf %u, and stays so", path, i);
+    }
+}
+
+/* Also those of older checkpoints. */
+static void
+check_public_files(struct life *life)
+{
+    static struct public_files files;
+
+    files.count = 0;
+    sim_fs_each_file(life->fs, note_public, &files);
+    for (uint32_t i = 0; i < files.count; i++) {
+        const char *tile_path = strstr(files.paths[i], "/tile/") + 1;
+        struct pb_place place;
+        struct pb_tile tile;
+        uint8_t *bytes = NULL;
+        size_t count = 0;
+
+        assert_int_equal(PB_OK, pb_tile_parse_path(pb_str_from(tile_path), &tile));
+        assert_int_equal(PB_OK, pb_place_init(&place, &life->env, "data", NULL, NULL));
+        assert_int_equal(PB_OK, pb_place_read(&place, pb_str_from(files.paths[i] + 5), 1 << 24,
+                                              &bytes, &count, NULL));
+        for (uint32_t which = 0; which < LOGS; which++) {
+            char prefix[64];
+
+            (void)snprintf(prefix, sizeof(prefix), ROOM_PATH "/public/%s/", names[which]);
+            if (strncmp(files.paths[i], prefix, strlen(prefix)) == 0)
+                check_tile_file(&life->logs[which], files.paths[i], &tile, bytes, count);
+        }
+        pb_free(&life->env, bytes);
+        pb_place_done(&place);
+    }
+}
+
 static void
 check_everything(struct life *life, struct totals *totals)
 {
@@ -362,11 +435,62 @@ check_everything(struct life *life, struct totals *totals)
         verify_published(life, i);
         totals->leaves += life->logs[i].acked;
     }
+    check_public_files(life);
+}
+
+/* Leaves under the checkpoints that anybody could see at the moment of the cut. */
+static void
+note_seen(struct life *life, uint64_t sizes[LOGS])
+{
+    struct sim_fs *still = sim_fs_clone(life->fs); /* with what was written and not synced */
+    struct pb_env env = sim_fs_env(still);
+
+    for (uint32_t i = 0; i < LOGS; i++) {
+        struct pb_checkpoint checkpoint;
+        struct pb_place place;
+        struct pb_note note;
+        char path[128];
+        uint8_t *bytes = NULL;
+        size_t count = 0;
+
+        sizes[i] = 0;
+        (void)snprintf(path, sizeof(path), ROOM_PATH "/public/%s", names[i]);
+        assert_int_equal(PB_OK, pb_place_init(&place, &env, path, NULL, NULL));
+        if (pb_place_read(&place, pb_str_from("checkpoint"), PB_NOTE_BYTES_MAX, &bytes, &count,
+                          NULL) == PB_OK) {
+            assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ (char *)bytes, (uint32_t)count },
+                                                  &note, NULL));
+            assert_int_equal(PB_OK, pb_checkpoint_parse(note.text, &checkpoint, NULL));
+            sizes[i] = checkpoint.size;
+            pb_free(&env, bytes);
+        }
+        pb_place_done(&place);
+    }
+    sim_fs_free(still);
+}
+
+/* What was seen is remembered, so a log that is put back older than that is refused. */
+static void
+check_heads(struct life *life, const uint64_t sizes[LOGS])
+{
+    for (uint32_t i = 0; i < LOGS; i++) {
+        const struct pb_head *head = pb_keys_head(life->audit->keys, names[i]);
+
+        if (sizes[i] > 0 && (head == NULL || head->size < sizes[i]))
+            fail_msg("log %s: a checkpoint of %llu leaves was seen and is forgotten", names[i],
+                     (unsigned long long)sizes[i]);
+    }
 }
 
 static void
 recover_and_check(struct life *life, uint64_t cut_in_recovery, struct totals *totals)
 {
+    uint64_t seen[LOGS];
+
+    if (sim_fs_is_cut(life->fs))
+        note_seen(life, seen);
+    else
+        memset(seen, 0, sizeof(seen));
     abandon_audit(life);
     sim_fs_power_cut(life->fs, life->seed);
     life->may_fail = false;
@@ -381,6 +505,7 @@ recover_and_check(struct life *life, uint64_t cut_in_recovery, struct totals *to
     }
     look_without_writing(life);
     assert_true(open_audit(life));
+    check_heads(life, seen);
     check_everything(life, totals);
     /* And it goes on. */
     assert_true(add_log(life, 0));
