@@ -9,6 +9,7 @@
 
 #include "audit/audit_room.h"
 #include "base/limits.h"
+#include "support/fault_env.h"
 
 /* ---- */
 
@@ -824,6 +825,83 @@ files_that_are_missing_or_cut_are_reported(void **state)
                      pb_audit_verify_proof(&room->env, pb_str_from(""), "no key", &error));
 }
 
+static void
+copied_files_are_enough_for_a_proof(void **state)
+{
+    struct room *room = *state;
+    struct pb_error error = { .message = "" };
+    char *text = NULL;
+
+    append_many(room, 0, 300);
+    close_room(room);
+    for (uint64_t index = 0; index < 300; index += 43) {
+        must(pb_audit_prove_copied(&room->env, ROOM_PATH "/public/a42", room->vkey, index, &text,
+                                   &error),
+             &error);
+        must(pb_audit_verify_proof(&room->env, pb_str_from(text), room->vkey, &error), &error);
+        pb_free(&room->env, text);
+        text = NULL;
+    }
+    assert_int_equal(PB_NOT_FOUND, pb_audit_prove_copied(&room->env, ROOM_PATH "/public/a42",
+                                                         room->vkey, 300, &text, &error));
+    assert_int_equal(PB_NOT_FOUND, pb_audit_prove_copied(&room->env, "data/nothing", room->vkey, 0,
+                                                         &text, &error));
+    assert_true(sim_fs_flip_bit(room->fs, ROOM_PATH "/public/a42/tile/entries/000", 8 * 40));
+    assert_int_equal(PB_E_CORRUPT, pb_audit_prove_copied(&room->env, ROOM_PATH "/public/a42",
+                                                         room->vkey, 0, &text, &error));
+    assert_true(sim_fs_flip_bit(room->fs, ROOM_PATH "/public/a42/tile/entries/000", 0));
+    assert_int_equal(PB_E_CORRUPT, pb_audit_prove_copied(&room->env, ROOM_PATH "/public/a42",
+                                                         room->vkey, 0, &text, &error));
+    assert_true(sim_fs_flip_bit(room->fs, ROOM_PATH "/public/a42/checkpoint", 8));
+    assert_int_equal(PB_E_CORRUPT, pb_audit_prove_copied(&room->env, ROOM_PATH "/public/a42",
+                                                         room->vkey, 0, &text, &error));
+    assert_null(text);
+}
+
+static void
+a_proof_from_copied_files_without_memory_is_none(void **state)
+{
+    struct room *room = *state;
+    enum pb_status status = PB_E_NOMEM;
+    uint64_t fail_at = 0;
+
+    append_many(room, 0, 30);
+    close_room(room);
+    while (status != PB_OK) {
+        struct fault_env fault;
+        char *text = NULL;
+
+        fault_env_init(&fault, &room->env);
+        fault.fail_allocation_at = ++fail_at;
+        status =
+            pb_audit_prove_copied(&fault.env, ROOM_PATH "/public/a42", room->vkey, 7, &text, NULL);
+        assert_true(status == PB_OK || status == PB_E_NOMEM);
+        pb_free(&fault.env, text);
+        assert_true(fault_env_is_clean(&fault));
+    }
+    assert_true(fail_at > 5);
+}
+
+static void
+leaves_without_secrets_are_read_too(void **state)
+{
+    struct room *room = *state;
+    struct pb_audit_leaf leaf = { .log = "a42", .event = "start" };
+    struct pb_audit_filter filter = { .log = "a42", .last = UINT64_MAX };
+    struct pb_error error = { .message = "" };
+    char *text = NULL;
+    uint64_t index;
+
+    for (int round = 0; round < 2; round++) {
+        must(pb_audit_append(room->audit, &leaf, 1, &index, &error), &error);
+        assert_int_equal(round + 1, count_entries(room, &filter));
+        must(pb_audit_prove(room->audit, "a42", index, true, &text, &error), &error);
+        must(pb_audit_verify_proof(&room->env, pb_str_from(text), room->vkey, &error), &error);
+        pb_free(&room->env, text);
+        must(pb_audit_backup(room->audit, round == 0 ? "data/b0" : "data/b1", &error), &error);
+    }
+}
+
 #define ROOM_TEST(name) cmocka_unit_test_setup_teardown(name, make_room, drop_room)
 
 int
@@ -851,6 +929,9 @@ main(void)
         ROOM_TEST(many_short_sessions_do_not_pile_up_files),
         ROOM_TEST(a_backup_can_be_opened_and_read),
         ROOM_TEST(files_that_are_missing_or_cut_are_reported),
+        ROOM_TEST(copied_files_are_enough_for_a_proof),
+        ROOM_TEST(a_proof_from_copied_files_without_memory_is_none),
+        ROOM_TEST(leaves_without_secrets_are_read_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -286,14 +286,51 @@ malformed_policies_are_refused_with_the_line(void **state)
     }
 }
 
+/* `before`, as many x, a key, a space and as many y. */
+static enum pb_status
+parse_long(struct world *world, const char *before, size_t name_bytes, size_t url_bytes)
+{
+    struct pb_witness_policy policy;
+    char text[2048], vkey[PB_VKEY_BYTES_MAX];
+    struct pb_text_out out = pb_text_out(text, sizeof(text));
+
+    pb_vkey_format(&world->witnesses[0].key, vkey);
+    pb_put_text(&out, "witness a ");
+    pb_put_text(&out, vkey);
+    pb_put_text(&out, "\n");
+    pb_put_text(&out, before);
+    for (size_t i = 0; i < name_bytes; i++)
+        pb_put_char(&out, 'x');
+    if (url_bytes > 0) {
+        pb_vkey_format(&world->witnesses[1].key, vkey);
+        pb_put_char(&out, ' ');
+        pb_put_text(&out, vkey);
+        pb_put_char(&out, ' ');
+        for (size_t i = 0; i < url_bytes; i++)
+            pb_put_char(&out, 'y');
+    } else {
+        pb_put_text(&out, " any a");
+    }
+    pb_put_text(&out, "\nquorum none\n");
+    return pb_witness_policy_parse((struct pb_str){ text, (uint32_t)(out.at - text) }, &policy,
+                                   NULL);
+}
+
 static void
 policies_past_the_limits_are_refused(void **state)
 {
     static char text[PB_POLICY_BYTES_MAX + 2];
     struct pb_witness_policy policy;
     struct pb_text_out out;
+    struct world world;
 
     (void)state;
+    make_world(&world, NULL);
+    assert_int_equal(PB_OK, parse_long(&world, "witness ", 64, 256));
+    assert_int_equal(PB_BAD_INPUT, parse_long(&world, "witness ", 65, 256));
+    assert_int_equal(PB_BAD_INPUT, parse_long(&world, "witness ", 64, 257));
+    assert_int_equal(PB_OK, parse_long(&world, "group ", 64, 0));
+    assert_int_equal(PB_BAD_INPUT, parse_long(&world, "group ", 65, 0));
     memset(text, '\n', sizeof(text));
     assert_int_equal(PB_BAD_INPUT,
                      pb_witness_policy_parse((struct pb_str){ text, sizeof(text) }, &policy, NULL));
@@ -545,6 +582,99 @@ a_witness_without_an_address_is_not_asked(void **state)
                                                    results, NULL, &error));
 }
 
+static void
+who_only_reads_asks_nobody(void **state)
+{
+    struct room *room = *state;
+    struct pb_audit_options options = { .is_read_only = true };
+    struct pb_audit *writer = room->audit;
+    struct pb_error error = { .message = "" };
+    struct world world;
+    struct asked asked;
+
+    make_world(&world, room);
+    append_many(room, 0, 5);
+    must(pb_audit_open(&room->env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error), &error);
+    ask(room, &world, &asked);
+    assert_int_equal(PB_BAD_INPUT, asked.status);
+    close_room(room);
+    room->audit = writer;
+}
+
+/* The log grows while witnesses are waited for. */
+struct growing {
+    struct world *world;
+    struct room *room;
+    uint32_t next;
+};
+
+static enum pb_status
+post_and_grow(void *context, const char *url, struct pb_str body,
+              struct pb_witness_reply *ret_reply, struct pb_error *error)
+{
+    struct growing *growing = context;
+
+    append_many(growing->room, growing->next++, 1);
+    must(pb_audit_publish(growing->room->audit, NULL, error), error);
+    return post(growing->world, url, body, ret_reply, error);
+}
+
+static void
+a_cosignature_of_an_older_checkpoint_is_not_put_under_the_newer(void **state)
+{
+    struct room *room = *state;
+    struct world world;
+    struct growing growing = { &world, room, 5 };
+    struct pb_witness_policy policy;
+    struct pb_witness_result results[3];
+    struct pb_error error = { .message = "" };
+    bool has_quorum = false;
+
+    make_world(&world, room);
+    make_policy(&world, &policy);
+    append_many(room, 0, 5);
+    must(pb_audit_cosign(room->audit, "a42", &policy, post_and_grow, &growing, results, &has_quorum,
+                         &error),
+         &error);
+    assert_true(has_quorum); /* they have signed, though another than the newest */
+    assert_int_equal(0, who_has_signed(room, &world, NULL));
+    assert_verifies(room, 8);
+}
+
+static void
+false_cosignatures_spoil_a_checkpoint(void **state)
+{
+    struct room *room = *state;
+    struct world world;
+    struct asked asked;
+    struct pb_witness_policy policy;
+    struct pb_error error = { .message = "" };
+    uint32_t witnesses = 0;
+    uint64_t oldest_s = 7;
+    char *text, *line;
+
+    make_world(&world, room);
+    make_policy(&world, &policy);
+    append_many(room, 0, 5);
+    must(pb_audit_publish(room->audit, NULL, &error), &error);
+    text = read_checkpoint(room);
+    must(pb_witness_check(pb_str_from(text), &world.log, &policy, &witnesses, &oldest_s, &error),
+         &error);
+    assert_int_equal(0, witnesses);
+    assert_int_equal(0, oldest_s);
+    pb_free(&room->env, text);
+    ask(room, &world, &asked);
+    text = read_checkpoint(room);
+    line = strstr(text, "w2.example ") + strlen("w2.example ") + 40;
+    *line = *line == 'A' ? 'B' : 'A';
+    assert_int_equal(PB_BAD_INPUT, pb_witness_check(pb_str_from(text), &world.log, &policy,
+                                                    &witnesses, NULL, &error));
+    assert_non_null(strstr(error.message, "w2"));
+    assert_int_equal(PB_BAD_INPUT, pb_witness_check(pb_str_from("x"), &world.log, &policy,
+                                                    &witnesses, NULL, &error));
+    pb_free(&room->env, text);
+}
+
 /* ---- T2, T4: what only witnesses can see ---- */
 
 static void
@@ -773,6 +903,9 @@ main(void)
         ROOM_TEST(one_witness_of_three_is_no_quorum),
         ROOM_TEST(answers_that_make_no_sense_are_no_cosignatures),
         ROOM_TEST(a_witness_without_an_address_is_not_asked),
+        ROOM_TEST(who_only_reads_asks_nobody),
+        ROOM_TEST(a_cosignature_of_an_older_checkpoint_is_not_put_under_the_newer),
+        ROOM_TEST(false_cosignatures_spoil_a_checkpoint),
         ROOM_TEST(t4_a_second_history_gets_no_cosignature_and_stops_the_log),
         ROOM_TEST(t2_leaves_that_a_witness_has_seen_cannot_be_cut_off),
         ROOM_TEST(a_log_that_lost_leaves_begins_again_under_a_new_origin),
