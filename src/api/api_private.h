@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "api/api.h"
+#include "api/committer.h"
 #include "api/quota.h"
 #include "api/token.h"
 #include "api/token_cache.h"
@@ -38,7 +39,7 @@ struct pb_api_call {
     const struct pb_api_token *token; /* of whoever calls; NULL where the endpoint needs none */
 };
 
-/* As pb_handler_fn. */
+/* As pb_handler_fn; the call does not outlive it, request and reply do where it returns PB_END. */
 typedef enum pb_status pb_api_handler_fn(struct pb_api *api, const struct pb_api_call *call,
                                          struct pb_reply *reply);
 
@@ -67,6 +68,7 @@ struct pb_api {
 
     struct pb_api_quota quota;
     struct pb_api_token_cache token_cache;
+    struct pb_api_committer *committer;              /* owned; NULL where no reads are taken */
     pthread_mutex_t takers_lock;                     /* held for a few instructions */
     struct pb_api_taker *takers[PB_API_TAKER_LISTS]; /* owned: parsers at rest, by layout;
                                                       * guarded by takers_lock */

@@ -73,7 +73,9 @@ struct rejection {
 
 /* One body on its way. */
 struct taking {
+    struct pb_api_commit commit; /* of the last batch */
     struct pb_api *api;
+    struct pb_reply *reply; /* borrowed: where the answer goes */
     const struct pb_api_token *token;
     struct pb_api_taker *taker; /* owned while it works */
 
@@ -407,8 +409,9 @@ check_new_readers(struct taking *taking)
     return PB_OK;
 }
 
-static enum pb_status
-append_batch(struct taking *taking)
+/* What became of each read of the batch. */
+static void
+note_statuses(struct taking *taking)
 {
     static const enum outcome outcomes[] = {
         [PB_OK] = OUTCOME_STORED,           [PB_NOT_FOUND] = OUTCOME_REFUSED,
@@ -416,25 +419,32 @@ append_batch(struct taking *taking)
         [PB_OVER_LIMIT] = OUTCOME_REFUSED,  [PB_CONFLICT] = OUTCOME_CONFLICT,
         [PB_END] = OUTCOME_REFUSED,         [PB_EXPIRED] = OUTCOME_EXPIRED,
     };
-    enum pb_status status =
-        pb_store_append(pb_site_store(taking->api->options.site), taking->batch,
-                        taking->batch_count, taking->batch_status, &taking->error);
 
-    for (uint32_t i = 0; i < taking->batch_count && status == PB_OK; i++)
+    for (uint32_t i = 0; i < taking->batch_count; i++)
         taking->outcomes[taking->batch_index[i]] = (uint8_t)outcomes[taking->batch_status[i]];
-    return status;
 }
 
+/* The batch is the agency's, and can be appended. */
 static enum pb_status
-store_batch(struct taking *taking)
+close_batch(struct taking *taking)
 {
     /* New readers are in the catalog before reads of theirs are said to be stored. */
     enum pb_status status = pb_stamper_flush(taking->taker->stamper, &taking->error);
 
-    if (status == PB_OK && taking->has_new_readers)
-        status = check_new_readers(taking);
+    return status == PB_OK && taking->has_new_readers ? check_new_readers(taking) : status;
+}
+
+/* One that is not the last: at once. */
+static enum pb_status
+store_batch(struct taking *taking)
+{
+    enum pb_status status = close_batch(taking);
+
     if (status == PB_OK && taking->batch_count > 0)
-        status = append_batch(taking);
+        status = pb_store_append(pb_site_store(taking->api->options.site), taking->batch,
+                                 taking->batch_count, taking->batch_status, &taking->error);
+    if (status == PB_OK)
+        note_statuses(taking);
     taking->batch_count = 0;
     pb_arena_reset(&taking->arena);
     return status;
@@ -470,7 +480,7 @@ on_reject(void *context, const struct pb_rejection *rejection)
 /* ---- one body ---- */
 
 static void
-done(struct taking *taking)
+free_taking(struct taking *taking)
 {
     const struct pb_env *env = taking->api->env;
 
@@ -479,6 +489,7 @@ done(struct taking *taking)
     pb_free(env, taking->batch_index);
     pb_free(env, taking->batch_status);
     pb_free(env, taking->outcomes);
+    pb_free(env, taking);
 }
 
 static enum pb_status
@@ -501,7 +512,7 @@ take_body(struct taking *taking, struct pb_str body, bool is_lines)
         status = on_reject(taking, &rejection);
     }
     if (status == PB_OK)
-        status = store_batch(taking);
+        status = close_batch(taking);
     give_taker_back(taking->api, layout, taking->taker, status == PB_OK);
     return status;
 }
@@ -561,6 +572,22 @@ put_result(struct pb_reply *reply, struct taking *taking)
     pb_reply_put_text(reply, "}\n");
 }
 
+/* The last batch is on disk, or could not be put there. */
+static void
+on_committed(struct pb_api_commit *commit, enum pb_status status)
+{
+    /* The commit is the first member. */
+    struct taking *taking = (struct taking *)commit;
+    struct pb_reply *reply = taking->reply;
+
+    if (status == PB_OK) {
+        note_statuses(taking);
+        put_result(reply, taking);
+    }
+    free_taking(taking);
+    pb_reply_finish(reply, status <= PB_OK ? status : PB_E_CORRUPT);
+}
+
 enum pb_status
 pb_api_handle_reads_send(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply)
 {
@@ -574,12 +601,21 @@ pb_api_handle_reads_send(struct pb_api *api, const struct pb_api_call *call, str
         return PB_E_NOMEM;
     taking->api = api;
     taking->token = call->token;
+    taking->reply = reply;
     pb_arena_init(&taking->arena, api->env, 4096);
     status = take_body(taking, call->request->body, says_lines(call->request));
+    if (status == PB_OK && taking->batch_count > 0) {
+        taking->token = NULL; /* it is gone when this function returns */
+        taking->commit = (struct pb_api_commit){ .reads = taking->batch,
+                                                 .count = taking->batch_count,
+                                                 .statuses = taking->batch_status,
+                                                 .done = on_committed };
+        pb_api_committer_push(api->committer, &taking->commit);
+        return PB_END;
+    }
     if (status == PB_OK)
         put_result(reply, taking);
-    done(taking);
-    pb_free(api->env, taking);
+    free_taking(taking);
     /* An answer that is none of a read's is a failure here. */
     return status <= PB_OK ? status : PB_E_CORRUPT;
 }

@@ -379,16 +379,8 @@ answer_failure(struct pb_exchange *exchange, enum pb_status status)
 }
 
 void
-pb_exchange_handle(struct pb_exchange *exchange)
+pb_exchange_conclude(struct pb_exchange *exchange, enum pb_status status)
 {
-    const struct pb_route *route = exchange->request.route;
-    int64_t now_ns = pb_monotonic_ns(exchange->server->env);
-    enum pb_status status;
-
-    pb_metric_observe_ns(exchange->server->metrics.stages[PB_STAGE_QUEUE],
-                         now_ns - exchange->received_ns);
-    exchange->request.body = (struct pb_str){ exchange->body, (uint32_t)exchange->body_bytes };
-    status = route->handle(route->context, &exchange->request, &exchange->reply);
     assert(status <= PB_OK);
     if (status == PB_OK && exchange->reply.is_broken)
         status = PB_E_NOMEM;
@@ -396,7 +388,24 @@ pb_exchange_handle(struct pb_exchange *exchange)
         answer_failure(exchange, status);
     exchange->handled_ns = pb_monotonic_ns(exchange->server->env);
     pb_metric_observe_ns(exchange->server->metrics.stages[PB_STAGE_HANDLE],
-                         exchange->handled_ns - now_ns);
+                         exchange->handled_ns - exchange->handling_ns);
+}
+
+bool
+pb_exchange_handle(struct pb_exchange *exchange)
+{
+    const struct pb_route *route = exchange->request.route;
+    enum pb_status status;
+
+    exchange->handling_ns = pb_monotonic_ns(exchange->server->env);
+    pb_metric_observe_ns(exchange->server->metrics.stages[PB_STAGE_QUEUE],
+                         exchange->handling_ns - exchange->received_ns);
+    exchange->request.body = (struct pb_str){ exchange->body, (uint32_t)exchange->body_bytes };
+    status = route->handle(route->context, &exchange->request, &exchange->reply);
+    if (status == PB_END)
+        return false;
+    pb_exchange_conclude(exchange, status);
+    return true;
 }
 
 /* ---- the reply ---- */

@@ -112,7 +112,20 @@ struct pb_reply {
 
     bool is_broken;  /* see above */
     bool is_closing; /* the connection ends with this reply */
+
+    void (*finish)(struct pb_reply *reply, enum pb_status status); /* the server's */
 };
+
+/*
+ * For a handler that returned PB_END: the reply is filled now, or, with a status below PB_OK, is to
+ * be a failure. Called once, from any thread; after it, request and reply are gone. Until then
+ * the server does not end.
+ */
+static inline void
+pb_reply_finish(struct pb_reply *reply, enum pb_status status)
+{
+    reply->finish(reply, status);
+}
 
 void pb_reply_init(struct pb_reply *reply, const struct pb_env *env, struct pb_arena *arena);
 /* Frees what the reply owns. */
@@ -152,8 +165,13 @@ const char *pb_http_reason(unsigned status);
 
 /* ---- routes ---- */
 
-/* Fills the reply. A failure (negative) drops it and is answered with 500, or 503 where it is
- * PB_E_NOMEM, PB_E_FULL, PB_E_BUSY or PB_E_POISONED. A positive status is for the handler. */
+/*
+ * Returns  PB_OK   the reply is filled
+ *          PB_END  it will be filled by another thread, which calls pb_reply_finish; not of a
+ *                  route that is quick
+ *          a failure, which drops the reply and is answered with 500, or with 503 where it is
+ *          PB_E_NOMEM, PB_E_FULL, PB_E_BUSY or PB_E_POISONED
+ */
 typedef enum pb_status pb_handler_fn(void *context, const struct pb_request *request,
                                      struct pb_reply *reply);
 

@@ -36,11 +36,11 @@ pb_reply_done(struct pb_reply *reply)
 void
 pb_reply_reset(struct pb_reply *reply)
 {
-    const struct pb_env *env = reply->env;
-    struct pb_arena *arena = reply->arena;
+    const struct pb_reply before = *reply;
 
     pb_reply_done(reply);
-    pb_reply_init(reply, env, arena);
+    pb_reply_init(reply, before.env, before.arena);
+    reply->finish = before.finish;
 }
 
 static bool

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -42,16 +43,41 @@ pb_server_limits_usual(void)
 
 /* ---- what the library calls ---- */
 
+/* The exchange becomes the reading thread's again. */
+static void
+give_back(struct pb_exchange *exchange)
+{
+    struct pb_server *server = exchange->server;
+
+    atomic_store(&exchange->state, PB_EXCHANGE_ANSWERED);
+    MHD_resume_connection(exchange->mhd);
+    /* Under the lock: when the last one is counted, the server may be freed. */
+    (void)pthread_mutex_lock(&server->lock);
+    server->working--;
+    if (server->working == 0)
+        (void)pthread_cond_signal(&server->is_emptier);
+    (void)pthread_mutex_unlock(&server->lock);
+}
+
 static void
 run_job(struct pb_job *job)
 {
     /* The job is the exchange's first member. */
     struct pb_exchange *exchange = (struct pb_exchange *)job;
 
-    pb_exchange_handle(exchange);
-    /* From here on the exchange is the reading thread's again. */
-    atomic_store(&exchange->state, PB_EXCHANGE_ANSWERED);
-    MHD_resume_connection(exchange->mhd);
+    if (pb_exchange_handle(exchange))
+        give_back(exchange);
+}
+
+/* What pb_reply_finish calls. */
+static void
+finish_later(struct pb_reply *reply, enum pb_status status)
+{
+    struct pb_exchange *exchange =
+        (struct pb_exchange *)((char *)reply - offsetof(struct pb_exchange, reply));
+
+    pb_exchange_conclude(exchange, status);
+    give_back(exchange);
 }
 
 /* The whole request is here. */
@@ -67,17 +93,22 @@ dispatch(struct pb_exchange *exchange)
         return pb_exchange_send(exchange);
     pb_connection_enter(&server->connections, exchange->connection, PB_PHASE_WORKING);
     if (exchange->request.route->is_quick) {
-        pb_exchange_handle(exchange);
-        return pb_exchange_send(exchange);
+        bool is_filled = pb_exchange_handle(exchange);
+
+        assert(is_filled);
+        return is_filled ? pb_exchange_send(exchange) : MHD_NO;
     }
     exchange->job.run = run_job;
+    exchange->reply.finish = finish_later;
     atomic_store(&exchange->state, PB_EXCHANGE_WORKING);
+    (void)pthread_mutex_lock(&server->lock);
+    server->working++;
+    (void)pthread_mutex_unlock(&server->lock);
     /* Suspended first: the worker may be done before push returns. */
     MHD_suspend_connection(exchange->mhd);
     if (!pb_workers_push(server->workers, &exchange->job)) {
         pb_exchange_refuse(exchange, 503, "too many requests are waiting");
-        atomic_store(&exchange->state, PB_EXCHANGE_ANSWERED);
-        MHD_resume_connection(exchange->mhd);
+        give_back(exchange);
     }
     return MHD_YES;
 }
@@ -629,6 +660,15 @@ wait_until_empty(struct pb_server *server, int64_t grace_ms)
 }
 
 static void
+wait_for_working(struct pb_server *server)
+{
+    (void)pthread_mutex_lock(&server->lock);
+    while (server->working > 0)
+        (void)pthread_cond_wait(&server->is_emptier, &server->lock);
+    (void)pthread_mutex_unlock(&server->lock);
+}
+
+static void
 close_if_open(int file)
 {
     if (file >= 0)
@@ -660,8 +700,10 @@ pb_server_stop(struct pb_server *server, int64_t grace_ms)
     if (server->has_keeper)
         cut = drain(server, grace_ms);
     close_if_open(server->socket);
-    /* What is queued is still done: a suspended connection could not be ended. */
+    /* What is queued is still done, and what others fill is waited for: a suspended connection
+     * could not be ended. */
     pb_workers_free(server->workers);
+    wait_for_working(server);
     if (server->daemon != NULL)
         MHD_stop_daemon(server->daemon);
     if (server->has_connections)

@@ -56,8 +56,9 @@ struct pb_server {
     pthread_t keeper;
     bool has_connections, has_keeper; /* what there is to undo */
 
-    pthread_mutex_t lock; /* guards nothing but the condition */
-    pthread_cond_t is_emptier;
+    pthread_mutex_t lock;
+    pthread_cond_t is_emptier; /* connections or working have become fewer */
+    uint32_t working;          /* exchanges that are not the library's; guarded by lock */
 };
 
 enum pb_exchange_state {
@@ -89,7 +90,7 @@ struct pb_exchange {
     size_t body_bytes, body_capacity;
     uint64_t received_bytes, sent_bytes;
 
-    int64_t started_ns, received_ns, handled_ns;
+    int64_t started_ns, received_ns, handling_ns, handled_ns;
 };
 
 /* ---- exchange.c: from a head to a reply ---- */
@@ -103,8 +104,10 @@ void pb_exchange_free(struct pb_exchange *exchange);
  * sent at once) or is_swallowing. */
 void pb_exchange_begin(struct pb_exchange *exchange, const char *method, const char *version);
 void pb_exchange_add_body(struct pb_exchange *exchange, const char *bytes, size_t count);
-/* Runs the handler. */
-void pb_exchange_handle(struct pb_exchange *exchange);
+/* Runs the handler. False: the reply comes later, and the exchange may be gone already. */
+bool pb_exchange_handle(struct pb_exchange *exchange);
+/* What the handler's status means for the reply. */
+void pb_exchange_conclude(struct pb_exchange *exchange, enum pb_status status);
 void pb_exchange_refuse(struct pb_exchange *exchange, unsigned status, const char *detail);
 /* Hands the reply to the library. */
 enum MHD_Result pb_exchange_send(struct pb_exchange *exchange);
