@@ -25,6 +25,9 @@ pb_api_handle_health(struct pb_api *api, const struct pb_api_call *call, struct 
 enum pb_status
 pb_api_handle_ready(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply)
 {
+    if (atomic_load(&api->has_failed))
+        return pb_api_problem(call, reply, 503,
+                              "the disk refused a write: nothing is stored before a restart", NULL);
     if (!atomic_load(&api->is_ready))
         return pb_api_problem(call, reply, 503, "the server is starting or stopping", NULL);
     return answer_status(reply, "ready");

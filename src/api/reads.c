@@ -584,6 +584,9 @@ on_committed(struct pb_api_commit *commit, enum pb_status status)
         note_statuses(taking);
         put_result(reply, taking);
     }
+    /* A failed sync is final: who decides where traffic goes has to know. */
+    if (status == PB_E_IO || status == PB_E_POISONED)
+        atomic_store(&taking->api->has_failed, true);
     free_taking(taking);
     pb_reply_finish(reply, status <= PB_OK ? status : PB_E_CORRUPT);
 }

@@ -594,6 +594,9 @@ a_failed_sync_acknowledges_nothing(void **state)
     }
     programs->room.fault.fail_file_call_at = 0;
     programs->room.fault.is_file_failure_lasting = false;
+    /* And who decides where traffic goes is told. */
+    assert_int_equal(503, service_get(&programs->service, "/readyz", "/readyz"));
+    assert_int_equal(200, service_get(&programs->service, "/healthz", "/healthz"));
 }
 
 /* ---- inquiries ---- */
@@ -825,6 +828,56 @@ tokens_are_made_wholly_or_not_at_all(void **state)
     assert_in_range(n, 2, 200);
 }
 
+static void
+an_interface_that_takes_reads_needs_memory_or_says_so(void **state)
+{
+    struct programs *programs = *state;
+    struct site_room *room = &programs->room;
+    enum pb_status status = PB_E_NOMEM;
+    uint64_t n = 0;
+
+    while (status != PB_OK) {
+        struct pb_api_options options = programs->service.options;
+        struct pb_api *api = NULL;
+
+        options.data_path = programs->service.directory;
+        room->fault.fail_allocation_at = room->fault.allocation_count + ++n;
+        status = pb_api_new(room->env, &options, &api, &room->error);
+        assert_true(status == PB_OK || status == PB_E_NOMEM);
+        pb_api_free(api);
+    }
+    room->fault.fail_allocation_at = 0;
+    assert_in_range(n, 5, 20);
+}
+
+/* One read is sent while the n-th allocation fails: stored, or refused as a whole. */
+static void
+reads_without_memory_are_refused_and_can_be_sent_again(void **state)
+{
+    struct programs *programs = *state;
+    struct site_room *room = &programs->room;
+    int status = 0;
+
+    programs->service.fixture.options.io_threads = 1;
+    programs->service.fixture.options.worker_threads = 1;
+    service_start(&programs->service);
+    for (uint64_t n = 1; status != 200; n++) {
+        struct client client;
+
+        assert_true(n < 300);
+        room->fault.fail_allocation_at = room->fault.allocation_count + n;
+        status = send_reads(programs, &client, programs->reads,
+                            "{\"plate\":\"KSA123\",\"reader\":\"k1\"," AT "}");
+        room->fault.fail_allocation_at = 0;
+        if (status != 200 && status != 503 && status != 500)
+            fail_msg("allocation %llu: %d: %s", (unsigned long long)n, status,
+                     client_body(&client));
+        client_close(&client);
+    }
+    expect_reads(programs, programs->reads, "{\"plate\":\"KSA123\",\"reader\":\"k1\"," AT "}",
+                 200, "\"statuses\":[\"duplicate\"]");
+}
+
 int
 main(void)
 {
@@ -853,6 +906,8 @@ main(void)
         CASE(a_token_asks_for_its_person_and_nobody_else),
         CASE(questions_that_mean_nothing_are_refused_by_field),
         CASE(tokens_are_made_wholly_or_not_at_all),
+        CASE(an_interface_that_takes_reads_needs_memory_or_says_so),
+        CASE(reads_without_memory_are_refused_and_can_be_sent_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,7 @@ struct fixture {
     struct pb_server *server;
     const struct pb_env *env;
     sem_t entered, go; /* of /slow: it says that it runs, then waits */
+    struct pb_reply *later; /* of /later: set before entered is posted */
     pthread_mutex_t lock;
     char logged[1 << 16]; /* guarded by lock: what went to the log, cut where it is full */
     size_t logged_bytes;
@@ -89,6 +90,18 @@ answer_slow(void *context, const struct pb_request *request, struct pb_reply *re
     (void)sem_post(&fixture->entered);
     (void)sem_wait(&fixture->go);
     return answer_hello(NULL, request, reply);
+}
+
+/* Leaves the reply to the test. */
+static inline enum pb_status
+answer_later(void *context, const struct pb_request *request, struct pb_reply *reply)
+{
+    struct fixture *fixture = context;
+
+    (void)request;
+    fixture->later = reply;
+    (void)sem_post(&fixture->entered);
+    return PB_END;
 }
 
 static inline enum pb_status
@@ -173,7 +186,7 @@ answer_metrics(void *context, const struct pb_request *request, struct pb_reply 
     return PB_OK;
 }
 
-#define FIXTURE_ROUTES 9u
+#define FIXTURE_ROUTES 10u
 static inline struct pb_route *
 fixture_routes(struct fixture *fixture)
 {
@@ -188,6 +201,7 @@ fixture_routes(struct fixture *fixture)
           .body_types = { "text/plain", "application/json" } },
         { .name = "path", .path = "/at/{place}/of/{rest+}", .handle = answer_echo },
         { .name = "slow", .path = "/slow", .handle = answer_slow },
+        { .name = "later", .path = "/later", .handle = answer_later },
         { .name = "failing", .path = "/failing", .handle = answer_failure_status },
         { .name = "stream", .path = "/stream", .handle = answer_stream },
         { .name = "file", .path = "/file", .handle = answer_file },

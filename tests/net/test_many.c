@@ -1,6 +1,7 @@
 /*
  * Many clients at once: limits, a full queue, and the end of the server under load.
  */
+#include <errno.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -199,19 +200,61 @@ bodies_in_hand_have_a_bound_together(void **state)
     }
 }
 
+static void
+a_reply_may_come_later_from_another_thread(void **state)
+{
+    struct fixture *fixture = *state;
+    struct client client;
+
+    fixture_start(fixture);
+    client = client_connect(fixture);
+    for (unsigned i = 0; i < 3; i++) {
+        client_forget(&client);
+        assert_true(client_say(&client, "GET /later HTTP/1.1\r\n" HOST "\r\n"));
+        (void)sem_wait(&fixture->entered);
+        /* No worker is held by it. */
+        for (unsigned at = 0; at < 2 * fixture->options.worker_threads; at++)
+            assert_int_equal(200, status_of(fixture, "GET /worker HTTP/1.1\r\n" HOST "\r\n"));
+        pb_reply_put_text(fixture->later, i == 1 ? "half" : "late");
+        pb_reply_finish(fixture->later, i == 1 ? PB_E_FULL : PB_OK);
+        assert_int_equal(i == 1 ? 503 : 200, client_reply(&client));
+        if (i != 1)
+            assert_string_equal("late", client_body(&client));
+        assert_null(strstr(client.text, "half"));
+    }
+    client_close(&client);
+}
+
 /* ---- the end ---- */
 
 struct stopping {
     struct fixture *fixture;
     uint32_t cut;
+    int64_t grace_ms; /* 0: as long as a test is patient */
 };
+
+/* Waits a moment for a thread that should not end. */
+static int
+try_join(pthread_t thread)
+{
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 20000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    return pthread_timedjoin_np(thread, NULL, &until);
+}
 
 static void *
 stop_server(void *context)
 {
     struct stopping *stopping = context;
 
-    stopping->cut = pb_server_stop(stopping->fixture->server, PATIENCE_MS);
+    stopping->cut = pb_server_stop(stopping->fixture->server,
+                                   stopping->grace_ms > 0 ? stopping->grace_ms : PATIENCE_MS);
     return NULL;
 }
 
@@ -219,7 +262,7 @@ static void
 what_is_in_hand_is_answered_before_the_end(void **state)
 {
     struct fixture *fixture = *state;
-    struct stopping stopping = { fixture, 0 };
+    struct stopping stopping = { .fixture = fixture };
     struct client slow, idle;
     pthread_t thread;
 
@@ -241,6 +284,29 @@ what_is_in_hand_is_answered_before_the_end(void **state)
     assert_int_equal(0, stopping.cut);
     client_close(&slow);
     client_close(&idle);
+}
+
+static void
+the_end_waits_for_a_reply_that_comes_later(void **state)
+{
+    struct fixture *fixture = *state;
+    struct stopping stopping = { .fixture = fixture };
+    struct client client;
+    pthread_t thread;
+
+    fixture_start(fixture);
+    client = client_connect(fixture);
+    assert_true(client_say(&client, "GET /later HTTP/1.1\r\n" HOST "\r\n"));
+    (void)sem_wait(&fixture->entered);
+    stopping.grace_ms = 1; /* long over when the reply comes */
+    assert_int_equal(0, pthread_create(&thread, NULL, stop_server, &stopping));
+    assert_int_equal(ETIMEDOUT, try_join(thread));
+    (void)answer_hello(NULL, NULL, fixture->later);
+    pb_reply_finish(fixture->later, PB_OK);
+    assert_int_equal(0, pthread_join(thread, NULL));
+    fixture->server = NULL;
+    client_receive_all(&client);
+    client_close(&client);
 }
 
 static void
@@ -336,7 +402,9 @@ main(void)
         CASE(connections_of_one_address_have_a_bound),
         CASE(a_full_queue_is_said_and_nothing_is_lost),
         CASE(bodies_in_hand_have_a_bound_together),
+        CASE(a_reply_may_come_later_from_another_thread),
         CASE(what_is_in_hand_is_answered_before_the_end),
+        CASE(the_end_waits_for_a_reply_that_comes_later),
         CASE(who_is_late_at_the_end_is_cut),
         CASE(the_end_under_load_answers_wholly_or_not_at_all),
     };
