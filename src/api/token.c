@@ -239,8 +239,10 @@ pb_api_token_decode(struct pb_arena *arena, struct pb_str id, struct pb_str note
     if (!take_number(&rest, "created", &token.created_at_us) ||
         !take_number(&rest, "expires", &token.expires_at_us))
         return PB_E_CORRUPT;
-    (void)take_number(&rest, "revoked", &token.revoked_at_us);
-    if (rest.bytes != 0)
+    /* What is behind must be one word that is understood: a revocation is never overlooked. */
+    if (rest.bytes > 0 && !take_number(&rest, "revoked", &token.revoked_at_us))
+        return PB_E_CORRUPT;
+    if (rest.bytes > 0)
         return PB_E_CORRUPT;
     *ret_token = token;
     return PB_OK;

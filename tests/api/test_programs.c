@@ -4,6 +4,7 @@
 #include "api/service.h"
 #include "inquiry/site_room.h"
 
+#include "api/answer_json.h"
 #include "api/quota.h"
 #include "api/token.h"
 
@@ -801,6 +802,172 @@ questions_that_mean_nothing_are_refused_by_field(void **state)
     assert_int_equal(before, room_leaves(&programs->room, "kansas-pd", "query", NULL));
 }
 
+/* What a program may not ask its person may: the rows are written all the same. */
+static void
+rows_of_every_kind_fit_their_description(void **state)
+{
+    struct programs *programs = *state;
+    struct site_room *room = &programs->room;
+    const struct {
+        enum pb_inquiry_kind kind;
+        const char *plate;
+        bool counts_plates;
+        const char *has;
+    } cases[] = {
+        { PB_INQUIRY_PLATE, "KSA123", false, "\"match\":\"exact\",\"agency\":\"kansas-pd\"}" },
+        { PB_INQUIRY_PATTERN, "KSA12?", false, "\"match\":\"pattern\"" },
+        { PB_INQUIRY_PATTERN, "KSA12?", true,
+          "{\"plate\":\"KSA123\",\"jurisdiction\":\"US-KS\",\"reads\":2,\"first\":\"" },
+        { PB_INQUIRY_PLACE, NULL, false, "\"reader\":\"k1\"" },
+        { PB_INQUIRY_COMMON, NULL, false, "\"places\":2,\"reads\":2" },
+        { PB_INQUIRY_ASSOCIATES, "KSA123", false, "{\"plate\":\"KSB999\"" },
+    };
+
+    room_add(room, "KSA123", "k1", PB_HOUR_US);
+    room_add(room, "KSA123", "k2", 2 * PB_HOUR_US);
+    room_add(room, "KSB999", "k1", PB_HOUR_US + PB_SECOND_US);
+    room_add(room, "KSB999", "k2", 2 * PB_HOUR_US + PB_SECOND_US);
+    service_start(&programs->service);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct pb_inquiry inquiry = room_inquiry(room, cases[i].kind, cases[i].plate);
+        struct schema_check check = { .document = programs->service.document };
+        struct pb_arena arena;
+        struct pb_reply reply;
+        json_t *body, *schema = json_pack("{s:s}", "$ref", "#/components/schemas/answer");
+
+        inquiry.counts_plates = cases[i].counts_plates;
+        pb_arena_init(&arena, room->env, 256);
+        pb_reply_init(&reply, room->env, &arena);
+        pb_api_answer_put(&reply, &inquiry, room_ask(room, &inquiry));
+        pb_reply_put(&reply, "", 1);
+        assert_false(reply.is_broken);
+        body = json_loads(reply.body, 0, NULL);
+        assert_non_null(body);
+        if (!schema_fits(&check, "body", schema, body))
+            fail_msg("case %zu: %s: %s", i, check.where, reply.body);
+        if (strstr(reply.body, cases[i].has) == NULL)
+            fail_msg("case %zu: %s", i, reply.body);
+        json_decref(body);
+        json_decref(schema);
+        pb_reply_done(&reply);
+        pb_arena_clear(&arena);
+    }
+}
+
+static void
+a_large_answer_is_to_be_confirmed_first(void **state)
+{
+    enum { COUNT = 10000 };
+    struct programs *programs = *state;
+    struct site_room *room = &programs->room;
+    struct pb_read *reads = calloc(COUNT, sizeof(*reads));
+    enum pb_status *statuses = calloc(COUNT, sizeof(*statuses));
+    char body[4096];
+    struct client client;
+    json_t *answer;
+
+    for (unsigned i = 0; i < COUNT; i++)
+        reads[i] = room_read(room, "KSA123", "k1", (int64_t)(i + 10) * PB_SECOND_US);
+    room_expect(room, PB_OK,
+                pb_store_append(pb_site_store(room->site), reads, COUNT, statuses, &room->error),
+                "append");
+    service_start(&programs->service);
+    assert_int_equal(409, ask_json(programs, &client, programs->ask,
+                                   "{\"plate\":\"KSA123\",\"jurisdiction\":\"US-KS\"," WHY
+                                   "," WINDOW "}"));
+    answer = json_loads(client_body(&client), 0, NULL);
+    assert_int_equal(COUNT, json_integer_value(json_object_get(answer, "count")));
+    assert_null(json_object_get(answer, "rows"));
+    (void)snprintf(body, sizeof(body),
+                   "{\"plate\":\"KSA123\",\"jurisdiction\":\"US-KS\",\"limit\":5,"
+                   "\"confirmation\":\"%s\"," WHY "," WINDOW "}",
+                   json_string_value(json_object_get(answer, "token")));
+    json_decref(answer);
+    client_close(&client);
+    assert_int_equal(200, ask_json(programs, &client, programs->ask, body));
+    answer = json_loads(client_body(&client), 0, NULL);
+    assert_int_equal(5, json_array_size(json_object_get(answer, "rows")));
+    assert_true(json_is_true(json_object_get(answer, "truncated")));
+    json_decref(answer);
+    client_close(&client);
+    free(statuses);
+    free(reads);
+}
+
+/* ---- what is kept of a token ---- */
+
+#define HASH "sha256 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
+
+static void
+notes_of_tokens_have_one_form(void **state)
+{
+    static const struct {
+        const char *note;
+        bool is_good;
+    } cases[] = {
+        { "token 1\n" HASH "agency a\nverbs reads\ncreated 1\nexpires 2\n", true },
+        { "token 1\n" HASH "agency a\nperson p\nverbs reads,ask,administer\nreaders x,y\n"
+          "label some words\ncreated 1\nexpires 2\nrevoked 3\n",
+          true },
+        { "", false },
+        { "token 2\n" HASH "agency a\nverbs reads\ncreated 1\nexpires 2\n", false },
+        { "token 01\n" HASH "agency a\nverbs reads\ncreated 1\nexpires 2\n", false },
+        { "token 1\nsha256 0011\nagency a\nverbs reads\ncreated 1\nexpires 2\n", false },
+        { "token 1\nagency a\nverbs reads\ncreated 1\nexpires 2\n", false },
+        { "token 1\n" HASH "verbs reads\ncreated 1\nexpires 2\n", false },
+        { "token 1\n" HASH "agency \nverbs reads\ncreated 1\nexpires 2\n", false },
+        { "token 1\n" HASH "agency a\ncreated 1\nexpires 2\n", false },
+        { "token 1\n" HASH "agency a\nverbs everything\ncreated 1\nexpires 2\n", false },
+        { "token 1\n" HASH "agency a\nverbs reads,\ncreated 1\nexpires 2\n", true },
+        { "token 1\n" HASH "agency a\nverbs ,\ncreated 1\nexpires 2\n", false },
+        { "token 1\n" HASH "agency a\nverbs reads\nreaders x,,y\ncreated 1\nexpires 2\n", false },
+        { "token 1\n" HASH "agency a\nverbs reads\nexpires 2\n", false },
+        { "token 1\n" HASH "agency a\nverbs reads\ncreated 1\n", false },
+        { "token 1\n" HASH "agency a\nverbs reads\ncreated 1\nexpires -2\n", false },
+        { "token 1\n" HASH "agency a\nverbs reads\ncreated 1\nexpires 0\n", false },
+        { "token 1\n" HASH "agency a\nverbs reads\ncreated 1\nexpires 1234567890123456789\n",
+          false },
+        { "token 1\n" HASH "agency a\nverbs reads\ncreated 1\nexpires 2\nrevoked x\n", false },
+        { "token 1\n" HASH "agency a\nverbs reads\ncreated 1\nexpires 2\nmore 1\n", false },
+        { "token 1\n" HASH "agency a\nverbs reads\ncreated 1\nexpires 2", false },
+        { "token 1\n" HASH "agency a\nagency b\nverbs reads\ncreated 1\nexpires 2\n", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct pb_api_token token;
+        uint8_t sha256[32];
+        struct pb_arena arena;
+        enum pb_status status;
+
+        pb_arena_init(&arena, pb_env_system(), 256);
+        status = pb_api_token_decode(&arena, pb_str_from("0123456789ab"),
+                                     pb_str_from(cases[i].note), &token, sha256);
+        if (status != (cases[i].is_good ? PB_OK : PB_E_CORRUPT))
+            fail_msg("%s-> %s", cases[i].note, pb_status_name(status));
+        pb_arena_clear(&arena);
+    }
+}
+
+/* A note that somebody has changed by hand opens nothing. */
+static void
+a_damaged_note_is_a_failure_and_no_token(void **state)
+{
+    struct programs *programs = *state;
+    struct site_room *room = &programs->room;
+    char key[PB_TOKEN_ID_BYTES + 1];
+
+    memcpy(key, programs->reads + 3, PB_TOKEN_ID_BYTES);
+    key[PB_TOKEN_ID_BYTES] = '\0';
+    room_expect(room, PB_OK,
+                pb_catalog_note_put(pb_site_catalog(room->site), "token", key,
+                                    pb_str_from("token 1\nverbs administer\n"), &room->error),
+                "note");
+    service_start(&programs->service);
+    assert_int_equal(500, show_status(programs, programs->reads));
+    assert_int_equal(200, show_status(programs, programs->ask));
+}
+
 /* ---- faults ---- */
 
 static void
@@ -905,6 +1072,10 @@ main(void)
         CASE(what_the_rules_deny_is_denied_by_name_and_on_record),
         CASE(a_token_asks_for_its_person_and_nobody_else),
         CASE(questions_that_mean_nothing_are_refused_by_field),
+        CASE(rows_of_every_kind_fit_their_description),
+        CASE(a_large_answer_is_to_be_confirmed_first),
+        cmocka_unit_test(notes_of_tokens_have_one_form),
+        CASE(a_damaged_note_is_a_failure_and_no_token),
         CASE(tokens_are_made_wholly_or_not_at_all),
         CASE(an_interface_that_takes_reads_needs_memory_or_says_so),
         CASE(reads_without_memory_are_refused_and_can_be_sent_again),

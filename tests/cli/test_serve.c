@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "net/certificate.h"
 
@@ -159,8 +160,8 @@ post(const struct running *running, const char *path, const char *token, const c
 static void
 programs_show_tokens_that_the_command_has_made(void **state)
 {
-    const char *const arguments[] = { "serve",    "--data",      "site", "--mode", "write",
-                                      "--listen", "127.0.0.1:0", NULL };
+    const char *const arguments[] = { "serve", "--data",   "site",        "--mode",
+                                      "write", "--listen", "127.0.0.1:0", NULL };
     struct command *command = *state;
     struct running running;
     char token[128], *reply;
@@ -231,6 +232,66 @@ tokens_that_cannot_be_are_refused_by_name(void **state)
         expect_text(command->err, cases[i].says);
         assert_int_equal(0, command->out_bytes);
     }
+}
+
+/* One message that the service has sent to its manager. */
+static void
+expect_notice(int manager, const char *wanted)
+{
+    struct pollfd wait = { .fd = manager, .events = POLLIN };
+    char text[64] = "";
+
+    if (poll(&wait, 1, PATIENCE_MS) != 1)
+        fail_msg("no %s came", wanted);
+    assert_true(recv(manager, text, sizeof(text) - 1, 0) > 0);
+    assert_string_equal(wanted, text);
+}
+
+/* As systemd starts it: with a socket that listens already, and somebody to tell. */
+static void
+a_socket_is_taken_over_and_the_manager_told(void **state)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    struct sockaddr_un notices = { .sun_family = AF_UNIX, .sun_path = "notices" };
+    socklen_t bytes = sizeof(address);
+    struct command *command = *state;
+    struct running running = { .said = -1 };
+    int listening = socket(AF_INET, SOCK_STREAM, 0), manager = socket(AF_UNIX, SOCK_DGRAM, 0);
+    int ends[2];
+    char script[1024];
+    char *arguments[] = { strdup("sh"), strdup("-c"), script, NULL };
+    posix_spawn_file_actions_t actions;
+
+    make_site(command, "site");
+    assert_int_equal(0, bind(listening, (struct sockaddr *)&address, sizeof(address)));
+    assert_int_equal(0, listen(listening, 8));
+    assert_int_equal(0, getsockname(listening, (struct sockaddr *)&address, &bytes));
+    assert_int_equal(0, bind(manager, (struct sockaddr *)&notices, sizeof(notices)));
+    assert_int_equal(0, pipe(ends));
+    (void)snprintf(
+        script, sizeof(script),
+        "NOTIFY_SOCKET=$PWD/notices LISTEN_PID=$$ LISTEN_FDS=1 exec '%s' serve --data site",
+        command_path());
+    assert_int_equal(0, posix_spawn_file_actions_init(&actions));
+    posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
+    posix_spawn_file_actions_adddup2(&actions, listening, 3);
+    assert_int_equal(0, posix_spawn(&running.child, "/bin/sh", &actions, NULL, arguments, environ));
+    posix_spawn_file_actions_destroy(&actions);
+    assert_int_equal(0, close(ends[1]));
+    running.said = ends[0];
+    expect_notice(manager, "READY=1");
+    running.port = ntohs(address.sin_port);
+    expect_reply(&running, "/readyz", "{\"status\":\"ready\"}");
+    assert_int_equal(0, kill(running.child, SIGTERM));
+    expect_notice(manager, "STOPPING=1");
+    end_service(&running, 0);
+    (void)close(listening);
+    (void)close(manager);
+    free(arguments[0]);
+    free(arguments[1]);
 }
 
 static void
@@ -343,6 +404,7 @@ main(void)
         CASE(a_directory_is_served_until_the_service_is_told_to_stop),
         CASE(programs_show_tokens_that_the_command_has_made),
         CASE(tokens_that_cannot_be_are_refused_by_name),
+        CASE(a_socket_is_taken_over_and_the_manager_told),
         CASE(interrupting_stops_it_too),
         CASE(a_new_certificate_is_taken_on_hangup),
         CASE(what_cannot_be_served_is_said_before_anything_starts),
