@@ -118,18 +118,17 @@ send_on(void *context)
 static void *
 ask_on(void *context)
 {
-    static const char body[]
-        = "{\"plate\":\"K0000\",\"jurisdiction\":\"unknown\","
-          "\"purpose\":\"criminal-investigation\",\"offence\":\"burglary\","
-          "\"case_number\":\"26-00471\",\"relation\":\"subject\","
-          "\"justification\":\"Burglary series on Elm Street, vehicle seen by a witness\","
-          "\"from\":\"2026-05-02T00:00:00Z\",\"to\":\"2026-06-02T00:00:00Z\"}";
+    static const char body[] =
+        "{\"plate\":\"K0000\",\"jurisdiction\":\"unknown\","
+        "\"purpose\":\"criminal-investigation\",\"offence\":\"burglary\","
+        "\"case_number\":\"26-00471\",\"relation\":\"subject\","
+        "\"justification\":\"Burglary series on Elm Street, vehicle seen by a witness\","
+        "\"from\":\"2026-05-02T00:00:00Z\",\"to\":\"2026-06-02T00:00:00Z\"}";
     struct sender *sender = context;
     struct client client = client_connect(&sender->together->service.fixture);
 
     for (unsigned i = 0; i < ASKS_EACH; i++)
-        sender->answered
-            += post(&client, "/v1/inquiries", sender->together->ask, body) == 200;
+        sender->answered += post(&client, "/v1/inquiries", sender->together->ask, body) == 200;
     client_close(&client);
     return NULL;
 }
@@ -180,8 +179,7 @@ what_is_acknowledged_to_many_is_there_after_a_restart(void **state)
         assert_int_equal(ASKS_EACH, askers[i].answered);
     }
     assert_int_equal(ASKERS * ASKS_EACH, room_leaves(&together->room, "kansas-pd", "query", NULL));
-    assert_int_equal(ASKERS * ASKS_EACH,
-                     room_leaves(&together->room, "kansas-pd", "result", NULL));
+    assert_int_equal(ASKERS * ASKS_EACH, room_leaves(&together->room, "kansas-pd", "result", NULL));
 
     service_done(&together->service);
     room_reopen(&together->room);
@@ -224,10 +222,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_acknowledged_to_many_is_there_after_a_restart, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_revoked_token_sends_nothing_once_that_was_said, setup,
-                                        teardown),
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        CASE(what_is_acknowledged_to_many_is_there_after_a_restart),
+        CASE(a_revoked_token_sends_nothing_once_that_was_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

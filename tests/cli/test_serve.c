@@ -204,6 +204,52 @@ programs_show_tokens_that_the_command_has_made(void **state)
     json_decref(tokens);
 }
 
+/* Sends one read, told apart by number; true where the answer says `word` of it. */
+static bool
+send_read(const struct running *running, const char *token, unsigned number, const char *word)
+{
+    char read[256], wanted[64], *reply;
+    bool is_said;
+
+    (void)snprintf(read, sizeof(read),
+                   "{\"plate\":\"AB%05u\",\"captured_at\":\"2026-11-01T00:00:00Z\","
+                   "\"reader\":\"gate-1\"}",
+                   number);
+    (void)snprintf(wanted, sizeof(wanted), "\"statuses\":[\"%s\"]", word);
+    reply = post(running, "/v1/reads", token, read);
+    is_said = strstr(reply, wanted) != NULL;
+    free(reply);
+    return is_said;
+}
+
+static void
+what_was_acknowledged_survives_a_kill(void **state)
+{
+    const char *const arguments[] = { "serve", "--data",   "site",        "--mode",
+                                      "write", "--listen", "127.0.0.1:0", NULL };
+    struct command *command = *state;
+    struct running running;
+    unsigned sent = 0;
+    char token[128];
+
+    make_site(command, "site");
+    run(command, "token", "add", "--data", "site", "--agency", "site", "--may", "reads", NULL);
+    expect_exit(command, 0);
+    (void)snprintf(token, sizeof(token), "%.59s", command->out);
+    for (unsigned round = 0; round < 3; round++) {
+        start_service(&running, arguments);
+        for (unsigned i = 0; i < sent; i++)
+            assert_true(send_read(&running, token, i, "duplicate"));
+        for (unsigned i = 0; i < 5; i++, sent++)
+            assert_true(send_read(&running, token, sent, "stored"));
+        assert_int_equal(0, kill(running.child, SIGKILL));
+        (void)waitpid(running.child, NULL, 0);
+        (void)close(running.said);
+    }
+    run(command, "verify", "--data", "site", NULL);
+    expect_exit(command, 0);
+}
+
 static void
 tokens_that_cannot_be_are_refused_by_name(void **state)
 {
@@ -403,6 +449,7 @@ main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
         CASE(a_directory_is_served_until_the_service_is_told_to_stop),
         CASE(programs_show_tokens_that_the_command_has_made),
+        CASE(what_was_acknowledged_survives_a_kill),
         CASE(tokens_that_cannot_be_are_refused_by_name),
         CASE(a_socket_is_taken_over_and_the_manager_told),
         CASE(interrupting_stops_it_too),
