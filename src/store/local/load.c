@@ -1,13 +1,13 @@
 /*
- * Loading: reads are gathered in one stage, which all lanes fill side by side; when it is full, or a
- * lane is finished, the lane that finds it so writes it while the others wait.
+ * Loading: reads are gathered in one stage, which all lanes fill side by side; when it is full, or
+ * a lane is finished, the lane that finds it so writes it while the others wait.
  *
  * A stage is compared with the segments that the store has, written, and before its segments become
  * current compared with those that came meanwhile: what they have in common is taken out again.
  *
- * Reads that are found by an event id are gathered by each lane in a run of its own, for they repeat
- * and revise one another whatever their plates. A run is written after the stage, so that corrections
- * find what they correct.
+ * Reads that are found by an event id are gathered by each lane in a run of its own, for they
+ * repeat and revise one another whatever their plates. A run is written after the stage, so that
+ * corrections find what they correct.
  */
 #include <string.h>
 

@@ -16,8 +16,8 @@
 #define PLACES_MAX 4u /* of a reader that are remembered: one with more is likely to be mobile */
 #define MIX UINT64_C(0x9e3779b97f4a7c15)
 
-/* A place: texts has the reader; numbers lat and lon, then heading, offset, lane and scale; is_mobile
- * is 1 where the reader's places are many: then any place of it fits.
+/* A place: texts has the reader; numbers lat and lon, then heading, offset, lane and scale;
+ * is_mobile is 1 where the reader's places are many: then any place of it fits.
  * A vehicle: texts has make, model, color and body one behind another; numbers their lengths and
  * the years. */
 struct pb_memo_line {
