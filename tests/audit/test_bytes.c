@@ -467,7 +467,7 @@ the_state_is_read_back_and_impossible_ones_refused(void **state)
     (void)state;
     memset(logs, 0, sizeof(logs));
     for (uint32_t i = 0; i < 2; i++) {
-        memcpy(logs[i].id, i == 0 ? "a42" : "b7", 4);
+        memcpy(logs[i].id, i == 0 ? "a42" : "b72", 4);
         pb_vkey_make(str(i == 0 ? "x.example" : "y.example"), PB_KEY_ED25519, public_key,
                      &logs[i].key);
         logs[i].size = 300 + i;
@@ -478,7 +478,7 @@ the_state_is_read_back_and_impossible_ones_refused(void **state)
     assert_int_equal(PB_OK, pb_state_decode(env, bytes, count, &found, NULL));
     assert_int_equal(5, found.generation);
     assert_int_equal(2, found.log_count);
-    assert_string_equal("b7", found.logs[1].id);
+    assert_string_equal("b72", found.logs[1].id);
     assert_int_equal(301, found.logs[1].size);
     assert_string_equal("y.example", found.logs[1].key.name);
     pb_state_done(&found, env);

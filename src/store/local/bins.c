@@ -1,8 +1,8 @@
 /*
  * Bins: chunks are cut from slabs, which are large so that they get huge pages, and freed together.
  *
- * Invariant: the records of a bin are, in order of arrival, those of its chunks but the last, of its
- * extents, of its last chunk: a chunk that is written to the file is the last one, and stays it
+ * Invariant: the records of a bin are, in order of arrival, those of its chunks but the last, of
+ * its extents, of its last chunk: a chunk that is written to the file is the last one, and stays it
  * even if there is memory again.
  */
 #include "store/local/bins.h"

@@ -3,8 +3,8 @@
  * then in a file.
  *
  * Records lie in chunks of a bin; when memory is used up a full chunk is written to the file as an
- * extent, and filled again. A record is never cut in two. The file is read by the process that wrote
- * it and by no other, and deleted when it is done.
+ * extent, and filled again. A record is never cut in two. The file is read by the process that
+ * wrote it and by no other, and deleted when it is done.
  *
  * Threads: one at a time for each set of bins; sets may share a budget.
  */
@@ -54,8 +54,8 @@ void pb_bin_done(struct pb_bin *bin, const struct pb_env *env);
 #define PB_BINS_CHUNK_BYTES_MAX 32768u
 #define PB_BINS_RECORD_BYTES_MAX (PB_BINS_CHUNK_BYTES_MIN - 32u)
 
-/* Makes room for a record at the end of a bin, to be filled by the caller; bytes is a multiple of 4.
- * chunk_bytes: of a new chunk, a power of two. may_spill: or else memory is given beyond the
+/* Makes room for a record at the end of a bin, to be filled by the caller; bytes is a multiple of
+ * 4. chunk_bytes: of a new chunk, a power of two. may_spill: or else memory is given beyond the
  * budget. */
 PB_MUST_CHECK enum pb_status pb_bin_add(struct pb_bins *bins, struct pb_bin *bin, uint32_t bytes,
                                         uint32_t chunk_bytes, bool may_spill, uint8_t **ret_at,
@@ -65,8 +65,8 @@ PB_MUST_CHECK enum pb_status pb_bin_add(struct pb_bins *bins, struct pb_bin *bin
 PB_MUST_CHECK enum pb_status pb_bin_read(const struct pb_bins *bins, const struct pb_bin *bin,
                                          uint8_t *ret_bytes, struct pb_error *error);
 
-/* Walks the stretches of records of a bin, in order of arrival: of spilled ones those that were read
- * into `spilled`. */
+/* Walks the stretches of records of a bin, in order of arrival: of spilled ones those that were
+ * read into `spilled`. */
 struct pb_bin_walk {
     const struct pb_bin *bin;
     const struct pb_bins_chunk *chunk;

@@ -27,7 +27,7 @@
 #define BUFFER_SEGMENT UINT32_MAX /* in place of a segment's index */
 #define SOURCES_FIRST 16u
 #define CANDIDATES_FIRST 16u
-#define PLACES_AHEAD 3u /* rows of a place block whose blocks are fetched before they are looked at */
+#define PLACES_AHEAD 3u /* rows of a place block whose blocks are fetched ahead */
 
 /* How a row was found. */
 struct how {
