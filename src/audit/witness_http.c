@@ -60,33 +60,23 @@ note_type(CURL *curl, struct pb_witness_reply *reply)
     reply->content_type[bytes] = '\0';
 }
 
-static CURLcode
+static bool
 set_options(CURL *curl, const char *url, struct pb_str body, struct curl_slist *headers,
             struct pb_witness_reply *reply)
 {
-    CURLcode code = curl_easy_setopt(curl, CURLOPT_URL, url);
+    bool is_set = curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK;
 
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https,http");
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.bytes);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.text);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TOTAL_MS);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-    if (code == CURLE_OK)
-        code = curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
-    return code;
+    is_set &= curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https,http") == CURLE_OK;
+    is_set &= curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.bytes) == CURLE_OK;
+    is_set &= curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.text) == CURLE_OK;
+    is_set &= curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
+    is_set &= curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
+    is_set &= curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+    is_set &= curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) == CURLE_OK;
+    is_set &= curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, TOTAL_MS) == CURLE_OK;
+    is_set &= curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK;
+    is_set &= curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply) == CURLE_OK;
+    return is_set;
 }
 
 enum pb_status
@@ -107,9 +97,7 @@ pb_witness_post_http(void *context, const char *url, struct pb_str body,
                        url);
     curl = curl_easy_init();
     headers = curl_slist_append(NULL, "Content-Type: text/plain");
-    if (curl != NULL && headers != NULL)
-        code = set_options(curl, url, body, headers, ret_reply);
-    if (code == CURLE_OK)
+    if (curl != NULL && headers != NULL && set_options(curl, url, body, headers, ret_reply))
         code = curl_easy_perform(curl);
     if (code == CURLE_OK)
         code = curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http_status);
