@@ -209,10 +209,12 @@ load_heads(struct pb_keys *keys, unsigned which, bool *ret_is_whole, struct pb_e
     status =
         pb_heads_parse(keys->env, bytes, count, keys->audit_id, &sequence, &heads, &head_count);
     pb_free(keys->env, bytes);
-    if (status == PB_E_CORRUPT || (status == PB_OK && sequence % 2 != which))
-        return PB_OK;
     if (status != PB_OK)
-        return status;
+        return status == PB_E_CORRUPT ? PB_OK : status;
+    if (sequence % 2 != which) { /* the other file's bytes in this one's place */
+        pb_free(keys->env, heads);
+        return PB_OK;
+    }
     *ret_is_whole = true;
     if (keys->heads != NULL && sequence < keys->sequence) {
         pb_free(keys->env, heads);
