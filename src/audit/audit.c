@@ -424,9 +424,12 @@ begin_writing(struct pb_audit *audit, struct pb_error *error)
 {
     enum pb_status status = pb_publish_check_heads(audit, error);
 
-    for (uint32_t i = 0; i < audit->log_count && status == PB_OK; i++)
-        status =
-            pb_keys_is_stopped(audit->keys, audit->logs[i]->id, &audit->logs[i]->is_stopped, error);
+    for (uint32_t i = 0; i < audit->log_count && status == PB_OK; i++) {
+        bool is_stopped = false;
+
+        status = pb_keys_is_stopped(audit->keys, audit->logs[i]->id, &is_stopped, error);
+        audit->logs[i]->is_stopped = audit->logs[i]->is_stopped || is_stopped;
+    }
     if (status != PB_OK)
         return status;
     if (audit->restarted != NULL && pb_audit_find(audit, pb_str_from(audit->restarted)) != NULL)

@@ -474,7 +474,8 @@ enum pb_status
 pb_publish_locked(struct pb_audit *audit, struct pb_audit_log *only, bool keeps,
                   struct pb_error *error)
 {
-    struct pb_audit_log *stopped = find_stopped(audit, only);
+    /* While one log is restarted, what is wrong with others is told when it is their turn. */
+    struct pb_audit_log *stopped = audit->restarted == NULL ? find_stopped(audit, only) : NULL;
     enum pb_status status = PB_OK;
 
     if (keeps)
@@ -597,6 +598,32 @@ check_copy(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *er
     return status;
 }
 
+/* What one log's check came to. While some log is restarted the others need not be whole: what is
+ * not is stopped until it is restarted itself, so that no word about it is signed. */
+static enum pb_status
+take_check(const struct pb_audit *audit, struct pb_audit_log *log, enum pb_status status)
+{
+    if (status != PB_E_CORRUPT || audit->restarted == NULL)
+        return status;
+    if (log != NULL)
+        log->is_stopped = true;
+    return PB_OK;
+}
+
+static enum pb_status
+check_head_of(struct pb_audit *audit, struct pb_audit_log *log, const struct pb_head *head,
+              struct pb_error *error)
+{
+    if (log != NULL)
+        return check_head(audit, log, head->size, &head->root, "the directory of keys", error);
+    if (head->size == 0)
+        return PB_OK;
+    return pb_fail(error, PB_E_CORRUPT,
+                   "%s: audit log '%s' is missing, and the directory "
+                   "of keys says that %llu leaves of it were given out",
+                   audit->place.path, head->log, (unsigned long long)head->size);
+}
+
 enum pb_status
 pb_publish_check_heads(struct pb_audit *audit, struct pb_error *error)
 {
@@ -607,20 +634,12 @@ pb_publish_check_heads(struct pb_audit *audit, struct pb_error *error)
     for (uint32_t i = 0; i < count && status == PB_OK; i++) {
         struct pb_audit_log *log = pb_audit_find(audit, pb_str_from(heads[i].log));
 
-        if (audit->restarted != NULL && strcmp(audit->restarted, heads[i].log) == 0)
-            continue;
-        if (log != NULL)
-            status = check_head(audit, log, heads[i].size, &heads[i].root, "the directory of keys",
-                                error);
-        else if (heads[i].size > 0)
-            status = pb_fail(error, PB_E_CORRUPT,
-                             "%s: audit log '%s' is missing, and the directory "
-                             "of keys says that %llu leaves of it were given out",
-                             audit->place.path, heads[i].log, (unsigned long long)heads[i].size);
+        if (audit->restarted == NULL || strcmp(audit->restarted, heads[i].log) != 0)
+            status = take_check(audit, log, check_head_of(audit, log, &heads[i], error));
     }
     for (uint32_t i = 0; i < audit->log_count && status == PB_OK && audit->copies.path != NULL; i++)
         if (audit->restarted == NULL || strcmp(audit->restarted, audit->logs[i]->id) != 0)
-            status = check_copy(audit, audit->logs[i], error);
+            status = take_check(audit, audit->logs[i], check_copy(audit, audit->logs[i], error));
     return status;
 }
 

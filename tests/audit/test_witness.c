@@ -826,9 +826,6 @@ a_log_that_lost_leaves_begins_again_under_a_new_origin(void **state)
     close_room(room);
     assert_int_equal(PB_E_CORRUPT, pb_audit_open(&room->env, "data/old", ROOM_KEYS, &options,
                                                  &room->audit, &error));
-    /* Another log's beginning again does not mend this one. */
-    assert_int_equal(PB_E_CORRUPT,
-                     pb_audit_restart(&room->env, "data/old", ROOM_KEYS, NULL, "operator", &error));
     assert_int_equal(PB_NOT_FOUND,
                      pb_audit_restart(&room->env, ROOM_PATH, ROOM_KEYS, NULL, "nobody", &error));
     memcpy(old_vkey, room->vkey, sizeof(old_vkey));
@@ -850,6 +847,62 @@ a_log_that_lost_leaves_begins_again_under_a_new_origin(void **state)
          &error);
     assert_int_equal(0, check.wrong);
     assert_int_equal(20, check.size);
+}
+
+/* A checkpoint as it lies there; NUL-terminated. */
+static void
+read_checkpoint_at(struct room *room, const char *path, char ret_text[PB_NOTE_BYTES_MAX + 1])
+{
+    const struct pb_file_ops *files = room->env.files;
+    struct pb_file *file = NULL;
+    struct pb_error error;
+    uint64_t size = 0;
+
+    must(files->open(room->env.file_context, path, PB_OPEN_READ, &file, &error), &error);
+    must(files->size(room->env.file_context, file, &size, &error), &error);
+    assert_in_range(size, 1, PB_NOTE_BYTES_MAX);
+    must(files->read(room->env.file_context, file, 0, ret_text, (size_t)size, &error), &error);
+    ret_text[size] = '\0';
+    files->close(room->env.file_context, file);
+}
+
+static void
+logs_that_lost_leaves_together_begin_again_one_after_the_other(void **state)
+{
+    struct room *room = *state;
+    struct pb_error error = { .message = "" };
+    struct pb_audit_options options = { .publishes_by_hand = true };
+    struct pb_audit_check check;
+    char before[PB_NOTE_BYTES_MAX + 1], after[PB_NOTE_BYTES_MAX + 1];
+    uint64_t index;
+
+    append_many(room, 0, 20);
+    must(room_append(room->audit, "operator", 1, &index, &error), &error);
+    must(pb_audit_publish(room->audit, NULL, &error), &error);
+    must(room_append(room->audit, "operator", 2, &index, &error), &error);
+    must(pb_audit_backup(room->audit, "data/old", &error), &error);
+    append_many(room, 20, 5);
+    for (uint32_t i = 3; i < 6; i++)
+        must(room_append(room->audit, "operator", i, &index, &error), &error);
+    close_room(room);
+
+    read_checkpoint_at(room, "data/old/public/operator/checkpoint", before);
+    must(pb_audit_restart(&room->env, "data/old", ROOM_KEYS, &options, "a42", &error), &error);
+    /* One log's beginning again does not mend the other, of which no word was signed meanwhile. */
+    read_checkpoint_at(room, "data/old/public/operator/checkpoint", after);
+    assert_string_equal(before, after);
+    assert_int_equal(PB_E_CORRUPT, pb_audit_open(&room->env, "data/old", ROOM_KEYS, &options,
+                                                 &room->audit, &error));
+    must(pb_audit_restart(&room->env, "data/old", ROOM_KEYS, &options, "operator", &error), &error);
+    must(pb_audit_open(&room->env, "data/old", ROOM_KEYS, &options, &room->audit, &error), &error);
+    must(room_append(room->audit, "operator", 7, &index, &error), &error);
+    assert_int_equal(1, index);
+    must(pb_audit_publish(room->audit, NULL, &error), &error);
+    must(pb_audit_each_log(room->audit, note_info, room, &error), &error);
+    must(pb_audit_verify_log(&room->env, "data/old/public/a42", room->vkey, NULL, NULL, NULL,
+                             &check, &error),
+         &error);
+    assert_int_equal(0, check.wrong);
 }
 
 static void
@@ -909,6 +962,7 @@ main(void)
         ROOM_TEST(t4_a_second_history_gets_no_cosignature_and_stops_the_log),
         ROOM_TEST(t2_leaves_that_a_witness_has_seen_cannot_be_cut_off),
         ROOM_TEST(a_log_that_lost_leaves_begins_again_under_a_new_origin),
+        ROOM_TEST(logs_that_lost_leaves_together_begin_again_one_after_the_other),
         ROOM_TEST(a_stopped_log_begins_again_and_its_unpublished_leaves_are_kept),
     };
 
