@@ -17,7 +17,7 @@
 /* Bytes follow it, as they follow a slab. */
 struct pb_bins_chunk {
     struct pb_bins_chunk *next;
-    uint32_t used, room;
+    size_t bytes; /* of records; of the last chunk the bin knows it */
 };
 
 struct pb_bins_slab {
@@ -117,7 +117,8 @@ static enum pb_status
 spill(struct pb_bins *bins, struct pb_bin *bin, struct pb_error *error)
 {
     const struct pb_file_ops *files = bins->env->files;
-    struct pb_bins_chunk *chunk = bin->last;
+    uint8_t *begin = (uint8_t *)(bin->last + 1);
+    uint32_t bytes = (uint32_t)(bin->at - begin);
     enum pb_status status = PB_OK;
 
     if (bins->file == NULL)
@@ -133,22 +134,21 @@ spill(struct pb_bins *bins, struct pb_bin *bin, struct pb_error *error)
         bin->extent_room = room;
     }
     if (status == PB_OK)
-        status = files->write(bins->env->file_context, bins->file, bins->file_bytes, chunk + 1,
-                              chunk->used, error);
+        status = files->write(bins->env->file_context, bins->file, bins->file_bytes, begin, bytes,
+                              error);
     if (status != PB_OK)
         return status;
     bin->extents[bin->extent_count++] =
-        (struct pb_bins_extent){ .offset = bins->file_bytes, .bytes = chunk->used };
-    bins->file_bytes += chunk->used;
-    bin->spilled_bytes += chunk->used;
-    chunk->used = 0;
+        (struct pb_bins_extent){ .offset = bins->file_bytes, .bytes = bytes };
+    bins->file_bytes += bytes;
+    bin->spilled_bytes += bytes;
+    bin->at = begin;
     return PB_OK;
 }
 
-/* Gives the bin a new last chunk, or empties the one that it has. */
-static enum pb_status
-next_chunk(struct pb_bins *bins, struct pb_bin *bin, uint32_t chunk_bytes, bool may_spill,
-           struct pb_error *error)
+enum pb_status
+pb_bin_next_chunk(struct pb_bins *bins, struct pb_bin *bin, uint32_t chunk_bytes, bool may_spill,
+                  struct pb_error *error)
 {
     struct pb_bins_chunk *chunk = NULL;
     bool has_memory = false;
@@ -168,28 +168,16 @@ next_chunk(struct pb_bins *bins, struct pb_bin *bin, uint32_t chunk_bytes, bool 
         return status;
     chunk = (struct pb_bins_chunk *)(void *)bins->slab_at;
     bins->slab_at += chunk_bytes;
-    *chunk = (struct pb_bins_chunk){ .room = chunk_bytes - (uint32_t)sizeof(*chunk) };
-    if (bin->last == NULL)
+    *chunk = (struct pb_bins_chunk){ .next = NULL };
+    if (bin->last == NULL) {
         bin->first = chunk;
-    else
+    } else {
+        bin->last->bytes = (size_t)(bin->at - (uint8_t *)(bin->last + 1));
         bin->last->next = chunk;
-    bin->last = chunk;
-    return PB_OK;
-}
-
-enum pb_status
-pb_bin_add(struct pb_bins *bins, struct pb_bin *bin, uint32_t bytes, uint32_t chunk_bytes,
-           bool may_spill, uint8_t **ret_at, struct pb_error *error)
-{
-    assert(bytes <= PB_BINS_RECORD_BYTES_MAX);
-    if (bin->last == NULL || bytes > bin->last->room - bin->last->used) {
-        enum pb_status status = next_chunk(bins, bin, chunk_bytes, may_spill, error);
-
-        if (status != PB_OK)
-            return status;
     }
-    *ret_at = (uint8_t *)(bin->last + 1) + bin->last->used;
-    bin->last->used += bytes;
+    bin->last = chunk;
+    bin->at = (uint8_t *)(chunk + 1);
+    bin->end = (uint8_t *)chunk + chunk_bytes;
     return PB_OK;
 }
 
@@ -228,7 +216,7 @@ pb_bin_walk_next(struct pb_bin_walk *walk, const uint8_t **ret_at, const uint8_t
     if (walk->chunk == NULL)
         return false;
     *ret_at = (const uint8_t *)(walk->chunk + 1);
-    *ret_end = *ret_at + walk->chunk->used;
+    *ret_end = walk->chunk == walk->bin->last ? walk->bin->at : *ret_at + walk->chunk->bytes;
     walk->chunk = walk->chunk->next;
     return true;
 }

@@ -43,6 +43,7 @@ void pb_bins_done(struct pb_bins *bins); /* also of zeroed memory */
 
 /* One sequence; zeroed memory is an empty one. */
 struct pb_bin {
+    uint8_t *at, *end;                  /* of what is left of the last chunk */
     struct pb_bins_chunk *first, *last; /* memory of the bins */
     struct pb_bins_extent *extents;     /* owned */
     uint32_t extent_count, extent_room;
@@ -54,12 +55,28 @@ void pb_bin_done(struct pb_bin *bin, const struct pb_env *env);
 #define PB_BINS_CHUNK_BYTES_MAX 32768u
 #define PB_BINS_RECORD_BYTES_MAX (PB_BINS_CHUNK_BYTES_MIN - 32u)
 
+/* Gives the bin a chunk with room for any record. chunk_bytes: a power of two. may_spill: or else
+ * memory is given beyond the budget. */
+PB_MUST_CHECK enum pb_status pb_bin_next_chunk(struct pb_bins *bins, struct pb_bin *bin,
+                                               uint32_t chunk_bytes, bool may_spill,
+                                               struct pb_error *error);
+
 /* Makes room for a record at the end of a bin, to be filled by the caller; bytes is a multiple of
- * 4. chunk_bytes: of a new chunk, a power of two. may_spill: or else memory is given beyond the
- * budget. */
-PB_MUST_CHECK enum pb_status pb_bin_add(struct pb_bins *bins, struct pb_bin *bin, uint32_t bytes,
-                                        uint32_t chunk_bytes, bool may_spill, uint8_t **ret_at,
-                                        struct pb_error *error);
+ * 4. The rest as above. */
+PB_MUST_CHECK static inline enum pb_status
+pb_bin_add(struct pb_bins *bins, struct pb_bin *bin, uint32_t bytes, uint32_t chunk_bytes,
+           bool may_spill, uint8_t **ret_at, struct pb_error *error)
+{
+    if (bytes > (size_t)(bin->end - bin->at)) {
+        enum pb_status status = pb_bin_next_chunk(bins, bin, chunk_bytes, may_spill, error);
+
+        if (status != PB_OK)
+            return status;
+    }
+    *ret_at = bin->at;
+    bin->at += bytes;
+    return PB_OK;
+}
 
 /* Reads what the file has of a bin into memory of its spilled_bytes. */
 PB_MUST_CHECK enum pb_status pb_bin_read(const struct pb_bins *bins, const struct pb_bin *bin,

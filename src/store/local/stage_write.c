@@ -11,6 +11,7 @@
 #include "store/local/stage_private.h"
 
 #define PARTS 3u         /* in work at one time */
+#define ROWS_AHEAD 16u   /* whose names are fetched before they are looked at */
 #define PART_ROWS 32768u /* buckets are taken together up to so many */
 
 /* Buckets [first, end) of all lanes, of one partition, being sorted. */
@@ -24,11 +25,13 @@ struct part {
     size_t bytes;
 };
 
-/* Where rows of a lane's context go: rows that report the fields of bit b of `reports` by
- * moves[first + the number of lower bits that are set]. */
+/* Where rows of a lane's context go: those that report the fields of bit b of `reports` to context
+ * contexts[first + the number of lower bits that are set], and what they add to that. */
 struct context_moves {
     uint64_t reports;
     uint32_t first;
+    int32_t lat, lon;
+    uint16_t heading_code;
 };
 
 struct vehicle_move {
@@ -38,9 +41,9 @@ struct vehicle_move {
 
 /* From the numbers of a lane's names to those of all lanes' together. */
 struct lane_moves {
-    struct context_moves *contexts; /* owned: by the lane's contexts */
-    struct pb_context_move *moves;  /* owned */
-    uint32_t move_count;
+    struct context_moves *moves; /* owned: by the lane's contexts */
+    uint32_t *contexts;          /* owned */
+    uint32_t context_count;
     struct vehicle_move *vehicles; /* owned: by the lane's vehicles */
 };
 
@@ -60,34 +63,49 @@ struct writing {
 
 /* ---- names ---- */
 
+/* One context of a lane, by each set of fields that its rows report. */
+static enum pb_status
+join_context(struct writing *writing, const struct pb_names *names, uint32_t number,
+             struct lane_moves *lane)
+{
+    struct context_moves *move = &lane->moves[number];
+    struct pb_context context = names->contexts[number];
+    uint32_t next = move->first;
+    enum pb_status status = PB_OK;
+
+    for (uint64_t left = move->reports; left != 0 && status == PB_OK; left &= left - 1) {
+        struct pb_context_move joined = { 0 };
+
+        context.reports = (uint8_t)__builtin_ctzll(left);
+        status = pb_names_join_context(&writing->names, names, &context, &joined);
+        lane->contexts[next++] = joined.context;
+        move->lat = joined.rest.lat;
+        move->lon = joined.rest.lon;
+        move->heading_code = joined.rest.heading_code;
+    }
+    return status;
+}
+
 static enum pb_status
 join_contexts(struct writing *writing, const struct stage_lane *lane, struct lane_moves *moves)
 {
     const struct pb_env *env = writing->stage->env;
     const struct pb_names *names = &lane->names;
-    uint32_t next = 0;
     enum pb_status status = PB_OK;
 
-    moves->contexts = pb_calloc(env, names->context_count + 1u, sizeof(*moves->contexts));
-    if (moves->contexts == NULL)
-        return PB_E_NOMEM;
-    for (uint32_t i = 0; i < names->context_count && i < lane->reports_room; i++) {
-        moves->contexts[i] =
-            (struct context_moves){ .reports = lane->reports[i], .first = moves->move_count };
-        moves->move_count += (uint32_t)__builtin_popcountll(lane->reports[i]);
-    }
-    moves->moves = pb_calloc(env, moves->move_count + 1u, sizeof(*moves->moves));
+    moves->moves = pb_calloc(env, names->context_count + 1u, sizeof(*moves->moves));
     if (moves->moves == NULL)
         return PB_E_NOMEM;
-    for (uint32_t i = 0; i < names->context_count && status == PB_OK; i++) {
-        struct pb_context context = names->contexts[i];
-
-        for (uint64_t left = moves->contexts[i].reports; left != 0 && status == PB_OK;
-             left &= left - 1) {
-            context.reports = (uint8_t)__builtin_ctzll(left);
-            status = pb_names_join_context(&writing->names, names, &context, &moves->moves[next++]);
-        }
+    for (uint32_t i = 0; i < names->context_count && i < lane->reports_room; i++) {
+        moves->moves[i].reports = lane->reports[i];
+        moves->moves[i].first = moves->context_count;
+        moves->context_count += (uint32_t)__builtin_popcountll(lane->reports[i]);
     }
+    moves->contexts = pb_calloc(env, moves->context_count + 1u, sizeof(*moves->contexts));
+    if (moves->contexts == NULL)
+        return PB_E_NOMEM;
+    for (uint32_t i = 0; i < names->context_count && status == PB_OK; i++)
+        status = join_context(writing, names, i, moves);
     return status;
 }
 
@@ -119,8 +137,8 @@ sort_contexts(struct writing *writing)
         numbers == NULL ? PB_E_NOMEM : pb_names_sort_contexts(&writing->names, numbers);
 
     for (unsigned i = 0; i < writing->stage->lane_count && status == PB_OK; i++) {
-        for (uint32_t m = 0; m < writing->lanes[i].move_count; m++)
-            writing->lanes[i].moves[m].context = numbers[writing->lanes[i].moves[m].context];
+        for (uint32_t c = 0; c < writing->lanes[i].context_count; c++)
+            writing->lanes[i].contexts[c] = numbers[writing->lanes[i].contexts[c]];
     }
     pb_free(env, numbers);
     return status;
@@ -237,13 +255,14 @@ static inline void
 move_row(const struct lane_moves *lane, struct pb_row *row)
 {
     const struct vehicle_move *vehicle = &lane->vehicles[row->vehicle];
-    const struct context_moves *context = &lane->contexts[row->context];
-    uint64_t lower = (UINT64_C(1) << vehicle->reports) - 1;
-    uint32_t rank = (uint32_t)__builtin_popcountll(context->reports & lower);
+    const struct context_moves *move = &lane->moves[row->context];
+    uint64_t lower = move->reports & ((UINT64_C(1) << vehicle->reports) - 1);
 
     row->vehicle = vehicle->vehicle;
-    pb_context_move_row(&lane->moves[context->first + rank], &row->context, &row->lat, &row->lon,
-                        &row->heading_code);
+    row->context = lane->contexts[move->first + (uint32_t)__builtin_popcountll(lower)];
+    row->lat = (int32_t)((uint32_t)row->lat + (uint32_t)move->lat);
+    row->lon = (int32_t)((uint32_t)row->lon + (uint32_t)move->lon);
+    row->heading_code = (uint16_t)(row->heading_code + move->heading_code);
 }
 
 /* Puts a staged row into a run whose names are those of all lanes, or (writing is NULL) of its
@@ -286,6 +305,27 @@ put_staged(const struct writing *writing, const struct stage_lane *lane,
     pb_run_put(run, from->code, text, from->jurisdiction, &row);
 }
 
+/* Puts a bucket's rows into a run. What is known of their names is fetched some rows ahead. */
+static void
+put_bucket(const struct writing *writing, const struct stage_lane *lane,
+           const struct bucket *bucket, const uint8_t *spilled, struct pb_run *run)
+{
+    const struct lane_moves *moves = &writing->lanes[lane->number];
+    struct staged_view views[ROWS_AHEAD];
+    struct row_walk walk;
+    uint32_t count = 0;
+
+    row_walk_init(&walk, bucket, spilled);
+    do {
+        for (count = 0; count < ROWS_AHEAD && row_walk_next(&walk, &views[count]); count++) {
+            __builtin_prefetch(&moves->vehicles[views[count].row.vehicle]);
+            __builtin_prefetch(&moves->moves[views[count].row.context]);
+        }
+        for (uint32_t i = 0; i < count; i++)
+            put_staged(writing, lane, &views[i], run);
+    } while (count == ROWS_AHEAD);
+}
+
 static void
 sort_part(struct pb_crew_job *job)
 {
@@ -295,16 +335,11 @@ sort_part(struct pb_crew_job *job)
 
     for (uint32_t b = part->first; b < part->end; b++) {
         for (unsigned i = 0; i < writing->stage->lane_count; i++) {
-            const struct stage_lane *lane = &writing->stage->lanes[i];
             const struct bucket *bucket = bucket_at(writing, i, b);
-            struct staged_view view;
-            struct row_walk walk;
 
             if (bucket == NULL)
                 continue;
-            row_walk_init(&walk, bucket, spilled);
-            while (row_walk_next(&walk, &view))
-                put_staged(writing, lane, &view, part->run);
+            put_bucket(writing, &writing->stage->lanes[i], bucket, spilled, part->run);
             spilled += bucket->bin.spilled_bytes;
         }
     }
@@ -477,8 +512,8 @@ writing_done(struct writing *writing)
         pb_free(env, writing->parts[i].spilled);
     }
     for (unsigned i = 0; writing->lanes != NULL && i < writing->stage->lane_count; i++) {
-        pb_free(env, writing->lanes[i].contexts);
         pb_free(env, writing->lanes[i].moves);
+        pb_free(env, writing->lanes[i].contexts);
         pb_free(env, writing->lanes[i].vehicles);
     }
     pb_free(env, writing->lanes);
