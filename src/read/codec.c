@@ -40,7 +40,7 @@
 /* flags, captured_at and every optional number. */
 #define FIXED_BYTES_MAX (4u + 8u + 8u + 8u + 4u + 4u + 6u * 2u + 3u)
 /* Every text at its longest, with its byte of length. */
-#define TEXT_BYTES_MAX                                                                   \
+#define TEXT_BYTES_MAX                                                             \
     (9u + 2u * PB_PLATE_BYTES_MAX + PB_PLATE_RAW_BYTES_MAX + PB_READER_BYTES_MAX + \
      4u * PB_VEHICLE_TEXT_BYTES_MAX + PB_EVENT_ID_BYTES_MAX)
 #define LIST_BYTES_MAX                                    \
@@ -89,8 +89,7 @@ get_u16(const uint8_t *at)
 static uint32_t
 get_u32(const uint8_t *at)
 {
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
-           (uint32_t)at[3] << 24;
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
 static uint64_t
@@ -267,77 +266,84 @@ fixed_bytes(uint32_t flags)
            (size_t)(bit(flags, 11) + bit(flags, 12) + bit(flags, 13));
 }
 
-/* at holds fixed_bytes(flags) bytes, the flags themselves included. */
-static void
+/* at holds fixed_bytes(flags) bytes, the flags themselves included. Returns whether every flagged
+ * number is known: then the flags that the values ask for are those that are set. Texts come
+ * later, and their lengths are never 0. */
+static bool
 get_fixed(const uint8_t *at, uint32_t flags, struct pb_read *read)
 {
+    bool is_unknown = false;
+
     at += 4;
     read->captured_at_us = (int64_t)get_u64(at);
     at += 8;
     if ((flags & FLAG_DELETE_AFTER) != 0) {
         read->delete_after_us = (int64_t)get_u64(at);
+        is_unknown |= read->delete_after_us == PB_NEVER;
         at += 8;
     }
     if ((flags & FLAG_POSITION) != 0) {
         read->lat_e7 = (int32_t)get_u32(at);
         read->lon_e7 = (int32_t)get_u32(at + 4);
+        is_unknown |= read->lat_e7 == PB_NO_POSITION || read->lon_e7 == PB_NO_POSITION;
         at += 8;
     }
     read->confidence_scale = (enum pb_confidence_scale)(flags >> SCALE_SHIFT & SCALE_MASK);
     if (read->confidence_scale != PB_SCALE_NONE) {
         read->confidence_e6 = get_u32(at);
+        is_unknown |= read->confidence_e6 == PB_NO_CONFIDENCE;
         at += 4;
     }
     if ((flags & FLAG_REVISION) != 0) {
         read->revision = get_u32(at);
+        is_unknown |= read->revision == 0;
         at += 4;
     }
     if ((flags & FLAG_JURISDICTION) != 0) {
         read->jurisdiction = get_u16(at);
+        is_unknown |= read->jurisdiction == 0;
         at += 2;
     }
     if ((flags & FLAG_UTC_OFFSET) != 0) {
         read->utc_offset_min = (int16_t)get_u16(at);
+        is_unknown |= read->utc_offset_min == PB_NO_UTC_OFFSET;
         at += 2;
     }
     if ((flags & FLAG_HEADING) != 0) {
         read->heading_cdeg = get_u16(at);
+        is_unknown |= read->heading_cdeg == PB_NO_HEADING;
         at += 2;
     }
     if ((flags & FLAG_SPEED) != 0) {
         read->speed_ckmh = get_u16(at);
+        is_unknown |= read->speed_ckmh == PB_NO_SPEED;
         at += 2;
     }
     if ((flags & FLAG_YEAR) != 0) {
         read->year = get_u16(at);
+        is_unknown |= read->year == 0;
         at += 2;
     }
     if ((flags & FLAG_YEAR_LAST) != 0) {
         read->year_last = get_u16(at);
+        is_unknown |= read->year_last == 0;
         at += 2;
     }
-    if ((flags & FLAG_LANE) != 0)
+    if ((flags & FLAG_LANE) != 0) {
         read->lane = *at++;
-    if ((flags & FLAG_ALTERNATES) != 0)
+        is_unknown |= read->lane == 0;
+    }
+    if ((flags & FLAG_ALTERNATES) != 0) {
         read->alternate_count = *at++;
-    if ((flags & FLAG_IMAGES) != 0)
+        is_unknown |= read->alternate_count == 0;
+    }
+    if ((flags & FLAG_IMAGES) != 0) {
         read->image_count = *at++;
+        is_unknown |= read->image_count == 0;
+    }
     read->is_revisable = (flags & FLAG_IS_REVISABLE) != 0;
     read->is_correction = (flags & FLAG_IS_CORRECTION) != 0;
-}
-
-/* true where every flagged number is known: then the flags that the values ask for are those
- * that are set. Texts come later, and their lengths are never 0. */
-static bool
-has_only_known_numbers(uint32_t flags, const struct pb_read *read)
-{
-    uint32_t numbers = flags & ~FLAGS_OPTIONAL_TEXT;
-
-    if ((flags & FLAG_POSITION) != 0 && read->lon_e7 == PB_NO_POSITION)
-        return false;
-    if (read->confidence_scale != PB_SCALE_NONE && read->confidence_e6 == PB_NO_CONFIDENCE)
-        return false;
-    return (flags_of(read) & ~FLAGS_OPTIONAL_TEXT) == numbers;
+    return !is_unknown;
 }
 
 static struct pb_str
@@ -450,9 +456,8 @@ pb_record_decode(const uint8_t *bytes, size_t count, struct pb_record_room *room
     if ((flags & ~FLAGS_KNOWN) != 0 || (flags >> SCALE_SHIFT & SCALE_MASK) > PB_SCALE_PERCENT ||
         count < fixed_bytes(flags))
         return PB_BAD_INPUT;
-    get_fixed(bytes, flags, ret_read);
-    if (!has_only_known_numbers(flags, ret_read) ||
-        ret_read->alternate_count > PB_ALTERNATES_MAX || ret_read->image_count > PB_IMAGES_MAX)
+    if (!get_fixed(bytes, flags, ret_read) || ret_read->alternate_count > PB_ALTERNATES_MAX ||
+        ret_read->image_count > PB_IMAGES_MAX)
         return PB_BAD_INPUT;
 
     source.at = bytes + fixed_bytes(flags);

@@ -90,7 +90,7 @@ short_text_as_eight(const char *text, uint32_t bytes)
            (uint64_t)(unsigned char)text[bytes - 1] << 16;
 }
 
-static bool
+static inline bool
 is_printable_ascii(const char *text, uint32_t bytes)
 {
     uint64_t eight;
@@ -187,6 +187,34 @@ unread_fault(const struct pb_read *read)
     while (at < read->plate.bytes && read->plate.text[at] == '#')
         at++;
     return at == read->plate.bytes ? "has no character that was read" : NULL;
+}
+
+static bool
+have_valid_lengths(const struct pb_read *read)
+{
+    return read->plate.bytes - 1 < PB_PLATE_BYTES_MAX &&
+           read->plate_raw.bytes <= PB_PLATE_RAW_BYTES_MAX &&
+           read->reader.bytes - 1 < PB_READER_BYTES_MAX &&
+           read->make.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
+           read->model.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
+           read->color.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
+           read->body.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
+           read->event_id.bytes <= PB_EVENT_ID_BYTES_MAX && read->identity_plate.bytes == 0;
+}
+
+static inline bool
+is_plain(struct pb_str text)
+{
+    return text.bytes == 0 || is_printable_ascii(text.text, text.bytes);
+}
+
+/* What nearly all reads have: no fault, and nothing that texts_fault() would need to look at. */
+static bool
+have_plain_texts(const struct pb_read *read)
+{
+    return have_valid_lengths(read) && is_plain(read->plate) && is_plain(read->reader) &&
+           is_plain(read->plate_raw) && is_plain(read->make) && is_plain(read->model) &&
+           is_plain(read->color) && is_plain(read->body) && is_plain(read->event_id);
 }
 
 static const char *
@@ -321,7 +349,7 @@ static const char *
 read_fault(const struct pb_read *read, const char **ret_field)
 {
     uint32_t confidence_max_e6 = 0;
-    const char *fault = texts_fault(read, ret_field);
+    const char *fault = have_plain_texts(read) ? NULL : texts_fault(read, ret_field);
 
     if (fault != NULL)
         return fault;
@@ -371,19 +399,6 @@ pb_read_validate(const struct pb_read *read, const char **ret_field, const char 
     *ret_field = field;
     *ret_reason = fault;
     return PB_BAD_INPUT;
-}
-
-static bool
-have_valid_lengths(const struct pb_read *read)
-{
-    return read->plate.bytes - 1 < PB_PLATE_BYTES_MAX &&
-           read->plate_raw.bytes <= PB_PLATE_RAW_BYTES_MAX &&
-           read->reader.bytes - 1 < PB_READER_BYTES_MAX &&
-           read->make.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
-           read->model.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
-           read->color.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
-           read->body.bytes <= PB_VEHICLE_TEXT_BYTES_MAX &&
-           read->event_id.bytes <= PB_EVENT_ID_BYTES_MAX;
 }
 
 bool

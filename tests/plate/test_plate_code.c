@@ -52,8 +52,9 @@ static void
 code_order_is_byte_order(void **state)
 {
     static const char *const ascending[] = {
-        "0", "00", "0000000000", "0000000001", "00Z", "01", "1", "9", "9Z", "A", "A0", "AB",
-        "ABC1234", "ABC12340", "ABC1235", "B", "Z", "ZZZZZZZZZ", "ZZZZZZZZZZ",
+        "0",       "00", "0000000000", "0000000001", "00Z",        "01",      "1",
+        "9",       "9Z", "A",          "A0",         "AB",         "ABC1234", "ABC12340",
+        "ABC1235", "B",  "Z",          "ZZZZZZZZZ",  "ZZZZZZZZZZ",
     };
 
     (void)state;
@@ -77,6 +78,31 @@ long_and_foreign_plates_have_no_code(void **state)
         assert_true(pb_plate_code(pb_str_from(plates[i])) == 0);
 }
 
+/* Every byte at every place of plates of every length. */
+static void
+only_digits_and_capitals_have_a_symbol_wherever_they_stand(void **state)
+{
+    (void)state;
+    for (uint32_t bytes = 1; bytes <= PB_PLATE_CODE_CHARS; bytes++) {
+        for (uint32_t at = 0; at < bytes; at++) {
+            for (unsigned byte = 0; byte < 256; byte++) {
+                bool is_symbol = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z');
+                char text[PB_PLATE_CODE_CHARS], back[PB_PLATE_CODE_CHARS];
+                uint64_t code;
+
+                memcpy(text, "A0Z9Q5B8M1", sizeof(text));
+                text[at] = (char)byte;
+                code = pb_plate_code((struct pb_str){ .text = text, .bytes = bytes });
+                assert_int_equal(is_symbol, code != 0);
+                if (code != 0) {
+                    assert_int_equal(bytes, pb_plate_code_text(code, back));
+                    assert_memory_equal(text, back, bytes);
+                }
+            }
+        }
+    }
+}
+
 static void
 damaged_codes_end_where_they_make_no_sense(void **state)
 {
@@ -98,6 +124,7 @@ main(void)
         cmocka_unit_test(code_gives_back_its_text),
         cmocka_unit_test(code_order_is_byte_order),
         cmocka_unit_test(long_and_foreign_plates_have_no_code),
+        cmocka_unit_test(only_digits_and_capitals_have_a_symbol_wherever_they_stand),
         cmocka_unit_test(damaged_codes_end_where_they_make_no_sense),
     };
 
