@@ -32,10 +32,13 @@ struct pb_memo_line {
 static_assert(sizeof(struct pb_memo_line) == LINE_BYTES, "a line is a cache line");
 
 void
-pb_memo_init(struct pb_memo *memo, const struct pb_env *env)
+pb_memo_init(struct pb_memo *memo, const struct pb_env *env, size_t bytes_max)
 {
     memset(memo, 0, sizeof(*memo));
     memo->env = env;
+    memo->lines_max = LINES_FIRST;
+    while (memo->lines_max < LINES_MAX && (size_t)memo->lines_max * 4 * LINE_BYTES <= bytes_max)
+        memo->lines_max *= 2;
 }
 
 void
@@ -221,7 +224,9 @@ grow(struct pb_memo *memo, struct pb_memo_table *table)
     uint8_t *memory = NULL;
     size_t bytes = ((size_t)count + 1) * LINE_BYTES;
 
-    if (count > LINES_MAX)
+    if (count > memo->lines_max)
+        count = memo->lines_max;
+    if (count == table->line_count)
         return;
     memory = pb_calloc(memo->env, 1, bytes);
     if (memory == NULL)

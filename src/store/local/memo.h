@@ -26,10 +26,11 @@ struct pb_memo_table {
 
 struct pb_memo {
     const struct pb_env *env; /* borrowed */
+    uint32_t lines_max;       /* of each table */
     struct pb_memo_table places, vehicles;
 };
 
-void pb_memo_init(struct pb_memo *memo, const struct pb_env *env);
+void pb_memo_init(struct pb_memo *memo, const struct pb_env *env, size_t bytes_max);
 void pb_memo_done(struct pb_memo *memo); /* also of zeroed memory */
 size_t pb_memo_memory(const struct pb_memo *memo);
 

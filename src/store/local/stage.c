@@ -29,7 +29,8 @@ static_assert(sizeof(struct staged_row) + STAGED_TAIL_BYTES_MAX + 7 <= PB_BINS_R
               "any row is a record");
 
 static enum pb_status
-init_lane(struct pb_stage *stage, struct stage_lane *lane, const char *directory, uint64_t number)
+init_lane(struct pb_stage *stage, struct stage_lane *lane, unsigned lane_count,
+          const char *directory, uint64_t number)
 {
     char path[PB_PATH_BYTES_MAX];
     enum pb_status status = PB_OK;
@@ -37,7 +38,7 @@ init_lane(struct pb_stage *stage, struct stage_lane *lane, const char *directory
     (void)snprintf(path, sizeof(path), "%s/tmp/%08llu.%u.stage", directory,
                    (unsigned long long)number, (unsigned)lane->number);
     lane->chunk_bytes = PB_BINS_CHUNK_BYTES_MAX;
-    pb_memo_init(&lane->memo, stage->env);
+    pb_memo_init(&lane->memo, stage->env, stage->memory_bytes / 16 / lane_count);
     status = pb_bins_init(&lane->bins, stage->env, &stage->budget, path);
     return status == PB_OK ? pb_names_init(&lane->names, stage->env) : status;
 }
@@ -61,7 +62,7 @@ pb_stage_new(const struct pb_env *env, const char *directory, uint64_t number, u
     for (unsigned i = 0; i < lane_count && status == PB_OK; i++) {
         stage->lanes[i].number = (uint8_t)i;
         stage->lane_count++;
-        status = init_lane(stage, &stage->lanes[i], directory, number);
+        status = init_lane(stage, &stage->lanes[i], lane_count, directory, number);
     }
     if (status != PB_OK) {
         pb_stage_free(stage);
@@ -333,7 +334,7 @@ look_whether_full(struct pb_stage *stage, struct stage_lane *lane)
 
     if (rows + (uint64_t)LOOK_ROWS * (stage->lane_count + 1u) >= PB_SEGMENT_ROWS_MAX ||
         pb_names_memory(&lane->names) + pb_memo_memory(&lane->memo) >=
-            stage->memory_bytes / 4 / stage->lane_count)
+            stage->memory_bytes / 2 / stage->lane_count)
         atomic_store_explicit(&stage->is_full, true, memory_order_relaxed);
 }
 
