@@ -221,6 +221,25 @@ restore_keys(struct copying *copying, const char *keys, const char *target)
                : status;
 }
 
+/* On which days readers were up; without it answers say that they do not know. */
+static enum pb_status
+restore_activity(struct copying *copying, const char *backup, const char *target)
+{
+    const struct pb_env *env = copying->env;
+    char from[PB_PATH_BYTES_MAX], to[PB_PATH_BYTES_MAX];
+    struct pb_file *file = NULL;
+    enum pb_status status = join(backup, "activity", from, copying->error);
+
+    if (status == PB_OK)
+        status = join(target, "activity", to, copying->error);
+    if (status == PB_OK)
+        status = env->files->open(env->file_context, from, PB_OPEN_READ, &file, copying->error);
+    env->files->close(env->file_context, file);
+    if (status == PB_NOT_FOUND)
+        return PB_OK;
+    return status == PB_OK ? copy_file(copying, from, to) : status;
+}
+
 /* What makes it a site, after all else. */
 static enum pb_status
 finish_site(struct copying *copying, const char *backup, const char *target)
@@ -263,6 +282,8 @@ pb_cli_restore(const struct pb_env *env, const char *backup, const char *target,
         status = restore_folder(&copying, backup, target, "audit", false);
     if (status == PB_OK && keys != NULL)
         status = restore_keys(&copying, keys, target);
+    if (status == PB_OK)
+        status = restore_activity(&copying, backup, target);
     if (status == PB_OK)
         status = finish_site(&copying, backup, target);
     pb_free(env, copying.piece);

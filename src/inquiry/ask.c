@@ -117,7 +117,12 @@ pb_answer_row(const struct pb_answer *answer, uint64_t index)
 struct pb_coverage
 pb_answer_coverage(const struct pb_answer *answer)
 {
-    return answer->coverage;
+    struct pb_coverage coverage = answer->coverage;
+
+    /* What the rows themselves told is known to the moment; the rest by days. */
+    if (!coverage.is_up_known && answer->activity != NULL)
+        coverage.is_up_known = pb_activity_count(answer->activity, answer, &coverage.readers_up);
+    return coverage;
 }
 
 /* ---- deciding ---- */
@@ -364,8 +369,9 @@ answer_allowed(struct pb_question *question, struct pb_error *error)
         close_count(question);
         seal_page(question);
     }
-    pb_question_scope(question);
-    return pb_question_record_result(question, error);
+    status = pb_question_scope(question);
+    return status == PB_OK ? pb_question_record_result(question, error)
+                           : pb_fail(error, status, "no memory for the answer");
 }
 
 static enum pb_status

@@ -78,6 +78,26 @@ copy_rules(const struct pb_env *env, const char *from, const char *to, struct pb
     return status == PB_OK ? copying.status : status;
 }
 
+/* Which readers were up: as of the last time that it was saved, where anybody knows. */
+static enum pb_status
+copy_activity(struct pb_site *site, const char *target_path, struct pb_error *error)
+{
+    char path[PB_PATH_BYTES_MAX];
+    char *text = NULL;
+    size_t bytes = 0;
+    enum pb_status status =
+        site->mode == PB_SITE_WRITE ? pb_activity_save(site, true, error) : PB_OK;
+
+    if (status == PB_OK)
+        status = pb_site_path(site, "activity", path, error);
+    if (status == PB_OK)
+        status = pb_site_read_file(site->env, path, UINT32_MAX, &text, &bytes, error);
+    if (status == PB_OK)
+        status = pb_site_write_file(site->env, target_path, "activity", text, bytes, error);
+    pb_free(site->env, text);
+    return status == PB_NOT_FOUND ? PB_OK : status;
+}
+
 static enum pb_status
 leave_backup(struct pb_site *site, struct pb_error *error)
 {
@@ -106,6 +126,8 @@ pb_site_backup(struct pb_site *site, const char *target_path, const struct pb_pr
         status = pb_catalog_backup(site->catalog, path, error);
     if (status == PB_OK)
         status = copy_rules(env, site->path, target_path, error);
+    if (status == PB_OK)
+        status = copy_activity(site, target_path, error);
     if (status == PB_OK)
         status = join(target_path, "audit", path, error);
     if (status == PB_OK)

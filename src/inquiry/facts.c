@@ -16,6 +16,7 @@ pb_facts_drop(struct pb_facts *facts)
     pb_catalog_view_drop(facts->view);
     pb_rules_unref(facts->rules);
     pb_free(facts->env, facts->retention_us);
+    pb_free(facts->env, facts->activity);
     pb_free(facts->env, facts);
 }
 
@@ -46,7 +47,11 @@ make(struct pb_site *site, const struct pb_catalog_view *view, int64_t now_us,
         return PB_E_NOMEM;
     facts->retention_us =
         pb_calloc(site->env, view->origin_count + 1u, sizeof(*facts->retention_us));
-    if (facts->retention_us == NULL) {
+    facts->activity = pb_calloc(site->env, view->reader_count + 1u, sizeof(*facts->activity));
+    if (facts->retention_us == NULL || facts->activity == NULL ||
+        pb_activity_index(site->activity, view, facts->activity) != PB_OK) {
+        pb_free(site->env, facts->retention_us);
+        pb_free(site->env, facts->activity);
         pb_free(site->env, facts);
         return PB_E_NOMEM;
     }

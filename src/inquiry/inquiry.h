@@ -112,11 +112,12 @@ struct pb_row {
 uint64_t pb_answer_rows(const struct pb_answer *answer);
 const struct pb_row *pb_answer_row(const struct pb_answer *answer, uint64_t index);
 
-/* Which readers in scope were up in the window, as far as their reads tell. */
+/* Which readers in scope were up in the window, as far as their reads tell: a question for all that
+ * passed a place looks at them, any other by the days on which reads came in. Needs the site. */
 struct pb_coverage {
     uint32_t readers_in_scope; /* that the decision admits and the question concerns */
     uint32_t readers_up;       /* with at least one read in the window */
-    bool is_up_known;          /* false: the question did not look at all of their reads */
+    bool is_up_known;          /* false: nobody knows (a directory restored without it) */
     uint32_t origins_excluded; /* that policy left out: the person is told only how many */
 };
 struct pb_coverage pb_answer_coverage(const struct pb_answer *answer);

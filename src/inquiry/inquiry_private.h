@@ -22,6 +22,7 @@
 #define PB_DIGEST_BYTES 32u
 
 struct pb_removals; /* retain.c */
+struct pb_activity; /* activity.c */
 
 /* ---- facts: what decisions look at, of one moment; immutable and counted ---- */
 
@@ -32,6 +33,7 @@ struct pb_facts {
     struct pb_rules *rules;             /* owned reference */
     uint8_t policy[PB_DIGEST_BYTES];    /* pb_rules_digest */
     int64_t from_us, until_us;          /* packs in force do not change within [from, until) */
+    uint32_t *activity;                 /* owned: one per view->readers: where its days stand */
     int64_t *retention_us;              /* owned: one per view->origins; PB_NEVER: no limit */
 };
 
@@ -51,6 +53,7 @@ struct pb_site {
     int64_t rules_looked_ns;    /* when that was last compared with the catalog's word */
     struct pb_facts *facts;     /* owned reference; NULL: none yet */
 
+    struct pb_activity *activity; /* owned: on which days readers read anything */
     struct pb_removals *removals; /* owned: reads that the store told to be gone */
 
     pthread_mutex_t change_lock; /* one change of the catalog at a time; held through its I/O */
@@ -109,6 +112,35 @@ PB_MUST_CHECK enum pb_status pb_site_add_readers(struct pb_site *site, struct pb
                                                  uint16_t capture_state,
                                                  const struct pb_str *readers, uint32_t count,
                                                  struct pb_error *error);
+
+/* ---- which readers were up ---- */
+
+struct pb_answer;
+struct pb_activity_day {
+    struct pb_str reader;
+    int32_t day; /* since 1970-01-01 */
+};
+struct pb_activity *pb_activity_new(const struct pb_env *env);
+void pb_activity_free(struct pb_activity *activity); /* NULL is fine */
+/* An empty file of a new directory. */
+PB_MUST_CHECK enum pb_status pb_activity_create(const struct pb_env *env, const char *path,
+                                                struct pb_error *error);
+/* PB_OK also where there is no file, or none that can be believed: then nothing is known. */
+PB_MUST_CHECK enum pb_status pb_activity_load(struct pb_site *site, struct pb_error *error);
+/* Takes what a file says; PB_BAD_INPUT leaves what was read so far. */
+PB_MUST_CHECK enum pb_status pb_activity_parse(struct pb_activity *activity, struct pb_str text);
+/* Writes the file where it changed: at the end, else once a minute. */
+PB_MUST_CHECK enum pb_status pb_activity_save(struct pb_site *site, bool is_last,
+                                              struct pb_error *error);
+void pb_activity_note(struct pb_activity *activity, const struct pb_activity_day *days,
+                      uint32_t count);
+/* Where each reader of a view stands, for pb_facts. */
+PB_MUST_CHECK enum pb_status pb_activity_index(struct pb_activity *activity,
+                                               const struct pb_catalog_view *view,
+                                               uint32_t *ret_indices);
+/* How many readers in an answer's scope read anything on the days of its window; false: not known. */
+bool pb_activity_count(struct pb_activity *activity, const struct pb_answer *answer,
+                       uint32_t *ret_count);
 
 /* ---- leaves ---- */
 
@@ -255,6 +287,9 @@ struct pb_answer {
     uint64_t count;
     bool is_truncated; /* more rows than the policy gives */
     struct pb_coverage coverage;
+    struct pb_activity *activity; /* borrowed from the site */
+    const uint8_t *is_in_scope;   /* arena: one per reader; NULL: as the decision admits origins */
+    int64_t from_us, to_us;       /* of what was asked, as far as the decision allows */
     char token[PB_INQUIRY_TOKEN_BYTES_MAX];
     char page[PB_INQUIRY_TOKEN_BYTES_MAX];
     char watermark[33]; /* of an export */
@@ -335,6 +370,6 @@ PB_MUST_CHECK enum pb_status pb_question_give_plates(struct pb_question *questio
 bool pb_question_window(const struct pb_question *question, const struct pb_place *place,
                         int64_t *ret_from_us, int64_t *ret_to_us);
 /* Readers in scope, by position where the question names places. */
-void pb_question_scope(struct pb_question *question);
+PB_MUST_CHECK enum pb_status pb_question_scope(struct pb_question *question);
 
 #endif

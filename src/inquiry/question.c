@@ -328,29 +328,50 @@ is_in_places(const struct pb_inquiry *inquiry, const struct pb_reader_entry *rea
     return false;
 }
 
-void
+static bool
+is_in_scope(const struct pb_question *question, uint32_t index)
+{
+    const struct pb_reader_entry *reader = &question->facts->view->readers[index];
+    const struct pb_decision *decision = &question->answer->decision;
+    struct pb_str wanted = question->inquiry->query.reader;
+
+    return decision->admits_origin[reader->origin] &&
+           (decision->admits_reader == NULL || decision->admits_reader[index]) &&
+           (wanted.bytes == 0 || pb_str_equal(wanted, reader->id)) &&
+           is_in_places(question->inquiry, reader);
+}
+
+enum pb_status
 pb_question_scope(struct pb_question *question)
 {
     const struct pb_catalog_view *view = question->facts->view;
-    const struct pb_decision *decision = &question->answer->decision;
-    struct pb_coverage *coverage = &question->answer->coverage;
-    bool is_whole = decision->admits_reader == NULL && question->inquiry->place_count == 0 &&
-                    question->inquiry->query.reader.bytes == 0;
+    struct pb_answer *answer = question->answer;
+    const struct pb_decision *decision = &answer->decision;
+    struct pb_coverage *coverage = &answer->coverage;
+    uint8_t *is_in = NULL;
 
+    answer->activity = question->site->activity;
+    answer->from_us = question->request.from_us > decision->from_us ? question->request.from_us
+                                                                    : decision->from_us;
+    answer->to_us =
+        question->request.to_us < decision->to_us ? question->request.to_us : decision->to_us;
     coverage->origins_excluded = decision->origins_excluded;
-    for (uint32_t i = 0; is_whole && i < view->origin_count; i++)
-        coverage->readers_in_scope +=
-            decision->admits_origin[i] ? view->origins[i].reader_count : 0;
-    for (uint32_t i = 0; !is_whole && i < view->reader_count; i++) {
-        const struct pb_reader_entry *reader = &view->readers[i];
-
-        if (decision->admits_origin[reader->origin] &&
-            (decision->admits_reader == NULL || decision->admits_reader[i]) &&
-            (question->inquiry->query.reader.bytes == 0 ||
-             pb_str_equal(question->inquiry->query.reader, reader->id)) &&
-            is_in_places(question->inquiry, reader))
-            coverage->readers_in_scope++;
+    if (decision->admits_reader == NULL && question->inquiry->place_count == 0 &&
+        question->inquiry->query.reader.bytes == 0) {
+        for (uint32_t i = 0; i < view->origin_count; i++)
+            coverage->readers_in_scope +=
+                decision->admits_origin[i] ? view->origins[i].reader_count : 0;
+        return PB_OK;
     }
+    is_in = pb_arena_alloc(&answer->arena, view->reader_count);
+    if (is_in == NULL)
+        return PB_E_NOMEM;
+    for (uint32_t i = 0; i < view->reader_count; i++) {
+        is_in[i] = is_in_scope(question, i);
+        coverage->readers_in_scope += is_in[i];
+    }
+    answer->is_in_scope = is_in;
+    return PB_OK;
 }
 
 /* Live holds that let the asker see what has otherwise expired: of their agency and this case. */

@@ -17,14 +17,16 @@
 #define SLOTS_FIRST 1024u /* a power of two */
 #define PENDING_MAX 4096u
 #define CLOCK_EVERY 1024u
+#define DAYS_MAX 1024u
 
 const char pb_stamp_never_stored[] = "kept for less than 15 minutes: never written to disk";
 
 /* What is looked at for each read lies in one cache line: most readers' names fit in it. */
-#define SHORT_BYTES_MAX 30u
+#define SHORT_BYTES_MAX 22u
 struct slot {
     uint64_t hash;
     int64_t keep_us;
+    int64_t day_us;              /* first moment of the day of its last read; INT64_MAX: none */
     const char *reason;          /* static */
     uint32_t index, owner;       /* of the view; index PB_NO_INDEX: not in there yet */
     int8_t status;               /* of every read of it: PB_OK, PB_EXPIRED or PB_BAD_INPUT */
@@ -47,6 +49,8 @@ struct pb_stamper {
     struct slot *last;
     struct pb_str pending[PENDING_MAX];
     uint32_t pending_count;
+    struct pb_activity_day days[DAYS_MAX]; /* on which readers read anything, not yet told */
+    uint32_t day_count;
     bool has_holds;
     int64_t now_us;
     uint32_t since_clock;
@@ -159,13 +163,23 @@ pb_stamper_new(struct pb_site *site, const char *agency, uint16_t capture_state,
     return status;
 }
 
+static void
+tell_days(struct pb_stamper *stamper)
+{
+    pb_activity_note(stamper->site->activity, stamper->days, stamper->day_count);
+    stamper->day_count = 0;
+}
+
 enum pb_status
 pb_stamper_flush(struct pb_stamper *stamper, struct pb_error *error)
 {
     enum pb_status status = PB_OK;
 
-    if (stamper->pending_count == 0)
-        return PB_OK;
+    tell_days(stamper);
+    if (stamper->site->mode == PB_SITE_WRITE)
+        status = pb_activity_save(stamper->site, false, error);
+    if (status != PB_OK || stamper->pending_count == 0)
+        return status;
     status =
         pb_site_add_readers(stamper->site, pb_str_from(stamper->agency), stamper->capture_state,
                             stamper->pending, stamper->pending_count, error);
@@ -355,7 +369,9 @@ static enum pb_status
 judge(struct pb_stamper *stamper, uint64_t hash, struct pb_str reader, struct slot **ret_slot,
       struct pb_error *error)
 {
-    struct slot slot = { .hash = hash, .index = PB_NO_INDEX, .owner = PB_NO_INDEX };
+    struct slot slot = {
+        .hash = hash, .day_us = INT64_MAX, .index = PB_NO_INDEX, .owner = PB_NO_INDEX
+    };
     uint32_t known = pb_view_reader(stamper->facts->view, reader);
     struct pb_str name;
     enum pb_status status = pb_arena_copy(&stamper->arena, reader, &name);
@@ -395,9 +411,23 @@ extend_by_holds(const struct pb_stamper *stamper, const struct slot *slot, struc
     }
 }
 
+/* A reader's first read of a day is remembered: it was up. */
+static void
+note_day(struct pb_stamper *stamper, struct slot *slot, int64_t captured_us)
+{
+    int64_t day = captured_us / PB_DAY_US;
+
+    slot->day_us = day * PB_DAY_US;
+    if (stamper->day_count == DAYS_MAX)
+        tell_days(stamper);
+    stamper->days[stamper->day_count++] = (struct pb_activity_day){
+        .reader = stamper->names[slot - stamper->slots],
+        .day = (int32_t)day,
+    };
+}
+
 static enum pb_status
-stamp(struct pb_stamper *stamper, const struct slot *slot, struct pb_read *read,
-      const char **ret_reason)
+stamp(struct pb_stamper *stamper, struct slot *slot, struct pb_read *read, const char **ret_reason)
 {
     int64_t until_us = PB_NEVER;
 
@@ -419,6 +449,8 @@ stamp(struct pb_stamper *stamper, const struct slot *slot, struct pb_read *read,
         *ret_reason = "its time is over";
         return PB_EXPIRED;
     }
+    if ((uint64_t)(read->captured_at_us - slot->day_us) >= (uint64_t)PB_DAY_US)
+        note_day(stamper, slot, read->captured_at_us);
     return PB_OK;
 }
 

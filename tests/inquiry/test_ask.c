@@ -348,7 +348,8 @@ coverage_tells_which_readers_of_a_place_were_up(void **state)
     inquiry = room_inquiry(&room, PB_INQUIRY_PLATE, "KSA123");
     coverage = pb_answer_coverage(room_ask(&room, &inquiry));
     assert_int_equal(4, coverage.readers_in_scope);
-    assert_false(coverage.is_up_known);
+    assert_true(coverage.is_up_known);
+    assert_int_equal(1, coverage.readers_up);
     room_done(&room);
 }
 
