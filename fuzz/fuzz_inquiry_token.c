@@ -1,6 +1,6 @@
 /*
- * Fuzz target: a sealed token of an inquiry, as anybody may send one. Without the key none opens; with
- * it, what was sealed opens, and one that was changed anywhere does not.
+ * Fuzz target: a sealed token of an inquiry, as anybody may send one. Without the key none opens;
+ * with it, what was sealed opens, and one that was changed anywhere does not.
  */
 #include <stdint.h>
 #include <stdlib.h>

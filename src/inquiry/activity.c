@@ -4,8 +4,8 @@
  * Stampers see every read on its way in and tell of each new day of a reader; so an answer can say
  * which readers were up in its window without asking the store for each. Days are bits.
  *
- * What is not known (a directory restored without the file, or a damaged one) is said to be unknown,
- * never to be down.
+ * What is not known (a directory restored without the file, or a damaged one) is said to be
+ * unknown, never to be down.
  *
  * Threads: every call is safe from any thread.
  * Format:  docs/formats/activity.md

@@ -138,7 +138,7 @@ void pb_activity_note(struct pb_activity *activity, const struct pb_activity_day
 PB_MUST_CHECK enum pb_status pb_activity_index(struct pb_activity *activity,
                                                const struct pb_catalog_view *view,
                                                uint32_t *ret_indices);
-/* How many readers in an answer's scope read anything on the days of its window; false: not known. */
+/* How many readers in an answer's scope read anything on days of its window; false: not known. */
 bool pb_activity_count(struct pb_activity *activity, const struct pb_answer *answer,
                        uint32_t *ret_count);
 
