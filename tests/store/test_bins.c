@@ -285,7 +285,7 @@ a_memo_answers_as_names_do(void **state)
                                  i),
                         1, 47);
     assert_int_equal(PB_OK, pb_names_init(&names, pb_env_system()));
-    pb_memo_init(&memo, pb_env_system());
+    pb_memo_init(&memo, pb_env_system(), 1 << 20);
     for (int i = 0; i < 60000; i++) {
         uint32_t number = (uint32_t)maker_below(&random, 400);
         struct pb_context_rest rest = { 0 };
