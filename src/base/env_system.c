@@ -24,6 +24,7 @@
 
 #define HUGE_PAGE_BYTES ((uintptr_t)2 << 20)
 #define HUGE_FROM_BYTES ((size_t)8 << 20)
+#define WRITE_BACK_BYTES ((size_t)512 << 10)
 
 /* What a store holds is sensitive: nothing for others, and the group may only read. */
 #define FILE_MODE 0640
@@ -218,11 +219,29 @@ system_read(void *context, struct pb_file *file, uint64_t offset, void *bytes, s
     return PB_OK;
 }
 
+/* Lets the system begin to write out what was written in large pieces, which is sure to be synced:
+ * else all of it would wait for the sync. A hint, whose failure the sync would tell. */
+static void
+begin_write_back(const struct pb_file *file, uint64_t offset, size_t count)
+{
+#ifdef SYNC_FILE_RANGE_WRITE
+    if (count >= WRITE_BACK_BYTES)
+        (void)sync_file_range(file->descriptor, (off64_t)offset, (off64_t)count,
+                              SYNC_FILE_RANGE_WRITE);
+#else
+    (void)file;
+    (void)offset;
+    (void)count;
+#endif
+}
+
 static enum pb_status
 system_write(void *context, struct pb_file *file, uint64_t offset, const void *bytes, size_t count,
              struct pb_error *error)
 {
     const unsigned char *at = bytes;
+    const uint64_t begin = offset;
+    const size_t total = count;
 
     (void)context;
     if (!is_range_possible(offset, count))
@@ -240,6 +259,7 @@ system_write(void *context, struct pb_file *file, uint64_t offset, const void *b
         offset += (uint64_t)put;
         count -= (size_t)put;
     }
+    begin_write_back(file, begin, total);
     return PB_OK;
 }
 
