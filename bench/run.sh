@@ -5,7 +5,7 @@
 #
 # DIR receives the feed, the stores and the results: about 250 bytes a read. ENGINE is one of
 # platebase, clickhouse, duckdb, sqlite; all of them by default. Needs Node.js 20, a C compiler and
-# SQLite's header for the peers; they are fetched once, by `npm ci`, into bench/node_modules.
+# SQLite's header for the peers; they are fetched once, by `npm install`, into bench/node_modules.
 #
 #   PLATEBASE  the program (build/release/platebase)
 #   QUESTIONS  what asks its store (bench/bench_questions beside it)
@@ -39,8 +39,8 @@ say() {
 }
 
 if [[ ! -d $bench/node_modules ]]; then
-    say "npm ci"
-    npm ci --prefix "$bench" --no-audit --no-fund >&2
+    say "npm install"
+    npm install --prefix "$bench" --no-save --no-package-lock --no-audit --no-fund >&2
 fi
 if [[ ! -s $csv ]]; then
     say "generate $reads reads"
