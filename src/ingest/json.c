@@ -704,18 +704,10 @@ take_container(struct walk *walk, const uint32_t *token, uint8_t key,
     return walk_value(walk, key, key != PB_JSON_NO_KEY, 1) ? walk->token : NULL;
 }
 
-/* What a value is by its first byte. */
-enum { BEGINS_STRING = 1, BEGINS_CONTAINER = 2 };
-static const uint8_t begins[256] = {
-    ['"'] = BEGINS_STRING, ['['] = BEGINS_CONTAINER, ['{'] = BEGINS_CONTAINER
-};
-
 /*
  * After the opening brace, with as many bytes between tokens as behind the first colon. Unknown
  * keys are PB_JSON_NO_KEY's member, as often as they stand there; it counts for nothing.
  *
- * Which values are strings differs from line to line, and a branch on that would be guessed wrong
- * several times a line: strings are told from other values without one.
  * ret_others: a bit for each key whose value is no string, object or array; not checked yet.
  */
 static inline __attribute__((always_inline)) bool
@@ -735,8 +727,8 @@ take_members(struct walk *walk, bool has_escapes, struct pb_json_members *ret_me
         /* Key, colon, value, and what follows: there are as many sentinels. */
         size_t colon = token[1], begin = token[2];
         unsigned before = key;
-        uint32_t kind = begins[bytes[begin]], is_string = kind & BEGINS_STRING, bit;
         struct pb_str *text;
+        uint32_t bit;
 
         end = token[3];
         if (end >= walk->end || bytes[colon] != ':' || begin - colon != gap)
@@ -752,26 +744,30 @@ take_members(struct walk *walk, bool has_escapes, struct pb_json_members *ret_me
         if ((seen & bit) != 0)
             return false;
         seen |= bit;
-        strings |= is_string << key;
         text = &ret_members->text[key];
-        text->text = (const char *)bytes + begin + is_string;
-        text->bytes = (uint32_t)(end - begin) - 2 * is_string;
         token += 4;
-        assert(!is_string || end - begin >= 2); /* the index promises its closing quote */
-        if ((kind & BEGINS_CONTAINER) != 0) {
+        if (bytes[begin] == '"') {
+            assert(end - begin >= 2); /* the index promises the closing quote */
+            text->text = (const char *)bytes + begin + 1;
+            text->bytes = (uint32_t)(end - begin - 2);
+            strings |= bit;
+            if (bytes[end - 1] != '"')
+                return false;
+            if (has_escapes && memchr(text->text, '\\', text->bytes) != NULL) {
+                strings &= ~bit;
+                if (!take_any_scalar(walk, begin, end, key, ret_members))
+                    return false;
+            }
+        } else if ((bytes[begin] | 0x20) == '{') {
             containers |= bit;
             token = take_container(walk, token - 2, key, ret_members);
             if (token == NULL || *token >= walk->end)
                 return false;
             end = *token++;
-        } else if (is_string != (bytes[end - 1] == '"')) {
-            return false;
-        } else if (key == PB_JSON_NO_KEY && !is_string) {
-            if (!take_any_scalar(walk, begin, end, key, ret_members))
-                return false;
-        } else if (has_escapes && is_string && memchr(text->text, '\\', text->bytes) != NULL) {
-            strings &= ~bit;
-            if (!take_any_scalar(walk, begin, end, key, ret_members))
+        } else {
+            text->text = (const char *)bytes + begin;
+            text->bytes = (uint32_t)(end - begin);
+            if (key == PB_JSON_NO_KEY && !take_any_scalar(walk, begin, end, key, ret_members))
                 return false;
         }
         separator = bytes[end];

@@ -11,10 +11,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#define DIGITS_KEPT 19u /* the most that always fit in uint64_t */
+#define DIGITS_KEPT (PB_POWERS_OF_TEN - 1) /* the most that always fit in uint64_t */
 #define EXPONENT_MAX 100000
 
-static const uint64_t powers_of_ten[DIGITS_KEPT + 1] = {
+const uint64_t pb_powers_of_ten[PB_POWERS_OF_TEN] = {
     UINT64_C(1),
     UINT64_C(10),
     UINT64_C(100),
@@ -70,30 +70,6 @@ eight_bytes(const char *begin, const char *at, const char *end)
     for (size_t i = 0; i < left; i++)
         word |= (uint64_t)(unsigned char)at[i] << 8 * i;
     return word;
-}
-
-/* How many digits stand at the front of a word, and what number they are.
- * Arithmetic on all bytes at once: pairs, then fours, then eight. */
-static inline unsigned
-leading_digits(uint64_t word, uint64_t *ret_number)
-{
-    /* A byte from '0' to '9' becomes 0 to 9; adding 0x76 sets the top bit of any other. Carries
-     * only reach bytes after one that is no digit. */
-    uint64_t values = word ^ UINT64_C(0x3030303030303030);
-    uint64_t others =
-        (values | (values + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080);
-    unsigned count = others == 0 ? 8 : (unsigned)__builtin_ctzll(others) / 8;
-
-    if (count == 0) {
-        *ret_number = 0;
-        return 0;
-    }
-    values <<= 8 * (8 - count); /* leading zeros */
-    values = values * 10 + (values >> 8);
-    values = (values & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x000F424000000064) +
-             (values >> 16 & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x0000271000000001);
-    *ret_number = values >> 32;
-    return count;
 }
 
 /* Takes the digits at `at`, however many; returns where they end. */
@@ -155,7 +131,7 @@ scale(uint64_t digits, int32_t exponent, uint64_t *ret_value)
         }
         if (exponent > 18)
             return false;
-        power = powers_of_ten[exponent];
+        power = pb_powers_of_ten[exponent];
         if (digits > (uint64_t)INT64_MAX / power)
             return false;
         *ret_value = digits * power;
@@ -165,7 +141,7 @@ scale(uint64_t digits, int32_t exponent, uint64_t *ret_value)
         *ret_value = 0; /* below a tenth of the last place */
         return true;
     }
-    power = powers_of_ten[-exponent];
+    power = pb_powers_of_ten[-exponent];
     rest = digits % power;
     *ret_value = digits / power + (rest >= power - rest);
     return *ret_value <= (uint64_t)INT64_MAX;
@@ -215,7 +191,7 @@ read_tiny(const char *at, const char *end, unsigned decimals, uint64_t *ret_magn
             return false;
         whole = whole * 10 + digit;
     }
-    *ret_magnitude = whole * powers_of_ten[decimals];
+    *ret_magnitude = whole * pb_powers_of_ten[decimals];
     return true;
 }
 
@@ -226,21 +202,22 @@ read_short(const char *at, const char *end, unsigned decimals, uint64_t *ret_mag
 {
     const char *begin = at;
     uint64_t whole, fraction;
-    unsigned count = leading_digits(eight_bytes(begin, at, end), &whole);
+    unsigned count = pb_leading_digits(eight_bytes(begin, at, end), &whole);
 
     if (count == 0 || count == 8)
         return false;
     at += count;
     if (at == end) {
-        *ret_magnitude = whole * powers_of_ten[decimals];
+        *ret_magnitude = whole * pb_powers_of_ten[decimals];
         return decimals <= 7;
     }
     at++;
-    count = leading_digits(eight_bytes(begin, at, end), &fraction);
+    count = pb_leading_digits(eight_bytes(begin, at, end), &fraction);
     if (at[-1] != '.' || count == 0 || count == 8 || at + count != end || count > decimals ||
         decimals > 7)
         return false;
-    *ret_magnitude = whole * powers_of_ten[decimals] + fraction * powers_of_ten[decimals - count];
+    *ret_magnitude =
+        whole * pb_powers_of_ten[decimals] + fraction * pb_powers_of_ten[decimals - count];
     return true;
 }
 
@@ -264,42 +241,6 @@ pb_number_decimal(struct pb_str text, unsigned decimals, int64_t *ret_value)
         return false;
     *ret_value = is_negative ? -(int64_t)magnitude : (int64_t)magnitude;
     return true;
-}
-
-/* Eight bytes, the first lowest. */
-static inline uint64_t
-word_at(const char *at)
-{
-    uint64_t word;
-
-    memcpy(&word, at, sizeof(word));
-    return le64toh(word);
-}
-
-bool
-pb_number_json(struct pb_str text, unsigned decimals, int64_t *ret_value)
-{
-    const char *at = text.text, *end = text.text + text.bytes;
-    bool is_negative = *at == '-', has_point;
-    uint64_t whole, fraction;
-    unsigned count;
-
-    assert(decimals <= 7 && text.bytes > 0);
-    at += is_negative;
-    count = leading_digits(word_at(at), &whole);
-    if (count == 0 || count == 8 || (*at == '0' && count > 1))
-        return false;
-    at += count;
-    /* Some have a point and some not: without one its digits are looked at just the same. */
-    has_point = *at == '.';
-    count = leading_digits(word_at(at + 1), &fraction);
-    if (has_point && (count == 0 || count > decimals))
-        return false;
-    count = has_point ? count : 0;
-    whole *= powers_of_ten[decimals];
-    whole += has_point ? fraction * powers_of_ten[decimals - count] : 0;
-    *ret_value = is_negative ? -(int64_t)whole : (int64_t)whole;
-    return at + has_point + count == end;
 }
 
 bool

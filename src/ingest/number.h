@@ -7,8 +7,11 @@
 #ifndef PB_INGEST_NUMBER_H
 #define PB_INGEST_NUMBER_H
 
+#include <assert.h>
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <platebase/read.h>
 
@@ -21,15 +24,6 @@
  * does not fit in int64_t.
  */
 bool pb_number_decimal(struct pb_str text, unsigned decimals, int64_t *ret_value);
-
-/*
- * The same for a number of JSON (RFC 8259 section 6) of at most 7 digits before the point and 7
- * behind it, and not more than decimals, which nearly all are. false also for longer ones.
- *
- * text      not empty; 20 bytes must be readable from its start
- * decimals  0 to 7
- */
-bool pb_number_json(struct pb_str text, unsigned decimals, int64_t *ret_value);
 
 /* Reads digits and nothing else, at most 19 of them. */
 bool pb_number_whole(struct pb_str text, uint64_t *ret_value);
@@ -45,6 +39,78 @@ pb_number_trim(struct pb_str text)
     while (text.bytes > 0 && text.text[text.bytes - 1] == ' ')
         text.bytes--;
     return text;
+}
+
+/* ---- inlined where they are called for each of millions of lines ---- */
+
+#define PB_POWERS_OF_TEN 20u
+extern const uint64_t pb_powers_of_ten[PB_POWERS_OF_TEN];
+
+/* Eight bytes, the first lowest. */
+static inline uint64_t
+pb_word_at(const char *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return le64toh(word);
+}
+
+/* How many digits stand at the front of a word, and what number they are.
+ * Arithmetic on all bytes at once: pairs, then fours, then eight. */
+static inline unsigned
+pb_leading_digits(uint64_t word, uint64_t *ret_number)
+{
+    /* A byte from '0' to '9' becomes 0 to 9; adding 0x76 sets the top bit of any other. Carries
+     * only reach bytes after one that is no digit. */
+    uint64_t values = word ^ UINT64_C(0x3030303030303030);
+    uint64_t others =
+        (values | (values + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080);
+    unsigned count = others == 0 ? 8 : (unsigned)__builtin_ctzll(others) / 8;
+
+    if (count == 0) {
+        *ret_number = 0;
+        return 0;
+    }
+    values <<= 8 * (8 - count); /* leading zeros */
+    values = values * 10 + (values >> 8);
+    values = (values & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x000F424000000064) +
+             (values >> 16 & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x0000271000000001);
+    *ret_number = values >> 32;
+    return count;
+}
+
+/*
+ * The same for a number of JSON (RFC 8259 section 6) of at most 7 digits before the point and 7
+ * behind it, and not more than decimals, which nearly all are. false also for longer ones.
+ *
+ * text      not empty; 20 bytes must be readable from its start
+ * decimals  0 to 7
+ */
+static inline bool
+pb_number_json(struct pb_str text, unsigned decimals, int64_t *ret_value)
+{
+    const char *at = text.text, *end = text.text + text.bytes;
+    bool is_negative = *at == '-';
+    uint64_t whole, fraction;
+    unsigned count;
+
+    assert(decimals <= 7 && text.bytes > 0);
+    at += is_negative;
+    count = pb_leading_digits(pb_word_at(at), &whole);
+    if (count == 0 || count == 8 || (*at == '0' && count > 1))
+        return false;
+    at += count;
+    whole *= pb_powers_of_ten[decimals];
+    if (at != end) {
+        count = pb_leading_digits(pb_word_at(at + 1), &fraction);
+        if (*at != '.' || count == 0 || count > decimals)
+            return false;
+        whole += fraction * pb_powers_of_ten[decimals - count];
+        at += 1 + count;
+    }
+    *ret_value = is_negative ? -(int64_t)whole : (int64_t)whole;
+    return at == end;
 }
 
 #endif
