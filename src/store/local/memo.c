@@ -11,7 +11,7 @@
 
 #define LINE_BYTES 64u
 #define LINES_FIRST 256u
-#define LINES_MAX (1u << 16)
+#define LINES_MAX (1u << 18)
 #define PROBES 8u
 #define PLACES_MAX 4u /* of a reader that are remembered: one with more is likely to be mobile */
 #define MIX UINT64_C(0x9e3779b97f4a7c15)

@@ -38,7 +38,7 @@ init_lane(struct pb_stage *stage, struct stage_lane *lane, unsigned lane_count,
     (void)snprintf(path, sizeof(path), "%s/tmp/%08llu.%u.stage", directory,
                    (unsigned long long)number, (unsigned)lane->number);
     lane->chunk_bytes = PB_BINS_CHUNK_BYTES_MAX;
-    pb_memo_init(&lane->memo, stage->env, stage->memory_bytes / 16 / lane_count);
+    pb_memo_init(&lane->memo, stage->env, stage->memory_bytes / 8 / lane_count);
     status = pb_bins_init(&lane->bins, stage->env, &stage->budget, path);
     return status == PB_OK ? pb_names_init(&lane->names, stage->env) : status;
 }
