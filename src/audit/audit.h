@@ -45,7 +45,7 @@ struct pb_audit_options {
 };
 
 /* Directory path (new): empty; logs come with pb_audit_log_add. keys_path: directory for private
- * keys (mode 0700), apart so that it can lie on other storage. */
+ * keys (each file 0600), apart so that it can lie on other storage. */
 PB_MUST_CHECK enum pb_status pb_audit_create(const struct pb_env *env, const char *path,
                                              const char *keys_path, struct pb_error *error);
 PB_MUST_CHECK enum pb_status pb_audit_open(const struct pb_env *env, const char *path,

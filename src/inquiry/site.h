@@ -5,7 +5,7 @@
  *   DIR/catalog.db     src/catalog
  *   DIR/reads/         src/store
  *   DIR/audit/         src/audit: DIR/audit/public/<log>/ is what outsiders may fetch
- *   DIR/keys/          private keys, 0700
+ *   DIR/keys/          private keys, each file 0600
  *   DIR/rules/         rule packs beside the shipped ones (YAML), if any
  *   DIR/rejects/       what imports could not store
  *
