@@ -53,17 +53,17 @@ dispatch(void *context, const struct pb_request *request, struct pb_reply *reply
     struct pb_api_binding *binding = context;
     const struct pb_api_endpoint *endpoint = binding->endpoint;
     struct pb_api_call call = { .request = request, .endpoint = endpoint };
-    struct pb_api_token token;
+    struct pb_api_caller caller;
     struct pb_str field;
     const char *why;
     enum pb_status status = PB_OK;
 
     if (endpoint->permission == PB_API_LOOPBACK && !pb_listen_is_loopback(&request->peer))
         return pb_api_problem(&call, reply, 404, "there is nothing at this address", NULL);
-    if (endpoint->permission >= PB_API_TOKEN) {
-        if (!pb_api_authenticate(binding->api, &call, &token, reply, &status))
+    if (endpoint->permission >= PB_API_CALLER) {
+        if (!pb_api_authenticate(binding->api, &call, &caller, reply, &status))
             return status;
-        call.token = &token;
+        call.caller = &caller;
     }
     if (!pb_api_query_check(endpoint->query, request, &field, &why))
         return refuse_query(&call, reply, field, why);

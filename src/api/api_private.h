@@ -27,16 +27,28 @@ struct pb_api_field {
 enum pb_api_permission {
     PB_API_PUBLIC,
     PB_API_LOOPBACK, /* clients on the same machine; for others the address does not exist */
-    PB_API_TOKEN,    /* any token that holds */
-    PB_API_TOKEN_READS,
-    PB_API_TOKEN_ASK,
+    PB_API_CALLER,   /* whoever is known */
+    PB_API_TOKEN,    /* whoever shows a token */
+    PB_API_READS,    /* these need the verb of the same name */
+    PB_API_ASK,
+    PB_API_AUDIT,
+    PB_API_ADMINISTER,
+};
+
+/* Who calls, and what they may try; the rooms below judge what they may. */
+struct pb_api_caller {
+    const struct pb_api_token *token; /* NULL: did not come with one */
+    struct pb_str agency, person;     /* person: for whom, in whose name; empty: nobody */
+    unsigned verbs;                   /* of enum pb_api_token_verb */
+    bool has_stepped_up;              /* proved anew, a moment ago, to be there */
+    const char *client;               /* for the audit record: "api", "web" */
 };
 
 /* One call of an endpoint, its query checked. */
 struct pb_api_call {
     const struct pb_request *request;
     const struct pb_api_endpoint *endpoint;
-    const struct pb_api_token *token; /* of whoever calls; NULL where the endpoint needs none */
+    const struct pb_api_caller *caller; /* NULL where the endpoint needs none */
 };
 
 /* As pb_handler_fn; the call does not outlive it, request and reply do where it returns PB_END. */
@@ -64,7 +76,7 @@ struct pb_api {
     int audit_directory;           /* owned: of the public side; -1: there is none */
     _Atomic bool is_ready;
     _Atomic bool has_failed; /* a commit failed for good: no other will do before a restart */
-    struct pb_route *routes;         /* owned: as pb_api_endpoints */
+    struct pb_route *routes; /* owned: as pb_api_endpoints */
     struct pb_api_binding *bindings; /* owned: contexts of the routes */
 
     struct pb_api_quota quota;
@@ -94,10 +106,10 @@ enum pb_status pb_api_problem(const struct pb_api_call *call, struct pb_reply *r
 bool pb_api_query_check(const struct pb_api_field *fields, const struct pb_request *request,
                         struct pb_str *ret_field, const char **ret_why);
 
-/* Checks the token that the request shows, against what the endpoint demands and what the token
- * may ask of us in a second. False: the reply is filled, or ret_status is a failure. */
+/* Who calls, against what the endpoint demands and how much they may ask of us in a second.
+ * False: the reply is filled, or ret_status is a failure. ret_caller is the request's. */
 bool pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
-                         struct pb_api_token *ret_token, struct pb_reply *reply,
+                         struct pb_api_caller *ret_caller, struct pb_reply *reply,
                          enum pb_status *ret_status);
 
 void pb_api_free_takers(struct pb_api *api);

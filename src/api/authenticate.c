@@ -34,12 +34,17 @@ static unsigned
 verbs_needed(enum pb_api_permission permission)
 {
     switch (permission) {
-    case PB_API_TOKEN_READS:
+    case PB_API_READS:
         return PB_TOKEN_READS;
-    case PB_API_TOKEN_ASK:
+    case PB_API_ASK:
         return PB_TOKEN_ASK;
+    case PB_API_AUDIT:
+        return PB_TOKEN_AUDIT;
+    case PB_API_ADMINISTER:
+        return PB_TOKEN_ADMINISTER;
     case PB_API_PUBLIC:
     case PB_API_LOOPBACK:
+    case PB_API_CALLER:
     case PB_API_TOKEN:
         break;
     }
@@ -57,23 +62,26 @@ refuse(const struct pb_api_call *call, struct pb_reply *reply, unsigned status, 
 
 bool
 pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
-                    struct pb_api_token *ret_token, struct pb_reply *reply,
+                    struct pb_api_caller *ret_caller, struct pb_reply *reply,
                     enum pb_status *ret_status)
 {
     static const char challenge[] = "Bearer realm=\"platebase\"";
     struct pb_str shown = shown_token(call->request);
     unsigned needed = verbs_needed(call->endpoint->permission);
+    struct pb_api_token *token = pb_arena_alloc(call->request->arena, sizeof(*token));
     struct pb_error error = { "" };
     enum pb_status status = PB_NOT_FOUND;
 
-    *ret_status = PB_OK;
+    *ret_status = token != NULL ? PB_OK : PB_E_NOMEM;
+    if (token == NULL)
+        return false;
     if (api->options.site == NULL) {
         refuse(call, reply, 503, "this server was not started to take tokens", NULL);
         return false;
     }
     if (shown.bytes > 0)
         status = pb_api_token_check(api->env, api->options.site, &api->token_cache, shown,
-                                    call->request->arena, ret_token, &error);
+                                    call->request->arena, token, &error);
     if (status == PB_NOT_FOUND) {
         refuse(call, reply, 401,
                shown.bytes > 0 ? "this token is none, or holds no longer"
@@ -85,11 +93,11 @@ pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
         *ret_status = status < 0 ? status : PB_E_CORRUPT;
         return false;
     }
-    if ((ret_token->verbs & needed) != needed) {
+    if ((token->verbs & needed) != needed) {
         refuse(call, reply, 403, "this token may not do that", NULL);
         return false;
     }
-    if (!pb_api_quota_take(&api->quota, ret_token->id, pb_monotonic_ns(api->env))) {
+    if (!pb_api_quota_take(&api->quota, token->id, pb_monotonic_ns(api->env))) {
         struct pb_problem problem = {
             .status = 429,
             .detail = "more requests than this token may make: nothing was done",
@@ -99,5 +107,12 @@ pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
         pb_reply_problem(reply, call->request, &problem);
         return false;
     }
+    *ret_caller = (struct pb_api_caller){
+        .token = token,
+        .agency = token->agency,
+        .person = token->person,
+        .verbs = token->verbs,
+        .client = "api",
+    };
     return true;
 }

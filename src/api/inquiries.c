@@ -64,8 +64,9 @@ pb_api_handle_inquiries_ask(struct pb_api *api, const struct pb_api_call *call,
     if (status != PB_OK)
         return status;
     /* A program is nobody: it asks for a person, and can neither step up nor break glass. */
-    request.inquiry.person = call->token->person;
-    request.inquiry.client = pb_str_from("api");
+    request.inquiry.has_stepped_up = call->caller->has_stepped_up;
+    request.inquiry.person = call->caller->person;
+    request.inquiry.client = pb_str_from(call->caller->client);
     status = ask(api, call, &request.inquiry, reply);
     pb_api_inquiry_done(&request);
     return status;

@@ -603,7 +603,7 @@ pb_api_handle_reads_send(struct pb_api *api, const struct pb_api_call *call, str
     if (taking == NULL)
         return PB_E_NOMEM;
     taking->api = api;
-    taking->token = call->token;
+    taking->token = call->caller->token;
     taking->reply = reply;
     pb_arena_init(&taking->arena, api->env, 4096);
     status = take_body(taking, call->request->body, says_lines(call->request));

@@ -25,7 +25,7 @@
 
 static_assert(HASH_BYTES == crypto_hash_sha256_BYTES, "SHA-256");
 
-static const char *const verb_names[PB_TOKEN_VERBS] = { "reads", "ask", "administer" };
+static const char *const verb_names[PB_TOKEN_VERBS] = { "reads", "ask", "administer", "audit" };
 
 const char *
 pb_api_token_verb_name(unsigned index)
@@ -471,12 +471,13 @@ check_person(const struct pb_catalog_view *view, const struct pb_api_token *toke
 {
     uint32_t person = pb_view_person(view, token->person);
 
-    if ((token->verbs & PB_TOKEN_ASK) == 0)
-        return token->person.bytes == 0
-                   ? PB_OK
-                   : pb_fail(error, PB_BAD_INPUT, "person: only a token that asks has one");
     if (token->person.bytes == 0)
-        return pb_fail(error, PB_BAD_INPUT, "person: a token asks for a person of its agency");
+        return (token->verbs & (PB_TOKEN_ASK | PB_TOKEN_AUDIT)) == 0
+                   ? PB_OK
+                   : pb_fail(error, PB_BAD_INPUT,
+                             "person: a token asks, and audits, for a person of its agency");
+    if (token->verbs == PB_TOKEN_READS)
+        return pb_fail(error, PB_BAD_INPUT, "person: a token that only sends reads has none");
     if (person == PB_NO_INDEX || view->people[person].agency != agency ||
         view->people[person].status != PB_PERSON_ACTIVE)
         return pb_fail(error, PB_BAD_INPUT, "person: the agency has no active person '%.*s'",
@@ -495,7 +496,7 @@ check(const struct pb_catalog_view *view, const struct pb_api_token *token, stru
         return pb_fail(error, PB_BAD_INPUT, "agency: there is no active agency '%.*s'",
                        (int)token->agency.bytes, token->agency.text);
     if (token->verbs == 0 || token->verbs >= 1u << PB_TOKEN_VERBS)
-        return pb_fail(error, PB_BAD_INPUT, "verbs: some of reads, ask, administer");
+        return pb_fail(error, PB_BAD_INPUT, "verbs: some of reads, ask, administer, audit");
     if ((token->verbs & PB_TOKEN_READS) != 0 && !view->agencies[agency].contributes)
         return pb_fail(error, PB_BAD_INPUT, "verbs: the agency contributes no reads");
     if ((token->verbs & PB_TOKEN_READS) == 0 && token->reader_count > 0)

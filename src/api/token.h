@@ -28,10 +28,12 @@ struct pb_api_token_cache; /* api/token_cache.h */
 enum pb_api_token_verb {
     PB_TOKEN_READS = 1u << 0,      /* send reads of the agency's readers */
     PB_TOKEN_ASK = 1u << 1,        /* ask, as a person of the agency */
-    PB_TOKEN_ADMINISTER = 1u << 2, /* revoke tokens of the agency */
+    PB_TOKEN_ADMINISTER = 1u << 2, /* change what belongs to the agency, as a person of it; without
+                                    * a person: revoke its tokens */
+    PB_TOKEN_AUDIT = 1u << 3,      /* look at the agency's audit log, as a person of the agency */
 };
-#define PB_TOKEN_VERBS 3u
-/* "reads", "ask", "administer"; and back, 0 for an unknown one. */
+#define PB_TOKEN_VERBS 4u
+/* "reads", "ask", "administer", "audit"; and back, 0 for an unknown one. */
 const char *pb_api_token_verb_name(unsigned index);
 unsigned pb_api_token_verb(struct pb_str name);
 

@@ -67,7 +67,7 @@ enum pb_status
 pb_api_handle_token_show(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply)
 {
     (void)api;
-    put_token(reply, call->token);
+    put_token(reply, call->caller->token);
     return PB_OK;
 }
 
@@ -77,7 +77,7 @@ pb_api_handle_tokens_revoke(struct pb_api *api, const struct pb_api_call *call,
 {
     struct pb_str id = pb_request_param(call->request, "id");
     struct pb_arena *arena = call->request->arena;
-    const struct pb_api_token *own = call->token;
+    const struct pb_api_token *own = call->caller->token;
     struct pb_error error = { "" };
     struct pb_api_token token;
     enum pb_status status = pb_api_token_find(api->options.site, id, arena, &token, &error);
