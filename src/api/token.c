@@ -350,6 +350,28 @@ find_fresh(const struct pb_env *env, struct pb_site *site, struct pb_api_token_c
     return decode(arena, id, note, ret_token, ret_sha256, error);
 }
 
+/* A token is worth nothing any more where its agency is closed, or its person not active. */
+static enum pb_status
+check_holder(struct pb_site *site, const struct pb_api_token *token, struct pb_error *error)
+{
+    const struct pb_catalog_view *view = NULL;
+    enum pb_status status = pb_catalog_view_take(pb_site_catalog(site), &view, error);
+    uint32_t agency, person;
+
+    if (status != PB_OK)
+        return status;
+    agency = pb_view_agency(view, token->agency);
+    person = pb_view_person(view, token->person);
+    if (agency == PB_NO_INDEX || !view->agencies[agency].is_active)
+        status = PB_NOT_FOUND;
+    else if (token->person.bytes > 0 &&
+             (person == PB_NO_INDEX || view->people[person].agency != agency ||
+              view->people[person].status != PB_PERSON_ACTIVE))
+        status = PB_NOT_FOUND;
+    pb_catalog_view_drop(view);
+    return status;
+}
+
 enum pb_status
 pb_api_token_check(const struct pb_env *env, struct pb_site *site, struct pb_api_token_cache *cache,
                    struct pb_str text, struct pb_arena *arena, struct pb_api_token *ret_token,
@@ -370,8 +392,10 @@ pb_api_token_check(const struct pb_env *env, struct pb_site *site, struct pb_api
     if (sodium_memcmp(shown, kept, HASH_BYTES) != 0 || token.revoked_at_us != 0 ||
         pb_now_us(env) >= token.expires_at_us)
         return PB_NOT_FOUND;
-    *ret_token = token;
-    return PB_OK;
+    status = check_holder(site, &token, error);
+    if (status == PB_OK)
+        *ret_token = token;
+    return status;
 }
 
 struct walk {
