@@ -84,7 +84,8 @@ PB_MUST_CHECK enum pb_status pb_api_token_find(struct pb_site *site, struct pb_s
                                                struct pb_error *error);
 /*
  * What the holder of text may do, now. PB_NOT_FOUND: nothing, whatever the reason (malformed,
- * unknown, another secret, expired, revoked, its agency closed or its person not active), which nobody outside is told.
+ * unknown, another secret, expired, revoked, its agency closed, its person not active), which
+ * nobody outside is told.
  * cache  may be NULL
  */
 PB_MUST_CHECK enum pb_status pb_api_token_check(const struct pb_env *env, struct pb_site *site,

@@ -58,6 +58,14 @@ struct tenants {
     unsigned wrong;
 };
 
+static void
+append(char *text, size_t room, const char *more)
+{
+    size_t used = strlen(text);
+
+    (void)snprintf(text + used, room - used, "%s", more);
+}
+
 /* ---- callers ---- */
 
 static struct caller *
@@ -156,7 +164,7 @@ add_invalid(struct tenants *tenants)
     broken = add_broken(tenants, whole, "other id");
     broken->token[3] = broken->token[3] == '0' ? '1' : '0';
     broken = add_broken(tenants, whole, "longer");
-    strcat(broken->token, "A");
+    append(broken->token, sizeof(broken->token), "A");
     broken = add_broken(tenants, whole, "shorter");
     broken->token[strlen(broken->token) - 1] = '\0';
     broken = add_broken(tenants, whole, "no token at all");
@@ -164,11 +172,11 @@ add_invalid(struct tenants *tenants)
     one = add_caller(tenants, "kansas-pd", "doe", all, NULL);
     revoke_token(tenants, one);
     one->is_valid = false;
-    strcat(one->name, " revoked");
+    append(one->name, sizeof(one->name), " revoked");
     one = add_caller(tenants, "kansas-pd", NULL, PB_TOKEN_READS, NULL);
     revoke_token(tenants, one);
     one->is_valid = false;
-    strcat(one->name, " revoked");
+    append(one->name, sizeof(one->name), " revoked");
 }
 
 /* Tokens that end before the first cell. */
@@ -187,7 +195,7 @@ add_expiring(struct tenants *tenants)
     room->now_us += 30 * PB_DAY_US;
     for (unsigned i = first; i < tenants->caller_count; i++) {
         tenants->callers[i].is_valid = false;
-        strcat(tenants->callers[i].name, " expired");
+        append(tenants->callers[i].name, sizeof(tenants->callers[i].name), " expired");
     }
 }
 
@@ -208,9 +216,9 @@ add_closed(struct tenants *tenants)
         "agencies:\n  - { id: gone-pd, name: Example Gone Police, class: local,"
         " jurisdiction: US-KS, contributes: yes, reviewed_at: 2026-05-15, status: closed }\n");
     left->is_valid = gone->is_valid = sends->is_valid = false;
-    strcat(left->name, " suspended");
-    strcat(gone->name, " closed");
-    strcat(sends->name, " closed");
+    append(left->name, sizeof(left->name), " suspended");
+    append(gone->name, sizeof(gone->name), " closed");
+    append(sends->name, sizeof(sends->name), " closed");
 }
 
 /* ---- the site ---- */
@@ -559,7 +567,7 @@ cells_of(const char *name)
     assert_true(length > 0 && (size_t)length + 5 < sizeof(path));
     for (char *dot = path + length - strlen(name); *dot != '\0'; dot++)
         *dot = *dot == '.' ? '_' : *dot;
-    strcat(path, ".json");
+    append(path, sizeof(path), ".json");
     cells = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (cells == NULL)
         fail_msg("%s: line %d: %s", path, error.line, error.text);
