@@ -27,6 +27,7 @@
 #define ROWS_MAX (1u << 24) /* of any buffer; its entries' numbers still fit */
 #define INTERNED_MAX 4096u
 #define NOT_SUPERSEDED UINT32_MAX
+#define SIEVE_BITS_PER_HEAD 16u
 
 struct row {
     struct pb_read read;
@@ -54,6 +55,9 @@ struct pb_buffer {
 
     /* Heads of the chains: owned; one block, which identity_heads begins. */
     atomic_uint *identity_heads, *plate_heads, *cell_heads, *alternate_heads;
+    /* Owned: a bit for each identity that came, so that most of those that did not are known from a
+     * few bytes that stay in the cache, where a chain is two places that do not. */
+    _Atomic uint64_t *sieve;
     struct row **row_chunks;     /* owned, as the chunks */
     struct entry **entry_chunks; /* owned, as the chunks */
 
@@ -102,6 +106,7 @@ free_buffer(struct pb_buffer *buffer)
     pb_free(buffer->env, buffer->row_chunks);
     pb_free(buffer->env, buffer->entry_chunks);
     pb_free(buffer->env, buffer->identity_heads);
+    pb_free(buffer->env, buffer->sieve);
     pb_free(buffer->env, buffer->interned);
     pb_arena_clear(&buffer->arena);
     pb_free(buffer->env, buffer);
@@ -151,12 +156,14 @@ pb_buffer_new(const struct pb_env *env, uint32_t rows_max, struct pb_buffer **re
     pb_arena_init(&buffer->arena, env, 4096);
 
     buffer->identity_heads = get_fixed(buffer, 4 * (size_t)heads, sizeof(atomic_uint));
+    buffer->sieve =
+        get_fixed(buffer, ((size_t)heads * SIEVE_BITS_PER_HEAD + 63) / 64, sizeof(uint64_t));
     buffer->row_chunks = get_fixed(buffer, chunk_count(rows_max), sizeof(struct row *));
     buffer->entry_chunks = get_fixed(buffer, chunk_count(rows_max * PB_ALTERNATES_MAX),
                                      sizeof(struct entry *));
     buffer->interned = get_fixed(buffer, (size_t)buffer->interned_mask + 1,
                                  sizeof(struct pb_str));
-    if (buffer->identity_heads == NULL || buffer->row_chunks == NULL ||
+    if (buffer->identity_heads == NULL || buffer->sieve == NULL || buffer->row_chunks == NULL ||
         buffer->entry_chunks == NULL || buffer->interned == NULL) {
         free_buffer(buffer);
         return PB_E_NOMEM;
@@ -214,6 +221,39 @@ static atomic_uint *
 identity_head(const struct pb_buffer *buffer, uint64_t identity)
 {
     return &buffer->identity_heads[identity & buffer->head_mask];
+}
+
+/* The bit of an identity and the word that it is in. Low bits choose the head; these are others. */
+static uint64_t
+sieve_bit(const struct pb_buffer *buffer, uint64_t identity, size_t *ret_word)
+{
+    uint64_t bits = ((uint64_t)buffer->head_mask + 1) * SIEVE_BITS_PER_HEAD;
+    uint64_t bit = identity >> 24 & (bits - 1);
+
+    *ret_word = (size_t)(bit / 64);
+    return UINT64_C(1) << bit % 64;
+}
+
+static void
+note_identity(struct pb_buffer *buffer, uint64_t identity)
+{
+    size_t word;
+    uint64_t bit = sieve_bit(buffer, identity, &word);
+
+    /* One writer; a reader who comes by the head, which is released later, sees it. */
+    atomic_store_explicit(
+        &buffer->sieve[word],
+        atomic_load_explicit(&buffer->sieve[word], memory_order_relaxed) | bit,
+        memory_order_release);
+}
+
+static bool
+may_have_identity(const struct pb_buffer *buffer, uint64_t identity)
+{
+    size_t word;
+    uint64_t bit = sieve_bit(buffer, identity, &word);
+
+    return (atomic_load_explicit(&buffer->sieve[word], memory_order_acquire) & bit) != 0;
 }
 
 static atomic_uint *
@@ -371,6 +411,7 @@ chain(atomic_uint *head, uint32_t *next, uint32_t number)
 static void
 chain_row(struct pb_buffer *buffer, struct row *row, uint32_t number)
 {
+    note_identity(buffer, row->identity);
     chain(identity_head(buffer, row->identity), &row->next_of_identity, number);
     chain(plate_head(buffer, row->plate_hash), &row->next_of_plate, number);
     if (row->cell != PB_GEO_CELL_NONE)
@@ -520,8 +561,11 @@ skip_to_identity(const struct pb_buffer *buffer, uint32_t row, uint64_t identity
 uint32_t
 pb_buffer_first_of_identity(const struct pb_buffer *buffer, uint64_t identity)
 {
-    uint32_t row = atomic_load_explicit(identity_head(buffer, identity), memory_order_acquire);
+    uint32_t row;
 
+    if (!may_have_identity(buffer, identity))
+        return PB_BUFFER_NO_ROW;
+    row = atomic_load_explicit(identity_head(buffer, identity), memory_order_acquire);
     return skip_to_identity(buffer, row, identity);
 }
 

@@ -100,9 +100,14 @@ enum pb_status
 pb_segment_find_identity(const struct pb_segment *segment, const struct pb_read *read,
                          uint64_t identity, struct pb_known *known, struct pb_error *error)
 {
-    struct lookup lookup = { .segment = segment, .read = read, .known = known, .error = error };
+    struct lookup lookup; /* is large and needs no clearing */
     enum pb_status status = PB_OK;
 
+    lookup.segment = segment;
+    lookup.read = read;
+    lookup.known = known;
+    lookup.error = error;
+    lookup.status = PB_OK;
     pb_reads_block_init(&lookup.reads);
     /* A correction of a read without event id is an event; what it corrects is not. */
     if (segment->tables[PB_TABLE_EVENTS].rows != 0)

@@ -28,6 +28,7 @@
 #include "read/read.h"
 #include "store/local/block.h"
 #include "store/local/crew.h"
+#include "store/local/filter.h"
 #include "store/local/manifest.h"
 #include "store/local/names.h"
 
@@ -198,6 +199,10 @@ struct pb_segment {
     struct pb_names names;
     struct pb_table_view tables[PB_TABLE_COUNT];
     char *path;           /* owned, for messages */
+
+    /* Guarded by the store's writing lock, like all that appends use alone. */
+    struct pb_filter *events; /* owned: of the keys of table events; NULL: none (yet) */
+    bool has_tried_events;
 };
 
 /* Opens a segment file and checks footer, indexes and names against entry.
@@ -345,6 +350,11 @@ PB_MUST_CHECK enum pb_status pb_reads_block_decode(struct pb_reads_block *reads,
                                                    struct pb_read *ret_read,
                                                    struct pb_error *error);
 
+/* Makes the filter of events, once; where it is not to be had they are looked up. The caller holds
+ * the store's writing lock. */
+void pb_segment_filter_events(struct pb_segment *segment);
+/* False: no row of table events has this identity. Needs the same lock. */
+bool pb_segment_may_have_event(const struct pb_segment *segment, uint64_t identity);
 /* Rows of an identity hash in table events; candidates whose hash merely agrees are among
  * them. Calls each with the row; false stops. */
 typedef bool pb_row_fn(void *context, uint64_t row);

@@ -20,6 +20,8 @@
 
 #define OFFSET_WORD ": offset "
 #define FETCH_BYTES 1024u
+/* More would hold an append up while the filter is made, and take more than 13 MB. */
+#define FILTERED_EVENTS_MAX (UINT64_C(1) << 23)
 #define DECODES_BEFORE_WHOLE 4u /* rows of a block that are decoded one by one */
 
 static enum pb_status
@@ -237,6 +239,7 @@ pb_segment_close(struct pb_segment *segment)
         return;
     segment->env->files->unmap(segment->env->file_context, segment->bytes, segment->size);
     pb_names_done(&segment->names);
+    pb_filter_free(segment->events);
     pb_free(segment->env, segment->path);
     pb_free(segment->env, segment);
 }
@@ -1089,6 +1092,55 @@ pb_segment_find_event(const struct pb_segment *segment, uint64_t identity, pb_ro
         }
     }
     return status;
+}
+
+/* Fills a filter with the keys of one block of table events. */
+static enum pb_status
+filter_block(const struct pb_segment *segment, uint32_t number, struct pb_filter *filter)
+{
+    int64_t keys[PB_BLOCK_ROWS_MAX];
+    struct pb_block block;
+    struct pb_column column;
+    enum pb_status status = pb_segment_block(segment, PB_TABLE_EVENTS, number, &block, NULL);
+
+    if (status == PB_OK)
+        status = open_column(segment, &block, 0, &column, NULL);
+    if (status != PB_OK)
+        return status;
+    pb_column_all(&column, keys);
+    for (uint32_t i = 0; i < block.rows; i++)
+        pb_filter_add(filter, (uint64_t)keys[i]);
+    return PB_OK;
+}
+
+void
+pb_segment_filter_events(struct pb_segment *segment)
+{
+    const struct pb_table_view *table = &segment->tables[PB_TABLE_EVENTS];
+    struct pb_filter *filter = NULL;
+    enum pb_status status = PB_OK;
+
+    if (segment->has_tried_events)
+        return;
+    segment->has_tried_events = true;
+    if (table->rows == 0 || table->rows > FILTERED_EVENTS_MAX ||
+        pb_filter_new(segment->env, table->rows, &filter) != PB_OK)
+        return;
+    for (uint32_t b = 0; b < table->blocks && status == PB_OK; b++)
+        status = filter_block(segment, b, filter);
+    /* Damage is found, and told, by who looks the table up. */
+    if (status == PB_OK)
+        segment->events = filter;
+    else
+        pb_filter_free(filter);
+}
+
+bool
+pb_segment_may_have_event(const struct pb_segment *segment, uint64_t identity)
+{
+    if (segment->tables[PB_TABLE_EVENTS].rows == 0)
+        return false;
+    return segment->events == NULL || pb_filter_may_have(segment->events, identity >> 16);
 }
 
 /* ---- verifying ---- */

@@ -585,6 +585,18 @@ struct admission {
     struct pb_mark_list *marks; /* borrowed */
 };
 
+/* Whether it is worth while to look a read up in a segment. Live reads are newer than nearly all
+ * segments, and their events are in none. */
+static bool
+may_be_in(const struct pb_segment *segment, const struct pb_read *read, uint64_t identity)
+{
+    bool is_in_time = read->captured_at_us >= segment->entry.captured_min_us &&
+                      read->captured_at_us <= segment->entry.captured_max_us;
+
+    return (is_in_time && read->event_id.bytes == 0) ||
+           pb_segment_may_have_event(segment, identity);
+}
+
 static enum pb_status
 judge_append(struct pb_store *store, const struct pb_read *read, struct admission *admission,
              struct pb_error *error)
@@ -606,9 +618,12 @@ judge_append(struct pb_store *store, const struct pb_read *read, struct admissio
         pb_known_add(&known, read, stored);
     }
     for (uint32_t i = 0; i < store->version->segment_count && status == PB_OK; i++) {
-        const struct pb_segment *segment = store->version->segments[i]->segment;
+        struct pb_segment *segment = store->version->segments[i]->segment;
         struct pb_known here = known;
 
+        pb_segment_filter_events(segment);
+        if (!may_be_in(segment, read, identity))
+            continue;
         status = pb_segment_find_identity(segment, read, identity, &here, error);
         if (here.is_there && (!known.is_there || memcmp(&here, &known, sizeof(here)) != 0))
             segments_known |= UINT64_C(1) << (i & 63);
