@@ -3,15 +3,10 @@
  */
 #include "api/answer_json.h"
 
-#include <math.h>
-#include <stdio.h>
-
-#include <platebase/plate.h>
-
 #include "base/text.h"
 #include "base/time.h"
+#include "inquiry/row_text.h"
 #include "net/http.h"
-#include "read/read_text.h"
 
 static void
 put_key(struct pb_reply *reply, const char *key)
@@ -61,6 +56,8 @@ put_rule(struct pb_reply *reply, const struct pb_spoken_rule *rule)
     put_text(reply, "field", pb_str_from(rule->field));
     put_bool(reply, "verified", rule->is_verified);
     put_text(reply, "verdict", pb_str_from(pb_policy_verdict_name(rule->verdict)));
+    if (rule->origins_excluded > 0)
+        put_number(reply, "origins_excluded", rule->origins_excluded);
     pb_reply_put_text(reply, "}");
 }
 
@@ -77,6 +74,26 @@ put_decision(struct pb_reply *reply, const struct pb_decision *decision)
         put_rule(reply, &decision->rules[i]);
     }
     pb_reply_put_text(reply, "]");
+}
+
+void
+pb_api_decision_put(struct pb_reply *reply, const struct pb_decision *decision)
+{
+    reply->content_type = "application/json";
+    pb_reply_put_text(reply, "{");
+    put_decision(reply, decision);
+    if (decision->verdict != PB_POLICY_DENY) {
+        put_time(reply, "from", decision->from_us);
+        put_time(reply, "to", decision->to_us);
+        put_bool(reply, "notifies_owners", decision->notifies_owners);
+        if (decision->confirm_at_rows != UINT64_MAX)
+            put_number(reply, "confirm_at_rows", decision->confirm_at_rows);
+        if (decision->rows_max != UINT64_MAX)
+            put_number(reply, "rows_max", decision->rows_max);
+    }
+    put_number(reply, "origins_admitted", decision->origins_admitted);
+    put_number(reply, "origins_excluded", decision->origins_excluded);
+    pb_reply_put_text(reply, "}\n");
 }
 
 static void
@@ -114,81 +131,46 @@ put_coverage(struct pb_reply *reply, const struct pb_answer *answer)
     pb_reply_put_text(reply, "}");
 }
 
-/* ---- rows ---- */
-
-/* The read's own object, with the source of record. */
+/* All but the rows. */
 static void
-put_read(struct pb_reply *reply, const struct pb_row *row)
+put_head(struct pb_reply *reply, const struct pb_answer *answer)
 {
-    char text[PB_READ_TEXT_BYTES_MAX];
-    size_t bytes = pb_read_to_json(&row->result.read, &row->result, text);
-
-    pb_reply_put(reply, text, bytes - 1); /* without the closing brace */
-    put_text(reply, "agency", row->owner);
-    pb_reply_put_text(reply, "}");
-}
-
-static void
-put_real(struct pb_reply *reply, const char *key, double value)
-{
-    char text[32];
-
-    (void)snprintf(text, sizeof(text), "%.6g", isfinite(value) ? value : 0);
-    put_key(reply, key);
-    pb_reply_put_text(reply, text);
-}
-
-static void
-put_plate(struct pb_reply *reply, enum pb_inquiry_kind kind, const struct pb_row *row)
-{
-    pb_reply_put_text(reply, "{\"plate\":");
-    pb_reply_put_json(reply, row->plate);
-    if (row->jurisdiction != 0)
-        put_text(reply, "jurisdiction", pb_str_from(pb_jurisdiction_name(row->jurisdiction)));
-    if (kind == PB_INQUIRY_COMMON)
-        put_number(reply, "places", row->places);
-    if (kind == PB_INQUIRY_ASSOCIATES) {
-        put_number(reply, "together", row->together);
-        put_real(reply, "expected", row->expected);
-        put_real(reply, "score", row->score);
-    }
-    put_number(reply, "reads", row->reads);
-    put_time(reply, "first", row->first_us);
-    put_time(reply, "last", row->last_us);
-    pb_reply_put_text(reply, "}");
-}
-
-static bool
-is_of_plates(const struct pb_inquiry *inquiry)
-{
-    return inquiry->kind == PB_INQUIRY_COMMON || inquiry->kind == PB_INQUIRY_ASSOCIATES ||
-           (inquiry->kind == PB_INQUIRY_PATTERN && inquiry->counts_plates);
-}
-
-void
-pb_api_answer_put(struct pb_reply *reply, const struct pb_inquiry *inquiry,
-                  const struct pb_answer *answer)
-{
-    uint64_t count = pb_answer_rows(answer);
-
-    reply->content_type = "application/json";
-    pb_reply_put_text(reply, "{");
     put_decision(reply, pb_answer_decision(answer));
     put_receipt(reply, answer);
     put_number(reply, "count", pb_answer_count(answer));
     put_bool(reply, "truncated", pb_answer_is_truncated(answer));
     if (pb_answer_page(answer)[0] != '\0')
         put_text(reply, "page", pb_str_from(pb_answer_page(answer)));
+    if (pb_answer_watermark(answer)[0] != '\0')
+        put_text(reply, "watermark", pb_str_from(pb_answer_watermark(answer)));
     put_coverage(reply, answer);
+}
+
+void
+pb_api_answer_put_head(struct pb_reply *reply, const struct pb_answer *answer)
+{
+    pb_reply_put_text(reply, "{");
+    put_head(reply, answer);
+    pb_reply_put_text(reply, "}");
+}
+
+/* ---- rows ---- */
+
+void
+pb_api_answer_put(struct pb_reply *reply, const struct pb_inquiry *inquiry,
+                  const struct pb_answer *answer)
+{
+    enum pb_row_shape shape = pb_row_shape_of(inquiry);
+    uint64_t count = pb_answer_rows(answer);
+    char text[PB_ROW_TEXT_BYTES_MAX];
+
+    reply->content_type = "application/json";
+    pb_reply_put_text(reply, "{");
+    put_head(reply, answer);
     pb_reply_put_text(reply, ",\"rows\":[");
     for (uint64_t i = 0; i < count; i++) {
-        const struct pb_row *row = pb_answer_row(answer, i);
-
         pb_reply_put_text(reply, i > 0 ? "," : "");
-        if (is_of_plates(inquiry))
-            put_plate(reply, inquiry->kind, row);
-        else
-            put_read(reply, row);
+        pb_reply_put(reply, text, pb_row_to_json(pb_answer_row(answer, i), shape, "", text));
     }
     pb_reply_put_text(reply, "]}\n");
 }

@@ -114,15 +114,20 @@ bool pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
 
 void pb_api_free_takers(struct pb_api *api);
 
+pb_api_handler_fn pb_api_handle_approvals_give;
+pb_api_handler_fn pb_api_handle_approvals_show;
 pb_api_handler_fn pb_api_handle_audit_checkpoint;
 pb_api_handler_fn pb_api_handle_audit_tile;
+pb_api_handler_fn pb_api_handle_corrections_make;
 pb_api_handler_fn pb_api_handle_docs;
 pb_api_handler_fn pb_api_handle_health;
 pb_api_handler_fn pb_api_handle_inquiries_ask;
 pb_api_handler_fn pb_api_handle_metrics;
 pb_api_handler_fn pb_api_handle_openapi;
+pb_api_handler_fn pb_api_handle_policy_explain;
 pb_api_handler_fn pb_api_handle_reads_send;
 pb_api_handler_fn pb_api_handle_ready;
+pb_api_handler_fn pb_api_handle_rules_list;
 pb_api_handler_fn pb_api_handle_token_show;
 pb_api_handler_fn pb_api_handle_tokens_revoke;
 

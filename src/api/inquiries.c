@@ -1,22 +1,42 @@
 /*
- * Inquiries of programs: from JSON through the one door, and back.
+ * Inquiries: from JSON through the one door, and back; whether one would be allowed; the second
+ * person's word; and a person's word that a read is wrong.
+ *
+ * Nothing here judges rights: what the room below says is told with the status that fits.
  */
 #include <string.h>
 
 #include "api/answer_json.h"
 #include "api/api_private.h"
+#include "api/export.h"
 #include "api/inquiry_json.h"
 #include "base/arena.h"
 #include "base/text.h"
+#include "inquiry/review.h"
 
-/* A question that the door itself takes for none: "places: 3 given; ..." names its field. */
+/* ---- refusals ---- */
+
 static enum pb_status
-refuse_question(const struct pb_api_call *call, struct pb_reply *reply,
+refuse_body(const struct pb_api_call *call, struct pb_reply *reply,
+            const struct pb_api_refusal *refusal)
+{
+    return pb_api_problem(call, reply, 400, refusal->why,
+                          refusal->field[0] != '\0' ? refusal->field : NULL);
+}
+
+/* What the door itself takes for none: "places: 3 given; ..." names its field. Where it is the
+ * person, it is not for them to mend. */
+static enum pb_status
+refuse_question(const struct pb_api_call *call, struct pb_reply *reply, enum pb_status status,
                 const struct pb_error *error)
 {
     size_t bytes = strcspn(error->message, ": ");
     char *field;
 
+    if (status == PB_NOT_FOUND)
+        return pb_api_problem(call, reply, 404, error->message, NULL);
+    if (status == PB_CONFLICT)
+        return pb_api_problem(call, reply, 409, error->message, NULL);
     if (error->message[bytes] != ':')
         return pb_api_problem(call, reply, 400, error->message, NULL);
     field = pb_arena_alloc(call->request->arena, bytes + 1);
@@ -24,8 +44,60 @@ refuse_question(const struct pb_api_call *call, struct pb_reply *reply,
         return PB_E_NOMEM;
     memcpy(field, error->message, bytes);
     field[bytes] = '\0';
-    return pb_api_problem(call, reply, 400, error->message, field);
+    return pb_api_problem(call, reply, strcmp(field, "person") == 0 ? 403 : 400, error->message,
+                          field);
 }
+
+/* Reads a small body into what `into` is. */
+typedef void read_fn(struct pb_api_reading *reading, void *into);
+
+/* PB_OK: into is filled, and its texts live until the caller drops ret_root. PB_END: the reply is
+ * filled with what is wrong. */
+static enum pb_status
+read_body(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply, read_fn *read,
+          void *into, json_t **ret_root)
+{
+    struct pb_api_reading reading = { .env = api->env };
+    struct pb_api_refusal refusal;
+    enum pb_status status = pb_api_body_parse(call->request->body, ret_root, &refusal);
+
+    if (status == PB_OK) {
+        reading.object = *ret_root;
+        read(&reading, into);
+        status = pb_api_body_end(&reading, &refusal);
+    }
+    if (status != PB_BAD_INPUT)
+        return status;
+    (void)refuse_body(call, reply, &refusal);
+    return PB_END;
+}
+
+/* What came of it: an answer in one line, or why there is none. */
+static enum pb_status
+tell(const struct pb_api_call *call, struct pb_reply *reply, enum pb_status status,
+     const struct pb_error *error, const char *answer)
+{
+    if (status == PB_END)
+        return PB_OK;
+    if (status > PB_OK)
+        return refuse_question(call, reply, status, error);
+    if (status == PB_OK && answer != NULL) {
+        reply->content_type = "application/json";
+        pb_reply_put_text(reply, answer);
+    }
+    return status;
+}
+
+static bool
+takes_inquiries(const struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply)
+{
+    if (api->options.takes_inquiries)
+        return true;
+    (void)pb_api_problem(call, reply, 503, "this server was not started to take inquiries", NULL);
+    return false;
+}
+
+/* ---- asking ---- */
 
 static enum pb_status
 ask(struct pb_api *api, const struct pb_api_call *call, const struct pb_inquiry *inquiry,
@@ -36,15 +108,48 @@ ask(struct pb_api *api, const struct pb_api_call *call, const struct pb_inquiry 
     enum pb_status status = pb_inquiry_ask(api->options.site, inquiry, &answer, &error);
 
     if (status > PB_OK)
-        return refuse_question(call, reply, &error);
+        return refuse_question(call, reply, status, &error);
     if (status != PB_OK)
         return status;
-    if (pb_answer_decision(answer)->verdict == PB_POLICY_ALLOW)
-        pb_api_answer_put(reply, inquiry, answer);
-    else
+    if (pb_answer_decision(answer)->verdict != PB_POLICY_ALLOW)
         pb_api_answer_refusal(reply, call->request, answer);
+    else if (inquiry->is_export)
+        return pb_api_export_put(reply, inquiry, answer);
+    else
+        pb_api_answer_put(reply, inquiry, answer);
     pb_answer_free(answer);
     return PB_OK;
+}
+
+/* The question of who calls. false: the reply is filled, or ret_status is a failure. */
+static bool
+take_inquiry(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply,
+             struct pb_api_inquiry *ret_request, enum pb_status *ret_status)
+{
+    struct pb_inquiry *inquiry = &ret_request->inquiry;
+    struct pb_api_refusal refusal;
+    enum pb_status status;
+
+    *ret_status = PB_OK;
+    if (!takes_inquiries(api, call, reply))
+        return false;
+    status = pb_api_inquiry_parse(api->env, call->request->body, ret_request, &refusal);
+    *ret_status = status < PB_OK ? status : PB_OK;
+    if (status == PB_BAD_INPUT)
+        (void)refuse_body(call, reply, &refusal);
+    if (status != PB_OK)
+        return false;
+    /* Danger to life is a person's to see: a program neither breaks glass nor steps up. */
+    if (inquiry->is_break_glass && call->caller->token != NULL) {
+        (void)pb_api_problem(call, reply, 403, "only a person who signed in breaks the glass",
+                             "break_glass");
+        pb_api_inquiry_done(ret_request);
+        return false;
+    }
+    inquiry->has_stepped_up = call->caller->has_stepped_up;
+    inquiry->person = call->caller->person;
+    inquiry->client = pb_str_from(call->caller->client);
+    return true;
 }
 
 enum pb_status
@@ -52,22 +157,164 @@ pb_api_handle_inquiries_ask(struct pb_api *api, const struct pb_api_call *call,
                             struct pb_reply *reply)
 {
     struct pb_api_inquiry request = { .json = NULL };
-    const char *field, *why;
     enum pb_status status;
 
-    if (!api->options.takes_inquiries)
-        return pb_api_problem(call, reply, 503, "this server was not started to take inquiries",
-                              NULL);
-    status = pb_api_inquiry_parse(api->env, call->request->body, &request, &field, &why);
-    if (status == PB_BAD_INPUT)
-        return pb_api_problem(call, reply, 400, why, field[0] != '\0' ? field : NULL);
-    if (status != PB_OK)
+    if (!take_inquiry(api, call, reply, &request, &status))
         return status;
-    /* A program is nobody: it asks for a person, and can neither step up nor break glass. */
-    request.inquiry.has_stepped_up = call->caller->has_stepped_up;
-    request.inquiry.person = call->caller->person;
-    request.inquiry.client = pb_str_from(call->caller->client);
     status = ask(api, call, &request.inquiry, reply);
     pb_api_inquiry_done(&request);
+    return status;
+}
+
+enum pb_status
+pb_api_handle_policy_explain(struct pb_api *api, const struct pb_api_call *call,
+                             struct pb_reply *reply)
+{
+    struct pb_api_inquiry request = { .json = NULL };
+    struct pb_error error = { "" };
+    struct pb_decision decision;
+    enum pb_status status;
+
+    if (!take_inquiry(api, call, reply, &request, &status))
+        return status;
+    status = pb_inquiry_explain(api->options.site, &request.inquiry, call->request->arena,
+                                &decision, &error);
+    if (status == PB_OK)
+        pb_api_decision_put(reply, &decision);
+    else if (status > PB_OK)
+        status = refuse_question(call, reply, status, &error);
+    pb_api_inquiry_done(&request);
+    return status;
+}
+
+/* ---- the second person ---- */
+
+struct approval {
+    struct pb_str token, why;
+    bool is_refused;
+};
+
+static void
+read_approval(struct pb_api_reading *reading, void *into)
+{
+    static const char *const words[] = { "approve", "refuse", NULL };
+    struct approval *approval = into;
+
+    pb_api_take_text(reading, "token", &approval->token);
+    pb_api_take_text(reading, "why", &approval->why);
+    approval->is_refused = pb_api_take_choice(reading, "decision", words, 0) == 1;
+    pb_api_need(reading, "token", approval->token);
+    pb_api_need(reading, "why", approval->why);
+    if (json_object_get(reading->object, "decision") == NULL)
+        pb_api_refuse(reading, "decision", "it is missing: approve or refuse");
+}
+
+enum pb_status
+pb_api_handle_approvals_give(struct pb_api *api, const struct pb_api_call *call,
+                             struct pb_reply *reply)
+{
+    struct approval approval = { .is_refused = false };
+    struct pb_error error = { "" };
+    json_t *root = NULL;
+    enum pb_status status;
+
+    if (!takes_inquiries(api, call, reply))
+        return PB_OK;
+    status = read_body(api, call, reply, read_approval, &approval, &root);
+    if (status == PB_OK)
+        status = pb_inquiry_approve(api->options.site, call->caller->person, approval.token,
+                                    !approval.is_refused, approval.why, &error);
+    status = tell(call, reply, status, &error,
+                  approval.is_refused ? "{\"decision\":\"refused\"}\n"
+                                      : "{\"decision\":\"approved\"}\n");
+    json_decref(root);
+    return status;
+}
+
+static void
+read_token(struct pb_api_reading *reading, void *into)
+{
+    struct approval *approval = into;
+
+    pb_api_take_text(reading, "token", &approval->token);
+    pb_api_need(reading, "token", approval->token);
+}
+
+static bool
+put_pending(void *context, const struct pb_audit_entry *entry)
+{
+    struct pb_reply *reply = context;
+
+    reply->content_type = "application/json";
+    pb_reply_put_text(reply, "{\"leaf\":");
+    pb_reply_put(reply, entry->leaf.text, entry->leaf.bytes);
+    pb_reply_put_text(reply, ",\"opened\":{");
+    for (uint32_t i = 0; i < entry->secret_count; i++) {
+        pb_reply_put_text(reply, i > 0 ? "," : "");
+        pb_reply_put_json(reply, pb_str_from(entry->secrets[i].name));
+        pb_reply_put_text(reply, ":");
+        pb_reply_put_json(reply, entry->secrets[i].value);
+    }
+    pb_reply_put_text(reply, "}}\n");
+    return false;
+}
+
+enum pb_status
+pb_api_handle_approvals_show(struct pb_api *api, const struct pb_api_call *call,
+                             struct pb_reply *reply)
+{
+    struct approval approval = { .is_refused = false };
+    struct pb_error error = { "" };
+    json_t *root = NULL;
+    enum pb_status status;
+
+    if (!takes_inquiries(api, call, reply))
+        return PB_OK;
+    status = read_body(api, call, reply, read_token, &approval, &root);
+    if (status == PB_OK)
+        status = pb_review_pending(api->options.site, call->caller->person, approval.token,
+                                   put_pending, reply, &error);
+    status = tell(call, reply, status, &error, NULL);
+    json_decref(root);
+    return status;
+}
+
+/* ---- corrections ---- */
+
+static void
+read_correction(struct pb_api_reading *reading, void *into)
+{
+    struct pb_correction *correction = into;
+
+    pb_api_take_text(reading, "reader", &correction->reader);
+    pb_api_take_time(reading, "captured_at", &correction->captured_at_us);
+    pb_api_take_text(reading, "wrong_plate", &correction->wrong_plate);
+    pb_api_take_text(reading, "event_id", &correction->event_id);
+    pb_api_take_text(reading, "plate", &correction->plate);
+    pb_api_take_jurisdiction(reading, "jurisdiction", &correction->jurisdiction);
+    pb_api_take_text(reading, "why", &correction->why);
+    pb_api_need(reading, "reader", correction->reader);
+    if (json_object_get(reading->object, "captured_at") == NULL)
+        pb_api_refuse(reading, "captured_at", "it is missing");
+    pb_api_need(reading, "wrong_plate", correction->wrong_plate);
+    pb_api_need(reading, "why", correction->why);
+}
+
+enum pb_status
+pb_api_handle_corrections_make(struct pb_api *api, const struct pb_api_call *call,
+                               struct pb_reply *reply)
+{
+    struct pb_correction correction = { .person = call->caller->person };
+    struct pb_error error = { "" };
+    json_t *root = NULL;
+    enum pb_status status;
+
+    if (!api->options.takes_reads)
+        return pb_api_problem(call, reply, 503, "this server was not started to write", NULL);
+    status = read_body(api, call, reply, read_correction, &correction, &root);
+    if (status == PB_OK)
+        status = pb_inquiry_correct(api->options.site, &correction, &error);
+    status = tell(call, reply, status, &error, "{\"status\":\"corrected\"}\n");
+    json_decref(root);
     return status;
 }

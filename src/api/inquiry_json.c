@@ -3,317 +3,285 @@
  */
 #include "api/inquiry_json.h"
 
-#include <assert.h>
-#include <jansson.h>
 #include <math.h>
-#include <string.h>
+#include <stdio.h>
 
-#include <platebase/geo.h>
 #include <platebase/plate.h>
 
 #include "base/env.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "inquiry/area.h"
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX 10000
 #define RADIUS_MAX_M 100000
-#define AREA_TEXT_BYTES 64u
-#define PI 3.14159265358979323846
-
-struct place {
-    struct pb_geo_area *area; /* owned */
-    char text[AREA_TEXT_BYTES];
-};
 
 struct pb_api_inquiry_json {
     const struct pb_env *env; /* borrowed */
     json_t *root;             /* owned: texts point into it */
-    struct place areas[PB_PLACES_MAX];
+    struct pb_area *areas;    /* owned: place_count of them */
+    uint32_t place_count;
     struct pb_place places[PB_PLACES_MAX];
 };
 
-/* What is being read, and what was wrong first. */
-struct reading {
-    const struct pb_env *env;
-    const json_t *object;
-    const char *field, *why; /* static; why NULL: nothing is wrong */
-    unsigned taken;          /* keys of the object */
-    bool is_out_of_memory;
-};
+/* ---- who, why ---- */
 
 static void
-refuse(struct reading *reading, const char *field, const char *why)
-{
-    if (reading->why != NULL)
-        return;
-    reading->field = field;
-    reading->why = why;
-}
-
-/* The value of a key, or NULL where it is not there. */
-static const json_t *
-take(struct reading *reading, const char *key)
-{
-    const json_t *value = json_object_get(reading->object, key);
-
-    reading->taken += value != NULL;
-    return value;
-}
-
-static void
-take_text(struct reading *reading, const char *key, struct pb_str *ret_text)
-{
-    const json_t *value = take(reading, key);
-
-    if (value == NULL)
-        return;
-    if (!json_is_string(value)) {
-        refuse(reading, key, "wanted is a text");
-        return;
-    }
-    *ret_text = (struct pb_str){ json_string_value(value), (uint32_t)json_string_length(value) };
-}
-
-static void
-take_bool(struct reading *reading, const char *key, bool *ret_is)
-{
-    const json_t *value = take(reading, key);
-
-    if (value != NULL && !json_is_boolean(value))
-        refuse(reading, key, "wanted is true or false");
-    *ret_is = json_is_true(value);
-}
-
-/* A whole number; `usual` where it is not there. */
-static int64_t
-take_number(struct reading *reading, const char *key, int64_t min, int64_t max, int64_t usual)
-{
-    const json_t *value = take(reading, key);
-
-    if (value == NULL)
-        return usual;
-    if (!json_is_integer(value) || json_integer_value(value) < min ||
-        json_integer_value(value) > max) {
-        refuse(reading, key, "wanted is a whole number within its bounds");
-        return usual;
-    }
-    return json_integer_value(value);
-}
-
-static double
-take_real(struct reading *reading, const char *key, double min, double max)
-{
-    const json_t *value = take(reading, key);
-    double number = json_number_value(value);
-
-    if (!json_is_number(value) || !(number >= min && number <= max)) {
-        refuse(reading, key, "wanted is a number within its bounds");
-        return min;
-    }
-    return number;
-}
-
-static void
-take_time(struct reading *reading, const char *key, int64_t *ret_us)
-{
-    struct pb_str text = { NULL, 0 };
-    int16_t offset_min;
-
-    take_text(reading, key, &text);
-    if (text.text != NULL && pb_time_parse(text, ret_us, &offset_min) != PB_OK)
-        refuse(reading, key, "wanted is a time as RFC 3339 writes it, with its zone");
-}
-
-/* Where a text stands in a list that ends with NULL; 0 where it is not there. */
-static unsigned
-take_choice(struct reading *reading, const char *key, const char *const *choices)
-{
-    struct pb_str text = { NULL, 0 };
-
-    take_text(reading, key, &text);
-    if (text.text == NULL)
-        return 0;
-    for (unsigned i = 0; choices[i] != NULL; i++) {
-        if (pb_str_equal(text, pb_str_from(choices[i])))
-            return i;
-    }
-    refuse(reading, key, "this is none of its words");
-    return 0;
-}
-
-static void
-refuse_unknown(struct reading *reading)
-{
-    if (reading->taken < json_object_size(reading->object))
-        refuse(reading, "", "there is a key that is not known");
-}
-
-/* ---- parts ---- */
-
-static void
-take_who(struct reading *reading, struct pb_inquiry *inquiry)
+take_who(struct pb_api_reading *reading, struct pb_inquiry *inquiry)
 {
     /* As enum pb_relation. */
     static const char *const relations[] = { "unstated",  "subject", "victim", "witness",
                                              "associate", "other",   NULL };
 
-    take_text(reading, "purpose", &inquiry->purpose);
-    take_text(reading, "justification", &inquiry->justification);
-    take_text(reading, "case_number", &inquiry->case_number);
-    take_text(reading, "offence", &inquiry->offence);
-    take_text(reading, "on_behalf_of", &inquiry->on_behalf_of);
-    inquiry->relation = (enum pb_relation)take_choice(reading, "relation", relations);
-    take_text(reading, "confirmation", &inquiry->confirmation);
-    take_text(reading, "approval", &inquiry->approval);
-    take_text(reading, "page", &inquiry->page);
-    inquiry->rows_wanted = (uint64_t)take_number(reading, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT);
+    pb_api_take_text(reading, "purpose", &inquiry->purpose);
+    pb_api_take_text(reading, "justification", &inquiry->justification);
+    pb_api_take_text(reading, "case_number", &inquiry->case_number);
+    pb_api_take_text(reading, "offence", &inquiry->offence);
+    pb_api_take_text(reading, "on_behalf_of", &inquiry->on_behalf_of);
+    inquiry->relation = (enum pb_relation)pb_api_take_choice(reading, "relation", relations, 0);
+    pb_api_take_bool(reading, "break_glass", &inquiry->is_break_glass);
+    pb_api_take_text(reading, "confirmation", &inquiry->confirmation);
+    pb_api_take_text(reading, "approval", &inquiry->approval);
+    pb_api_take_text(reading, "page", &inquiry->page);
+    pb_api_need(reading, "purpose", inquiry->purpose);
+    pb_api_need(reading, "justification", inquiry->justification);
 }
 
+/* ---- what ---- */
+
 static void
-take_jurisdiction(struct reading *reading, struct pb_inquiry *inquiry)
+take_jurisdiction(struct pb_api_reading *reading, struct pb_inquiry *inquiry)
 {
     struct pb_str code = { NULL, 0 };
 
-    take_text(reading, "jurisdiction", &code);
+    pb_api_take_text(reading, "jurisdiction", &code);
     if (code.bytes == 0)
         return;
     inquiry->is_jurisdiction_unknown = pb_str_equal(code, pb_str_from("unknown"));
-    inquiry->query.jurisdiction =
-        inquiry->is_jurisdiction_unknown ? 0 : pb_jurisdiction_from_text(code);
-    if (!inquiry->is_jurisdiction_unknown && inquiry->query.jurisdiction == 0)
-        refuse(reading, "jurisdiction", "there is no such code: US-KS, DE, or unknown");
+    if (inquiry->is_jurisdiction_unknown)
+        return;
+    inquiry->query.jurisdiction = pb_jurisdiction_from_text(code);
+    if (inquiry->query.jurisdiction == 0)
+        pb_api_refuse(reading, "jurisdiction", "there is no such code: US-KS, DE, or unknown");
 }
 
 static void
-take_what(struct reading *reading, struct pb_inquiry *inquiry)
+take_filters(struct pb_api_reading *reading, struct pb_query *query)
+{
+    pb_api_take_text(reading, "reader", &query->reader);
+    pb_api_take_text(reading, "make", &query->make);
+    pb_api_take_text(reading, "model", &query->model);
+    pb_api_take_text(reading, "color", &query->color);
+    pb_api_take_text(reading, "body", &query->body);
+    query->confidence_min_permille =
+        (int)pb_api_take_number(reading, "confidence_min_percent", 0, 100, 0) * 10;
+    pb_api_take_bool(reading, "without_alternates", &query->without_alternates);
+    pb_api_take_bool(reading, "with_superseded", &query->with_superseded);
+}
+
+static void
+take_what(struct pb_api_reading *reading, struct pb_inquiry *inquiry)
 {
     /* As enum pb_inquiry_kind. */
     static const char *const kinds[] = {
         "plate", "pattern", "place", "common", "associates", NULL
     };
 
-    inquiry->kind = (enum pb_inquiry_kind)take_choice(reading, "kind", kinds);
-    take_text(reading, "plate", &inquiry->query.plate);
+    inquiry->kind = (enum pb_inquiry_kind)pb_api_take_choice(reading, "kind", kinds, 0);
+    pb_api_take_text(reading, "plate", &inquiry->query.plate);
     take_jurisdiction(reading, inquiry);
-    inquiry->query.edits = (unsigned)take_number(reading, "edits", 0, 2, 0);
-    take_bool(reading, "lookalikes", &inquiry->query.with_lookalikes);
-    take_bool(reading, "counts_plates", &inquiry->counts_plates);
-    take_time(reading, "from", &inquiry->query.from_us);
-    take_time(reading, "to", &inquiry->query.to_us);
-    inquiry->together_us = take_number(reading, "together_seconds", 1, 3600, 0) * PB_SECOND_US;
-    inquiry->together_min = (uint32_t)take_number(reading, "together_min", 1, 1000000, 0);
+    inquiry->query.edits = (unsigned)pb_api_take_number(reading, "edits", 0, 2, 0);
+    pb_api_take_bool(reading, "lookalikes", &inquiry->query.with_lookalikes);
+    pb_api_take_bool(reading, "counts_plates", &inquiry->counts_plates);
+    pb_api_take_time(reading, "from", &inquiry->query.from_us);
+    pb_api_take_time(reading, "to", &inquiry->query.to_us);
+    take_filters(reading, &inquiry->query);
+    inquiry->together_us =
+        pb_api_take_number(reading, "together_seconds", 1, 3600, 0) * PB_SECOND_US;
+    inquiry->together_min = (uint32_t)pb_api_take_number(reading, "together_min", 1, 1000000, 0);
+}
+
+/* An export is a page as long as can be, unless its length is said. */
+static void
+take_export(struct pb_api_reading *reading, struct pb_inquiry *inquiry)
+{
+    static const char *const formats[] = { "csv", "json", NULL };
+    struct pb_api_reading inner;
+
+    inquiry->is_export = pb_api_take_object(reading, "export", &inner);
+    inquiry->rows_wanted =
+        (uint64_t)pb_api_take_number(reading, "limit", 1, LIMIT_MAX,
+                                     inquiry->is_export ? LIMIT_MAX : LIMIT_DEFAULT);
+    if (!inquiry->is_export)
+        return;
+    pb_api_take_text(&inner, "recipient", &inquiry->export_recipient);
+    pb_api_take_text(&inner, "agreement", &inquiry->export_agreement);
+    inquiry->export_format = pb_str_from(formats[pb_api_take_choice(&inner, "format", formats, 0)]);
+    pb_api_close_object(reading, &inner);
+}
+
+/* ---- places ---- */
+
+/* Degrees times ten million. */
+static int32_t
+take_degrees(struct pb_api_reading *reading, const char *key, double max)
+{
+    return (int32_t)lround(pb_api_take_real(reading, key, -max, max) * 1e7);
+}
+
+static enum pb_status
+take_circle(struct pb_api_reading *reading, struct pb_area *area)
+{
+    int32_t lat_e7 = take_degrees(reading, "lat", 90);
+    int32_t lon_e7 = take_degrees(reading, "lon", 180);
+    double radius_m = pb_api_take_real(reading, "radius_m", 1, RADIUS_MAX_M);
+
+    if (reading->refusal.why != NULL)
+        return PB_OK;
+    return pb_area_circle(reading->env, lat_e7, lon_e7, radius_m, area, NULL);
+}
+
+static enum pb_status
+take_rectangle(struct pb_api_reading *reading, struct pb_area *area)
+{
+    int32_t south_e7 = take_degrees(reading, "south", 90);
+    int32_t west_e7 = take_degrees(reading, "west", 180);
+    int32_t north_e7 = take_degrees(reading, "north", 90);
+    int32_t east_e7 = take_degrees(reading, "east", 180);
+
+    if (reading->refusal.why != NULL)
+        return PB_OK;
+    return pb_area_rectangle(reading->env, south_e7, west_e7, north_e7, east_e7, area, NULL);
+}
+
+static bool
+read_point(const json_t *pair, struct pb_geo_point *ret_point)
+{
+    double lat = json_number_value(json_object_get(pair, "lat"));
+    double lon = json_number_value(json_object_get(pair, "lon"));
+
+    if (!json_is_number(json_object_get(pair, "lat")) ||
+        !json_is_number(json_object_get(pair, "lon")) || json_object_size(pair) != 2 ||
+        !(lat >= -90 && lat <= 90) || !(lon >= -180 && lon <= 180))
+        return false;
+    *ret_point = (struct pb_geo_point){ .lat_e7 = (int32_t)lround(lat * 1e7),
+                                        .lon_e7 = (int32_t)lround(lon * 1e7) };
+    return true;
+}
+
+static enum pb_status
+take_polygon(struct pb_api_reading *reading, struct pb_area *area)
+{
+    const json_t *list = pb_api_take(reading, "polygon");
+    size_t count = json_array_size(list);
+    struct pb_geo_point *points;
+    enum pb_status status = PB_OK;
+
+    if (!json_is_array(list) || count < 3 || count > PB_POLYGON_POINTS_MAX) {
+        pb_api_refuse(reading, "polygon", "wanted is a list of 3 to 4096 points");
+        return PB_OK;
+    }
+    points = pb_calloc(reading->env, count, sizeof(*points));
+    if (points == NULL)
+        return PB_E_NOMEM;
+    for (size_t i = 0; i < count; i++) {
+        if (!read_point(json_array_get(list, i), &points[i]))
+            pb_api_refuse(reading, "polygon", "wanted is lat and lon for each point");
+    }
+    if (reading->refusal.why == NULL)
+        status = pb_area_polygon(reading->env, points, count, area, NULL);
+    pb_free(reading->env, points);
+    return status;
 }
 
 static void
-put_area_text(char text[AREA_TEXT_BYTES], int32_t lat_e7, int32_t lon_e7, double radius_m)
+take_shape(struct pb_api_reading *reading, struct pb_area *area)
 {
-    struct pb_text_out out = pb_text_out(text, AREA_TEXT_BYTES - 1);
-
-    pb_put_text(&out, "circle ");
-    pb_put_fixed(&out, lat_e7, 7, 0);
-    pb_put_char(&out, ',');
-    pb_put_fixed(&out, lon_e7, 7, 0);
-    pb_put_char(&out, ' ');
-    pb_put_fixed(&out, llround(radius_m * 10), 1, 0);
-    pb_put_text(&out, " m");
-    assert(!out.is_cut);
-    *out.at = '\0';
-}
-
-static void
-take_place(struct reading *outer, const json_t *object, struct place *area, struct pb_place *place)
-{
-    struct reading reading = { .env = outer->env, .object = object };
-    struct pb_error ignored;
     enum pb_status status;
-    int32_t lat_e7, lon_e7;
-    double radius_m;
 
-    if (!json_is_object(object)) {
-        refuse(outer, "places", "wanted is an object for each place");
-        return;
-    }
-    lat_e7 = (int32_t)lround(take_real(&reading, "lat", -90, 90) * 1e7);
-    lon_e7 = (int32_t)lround(take_real(&reading, "lon", -180, 180) * 1e7);
-    radius_m = take_real(&reading, "radius_m", 1, RADIUS_MAX_M);
-    take_time(&reading, "from", &place->from_us);
-    take_time(&reading, "to", &place->to_us);
-    refuse_unknown(&reading);
-    if (reading.why == NULL && (place->from_us == 0 || place->to_us == 0))
-        refuse(&reading, "", "a place needs from and to");
-    if (reading.why != NULL) {
-        refuse(outer, "places", reading.why);
-        return;
-    }
-    put_area_text(area->text, lat_e7, lon_e7, radius_m);
-    status = pb_geo_area_from_circle(outer->env, lat_e7, lon_e7, radius_m, &area->area, &ignored);
-    outer->is_out_of_memory |= status == PB_E_NOMEM;
+    if (json_object_get(reading->object, "polygon") != NULL)
+        status = take_polygon(reading, area);
+    else if (json_object_get(reading->object, "south") != NULL)
+        status = take_rectangle(reading, area);
+    else
+        status = take_circle(reading, area);
+    reading->is_out_of_memory |= status == PB_E_NOMEM;
     if (status != PB_OK)
-        refuse(outer, "places", "there is no such circle");
-    place->area = area->area;
-    place->area_text = pb_str_from(area->text);
-    place->area_m2 = PI * radius_m * radius_m;
+        pb_api_refuse(reading, "", "there is no such area");
+}
+
+/* A place may have a window of its own; otherwise it has the inquiry's. */
+static void
+take_place(struct pb_api_reading *outer, uint32_t index, const json_t *object, struct pb_area *area,
+           struct pb_place *place)
+{
+    struct pb_api_reading reading = { .env = outer->env, .object = object };
+
+    (void)snprintf(reading.path, sizeof(reading.path), "places[%u].", index);
+    if (!json_is_object(object)) {
+        pb_api_refuse(outer, "places", "wanted is an object for each place");
+        return;
+    }
+    take_shape(&reading, area);
+    *place = pb_area_place(area);
+    pb_api_take_time(&reading, "from", &place->from_us);
+    pb_api_take_time(&reading, "to", &place->to_us);
+    if ((place->from_us == 0) != (place->to_us == 0))
+        pb_api_refuse(&reading, place->from_us == 0 ? "from" : "to", "it is missing");
+    pb_api_close_object(outer, &reading);
 }
 
 static void
-take_places(struct reading *reading, struct pb_inquiry *inquiry, struct pb_api_inquiry_json *json)
+take_places(struct pb_api_reading *reading, struct pb_inquiry *inquiry,
+            struct pb_api_inquiry_json *json)
 {
-    const json_t *list = take(reading, "places");
+    const json_t *list = pb_api_take(reading, "places");
+    uint32_t count = (uint32_t)json_array_size(list);
 
     if (list == NULL)
         return;
     if (!json_is_array(list) || json_array_size(list) > PB_PLACES_MAX) {
-        refuse(reading, "places", "wanted is a list of at most 16 places");
+        pb_api_refuse(reading, "places", "wanted is a list of at most 16 places");
+        return;
+    }
+    if (count == 0)
+        return;
+    json->areas = pb_calloc(json->env, count, sizeof(*json->areas));
+    if (json->areas == NULL) {
+        reading->is_out_of_memory = true;
         return;
     }
     inquiry->places = json->places;
-    inquiry->place_count = (uint32_t)json_array_size(list);
-    for (uint32_t i = 0; i < inquiry->place_count && reading->why == NULL; i++)
-        take_place(reading, json_array_get(list, i), &json->areas[i], &json->places[i]);
+    inquiry->place_count = count;
+    for (uint32_t i = 0; i < count; i++)
+        take_place(reading, i, json_array_get(list, i), &json->areas[i], &json->places[i]);
 }
 
 /* ---- the whole ---- */
 
-static enum pb_status
-read_root(struct pb_api_inquiry_json *json, struct pb_inquiry *inquiry, const char **ret_field,
-          const char **ret_why)
-{
-    struct reading reading = { .env = json->env, .object = json->root };
-
-    take_who(&reading, inquiry);
-    take_what(&reading, inquiry);
-    take_places(&reading, inquiry, json);
-    refuse_unknown(&reading);
-    if (inquiry->purpose.bytes == 0)
-        refuse(&reading, "purpose", "it is missing");
-    if (inquiry->justification.bytes == 0)
-        refuse(&reading, "justification", "it is missing");
-    if (reading.is_out_of_memory)
-        return PB_E_NOMEM;
-    *ret_field = reading.field;
-    *ret_why = reading.why;
-    return reading.why == NULL ? PB_OK : PB_BAD_INPUT;
-}
-
 enum pb_status
 pb_api_inquiry_parse(const struct pb_env *env, struct pb_str body,
-                     struct pb_api_inquiry *ret_request, const char **ret_field,
-                     const char **ret_why)
+                     struct pb_api_inquiry *ret_request, struct pb_api_refusal *ret_refusal)
 {
     struct pb_api_inquiry request = { .json = pb_calloc(env, 1, sizeof(*request.json)) };
+    struct pb_api_reading reading = { .env = env };
     enum pb_status status;
-    json_error_t error;
 
     if (request.json == NULL)
         return PB_E_NOMEM;
     request.json->env = env;
-    request.json->root = json_loadb(body.text, body.bytes, JSON_REJECT_DUPLICATES, &error);
-    *ret_field = "";
-    *ret_why = "wanted is one JSON object, with each key once";
-    status = json_is_object(request.json->root)
-                 ? read_root(request.json, &request.inquiry, ret_field, ret_why)
-                 : PB_BAD_INPUT;
+    status = pb_api_body_parse(body, &request.json->root, ret_refusal);
+    if (status == PB_OK) {
+        reading.object = request.json->root;
+        take_who(&reading, &request.inquiry);
+        take_what(&reading, &request.inquiry);
+        take_export(&reading, &request.inquiry);
+        take_places(&reading, &request.inquiry, request.json);
+        request.json->place_count = request.inquiry.place_count;
+        status = pb_api_body_end(&reading, ret_refusal);
+    }
     if (status != PB_OK)
         pb_api_inquiry_done(&request);
     else
@@ -324,11 +292,14 @@ pb_api_inquiry_parse(const struct pb_env *env, struct pb_str body,
 void
 pb_api_inquiry_done(struct pb_api_inquiry *request)
 {
-    if (request->json == NULL)
+    struct pb_api_inquiry_json *json = request->json;
+
+    if (json == NULL)
         return;
-    for (unsigned i = 0; i < PB_PLACES_MAX; i++)
-        pb_geo_area_free(request->json->env, request->json->areas[i].area);
-    json_decref(request->json->root);
-    pb_free(request->json->env, request->json);
+    for (uint32_t i = 0; i < json->place_count; i++)
+        pb_area_done(json->env, &json->areas[i]);
+    pb_free(json->env, json->areas);
+    json_decref(json->root);
+    pb_free(json->env, json);
     request->json = NULL;
 }

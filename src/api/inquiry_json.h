@@ -9,6 +9,7 @@
 #ifndef PB_API_INQUIRY_JSON_H
 #define PB_API_INQUIRY_JSON_H
 
+#include "api/body.h"
 #include "inquiry/inquiry.h"
 
 struct pb_api_inquiry_json; /* opaque: what an inquiry points to */
@@ -23,12 +24,12 @@ struct pb_api_inquiry {
  * body  borrowed for the call
  *
  * Returns  PB_OK
- *          PB_BAD_INPUT  ret_field (static, or "" where it is no JSON object) and ret_why (static)
+ *          PB_BAD_INPUT  ret_refusal names the field
  *          PB_E_NOMEM
  */
 PB_MUST_CHECK enum pb_status pb_api_inquiry_parse(const struct pb_env *env, struct pb_str body,
                                                   struct pb_api_inquiry *ret_request,
-                                                  const char **ret_field, const char **ret_why);
+                                                  struct pb_api_refusal *ret_refusal);
 void pb_api_inquiry_done(struct pb_api_inquiry *request); /* all zero is fine */
 
 #endif

@@ -19,22 +19,6 @@
 /* Fits the longest cell: four vehicle words, or two plates with their marks. */
 #define CELL_BYTES_MAX (4 * PB_VEHICLE_TEXT_BYTES_MAX + 128)
 
-enum pb_cli_answer_rows
-pb_cli_answer_rows_of(const struct pb_inquiry *inquiry)
-{
-    switch (inquiry->kind) {
-    case PB_INQUIRY_COMMON:
-        return PB_CLI_ROWS_COMMON;
-    case PB_INQUIRY_ASSOCIATES:
-        return PB_CLI_ROWS_ASSOCIATES;
-    case PB_INQUIRY_PLATE:
-    case PB_INQUIRY_PATTERN:
-    case PB_INQUIRY_PLACE:
-        break;
-    }
-    return inquiry->counts_plates ? PB_CLI_ROWS_PLATES : PB_CLI_ROWS_READS;
-}
-
 const char *
 pb_cli_match_word(enum pb_match match)
 {
@@ -76,7 +60,7 @@ enum cell {
     CELL_SCORE,
 };
 
-struct shape {
+struct layout {
     unsigned count;
     const struct pb_cli_column *columns;
     const enum cell *cells;
@@ -116,20 +100,20 @@ static const enum cell associate_cells[] = {
 
 #define COUNT_OF(array) ((unsigned)(sizeof(array) / sizeof((array)[0])))
 
-static struct shape
-shape_of(enum pb_cli_answer_rows rows)
+static struct layout
+layout_of(enum pb_row_shape rows)
 {
     switch (rows) {
-    case PB_CLI_ROWS_PLATES:
-        return (struct shape){ COUNT_OF(plate_cells), plate_columns, plate_cells };
-    case PB_CLI_ROWS_COMMON:
-        return (struct shape){ COUNT_OF(common_cells), common_columns, common_cells };
-    case PB_CLI_ROWS_ASSOCIATES:
-        return (struct shape){ COUNT_OF(associate_cells), associate_columns, associate_cells };
-    case PB_CLI_ROWS_READS:
+    case PB_ROWS_PLATES:
+        return (struct layout){ COUNT_OF(plate_cells), plate_columns, plate_cells };
+    case PB_ROWS_COMMON:
+        return (struct layout){ COUNT_OF(common_cells), common_columns, common_cells };
+    case PB_ROWS_ASSOCIATES:
+        return (struct layout){ COUNT_OF(associate_cells), associate_columns, associate_cells };
+    case PB_ROWS_READS:
         break;
     }
-    return (struct shape){ COUNT_OF(read_cells), read_columns, read_cells };
+    return (struct layout){ COUNT_OF(read_cells), read_columns, read_cells };
 }
 
 static void
@@ -293,15 +277,15 @@ put_cell(struct pb_text_out *out, enum cell cell, const struct pb_row *row)
 }
 
 static enum pb_status
-put_table_row(struct pb_cli_table *table, const struct shape *shape, const struct pb_row *row)
+put_table_row(struct pb_cli_table *table, const struct layout *layout, const struct pb_row *row)
 {
     char text[CELL_BYTES_MAX];
 
-    for (unsigned i = 0; i < shape->count; i++) {
+    for (unsigned i = 0; i < layout->count; i++) {
         struct pb_text_out out = pb_text_out(text, sizeof(text));
         enum pb_status status;
 
-        put_cell(&out, shape->cells[i], row);
+        put_cell(&out, layout->cells[i], row);
         status = pb_cli_table_cell(table, text, (size_t)(out.at - text));
         if (status != PB_OK)
             return status;
@@ -309,170 +293,54 @@ put_table_row(struct pb_cli_table *table, const struct shape *shape, const struc
     return PB_OK;
 }
 
-/* ---- JSON ---- */
-
-/* What ends a line: the mark by which an exported row can be told to be of this export. */
-static void
-put_json_end(struct pb_cli_out *out, const char *watermark)
-{
-    if (watermark[0] != '\0') {
-        pb_cli_put_text(out, ",\"watermark\":");
-        pb_cli_put_json_text(out, watermark);
-    }
-    pb_cli_put_text(out, "}\n");
-}
-
-/* The read's own object, with the source of record. */
-static void
-put_json_read(struct pb_cli_out *out, const struct pb_row *row, const char *watermark)
-{
-    char text[PB_READ_TEXT_BYTES_MAX];
-    size_t bytes = pb_read_to_json(&row->result.read, &row->result, text);
-
-    assert(bytes > 1 && text[bytes - 1] == '}');
-    pb_cli_put_bytes(out, text, bytes - 1);
-    pb_cli_put_text(out, ",\"agency\":");
-    pb_cli_put_json(out, row->owner.text, row->owner.bytes);
-    put_json_end(out, watermark);
-}
-
-static void
-put_json_times(struct pb_cli_out *out, const struct pb_row *row)
-{
-    pb_cli_put_format(out, ",\"reads\":%" PRIu64 ",\"first\":", row->reads);
-    pb_cli_put_json_time(out, row->first_us);
-    pb_cli_put_text(out, ",\"last\":");
-    pb_cli_put_json_time(out, row->last_us);
-}
-
-static void
-put_json_plate(struct pb_cli_out *out, enum pb_cli_answer_rows rows, const struct pb_row *row,
-               const char *watermark)
-{
-    pb_cli_put_text(out, "{\"plate\":");
-    pb_cli_put_json(out, row->plate.text, row->plate.bytes);
-    if (row->jurisdiction != 0) {
-        pb_cli_put_text(out, ",\"jurisdiction\":");
-        pb_cli_put_json_text(out, pb_jurisdiction_name(row->jurisdiction));
-    }
-    if (rows == PB_CLI_ROWS_COMMON)
-        pb_cli_put_format(out, ",\"places\":%" PRIu32, row->places);
-    if (rows == PB_CLI_ROWS_ASSOCIATES)
-        pb_cli_put_format(out, ",\"together\":%" PRIu32 ",\"expected\":%.6g,\"score\":%.6g",
-                          row->together, isfinite(row->expected) ? row->expected : 0,
-                          isfinite(row->score) ? row->score : 0);
-    put_json_times(out, row);
-    put_json_end(out, watermark);
-}
-
-/* ---- CSV ---- */
-
-static void
-put_csv_end(struct pb_cli_out *out, const char *watermark)
-{
-    if (watermark[0] != '\0') {
-        pb_cli_put_text(out, ",");
-        pb_cli_put_text(out, watermark);
-    }
-    pb_cli_put_text(out, "\n");
-}
-
-/* The source of record comes behind the read's own cells. Ids of agencies begin with a letter or
- * digit and need no quotes. */
-static void
-put_csv_read(struct pb_cli_out *out, const struct pb_row *row, bool exact_csv,
-             const char *watermark)
-{
-    char text[PB_READ_TEXT_BYTES_MAX];
-    size_t bytes = pb_read_to_csv(&row->result.read, !exact_csv, text);
-
-    assert(bytes > 0 && text[bytes - 1] == '\n');
-    pb_cli_put_bytes(out, text, bytes - 1);
-    pb_cli_put_text(out, ",");
-    pb_cli_put_bytes(out, row->owner.text, row->owner.bytes);
-    put_csv_end(out, watermark);
-}
-
-/* A plate, numbers and times: a folded plate holds nothing that a spreadsheet would run, nor a
- * quote, comma or space. */
-static void
-put_csv_plate(struct pb_cli_out *out, const struct shape *shape, const struct pb_row *row,
-              const char *watermark)
-{
-    char text[CELL_BYTES_MAX];
-
-    for (unsigned i = 0; i < shape->count; i++) {
-        struct pb_text_out cell = pb_text_out(text, sizeof(text));
-
-        put_cell(&cell, shape->cells[i], row);
-        pb_cli_put_text(out, i > 0 ? "," : "");
-        pb_cli_put_bytes(out, text, (size_t)(cell.at - text));
-    }
-    put_csv_end(out, watermark);
-}
-
-static void
-put_csv_header(struct pb_cli_out *out, enum pb_cli_answer_rows rows, const char *watermark)
-{
-    switch (rows) {
-    case PB_CLI_ROWS_READS:
-        pb_cli_put_bytes(out, pb_csv_header, strlen(pb_csv_header) - 1);
-        pb_cli_put_text(out, ",agency");
-        break;
-    case PB_CLI_ROWS_PLATES:
-        pb_cli_put_text(out, "plate,jurisdiction,reads,first,last");
-        break;
-    case PB_CLI_ROWS_COMMON:
-        pb_cli_put_text(out, "plate,jurisdiction,places,reads,first,last");
-        break;
-    case PB_CLI_ROWS_ASSOCIATES:
-        pb_cli_put_text(out, "plate,jurisdiction,together,expected,score,reads,first,last");
-        break;
-    }
-    put_csv_end(out, watermark[0] != '\0' ? "watermark" : "");
-}
-
 /* ---- */
 
 static enum pb_status
 put_table(const struct pb_env *env, struct pb_cli_out *out, const struct pb_answer *answer,
-          enum pb_cli_answer_rows rows)
+          enum pb_row_shape rows)
 {
-    const struct shape shape = shape_of(rows);
+    const struct layout layout = layout_of(rows);
     struct pb_cli_table table = { .out = NULL };
-    enum pb_status status = pb_cli_table_init(&table, env, out, shape.columns, shape.count);
+    enum pb_status status = pb_cli_table_init(&table, env, out, layout.columns, layout.count);
 
     for (uint64_t i = 0; i < pb_answer_rows(answer) && status == PB_OK && pb_cli_out_is_open(out);
          i++)
-        status = put_table_row(&table, &shape, pb_answer_row(answer, i));
+        status = put_table_row(&table, &layout, pb_answer_row(answer, i));
     if (table.cells != NULL)
         pb_cli_table_flush(&table);
     pb_cli_table_done(&table);
     return status;
 }
 
-enum pb_status
-pb_cli_answer_put(const struct pb_env *env, struct pb_cli_out *out, const struct pb_answer *answer,
-                  enum pb_cli_answer_rows rows, enum pb_cli_answer_format format, bool exact_csv)
+static void
+put_lines(struct pb_cli_out *out, const struct pb_answer *answer, enum pb_row_shape shape,
+          enum pb_cli_answer_format format, bool exact_csv)
 {
     const char *watermark = pb_answer_watermark(answer);
-    const struct shape shape = shape_of(rows);
+    char text[PB_ROW_TEXT_BYTES_MAX];
+    size_t bytes;
 
-    if (format == PB_CLI_ANSWER_TABLE)
-        return put_table(env, out, answer, rows);
     if (format == PB_CLI_ANSWER_CSV)
-        put_csv_header(out, rows, watermark);
+        pb_cli_put_bytes(out, text, pb_row_csv_header(shape, watermark[0] != '\0', text));
     for (uint64_t i = 0; i < pb_answer_rows(answer) && pb_cli_out_is_open(out); i++) {
         const struct pb_row *row = pb_answer_row(answer, i);
 
-        if (format == PB_CLI_ANSWER_JSON && rows == PB_CLI_ROWS_READS)
-            put_json_read(out, row, watermark);
-        else if (format == PB_CLI_ANSWER_JSON)
-            put_json_plate(out, rows, row, watermark);
-        else if (rows == PB_CLI_ROWS_READS)
-            put_csv_read(out, row, exact_csv, watermark);
-        else
-            put_csv_plate(out, &shape, row, watermark);
+        if (format == PB_CLI_ANSWER_CSV) {
+            bytes = pb_row_to_csv(row, shape, !exact_csv, watermark, text);
+        } else {
+            bytes = pb_row_to_json(row, shape, watermark, text);
+            text[bytes++] = '\n';
+        }
+        pb_cli_put_bytes(out, text, bytes);
     }
+}
+
+enum pb_status
+pb_cli_answer_put(const struct pb_env *env, struct pb_cli_out *out, const struct pb_answer *answer,
+                  enum pb_row_shape shape, enum pb_cli_answer_format format, bool exact_csv)
+{
+    if (format == PB_CLI_ANSWER_TABLE)
+        return put_table(env, out, answer, shape);
+    put_lines(out, answer, shape, format, exact_csv);
     return PB_OK;
 }

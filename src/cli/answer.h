@@ -11,6 +11,7 @@
 
 #include "cli/cli.h"
 #include "inquiry/inquiry.h"
+#include "inquiry/row_text.h"
 
 enum pb_cli_answer_format {
     PB_CLI_ANSWER_TABLE = 0,
@@ -18,21 +19,12 @@ enum pb_cli_answer_format {
     PB_CLI_ANSWER_CSV = 2,
 };
 
-/* What the rows are of. */
-enum pb_cli_answer_rows {
-    PB_CLI_ROWS_READS,      /* PLATE, PATTERN, PLACE */
-    PB_CLI_ROWS_PLATES,     /* distinct plates of a pattern */
-    PB_CLI_ROWS_COMMON,     /* plates seen at several places */
-    PB_CLI_ROWS_ASSOCIATES, /* plates seen beside a plate */
-};
-enum pb_cli_answer_rows pb_cli_answer_rows_of(const struct pb_inquiry *inquiry);
-
 /* Writes the rows of this page. exact_csv: cells as they are, for importing again; otherwise what
  * a spreadsheet would run as a formula gets an apostrophe. PB_OK or PB_E_NOMEM; look at out for
  * what could not be written. */
 PB_MUST_CHECK enum pb_status pb_cli_answer_put(const struct pb_env *env, struct pb_cli_out *out,
                                                const struct pb_answer *answer,
-                                               enum pb_cli_answer_rows rows,
+                                               enum pb_row_shape shape,
                                                enum pb_cli_answer_format format, bool exact_csv);
 
 /* A static word for people: "exact", "pattern", "look-alike", "edits". */

@@ -286,7 +286,7 @@ say_record(const struct ask *ask)
 static void
 say_count(const struct ask *ask)
 {
-    const char *noun = pb_cli_answer_rows_of(ask->inquiry) == PB_CLI_ROWS_READS ? "read" : "plate";
+    const char *noun = pb_row_shape_of(ask->inquiry) == PB_ROWS_READS ? "read" : "plate";
     uint64_t rows = pb_answer_rows(ask->answer), count = pb_answer_count(ask->answer);
 
     if (rows == 0)
@@ -370,7 +370,7 @@ put_rows(const struct ask *ask, struct pb_error *error)
 {
     struct pb_cli_out *out = ask->export.out != NULL ? ask->export.out : ask->cli->out;
     enum pb_status status =
-        pb_cli_answer_put(ask->cli->env, out, ask->answer, pb_cli_answer_rows_of(ask->inquiry),
+        pb_cli_answer_put(ask->cli->env, out, ask->answer, pb_row_shape_of(ask->inquiry),
                           format_of(ask->args), ask->args->is_exact_csv);
 
     if (status != PB_OK)

@@ -34,8 +34,8 @@ make_place(const struct pb_cli *cli, const struct near_args *args, struct pb_cli
         return PB_BAD_INPUT;
     }
     if (has_circle)
-        status = pb_cli_place_circle(cli->env, args->lat_e7, args->lon_e7, args->radius_m, place,
-                                     &error);
+        status = pb_area_circle(cli->env, args->lat_e7, args->lon_e7, args->radius_m, &place->area,
+                                &error);
     else
         status = pb_cli_polygon_load(cli->env, args->polygon, place, &error);
     if (status != PB_OK)

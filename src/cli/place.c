@@ -3,7 +3,6 @@
  */
 #include "cli/place.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -19,38 +18,17 @@ enum { WORD_LAT, WORD_LON, WORD_RADIUS, WORD_FROM, WORD_TO, WORD_COUNT };
 void
 pb_cli_place_done(const struct pb_env *env, struct pb_cli_place *place)
 {
-    pb_geo_area_free(env, place->area);
-    place->area = NULL;
+    pb_area_done(env, &place->area);
 }
 
 struct pb_place
 pb_cli_place_view(const struct pb_cli_place *place)
 {
-    return (struct pb_place){
-        .area = place->area,
-        .area_text = pb_str_from(place->text),
-        .area_m2 = place->area_m2,
-        .from_us = place->from_us,
-        .to_us = place->to_us,
-    };
-}
+    struct pb_place view = pb_area_place(&place->area);
 
-enum pb_status
-pb_cli_place_circle(const struct pb_env *env, int32_t lat_e7, int32_t lon_e7, double radius_m,
-                    struct pb_cli_place *place, struct pb_error *error)
-{
-    struct pb_text_out out = pb_text_out(place->text, sizeof(place->text) - 1);
-
-    pb_put_text(&out, "circle ");
-    pb_put_fixed(&out, lat_e7, 7, 0);
-    pb_put_char(&out, ',');
-    pb_put_fixed(&out, lon_e7, 7, 0);
-    pb_put_char(&out, ' ');
-    pb_put_fixed(&out, llround(radius_m * 10), 1, 0);
-    pb_put_text(&out, " m");
-    *out.at = '\0';
-    place->area_m2 = 3.14159265358979323846 * radius_m * radius_m;
-    return pb_geo_area_from_circle(env, lat_e7, lon_e7, radius_m, &place->area, error);
+    view.from_us = place->from_us;
+    view.to_us = place->to_us;
+    return view;
 }
 
 /* Cuts text at commas, without the spaces around them. false: not so many words, or too long. */
@@ -106,7 +84,7 @@ pb_cli_place_parse(const struct pb_env *env, const char *text, struct pb_cli_pla
     if (place->from_us >= place->to_us)
         return pb_fail(error, PB_BAD_INPUT, "'%s' is not before '%s'", words[WORD_FROM],
                        words[WORD_TO]);
-    return pb_cli_place_circle(env, lat_e7, lon_e7, radius_m, place, error);
+    return pb_area_circle(env, lat_e7, lon_e7, radius_m, &place->area, error);
 }
 
 /* ---- several ---- */

@@ -8,26 +8,18 @@
 #define PB_CLI_PLACE_H
 
 #include "cli/cli.h"
-#include "inquiry/inquiry.h"
+#include "inquiry/area.h"
 
 #define PB_CLI_RADIUS_MAX_M 1e6
-#define PB_CLI_AREA_TEXT_BYTES_MAX 1024u
 
 struct pb_cli_place {
-    struct pb_geo_area *area; /* owned */
-    double area_m2;
+    struct pb_area area; /* owned */
     int64_t from_us, to_us;
-    char text[PB_CLI_AREA_TEXT_BYTES_MAX]; /* as asked, for the audit record */
 };
 void pb_cli_place_done(const struct pb_env *env, struct pb_cli_place *place);
 /* What an inquiry takes; borrowed from place. */
 struct pb_place pb_cli_place_view(const struct pb_cli_place *place);
 
-/* PB_OK, or what pb_geo_area_from_circle returns, with error filled. */
-PB_MUST_CHECK enum pb_status pb_cli_place_circle(const struct pb_env *env, int32_t lat_e7,
-                                                 int32_t lon_e7, double radius_m,
-                                                 struct pb_cli_place *place,
-                                                 struct pb_error *error);
 /* "37.77,-122.41,500,2026-03-01T08:00Z,2026-03-01T09:00Z". PB_BAD_INPUT: error says what it is
  * not. */
 PB_MUST_CHECK enum pb_status pb_cli_place_parse(const struct pb_env *env, const char *text,

@@ -155,46 +155,6 @@ parse_lines(struct points *points, char *text, struct pb_error *error)
     return PB_OK;
 }
 
-/* ---- size and words ---- */
-
-#define EARTH_RADIUS_M 6371008.8
-#define RADIANS(e7) ((double)(e7) * (3.14159265358979323846 / 180e7))
-
-/* Of the sphere, edges taken as straight in longitude and sine of latitude: good to a percent for
- * what one would ask about. */
-static double
-area_m2(const struct points *points)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < points->count; i++) {
-        const struct pb_geo_point *a = &points->at[i];
-        const struct pb_geo_point *b = &points->at[(i + 1) % points->count];
-
-        sum += (RADIANS(b->lon_e7) - RADIANS(a->lon_e7)) *
-               (2 + sin(RADIANS(a->lat_e7)) + sin(RADIANS(b->lat_e7)));
-    }
-    return fabs(sum) / 2 * EARTH_RADIUS_M * EARTH_RADIUS_M;
-}
-
-/* "polygon of 4 points 37.7,-122.5 ...": the points as far as there is room. */
-static void
-put_words(const struct points *points, char *ret_text, size_t room)
-{
-    struct pb_text_out out = pb_text_out(ret_text, room - 1);
-
-    pb_put_text(&out, "polygon of ");
-    pb_put_u64(&out, points->count);
-    pb_put_text(&out, " points");
-    for (size_t i = 0; i < points->count && (size_t)(out.end - out.at) > 32; i++) {
-        pb_put_char(&out, ' ');
-        pb_put_fixed(&out, points->at[i].lat_e7, 7, 0);
-        pb_put_char(&out, ',');
-        pb_put_fixed(&out, points->at[i].lon_e7, 7, 0);
-    }
-    *out.at = '\0';
-}
-
 /* ---- */
 
 enum pb_status
@@ -221,11 +181,7 @@ pb_cli_polygon_load(const struct pb_env *env, const char *path, struct pb_cli_pl
         status = parse_lines(points, text, &why);
     if (status != PB_OK)
         goto out;
-    status = pb_geo_area_from_polygon(env, points->at, points->count, &place->area, &why);
-    if (status == PB_OK) {
-        place->area_m2 = area_m2(points);
-        put_words(points, place->text, sizeof(place->text));
-    }
+    status = pb_area_polygon(env, points->at, points->count, &place->area, &why);
 
 out:
     if (status != PB_OK)

@@ -158,6 +158,29 @@ pb_rules_each_pack(const struct pb_rules *rules, int64_t now_us, pb_pack_fn *eac
 }
 
 void
+pb_rules_each_rule(const struct pb_rules *rules, int64_t now_us, pb_rule_fn *each, void *context)
+{
+    for (uint32_t i = 0; i < rules->group_count; i++) {
+        const struct pb_pack *pack = pb_pack_in_force(&rules->groups[i], now_us);
+
+        for (uint32_t j = 0; pack != NULL && j < pack->rule_count; j++) {
+            const struct pb_rule_info info = {
+                .pack = pack->id,
+                .id = pack->rules[j].id,
+                .text = pack->rules[j].text,
+                .source = pack->rules[j].source,
+                .version = pack->version,
+                .kind = pack->rules[j].kind->name,
+                .is_verified = pack->rules[j].is_verified,
+            };
+
+            if (!each(context, &info))
+                return;
+        }
+    }
+}
+
+void
 pb_rules_digest(const struct pb_rules *rules, int64_t now_us, uint8_t ret_sha256[32])
 {
     crypto_hash_sha256_state state;

@@ -63,6 +63,17 @@ struct pb_pack_info {
 typedef bool pb_pack_fn(void *context, const struct pb_pack_info *pack);
 void pb_rules_each_pack(const struct pb_rules *rules, int64_t now_us, pb_pack_fn *each,
                         void *context);
+/* One rule of a pack in force, as people are shown it. */
+struct pb_rule_info {
+    struct pb_str pack, id, text, source;
+    uint32_t version;  /* of the pack */
+    const char *kind;  /* docs/formats/rule-pack.md */
+    bool is_verified;
+};
+typedef bool pb_rule_fn(void *context, const struct pb_rule_info *rule);
+/* All rules of all packs in force at that moment, pack by pack. */
+void pb_rules_each_rule(const struct pb_rules *rules, int64_t now_us, pb_rule_fn *each,
+                        void *context);
 /* SHA-256 over the hashes of all versions whose valid_from has come (a contract may hold on to an
  * older one): what an audit leaf names as `policy`. */
 void pb_rules_digest(const struct pb_rules *rules, int64_t now_us, uint8_t ret_sha256[32]);
