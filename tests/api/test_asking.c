@@ -92,7 +92,7 @@ an_export_of_json_lines_ends_with_what_is_known_of_it(void **state)
     struct programs *programs = *state;
     struct client client;
     const char *last;
-    json_t *answer;
+    json_t *tail, *answer;
 
     room_add(&programs->room, "KSA123", "k1", PB_HOUR_US);
     service_start(&programs->service);
