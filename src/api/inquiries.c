@@ -10,6 +10,7 @@
 #include "api/api_private.h"
 #include "api/export.h"
 #include "api/inquiry_json.h"
+#include "api/words_json.h"
 #include "base/arena.h"
 #include "base/text.h"
 #include "inquiry/review.h"
@@ -48,14 +49,11 @@ refuse_question(const struct pb_api_call *call, struct pb_reply *reply, enum pb_
                           field);
 }
 
-/* Reads a small body into what `into` is. */
-typedef void read_fn(struct pb_api_reading *reading, void *into);
-
 /* PB_OK: into is filled, and its texts live until the caller drops ret_root. PB_END: the reply is
  * filled with what is wrong. */
 static enum pb_status
-read_body(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply, read_fn *read,
-          void *into, json_t **ret_root)
+read_body(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply,
+          pb_api_read_fn *read, void *into, json_t **ret_root)
 {
     struct pb_api_reading reading = { .env = api->env };
     struct pb_api_refusal refusal;
@@ -189,38 +187,18 @@ pb_api_handle_policy_explain(struct pb_api *api, const struct pb_api_call *call,
 
 /* ---- the second person ---- */
 
-struct approval {
-    struct pb_str token, why;
-    bool is_refused;
-};
-
-static void
-read_approval(struct pb_api_reading *reading, void *into)
-{
-    static const char *const words[] = { "approve", "refuse", NULL };
-    struct approval *approval = into;
-
-    pb_api_take_text(reading, "token", &approval->token);
-    pb_api_take_text(reading, "why", &approval->why);
-    approval->is_refused = pb_api_take_choice(reading, "decision", words, 0) == 1;
-    pb_api_need(reading, "token", approval->token);
-    pb_api_need(reading, "why", approval->why);
-    if (json_object_get(reading->object, "decision") == NULL)
-        pb_api_refuse(reading, "decision", "it is missing: approve or refuse");
-}
-
 enum pb_status
 pb_api_handle_approvals_give(struct pb_api *api, const struct pb_api_call *call,
                              struct pb_reply *reply)
 {
-    struct approval approval = { .is_refused = false };
+    struct pb_api_approval approval = { .is_refused = false };
     struct pb_error error = { "" };
     json_t *root = NULL;
     enum pb_status status;
 
     if (!takes_inquiries(api, call, reply))
         return PB_OK;
-    status = read_body(api, call, reply, read_approval, &approval, &root);
+    status = read_body(api, call, reply, pb_api_read_approval, &approval, &root);
     if (status == PB_OK)
         status = pb_inquiry_approve(api->options.site, call->caller->person, approval.token,
                                     !approval.is_refused, approval.why, &error);
@@ -229,15 +207,6 @@ pb_api_handle_approvals_give(struct pb_api *api, const struct pb_api_call *call,
                                       : "{\"decision\":\"approved\"}\n");
     json_decref(root);
     return status;
-}
-
-static void
-read_token(struct pb_api_reading *reading, void *into)
-{
-    struct approval *approval = into;
-
-    pb_api_take_text(reading, "token", &approval->token);
-    pb_api_need(reading, "token", approval->token);
 }
 
 static bool
@@ -263,14 +232,14 @@ enum pb_status
 pb_api_handle_approvals_show(struct pb_api *api, const struct pb_api_call *call,
                              struct pb_reply *reply)
 {
-    struct approval approval = { .is_refused = false };
+    struct pb_api_approval approval = { .is_refused = false };
     struct pb_error error = { "" };
     json_t *root = NULL;
     enum pb_status status;
 
     if (!takes_inquiries(api, call, reply))
         return PB_OK;
-    status = read_body(api, call, reply, read_token, &approval, &root);
+    status = read_body(api, call, reply, pb_api_read_approval_token, &approval, &root);
     if (status == PB_OK)
         status = pb_review_pending(api->options.site, call->caller->person, approval.token,
                                    put_pending, reply, &error);
@@ -280,25 +249,6 @@ pb_api_handle_approvals_show(struct pb_api *api, const struct pb_api_call *call,
 }
 
 /* ---- corrections ---- */
-
-static void
-read_correction(struct pb_api_reading *reading, void *into)
-{
-    struct pb_correction *correction = into;
-
-    pb_api_take_text(reading, "reader", &correction->reader);
-    pb_api_take_time(reading, "captured_at", &correction->captured_at_us);
-    pb_api_take_text(reading, "wrong_plate", &correction->wrong_plate);
-    pb_api_take_text(reading, "event_id", &correction->event_id);
-    pb_api_take_text(reading, "plate", &correction->plate);
-    pb_api_take_jurisdiction(reading, "jurisdiction", &correction->jurisdiction);
-    pb_api_take_text(reading, "why", &correction->why);
-    pb_api_need(reading, "reader", correction->reader);
-    if (json_object_get(reading->object, "captured_at") == NULL)
-        pb_api_refuse(reading, "captured_at", "it is missing");
-    pb_api_need(reading, "wrong_plate", correction->wrong_plate);
-    pb_api_need(reading, "why", correction->why);
-}
 
 enum pb_status
 pb_api_handle_corrections_make(struct pb_api *api, const struct pb_api_call *call,
@@ -311,7 +261,7 @@ pb_api_handle_corrections_make(struct pb_api *api, const struct pb_api_call *cal
 
     if (!api->options.takes_reads)
         return pb_api_problem(call, reply, 503, "this server was not started to write", NULL);
-    status = read_body(api, call, reply, read_correction, &correction, &root);
+    status = read_body(api, call, reply, pb_api_read_correction, &correction, &root);
     if (status == PB_OK)
         status = pb_inquiry_correct(api->options.site, &correction, &error);
     status = tell(call, reply, status, &error, "{\"status\":\"corrected\"}\n");

@@ -1,0 +1,23 @@
+/*
+ * A person's word from JSON: that a colleague's inquiry is right, that a read is wrong.
+ *
+ * Threads: everything here is pure.
+ */
+#ifndef PB_API_WORDS_JSON_H
+#define PB_API_WORDS_JSON_H
+
+#include "api/body.h"
+#include "inquiry/inquiry.h"
+
+struct pb_api_approval {
+    struct pb_str token, why;
+    bool is_refused;
+};
+
+/* Reads a body into what `into` is; pb_api_body_end says whether it was right. */
+typedef void pb_api_read_fn(struct pb_api_reading *reading, void *into);
+pb_api_read_fn pb_api_read_approval;       /* struct pb_api_approval */
+pb_api_read_fn pb_api_read_approval_token; /* of it only the token */
+pb_api_read_fn pb_api_read_correction;     /* struct pb_correction, but for the person */
+
+#endif
