@@ -368,7 +368,20 @@ client_forget(struct client *client)
     client->bytes = 0;
 }
 
-/* Waits for one whole reply with a Content-Length (or without a body); returns its status. */
+/* Has all come of a reply in chunks whose head ends at end? Only where it is the last that came. */
+static inline bool
+client_has_chunks(const struct client *client, const char *end)
+{
+    static const char last[] = "\r\n0\r\n\r\n";
+    const char *coding = strstr(client->text, "Transfer-Encoding: chunked");
+
+    return coding == NULL || coding > end ||
+           (client->bytes >= sizeof(last) - 1 &&
+            memcmp(client->text + client->bytes - (sizeof(last) - 1), last, sizeof(last) - 1) == 0);
+}
+
+/* Waits for one whole reply with a Content-Length, in chunks or without a body; returns its
+ * status. */
 static inline int
 client_reply(struct client *client)
 {
@@ -377,9 +390,10 @@ client_reply(struct client *client)
     for (;;) {
         end = client->bytes > 0 ? strstr(client->text, "\r\n\r\n") : NULL;
         length = end != NULL ? strstr(client->text, "Content-Length: ") : NULL;
-        if (end != NULL && (length == NULL || length > end ||
-                            client->bytes >= (size_t)(end + 4 - client->text) +
-                                                 (size_t)strtoul(length + 16, NULL, 10)))
+        if (end != NULL && client_has_chunks(client, end) &&
+            (length == NULL || length > end ||
+             client->bytes >=
+                 (size_t)(end + 4 - client->text) + (size_t)strtoul(length + 16, NULL, 10)))
             break;
         if (!client_receive(client))
             break;
