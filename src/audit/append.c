@@ -531,7 +531,7 @@ pb_audit_append(struct pb_audit *audit, const struct pb_audit_leaf *leaves, uint
     pb_free(audit->env, request.batch);
     pb_free(audit->env, request.drafts);
     if (status == PB_OK)
-        pb_publish_notify(audit, pb_publish_should_keep(audit));
+        pb_workers_notify(audit, pb_publish_should_keep(audit));
     return status;
 }
 

@@ -454,24 +454,21 @@ init_audit(struct pb_audit *audit, const struct pb_env *env, const char *path,
            const struct pb_audit_options *options, struct pb_error *error)
 {
     char temporary[PB_PATH_BYTES_MAX];
-    pthread_condattr_t monotonic;
     enum pb_status status;
 
     audit->env = env;
     audit->is_read_only = options != NULL && options->is_read_only;
+    audit->witnesses = options != NULL ? options->witnesses : NULL;
     audit->wants_background =
         !audit->is_read_only && !(options != NULL && options->publishes_by_hand);
     /* With such attributes these cannot fail on Linux. */
+    (void)pthread_mutex_init(&audit->cosigning, NULL);
     (void)pthread_mutex_init(&audit->integrating, NULL);
     (void)pthread_mutex_init(&audit->writing, NULL);
     (void)pthread_mutex_init(&audit->tails, NULL);
     (void)pthread_mutex_init(&audit->queue_lock, NULL);
     (void)pthread_cond_init(&audit->queue_moved, NULL);
-    (void)pthread_mutex_init(&audit->background_lock, NULL);
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&audit->background_wake, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    pb_workers_init(audit);
 
     status = pb_place_join(path, "temporary", NULL, temporary, error);
     if (status == PB_OK)
@@ -503,13 +500,13 @@ audit_free(struct pb_audit *audit)
     pb_place_done(&audit->place);
     pb_place_done(&audit->copies);
     pb_free(audit->env, audit->journal_path);
+    (void)pthread_mutex_destroy(&audit->cosigning);
     (void)pthread_mutex_destroy(&audit->integrating);
     (void)pthread_mutex_destroy(&audit->writing);
     (void)pthread_mutex_destroy(&audit->tails);
     (void)pthread_mutex_destroy(&audit->queue_lock);
     (void)pthread_cond_destroy(&audit->queue_moved);
-    (void)pthread_mutex_destroy(&audit->background_lock);
-    (void)pthread_cond_destroy(&audit->background_wake);
+    pb_workers_done(audit);
     pb_free(audit->env, audit);
 }
 
@@ -563,12 +560,9 @@ pb_audit_close(struct pb_audit *audit, struct pb_error *error)
 
     if (audit == NULL)
         return PB_OK;
-    pb_publish_stop(audit);
-    if (!audit->is_read_only) {
-        (void)pthread_mutex_lock(&audit->integrating);
-        status = pb_publish_locked(audit, NULL, pb_publish_should_keep_at_close(audit), error);
-        (void)pthread_mutex_unlock(&audit->integrating);
-    }
+    pb_workers_stop(audit);
+    if (!audit->is_read_only)
+        status = pb_publish(audit, NULL, pb_publish_should_keep_at_close(audit), error);
     audit_free(audit);
     return status;
 }

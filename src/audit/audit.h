@@ -30,18 +30,23 @@
 #include <platebase/status.h>
 
 struct pb_env;
-struct pb_audit; /* opaque: all logs of one data directory */
+struct pb_audit;          /* opaque: all logs of one data directory */
+struct pb_witnesses;      /* src/audit/witness.h */
+struct pb_witness_policy; /* likewise */
 
 #define PB_AUDIT_HASH_BYTES 32u
 
 struct pb_audit_options {
-    bool is_read_only;          /* no lock, no appends: to verify, open and search */
+    bool is_read_only; /* no lock, no appends: to verify, open and search */
     /* Nothing is published but by pb_audit_publish and at close; otherwise a thread does it, within
      * a second. */
     bool publishes_by_hand;
     /* Directory outside, which exists: each published checkpoint is copied there, and the copies
      * are looked at when opening; NULL: none. */
     const char *checkpoint_copies;
+    /* Borrowed while the logs are open: a checkpoint is published only when enough of these have
+     * signed it, and they are asked what they know before anything is signed; NULL: none. */
+    const struct pb_witnesses *witnesses;
 };
 
 /* Directory path (new): empty; logs come with pb_audit_log_add. keys_path: directory for private
@@ -52,7 +57,8 @@ PB_MUST_CHECK enum pb_status pb_audit_open(const struct pb_env *env, const char 
                                            const char *keys_path,
                                            const struct pb_audit_options *options,
                                            struct pb_audit **ret_audit, struct pb_error *error);
-/* Writes tiles and checkpoints of what is new, then closes. */
+/* Writes tiles and checkpoints of what is new, then closes. Where witnesses are away, the
+ * checkpoint waits for another time, which is no failure: leaves are safe. */
 PB_MUST_CHECK enum pb_status pb_audit_close(struct pb_audit *audit, struct pb_error *error);
 
 /* A new log with its own origin and keys: id is an agency's, or PB_AUDIT_OPERATOR. origin:
@@ -98,7 +104,7 @@ struct pb_audit_secret {
 struct pb_audit_field {
     const char *name;
     enum { PB_AUDIT_FIELD_TEXT, PB_AUDIT_FIELD_NUMBER, PB_AUDIT_FIELD_HASH } kind;
-    struct pb_str text;    /* TEXT: pb_text_is_plain, 256 bytes at most; HASH: raw, put in hex */
+    struct pb_str text; /* TEXT: pb_text_is_plain, 256 bytes at most; HASH: raw, put in hex */
     int64_t number;
 };
 /* One leaf. The bytes that are hashed are made here once, stored, and never made again. */
@@ -124,7 +130,8 @@ struct pb_audit_leaf {
 PB_MUST_CHECK enum pb_status pb_audit_append(struct pb_audit *audit,
                                              const struct pb_audit_leaf *leaves, uint32_t count,
                                              uint64_t *ret_indices, struct pb_error *error);
-/* Writes tiles and signs a checkpoint over everything appended so far (of one log; NULL: all). */
+/* Writes tiles and signs a checkpoint over everything appended so far (of one log; NULL: all).
+ * PB_OK also where too few witnesses answer: then the checkpoint before is still the newest. */
 PB_MUST_CHECK enum pb_status pb_audit_publish(struct pb_audit *audit, const char *log,
                                               struct pb_error *error);
 
@@ -132,7 +139,7 @@ PB_MUST_CHECK enum pb_status pb_audit_publish(struct pb_audit *audit, const char
 
 struct pb_audit_opened {
     const char *name;
-    struct pb_str value;   /* empty and is_destroyed where the key is gone */
+    struct pb_str value; /* empty and is_destroyed where the key is gone */
     bool is_destroyed;
 };
 struct pb_audit_entry {
@@ -148,10 +155,10 @@ struct pb_audit_entry {
 typedef bool pb_audit_entry_fn(void *context, const struct pb_audit_entry *entry);
 
 struct pb_audit_filter {
-    const char *log;           /* needed */
-    uint64_t first, last;      /* indices, both included; last UINT64_MAX: to the end */
-    int64_t from_us, to_us;    /* both 0: any time */
-    const char *event;         /* NULL: any */
+    const char *log;        /* needed */
+    uint64_t first, last;   /* indices, both included; last UINT64_MAX: to the end */
+    int64_t from_us, to_us; /* both 0: any time */
+    const char *event;      /* NULL: any */
     /* Only entries whose opened secret of that name equals the value; NULL: any. */
     const char *secret_name;
     struct pb_str secret_value;
@@ -164,23 +171,22 @@ PB_MUST_CHECK enum pb_status pb_audit_read(struct pb_audit *audit,
 
 /* Destroys the keys of openings whose term has ended; counts the terms. Leaves stay provable. */
 PB_MUST_CHECK enum pb_status pb_audit_destroy_expired(struct pb_audit *audit, int64_t now_us,
-                                                      uint64_t *ret_terms,
-                                                      struct pb_error *error);
+                                                      uint64_t *ret_terms, struct pb_error *error);
 
 /* (PB_NOT_FOUND: no such leaf under a checkpoint; PB_EXPIRED: its openings were destroyed.)
  * A proof that anybody can check offline: c2sp.org/tlog-proof@v1 text, with the leaf and (where
  * with_openings) the salts and values beside it (docs/formats/audit-proof.md). The caller frees
  * it. */
-PB_MUST_CHECK enum pb_status pb_audit_prove(struct pb_audit *audit, const char *log,
-                                            uint64_t index, bool with_openings, char **ret_text,
+PB_MUST_CHECK enum pb_status pb_audit_prove(struct pb_audit *audit, const char *log, uint64_t index,
+                                            bool with_openings, char **ret_text,
                                             struct pb_error *error);
 
 /* ---- checking, offline, from copied files alone ---- */
 
 struct pb_audit_check {
     uint64_t leaves, tiles; /* looked at; tiles: with entry bundles */
-    uint64_t wrong;                   /* places told to on_wrong */
-    uint64_t size;                    /* of the checkpoint */
+    uint64_t wrong;         /* places told to on_wrong */
+    uint64_t size;          /* of the checkpoint */
     uint8_t root[PB_AUDIT_HASH_BYTES];
 };
 typedef void pb_audit_wrong_fn(void *context, const char *file, const char *what);

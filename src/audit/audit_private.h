@@ -2,6 +2,7 @@
  * Audit room, for itself: what a log is in memory, and who guards what.
  *
  * Locks, in the order in which they are taken (docs/internals/audit.md):
+ *   cosigning    one who asks witnesses at a time; held while they are waited for
  *   integrating  one publisher at a time: trees, public files, state, heads
  *   writing      the journal; held through write and sync
  *   tails        sizes and leaves not yet on disk outside the journal; a few instructions
@@ -27,6 +28,7 @@
 
 #define PB_AUDIT_GROUP_REQUESTS_MAX 256u
 #define PB_AUDIT_LEAVES_MAX 4096u /* of one append */
+#define PB_AUDIT_WITNESSES_MAX 32u
 
 /* The journal payload of one append; freed when all its leaves are on disk elsewhere. */
 struct pb_batch {
@@ -77,12 +79,27 @@ struct pb_audit_log {
     uint64_t published_size;  /* of this process's newest checkpoint */
     bool is_published;        /* this process has signed one */
     bool is_stopped;          /* a witness contradicts: nothing is published */
+    bool is_waiting;          /* for witnesses */
     bool needs_repair;        /* what was published and not synced may be damaged */
+    /* guarded by cosigning: witnesses have said what they know of it, in this process */
+    bool is_known;
     /* while publishing: whether this log takes part, and what it will be */
     bool is_target;
     uint64_t target_size;
     int64_t target_time_ms;
     struct pb_hash target_root;
+};
+
+/* A thread that waits for news, and does something about them. */
+struct pb_worker {
+    void (*work)(struct pb_audit *audit);
+    struct pb_audit *audit;
+    pthread_t thread;
+
+    pthread_mutex_t lock; /* guards the rest */
+    pthread_cond_t wake;
+    bool is_running, is_stopping, has_news, is_urgent;
+    bool tries_again; /* also without news, after a while */
 };
 
 struct pb_audit {
@@ -94,14 +111,15 @@ struct pb_audit {
     struct pb_file *lock;   /* owned; NULL: reading only */
     bool is_read_only;
     uint64_t journal_start; /* number of the first journal file where there is none */
-    const char *restarted; /* borrowed: id of the log that begins again; NULL: none */
+    const char *restarted;  /* borrowed: id of the log that begins again; NULL: none */
+    const struct pb_witnesses *witnesses; /* borrowed; NULL: none */
 
     /* Logs are added, never removed. The array is guarded by tails, and by integrating together
      * with it where it changes. */
     struct pb_audit_log **logs; /* owned; ascending by id */
     uint32_t log_count, log_room;
 
-    pthread_mutex_t integrating, writing, tails, queue_lock;
+    pthread_mutex_t cosigning, integrating, writing, tails, queue_lock;
     pthread_cond_t queue_moved;
 
     /* guarded by writing */
@@ -122,15 +140,16 @@ struct pb_audit {
     uint64_t pending_count;
     size_t pending_bytes;
 
+    /* guarded by cosigning: until when a witness that gave no answer is not asked again */
+    int64_t away_until_ns[PB_AUDIT_WITNESSES_MAX];
+
     /* guarded by queue_lock */
     struct pb_append_request *queue_first, *queue_last;
     bool has_leader;
 
-    /* The publishing thread. Guarded by background_lock. */
-    pthread_mutex_t background_lock;
-    pthread_cond_t background_wake;
-    pthread_t background;
-    bool has_background, wants_background, is_stopping, has_news, is_urgent;
+    bool wants_background;
+    struct pb_worker publisher; /* keeps, and publishes where there are no witnesses */
+    struct pb_worker cosigner;  /* publishes what witnesses have signed */
 };
 
 /* ---- audit.c ---- */
@@ -219,18 +238,33 @@ PB_MUST_CHECK enum pb_status pb_publish_locked(struct pb_audit *audit, struct pb
 bool pb_publish_should_keep(struct pb_audit *audit);
 /* Likewise for who closes, when nobody else uses the logs any more. */
 bool pb_publish_should_keep_at_close(const struct pb_audit *audit);
-/* Says that there is something to publish; starts the thread. */
-void pb_publish_notify(struct pb_audit *audit, bool is_urgent);
-void pb_publish_stop(struct pb_audit *audit);
+/* Publishes without holding any lock, by witnesses where there are any: one log, or all. */
+PB_MUST_CHECK enum pb_status pb_publish(struct pb_audit *audit, struct pb_audit_log *only,
+                                        bool keeps, struct pb_error *error);
+/* How far the newest checkpoint on disk reaches. The caller holds integrating. */
+uint64_t pb_publish_size(struct pb_audit *audit, struct pb_audit_log *log);
 /* The newest checkpoint of a log on disk: text (freed with pb_free) and what it says. */
 PB_MUST_CHECK enum pb_status pb_publish_read(struct pb_audit *audit, struct pb_audit_log *log,
                                              char **ret_text, size_t *ret_count,
                                              struct pb_checkpoint *ret_checkpoint,
                                              struct pb_error *error);
-/* Puts another text in the place of a log's newest checkpoint: the same with more signatures. */
-PB_MUST_CHECK enum pb_status pb_publish_replace(struct pb_audit *audit, struct pb_audit_log *log,
-                                                const char *text, size_t count,
+/* A signed checkpoint that is shown to witnesses before it is published. */
+struct pb_candidate {
+    uint64_t tree_size; /* of the tree whose tiles are written, which has all nodes of it */
+    struct pb_checkpoint checkpoint;
+    struct pb_note note;
+    size_t bytes;
+    char text[PB_NOTE_BYTES_MAX]; /* of which checkpoint and note are made */
+};
+/* Of everything appended so far, its head being durable; or, with is_old, of what was last given
+ * out, for which nothing new is signed. Both write tiles. The caller holds integrating. */
+PB_MUST_CHECK enum pb_status pb_publish_prepare(struct pb_audit *audit, struct pb_audit_log *log,
+                                                bool is_old, struct pb_candidate *ret_candidate,
                                                 struct pb_error *error);
+/* Publishes a candidate, unless something newer is published. The caller holds integrating. */
+PB_MUST_CHECK enum pb_status pb_publish_candidate(struct pb_audit *audit, struct pb_audit_log *log,
+                                                  const struct pb_candidate *candidate,
+                                                  struct pb_error *error);
 /* Puts everything pending on disk for good, that of stopped logs too, though unsigned. The caller
  * holds integrating. */
 PB_MUST_CHECK enum pb_status pb_publish_keep(struct pb_audit *audit, struct pb_error *error);
@@ -242,6 +276,22 @@ PB_MUST_CHECK enum pb_status pb_publish_stop_log(struct pb_audit *audit, struct 
                                                  const char *reason, struct pb_error *error);
 /* Whether all logs reach what was ever given out of them. */
 PB_MUST_CHECK enum pb_status pb_publish_check_heads(struct pb_audit *audit, struct pb_error *error);
+
+/* ---- worker.c ---- */
+
+void pb_workers_init(struct pb_audit *audit);
+void pb_workers_done(struct pb_audit *audit);
+/* Says that there is something to publish; starts the threads. */
+void pb_workers_notify(struct pb_audit *audit, bool is_urgent);
+/* Ends the threads, when they have done what they are at. */
+void pb_workers_stop(struct pb_audit *audit);
+
+/* ---- cosign.c: publishing what witnesses have signed ---- */
+
+/* Asks the witnesses about what is new in a log, or in all, and publishes where enough of them have
+ * signed. ret_waits: something is not published for want of witnesses; may be NULL. */
+PB_MUST_CHECK enum pb_status pb_cosign_news(struct pb_audit *audit, struct pb_audit_log *only,
+                                            bool *ret_waits, struct pb_error *error);
 
 /* ---- read.c ---- */
 

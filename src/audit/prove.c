@@ -33,9 +33,21 @@ find_checkpoint(struct pb_audit *audit, struct pb_audit_log *log, uint64_t index
         status = pb_publish_read(audit, log, &making->checkpoint_text, &making->checkpoint_bytes,
                                  &making->checkpoint, error);
     if (status == PB_OK && index >= making->checkpoint.size)
-        status = pb_fail(error, PB_NOT_FOUND, "audit log '%s' has no published leaf %llu", log->id,
-                         (unsigned long long)index);
+        status = pb_fail(error, PB_NOT_FOUND, "audit log '%s' has no published leaf %llu%s",
+                         log->id, (unsigned long long)index,
+                         log->is_waiting ? ": its checkpoint waits for witnesses" : "");
     return status;
+}
+
+/* Before the lock is taken. A log that they contradict has proofs of what was published before. */
+static enum pb_status
+ask_witnesses(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    if (audit->witnesses != NULL && !audit->is_read_only)
+        status = pb_cosign_news(audit, log, NULL, error);
+    return status == PB_E_CORRUPT ? PB_OK : status;
 }
 
 static enum pb_status
@@ -124,8 +136,10 @@ pb_audit_prove(struct pb_audit *audit, const char *log, uint64_t index, bool wit
     making = pb_calloc(audit->env, 1, sizeof(*making));
     if (making == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory for a proof");
+    status = ask_witnesses(audit, found, error);
     (void)pthread_mutex_lock(&audit->integrating);
-    status = prove(audit, found, index, with_openings, making, ret_text, error);
+    if (status == PB_OK)
+        status = prove(audit, found, index, with_openings, making, ret_text, error);
     (void)pthread_mutex_unlock(&audit->integrating);
     if (making->plain != NULL)
         sodium_memzero(making->plain, PB_OPENINGS_BYTES_MAX);

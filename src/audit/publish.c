@@ -8,17 +8,17 @@
  * Publishing syncs little, since the journal could bring everything back. Keeping is the
  * other half: everything pending is written so that it is there for good, `state` says so, and
  * the journal so far is dropped.
+ *
+ * Where there are witnesses, a checkpoint is signed for their eyes first, and published when enough
+ * of them have signed it, too (cosign.c). Keeping does not wait for that.
  */
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include <sodium.h>
 
 #include "audit/audit_private.h"
 
-#define PUBLISH_AFTER_MS 400
 #define KEEP_LEAVES 4096u
 #define KEEP_BYTES ((size_t)4 << 20)
 #define KEEP_LEAVES_AT_CLOSE 256u
@@ -85,21 +85,14 @@ put_checkpoint(struct pb_audit *audit, struct pb_audit_log *log, const char *tex
     return status;
 }
 
-enum pb_status
-pb_publish_replace(struct pb_audit *audit, struct pb_audit_log *log, const char *text, size_t count,
-                   struct pb_error *error)
-{
-    return put_checkpoint(audit, log, text, count, false, error);
-}
-
-/* The text of the target's checkpoint, signed. The same target has the same text. */
+/* The text of a checkpoint, signed. The same size and root have the same text. */
 static enum pb_status
-sign_target(struct pb_audit *audit, struct pb_audit_log *log, struct pb_text_out *out,
-            struct pb_error *error)
+sign(struct pb_audit *audit, struct pb_audit_log *log, uint64_t size, const struct pb_hash *root,
+     struct pb_text_out *out, struct pb_error *error)
 {
     struct pb_checkpoint checkpoint = { .origin = pb_str_from(log->key.name),
-                                        .size = log->target_size,
-                                        .root = log->target_root };
+                                        .size = size,
+                                        .root = *root };
     const char *begin = out->at;
     struct pb_str text;
     uint8_t secret[64];
@@ -116,29 +109,46 @@ sign_target(struct pb_audit *audit, struct pb_audit_log *log, struct pb_text_out
     return PB_OK;
 }
 
+/* The checkpoint on disk, if it is this one with cosignatures under it; else NULL. The caller frees
+ * it. */
+static enum pb_status
+find_longer(struct pb_audit *audit, struct pb_audit_log *log, struct pb_str text, char **ret_longer,
+            size_t *ret_bytes, struct pb_error *error)
+{
+    uint8_t *old = NULL;
+    enum pb_status status;
+
+    status = pb_place_read(&log->public_place, pb_str_from(CHECKPOINT), PB_NOTE_BYTES_MAX, &old,
+                           ret_bytes, NULL);
+    if (status != PB_OK && status != PB_NOT_FOUND && status != PB_E_CORRUPT)
+        return pb_fail(error, status, "%s: the checkpoint cannot be read", log->public_place.path);
+    if (status == PB_OK && *ret_bytes > text.bytes && memcmp(old, text.text, text.bytes) == 0) {
+        *ret_longer = (char *)old;
+        return PB_OK;
+    }
+    pb_free(audit->env, old);
+    return PB_OK;
+}
+
 static enum pb_status
 write_checkpoint(struct pb_audit *audit, struct pb_audit_log *log, bool is_synced,
                  struct pb_error *error)
 {
     char text[2 * PB_CHECKPOINT_TEXT_BYTES_MAX];
     struct pb_text_out out = pb_text_out(text, sizeof(text));
-    uint8_t *old = NULL;
-    size_t count, old_count = 0;
-    enum pb_status status = sign_target(audit, log, &out, error);
+    char *longer = NULL;
+    size_t count = 0;
+    enum pb_status status = sign(audit, log, log->target_size, &log->target_root, &out, error);
 
+    if (status == PB_OK)
+        status = find_longer(audit, log, (struct pb_str){ text, (uint32_t)(out.at - text) },
+                             &longer, &count, error);
     if (status != PB_OK)
         return status;
-    count = (size_t)(out.at - text);
-    status = pb_place_read(&log->public_place, pb_str_from(CHECKPOINT), PB_NOTE_BYTES_MAX, &old,
-                           &old_count, NULL);
-    if (status != PB_OK && status != PB_NOT_FOUND && status != PB_E_CORRUPT)
-        return pb_fail(error, status, "%s: the checkpoint cannot be read", log->public_place.path);
-    /* One that is there already may have cosignatures. */
-    if (status == PB_OK && old_count > count && memcmp(old, text, count) == 0)
-        status = put_checkpoint(audit, log, (const char *)old, old_count, is_synced, error);
-    else
-        status = put_checkpoint(audit, log, text, count, is_synced, error);
-    pb_free(audit->env, old);
+    status = longer != NULL
+                 ? put_checkpoint(audit, log, longer, count, is_synced, error)
+                 : put_checkpoint(audit, log, text, (size_t)(out.at - text), is_synced, error);
+    pb_free(audit->env, longer);
     return status;
 }
 
@@ -167,6 +177,22 @@ pb_publish_read(struct pb_audit *audit, struct pb_audit_log *log, char **ret_tex
     return PB_OK;
 }
 
+uint64_t
+pb_publish_size(struct pb_audit *audit, struct pb_audit_log *log)
+{
+    struct pb_checkpoint checkpoint = { .size = 0 };
+    char *text = NULL;
+    size_t count = 0;
+
+    if (log->is_published)
+        return log->published_size;
+    /* One that a power cut damaged is as good as none: it is made again. */
+    if (pb_publish_read(audit, log, &text, &count, &checkpoint, NULL) != PB_OK)
+        return 0;
+    pb_free(audit->env, text);
+    return checkpoint.size;
+}
+
 /* ---- publishing ---- */
 
 /* Which logs take part, and up to where. */
@@ -193,36 +219,43 @@ choose_targets(struct pb_audit *audit, struct pb_audit_log *only, bool keeps)
     return count;
 }
 
+/* Tiles up to the target. */
 static enum pb_status
 grow(struct pb_audit *audit, struct pb_audit_log *log, bool is_synced, struct pb_error *error)
 {
-    struct pb_head head = { .size = log->target_size };
-    enum pb_status status;
+    enum pb_status status = pb_growth_integrate(audit, log, log->target_size, error);
 
-    status = pb_growth_integrate(audit, log, log->target_size, error);
     if (status == PB_OK)
         status = pb_growth_write(audit, log, is_synced, error);
-    if (status != PB_OK)
-        return status;
-    pb_tree_edge_root(&log->growth.edge, &log->target_root);
-    if (log->is_stopped)
-        return PB_OK;
+    if (status == PB_OK)
+        pb_tree_edge_root(&log->growth.edge, &log->target_root);
+    return status;
+}
+
+static enum pb_status
+set_head(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *error)
+{
+    struct pb_head head = { .size = log->target_size, .root = log->target_root };
+
     memcpy(head.log, log->id, sizeof(head.log));
-    head.root = log->target_root;
     return pb_keys_set_head(audit->keys, &head, error);
+}
+
+/* Whether a target gets its checkpoint along with its tiles. */
+static bool
+is_signed_at_once(const struct pb_audit *audit, const struct pb_audit_log *log)
+{
+    return !log->is_stopped && audit->witnesses == NULL;
 }
 
 static enum pb_status
 publish_empty(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *error)
 {
-    struct pb_head head = { .size = 0 };
     enum pb_status status;
 
     log->target_size = 0;
     pb_tree_hash_empty(&log->target_root);
-    memcpy(head.log, log->id, sizeof(head.log));
-    head.root = log->target_root;
-    status = pb_keys_set_head(audit->keys, &head, error);
+    status = set_head(audit, log, error);
     if (status == PB_OK)
         status = pb_keys_sync_heads(audit->keys, error);
     return status == PB_OK ? write_checkpoint(audit, log, true, error) : status;
@@ -254,21 +287,96 @@ publish_targets(struct pb_audit *audit, bool is_synced, struct pb_error *error)
     enum pb_status status = PB_OK;
 
     for (uint32_t i = 0; i < audit->log_count && status == PB_OK; i++) {
-        if (audit->logs[i]->is_target)
-            status = grow(audit, audit->logs[i], is_synced, error);
+        struct pb_audit_log *log = audit->logs[i];
+
+        if (log->is_target)
+            status = grow(audit, log, is_synced, error);
+        if (log->is_target && status == PB_OK && is_signed_at_once(audit, log))
+            status = set_head(audit, log, error);
     }
     if (status == PB_OK)
         status = pb_keys_sync_heads(audit->keys, error);
     for (uint32_t i = 0; i < audit->log_count && status == PB_OK; i++) {
         struct pb_audit_log *log = audit->logs[i];
 
-        if (!log->is_target || log->is_stopped)
+        if (!log->is_target || !is_signed_at_once(audit, log))
             continue;
         status = write_checkpoint(audit, log, is_synced, error);
         if (status == PB_OK) {
             log->published_size = log->target_size;
             log->is_published = true;
         }
+    }
+    return status;
+}
+
+/* ---- candidates ---- */
+
+/* Signed, and with the cosignatures that it has on disk. */
+static enum pb_status
+fill_candidate(struct pb_audit *audit, struct pb_audit_log *log, uint64_t size,
+               const struct pb_hash *root, struct pb_candidate *candidate, struct pb_error *error)
+{
+    struct pb_text_out out = pb_text_out(candidate->text, sizeof(candidate->text));
+    enum pb_status status = sign(audit, log, size, root, &out, error);
+    struct pb_str text = { candidate->text, (uint32_t)(out.at - candidate->text) };
+    char *longer = NULL;
+    size_t bytes = 0;
+
+    if (status == PB_OK)
+        status = find_longer(audit, log, text, &longer, &bytes, error);
+    if (status != PB_OK)
+        return status;
+    candidate->bytes = text.bytes;
+    if (longer != NULL && pb_checkpoint_open((struct pb_str){ longer, (uint32_t)bytes }, &log->key,
+                                             &candidate->checkpoint, NULL, NULL) == PB_OK) {
+        memcpy(candidate->text, longer, bytes);
+        candidate->bytes = bytes;
+    }
+    pb_free(audit->env, longer);
+    text.bytes = (uint32_t)candidate->bytes;
+    return pb_checkpoint_open(text, &log->key, &candidate->checkpoint, &candidate->note, error);
+}
+
+enum pb_status
+pb_publish_prepare(struct pb_audit *audit, struct pb_audit_log *log, bool is_old,
+                   struct pb_candidate *ret_candidate, struct pb_error *error)
+{
+    struct pb_head head = { .size = 0 };
+    enum pb_status status;
+
+    pb_tree_hash_empty(&head.root);
+    if (pb_keys_head(audit->keys, log->id) != NULL)
+        head = *pb_keys_head(audit->keys, log->id);
+
+    (void)pthread_mutex_lock(&audit->tails);
+    log->target_size = log->size;
+    (void)pthread_mutex_unlock(&audit->tails);
+    status = grow(audit, log, false, error);
+    if (status == PB_OK && !is_old)
+        status = set_head(audit, log, error);
+    if (status == PB_OK && !is_old)
+        status = pb_keys_sync_heads(audit->keys, error);
+    ret_candidate->tree_size = log->target_size;
+    if (status == PB_OK)
+        status = is_old ? fill_candidate(audit, log, head.size, &head.root, ret_candidate, error)
+                        : fill_candidate(audit, log, log->target_size, &log->target_root,
+                                         ret_candidate, error);
+    return status;
+}
+
+enum pb_status
+pb_publish_candidate(struct pb_audit *audit, struct pb_audit_log *log,
+                     const struct pb_candidate *candidate, struct pb_error *error)
+{
+    enum pb_status status;
+
+    if (log->is_stopped || pb_publish_size(audit, log) > candidate->checkpoint.size)
+        return PB_OK;
+    status = put_checkpoint(audit, log, candidate->text, candidate->bytes, true, error);
+    if (status == PB_OK) {
+        log->published_size = candidate->checkpoint.size;
+        log->is_published = true;
     }
     return status;
 }
@@ -480,7 +588,7 @@ pb_publish_locked(struct pb_audit *audit, struct pb_audit_log *only, bool keeps,
 
     if (keeps)
         status = pb_publish_keep(audit, error);
-    else if (choose_targets(audit, only, false) > 0)
+    else if (audit->witnesses == NULL && choose_targets(audit, only, false) > 0)
         status = publish_targets(audit, false, error);
     if (status == PB_OK && stopped != NULL)
         status = pb_fail(error, PB_E_CORRUPT,
@@ -491,10 +599,22 @@ pb_publish_locked(struct pb_audit *audit, struct pb_audit_log *only, bool keeps,
 }
 
 enum pb_status
+pb_publish(struct pb_audit *audit, struct pb_audit_log *only, bool keeps, struct pb_error *error)
+{
+    enum pb_status cosigned = PB_OK, status;
+
+    if (audit->witnesses != NULL)
+        cosigned = pb_cosign_news(audit, only, NULL, error);
+    (void)pthread_mutex_lock(&audit->integrating);
+    status = pb_publish_locked(audit, only, keeps, cosigned == PB_OK ? error : NULL);
+    (void)pthread_mutex_unlock(&audit->integrating);
+    return cosigned == PB_OK ? status : cosigned;
+}
+
+enum pb_status
 pb_audit_publish(struct pb_audit *audit, const char *log, struct pb_error *error)
 {
     struct pb_audit_log *only = NULL;
-    enum pb_status status;
 
     if (audit->is_read_only)
         return pb_fail(error, PB_BAD_INPUT, "%s: opened for reading only", audit->place.path);
@@ -503,10 +623,7 @@ pb_audit_publish(struct pb_audit *audit, const char *log, struct pb_error *error
         if (only == NULL)
             return pb_fail(error, PB_NOT_FOUND, "there is no audit log '%.64s'", log);
     }
-    (void)pthread_mutex_lock(&audit->integrating);
-    status = pb_publish_locked(audit, only, only == NULL && pb_publish_should_keep(audit), error);
-    (void)pthread_mutex_unlock(&audit->integrating);
-    return status;
+    return pb_publish(audit, only, only == NULL && pb_publish_should_keep(audit), error);
 }
 
 /* ---- the rule at the start ---- */
@@ -553,8 +670,8 @@ check_head(struct pb_audit *audit, struct pb_audit_log *log, uint64_t size,
             error, PB_E_CORRUPT,
             "%s: audit log '%s' has %llu leaves, and %s says that "
             "%llu were given out: leaves are lost, as by putting back a backup. Put back "
-            "the newest copy, or begin the log again under a new origin "
-            "(pb_audit_restart)",
+            "the newest copy, or begin the log again under a new origin (platebase audit "
+            "restart)",
             audit->place.path, log->id, (unsigned long long)log->size, whence,
             (unsigned long long)size);
     status = root_at(audit, log, size, &found, error);
@@ -564,7 +681,7 @@ check_head(struct pb_audit *audit, struct pb_audit_log *log, uint64_t size,
         return pb_fail(error, PB_E_CORRUPT,
                        "%s: audit log '%s' is not the one of which %s has a "
                        "checkpoint of %llu leaves: it was changed. Put back the newest copy, or "
-                       "begin the log again under a new origin (pb_audit_restart)",
+                       "begin the log again under a new origin (platebase audit restart)",
                        audit->place.path, log->id, whence, (unsigned long long)size);
     return PB_OK;
 }
@@ -641,88 +758,4 @@ pb_publish_check_heads(struct pb_audit *audit, struct pb_error *error)
         if (audit->restarted == NULL || strcmp(audit->restarted, audit->logs[i]->id) != 0)
             status = take_check(audit, audit->logs[i], check_copy(audit, audit->logs[i], error));
     return status;
-}
-
-/* ---- the thread ---- */
-
-static void
-add_milliseconds(struct timespec *at, long milliseconds)
-{
-    at->tv_sec += milliseconds / 1000;
-    at->tv_nsec += milliseconds % 1000 * 1000000;
-    if (at->tv_nsec >= 1000000000) {
-        at->tv_sec++;
-        at->tv_nsec -= 1000000000;
-    }
-}
-
-/* Waits for news, then a little for more of it. false: stop. */
-static bool
-wait_for_news(struct pb_audit *audit)
-{
-    struct timespec until;
-    bool is_stopping;
-
-    (void)pthread_mutex_lock(&audit->background_lock);
-    while (!audit->has_news && !audit->is_stopping)
-        (void)pthread_cond_wait(&audit->background_wake, &audit->background_lock);
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    add_milliseconds(&until, PUBLISH_AFTER_MS);
-    while (!audit->is_urgent && !audit->is_stopping &&
-           pthread_cond_timedwait(&audit->background_wake, &audit->background_lock, &until) !=
-               ETIMEDOUT)
-        ;
-    audit->has_news = false;
-    audit->is_urgent = false;
-    is_stopping = audit->is_stopping;
-    (void)pthread_mutex_unlock(&audit->background_lock);
-    return !is_stopping;
-}
-
-static void *
-publish_in_background(void *context)
-{
-    struct pb_audit *audit = context;
-
-    while (wait_for_news(audit)) {
-        enum pb_status status;
-
-        (void)pthread_mutex_lock(&audit->integrating);
-        status = pb_publish_locked(audit, NULL, pb_publish_should_keep(audit), NULL);
-        (void)pthread_mutex_unlock(&audit->integrating);
-        /* What failed is tried again with the next leaf, and at close, which tells. */
-        (void)status;
-    }
-    return NULL;
-}
-
-void
-pb_publish_notify(struct pb_audit *audit, bool is_urgent)
-{
-    if (!audit->wants_background)
-        return;
-    (void)pthread_mutex_lock(&audit->background_lock);
-    if (!audit->has_background)
-        audit->has_background =
-            pthread_create(&audit->background, NULL, publish_in_background, audit) == 0;
-    if (!audit->has_news || (is_urgent && !audit->is_urgent)) {
-        audit->has_news = true;
-        audit->is_urgent = audit->is_urgent || is_urgent;
-        (void)pthread_cond_signal(&audit->background_wake);
-    }
-    (void)pthread_mutex_unlock(&audit->background_lock);
-}
-
-void
-pb_publish_stop(struct pb_audit *audit)
-{
-    bool has_background;
-
-    (void)pthread_mutex_lock(&audit->background_lock);
-    audit->is_stopping = true;
-    has_background = audit->has_background;
-    (void)pthread_cond_signal(&audit->background_wake);
-    (void)pthread_mutex_unlock(&audit->background_lock);
-    if (has_background)
-        (void)pthread_join(audit->background, NULL);
 }

@@ -133,6 +133,7 @@ begin_again(struct pb_audit *audit, struct pb_audit_log *log, struct pb_error *e
     log->published_size = 0;
     log->is_published = false;
     log->needs_repair = false;
+    log->is_known = false;
     pb_tree_hash_empty(&log->kept_root);
     return pb_publish_begin_log(audit, log, error);
 }
@@ -207,7 +208,8 @@ pb_audit_restart(const struct pb_env *env, const char *path, const char *keys_pa
 
     assert(env != NULL && path != NULL && keys_path != NULL && log != NULL);
     if (options != NULL)
-        by_hand.checkpoint_copies = options->checkpoint_copies;
+        by_hand = *options;
+    by_hand.publishes_by_hand = true;
     status = pb_audit_open_restarting(env, path, keys_path, &by_hand, log, &audit, error);
     if (status != PB_OK)
         return status;

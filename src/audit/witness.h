@@ -2,15 +2,17 @@
  * Witnesses: others who sign that a log has only grown since they looked last.
  *
  * A trust policy (c2sp.org/tlog-policy) names witnesses, their keys and addresses, and how many of
- * which must have signed. pb_audit_cosign shows each of them the newest checkpoint of a log, with a
- * proof that it extends the one that they signed last; what they answer is verified and put under
- * the checkpoint.
+ * which must have signed (`quorum none`: none need to). Logs that are opened with one
+ * (struct pb_audit_options) publish a checkpoint only when enough witnesses have signed it: each is
+ * shown it with a proof that it extends the one that they signed last; what they answer is
+ * verified and put under it. While too few answer, leaves are taken and kept as ever, and the
+ * checkpoint before stays the newest.
  *
- * A witness that knows a longer log than ours, or one that ours does not extend, is an alarm: the
- * log is stopped, which outlasts a restart. Leaves may still be appended, but nothing of it is
- * published until somebody has found out what happened (pb_audit_restart). So whoever opens
- * logs for writing asks the witnesses before anything is published: that is their part of the rule
- * at the start.
+ * The rule at the start: before a process signs anything new of a log, it shows the witnesses what
+ * was last given out. Only when enough of them have answered is something new signed. One that
+ * knows a longer log than ours, or one that ours does not extend, is an alarm: the log is stopped,
+ * which outlasts a restart. Leaves may still be appended, but nothing of it is published until
+ * somebody has found out what happened (pb_audit_restart).
  *
  * How bytes get there and back is a function, so that tests need no network.
  *
@@ -85,7 +87,8 @@ PB_MUST_CHECK enum pb_status pb_witness_post_http(void *context, const char *url
 enum pb_witness_outcome {
     PB_WITNESS_COSIGNED,
     PB_WITNESS_NOT_ASKED,   /* it has no address */
-    PB_WITNESS_UNREACHABLE, /* no answer, or one that makes no sense */
+    PB_WITNESS_AWAY,        /* no answer */
+    PB_WITNESS_UNREACHABLE, /* an answer that makes no sense */
     PB_WITNESS_REFUSED,     /* it does not know this log or its key: configuration */
     PB_WITNESS_CONTRADICTS, /* it knows another history: alarm */
 };
@@ -94,10 +97,22 @@ struct pb_witness_result {
     uint64_t time_s;       /* COSIGNED: when it signed */
     struct pb_error error; /* otherwise: why not */
 };
+/* Told once when a log begins to wait for witnesses; why is one of their answers. Any thread. */
+typedef void pb_witness_waits_fn(void *context, const char *log, const char *why);
+
+/* Witnesses, and how they are asked. */
+struct pb_witnesses {
+    struct pb_witness_policy policy;
+    pb_witness_post_fn *post;
+    void *post_context;
+    pb_witness_waits_fn *waits; /* may be NULL */
+    void *waits_context;
+};
 /*
- * Asks every witness of the policy about the newest checkpoint of a log, which is published first.
+ * Asks every witness about everything appended to a log, and publishes the checkpoint where
+ * enough of them have signed it.
  *
- * ret_results    policy->witness_count elements, in the policy's order
+ * ret_results    as many as there are witnesses, in the policy's order
  * ret_has_quorum whether those that cosigned are enough; may be NULL
  *
  * Returns  PB_OK         whatever single witnesses answered
@@ -105,10 +120,11 @@ struct pb_witness_result {
  *          PB_E_CORRUPT  one contradicts: the log is stopped
  */
 PB_MUST_CHECK enum pb_status pb_audit_cosign(struct pb_audit *audit, const char *log,
-                                             const struct pb_witness_policy *policy,
-                                             pb_witness_post_fn *post, void *context,
+                                             const struct pb_witnesses *witnesses,
                                              struct pb_witness_result *ret_results,
                                              bool *ret_has_quorum, struct pb_error *error);
+/* Whether a witness may be asked at this address: https, or http on this machine. */
+bool pb_witness_url_is_allowed(const char *url);
 /* Which witnesses of the policy have cosigned a checkpoint, as bits; PB_BAD_INPUT where the note is
  * none, is not signed by log, or has a false cosignature. ret_oldest_s: the earliest of their
  * times; may be NULL. */

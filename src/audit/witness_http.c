@@ -28,9 +28,8 @@ take_body(char *bytes, size_t size, size_t count, void *context)
     return total;
 }
 
-/* Plain http only to this machine. */
-static bool
-is_allowed(const char *url)
+bool
+pb_witness_url_is_allowed(const char *url)
 {
     static const char *const plain[] = { "http://127.0.0.1", "http://[::1]", "http://localhost" };
 
@@ -90,7 +89,7 @@ pb_witness_post_http(void *context, const char *url, struct pb_str body,
 
     (void)context;
     memset(ret_reply, 0, sizeof(*ret_reply));
-    if (!is_allowed(url))
+    if (!pb_witness_url_is_allowed(url))
         return pb_fail(error, PB_E_IO,
                        "a witness is asked over https, or http on this machine, and "
                        "not at '%.200s'",

@@ -103,6 +103,8 @@ parse_witness(struct parsing *parsing, struct pb_str line)
     witness->url[0] = '\0';
     if (url.bytes > 0 && !copy_word(url, witness->url, PB_WITNESS_URL_BYTES_MAX))
         return "an address that is too long";
+    if (url.bytes > 0 && !pb_witness_url_is_allowed(witness->url))
+        return "an address that is neither https nor http on this machine";
     policy->witness_count++;
     return next_word(&line).bytes == 0 ? NULL : "more words than there should be";
 }

@@ -27,6 +27,7 @@ struct history {
     uint32_t acked, sent;
     char vkey[PB_VKEY_BYTES_MAX];
     bool is_created;
+    struct pb_witnesses witnesses;
 };
 
 static int64_t
@@ -136,6 +137,7 @@ answer_200(void *context, const char *url, struct pb_str body, struct pb_witness
     struct pb_text_out out = pb_text_out(ret_reply->body, sizeof(ret_reply->body));
     struct pb_vkey key;
     uint8_t seed[32] = { 1 }, public_key[32], secret[64];
+    const char *checkpoint;
     struct pb_note note;
 
     (void)context;
@@ -143,8 +145,9 @@ answer_200(void *context, const char *url, struct pb_str body, struct pb_witness
     (void)error;
     (void)crypto_sign_seed_keypair(public_key, secret, seed);
     pb_vkey_make(pb_str_from("w.example"), PB_KEY_COSIGNATURE, public_key, &key);
-    body.bytes -= 7; /* "old 0\n\n" */
-    body.text += 7;
+    checkpoint = (const char *)memmem(body.text, body.bytes, "\n\n", 2) + 2;
+    body.bytes -= (uint32_t)(checkpoint - body.text);
+    body.text = checkpoint;
     assert_int_equal(PB_OK, pb_note_parse(body, &note, NULL));
     pb_note_put_cosignature(&out, note.text, &key, secret, 1767225600);
     ret_reply->body_bytes = (size_t)(out.at - ret_reply->body);
@@ -152,20 +155,41 @@ answer_200(void *context, const char *url, struct pb_str body, struct pb_witness
     return PB_OK;
 }
 
+static void
+make_witnesses(struct history *history)
+{
+    struct pb_witness_policy *policy = &history->witnesses.policy;
+    uint8_t seed[32] = { 1 }, public_key[32], secret[64];
+
+    policy->witness_count = 1;
+    policy->quorum = 0;
+    (void)crypto_sign_seed_keypair(public_key, secret, seed);
+    pb_vkey_make(pb_str_from("w.example"), PB_KEY_COSIGNATURE, public_key,
+                 &policy->witnesses[0].key);
+    (void)snprintf(policy->witnesses[0].url, sizeof(policy->witnesses[0].url), "https://w.example");
+    history->witnesses.post = answer_200;
+}
+
 static enum pb_status
 cosign(struct history *history)
 {
-    struct pb_witness_policy policy = { .witness_count = 1, .quorum = 0 };
     struct pb_witness_result result;
-    uint8_t seed[32] = { 1 }, public_key[32], secret[64];
     enum pb_status status;
 
-    (void)crypto_sign_seed_keypair(public_key, secret, seed);
-    pb_vkey_make(pb_str_from("w.example"), PB_KEY_COSIGNATURE, public_key,
-                 &policy.witnesses[0].key);
-    (void)snprintf(policy.witnesses[0].url, sizeof(policy.witnesses[0].url), "https://w.example");
-    status = pb_audit_cosign(history->audit, "a42", &policy, answer_200, NULL, &result, NULL, NULL);
+    make_witnesses(history);
+    status = pb_audit_cosign(history->audit, "a42", &history->witnesses, &result, NULL, NULL);
     return status == PB_OK && result.outcome != PB_WITNESS_COSIGNED ? PB_E_IO : status;
+}
+
+static enum pb_status
+open_witnessed(struct history *history)
+{
+    struct pb_audit_options options = { .publishes_by_hand = true,
+                                        .witnesses = &history->witnesses };
+
+    make_witnesses(history);
+    return pb_audit_open(&history->fault.env, ROOM_PATH, ROOM_KEYS, &options, &history->audit,
+                         NULL);
 }
 
 static enum pb_status
@@ -265,10 +289,17 @@ destroy(struct history *history)
 typedef enum pb_status step_fn(struct history *history);
 
 static step_fn *const steps[] = {
-    create,      open_audit, add_log,     each_log,    append_some, publish,    read_all,
-    prove_one,   cosign,     keep,        read_all,    append_some, publish,    verify_public,
-    close_audit, open_audit, append_some, read_beside, close_audit, open_audit, append_past_a_tile,
-    publish,     keep,       read_all,    prove_one,   back_up,     destroy,    verify_public,
+    create,        open_audit,    add_log,
+    each_log,      append_some,   publish,
+    read_all,      prove_one,     cosign,
+    keep,          read_all,      append_some,
+    publish,       verify_public, close_audit,
+    open_audit,    append_some,   read_beside,
+    close_audit,   open_audit,    append_past_a_tile,
+    publish,       keep,          read_all,
+    prove_one,     back_up,       destroy,
+    verify_public, close_audit,   open_witnessed,
+    append_some,   prove_one,     append_some,
     close_audit,
 };
 

@@ -13,43 +13,16 @@
 #include "audit/audit_private.h"
 #include "audit/audit_room.h"
 #include "audit/encode.h"
-#include "audit/witness.h"
+#include "audit/fake_witness.h"
 
 #define PUBLIC ROOM_PATH "/public/a42"
 
-/* ---- a witness ---- */
-
-struct fake_witness {
-    struct pb_vkey key;
-    uint8_t secret[64];
-    char origin[PB_NOTE_NAME_BYTES_MAX + 1]; /* of the one log that it has seen; "": none */
-    uint64_t size;
-    struct pb_hash root;
-    uint64_t time_s;
-    uint32_t requests;
-    /* What to answer instead, for bad witnesses. */
-    int http_status; /* 0: what is right */
-    const char *content_type;
-    const char *body;
-    bool is_away;
-};
+/* ---- witnesses ---- */
 
 struct world {
     struct fake_witness witnesses[3];
     struct pb_vkey log;
 };
-
-static void
-make_witness(struct fake_witness *witness, const char *name, uint8_t seed_byte)
-{
-    uint8_t seed[32], public_key[32];
-
-    memset(witness, 0, sizeof(*witness));
-    memset(seed, seed_byte, sizeof(seed));
-    (void)crypto_sign_seed_keypair(public_key, witness->secret, seed);
-    pb_vkey_make(pb_str_from(name), PB_KEY_COSIGNATURE, public_key, &witness->key);
-    witness->time_s = 1767225600 + seed_byte;
-}
 
 static void
 make_world(struct world *world, struct room *room)
@@ -59,76 +32,6 @@ make_world(struct world *world, struct room *room)
     make_witness(&world->witnesses[2], "w3.example", 3);
     if (room != NULL)
         assert_int_equal(PB_OK, pb_vkey_parse(pb_str_from(room->vkey), &world->log, NULL));
-}
-
-static void
-answer(struct pb_witness_reply *reply, int http_status, const char *type, const char *body)
-{
-    reply->http_status = http_status;
-    (void)snprintf(reply->content_type, sizeof(reply->content_type), "%s", type);
-    reply->body_bytes = strlen(body);
-    memcpy(reply->body, body, reply->body_bytes);
-}
-
-static void
-sign_checkpoint(struct fake_witness *witness, struct pb_str text, struct pb_witness_reply *reply)
-{
-    struct pb_text_out out = pb_text_out(reply->body, sizeof(reply->body));
-
-    pb_note_put_cosignature(&out, text, &witness->key, witness->secret, witness->time_s++);
-    reply->body_bytes = (size_t)(out.at - reply->body);
-    reply->http_status = 200;
-}
-
-/* As the specification orders the checks. */
-static void
-judge_request(struct world *world, struct fake_witness *witness, struct pb_str body,
-              struct pb_witness_reply *reply)
-{
-    struct pb_str rest = body, line;
-    struct pb_tree_proof proof = { .count = 0 };
-    struct pb_checkpoint checkpoint;
-    struct pb_note note;
-    uint64_t old_size = 0;
-    char text[32];
-
-    assert_int_equal(PB_OK, pb_next_line(&rest, &line));
-    assert_memory_equal("old ", line.text, 4);
-    assert_int_equal(PB_OK, pb_decimal_decode((struct pb_str){ line.text + 4, line.bytes - 4 },
-                                              &old_size));
-    for (;;) {
-        assert_int_equal(PB_OK, pb_next_line(&rest, &line));
-        if (line.bytes == 0)
-            break;
-        assert_true(proof.count < PB_TREE_PROOF_MAX);
-        assert_int_equal(PB_OK, pb_base64_decode_exact(line, proof.hashes[proof.count++].bytes,
-                                                       PB_HASH_BYTES));
-    }
-    if (pb_checkpoint_open(rest, &world->log, &checkpoint, &note, NULL) != PB_OK) {
-        answer(reply, 403, "", "");
-        return;
-    }
-    if (witness->origin[0] != '\0' &&
-        !pb_str_equal(checkpoint.origin, pb_str_from(witness->origin))) {
-        answer(reply, 404, "", "");
-        return;
-    }
-    if (old_size != witness->size) {
-        (void)snprintf(text, sizeof(text), "%llu\n", (unsigned long long)witness->size);
-        answer(reply, 409, "text/x.tlog.size", text);
-        return;
-    }
-    if (old_size == 0 ? proof.count != 0
-                      : pb_tree_verify_consistency(old_size, checkpoint.size, &witness->root,
-                                                   &checkpoint.root, &proof) != PB_OK) {
-        answer(reply, 422, "", "");
-        return;
-    }
-    memcpy(witness->origin, checkpoint.origin.text, checkpoint.origin.bytes);
-    witness->origin[checkpoint.origin.bytes] = '\0';
-    witness->size = checkpoint.size;
-    witness->root = checkpoint.root;
-    sign_checkpoint(witness, note.text, reply);
 }
 
 static enum pb_status
@@ -150,7 +53,7 @@ post(void *context, const char *url, struct pb_str body, struct pb_witness_reply
         if (witness->http_status != 0)
             answer(ret_reply, witness->http_status, witness->content_type, witness->body);
         else
-            judge_request(world, witness, body, ret_reply);
+            judge_request(witness, &world->log, body, ret_reply);
         return PB_OK;
     }
     fail_msg("nobody is at %s", url);
@@ -253,6 +156,10 @@ malformed_policies_are_refused_with_the_line(void **state)
         { "witness a %a\nwitness a %b\nquorum none\n", "line 2" },
         { "witness a %a\nwitness b %a\nquorum none\n", "line 2" },
         { "witness a %a https://a x\nquorum none\n", "line 1" },
+        { "witness a %a http://127.0.0.1:8081/w\nquorum none\n", NULL },
+        { "witness a %a http://localhost.example/\nquorum none\n", "line 1" },
+        { "witness a %a http://a.example\nquorum none\n", "line 1" },
+        { "witness a %a file:///etc/passwd\nquorum none\n", "line 1" },
         { "log %a\nquorum none\n", "line 1" },
         { "log\nquorum none\n", "line 1" },
         { "log %l\nlog %l\nquorum none\n", "line 2" },
@@ -305,8 +212,8 @@ parse_long(struct world *world, const char *before, size_t name_bytes, size_t ur
         pb_vkey_format(&world->witnesses[1].key, vkey);
         pb_put_char(&out, ' ');
         pb_put_text(&out, vkey);
-        pb_put_char(&out, ' ');
-        for (size_t i = 0; i < url_bytes; i++)
+        pb_put_text(&out, " https://");
+        for (size_t i = strlen("https://"); i < url_bytes; i++)
             pb_put_char(&out, 'y');
     } else {
         pb_put_text(&out, " any a");
@@ -378,11 +285,11 @@ struct asked {
 static void
 ask(struct room *room, struct world *world, struct asked *asked)
 {
-    struct pb_witness_policy policy;
+    struct pb_witnesses witnesses = { .post = post, .post_context = world };
 
-    make_policy(world, &policy);
+    make_policy(world, &witnesses.policy);
     memset(asked, 0, sizeof(*asked));
-    asked->status = pb_audit_cosign(room->audit, "a42", &policy, post, world, asked->results,
+    asked->status = pb_audit_cosign(room->audit, "a42", &witnesses, asked->results,
                                     &asked->has_quorum, &asked->error);
 }
 
@@ -434,11 +341,12 @@ cosignatures_stand_under_the_checkpoint_and_in_proofs(void **state)
     assert_true(asked.has_quorum);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(PB_WITNESS_COSIGNED, asked.results[i].outcome);
-        assert_int_equal(1767225600 + i + 1, asked.results[i].time_s);
+        /* The first time it signed what was given out before: nothing. */
+        assert_int_equal(1767225600 + i + 2, asked.results[i].time_s);
         assert_int_equal(5, world.witnesses[i].size);
     }
     assert_int_equal(7, who_has_signed(room, &world, &oldest_s));
-    assert_int_equal(1767225601, oldest_s);
+    assert_int_equal(1767225602, oldest_s);
     must(pb_audit_prove(room->audit, "a42", 2, false, &proof, &error), &error);
     assert_non_null(strstr(proof, "w3.example"));
     must(pb_audit_verify_proof(&room->env, pb_str_from(proof), room->vkey, &error), &error);
@@ -476,8 +384,7 @@ a_witness_that_is_behind_or_new_gets_the_proof_that_it_needs(void **state)
         must(asked.status, &asked.error);
         assert_true(asked.has_quorum);
         for (uint32_t i = 0; i < 3; i++) {
-            assert_int_equal(world.witnesses[i].is_away ? PB_WITNESS_UNREACHABLE
-                                                        : PB_WITNESS_COSIGNED,
+            assert_int_equal(world.witnesses[i].is_away ? PB_WITNESS_AWAY : PB_WITNESS_COSIGNED,
                              asked.results[i].outcome);
             if (!world.witnesses[i].is_away)
                 assert_int_equal(size, world.witnesses[i].size);
@@ -501,7 +408,7 @@ one_witness_of_three_is_no_quorum(void **state)
     ask(room, &world, &asked);
     must(asked.status, &asked.error);
     assert_false(asked.has_quorum);
-    assert_int_equal(PB_WITNESS_UNREACHABLE, asked.results[0].outcome);
+    assert_int_equal(PB_WITNESS_AWAY, asked.results[0].outcome);
     assert_int_equal(PB_WITNESS_REFUSED, asked.results[1].outcome);
     assert_int_equal(PB_WITNESS_COSIGNED, asked.results[2].outcome);
     assert_non_null(strstr(asked.results[1].error.message, "w2"));
@@ -566,20 +473,19 @@ a_witness_without_an_address_is_not_asked(void **state)
 {
     struct room *room = *state;
     struct world world;
-    struct pb_witness_policy policy;
+    struct pb_witnesses witnesses = { .post = post, .post_context = &world };
     struct pb_witness_result results[3];
     struct pb_error error = { .message = "" };
     bool has_quorum = true;
 
     make_world(&world, room);
-    make_policy(&world, &policy);
-    policy.witnesses[2].url[0] = '\0';
-    must(pb_audit_cosign(room->audit, "a42", &policy, post, &world, results, &has_quorum, &error),
-         &error);
+    make_policy(&world, &witnesses.policy);
+    witnesses.policy.witnesses[2].url[0] = '\0';
+    must(pb_audit_cosign(room->audit, "a42", &witnesses, results, &has_quorum, &error), &error);
     assert_int_equal(PB_WITNESS_NOT_ASKED, results[2].outcome);
     assert_true(has_quorum);
-    assert_int_equal(PB_NOT_FOUND, pb_audit_cosign(room->audit, "nobody", &policy, post, &world,
-                                                   results, NULL, &error));
+    assert_int_equal(PB_NOT_FOUND,
+                     pb_audit_cosign(room->audit, "nobody", &witnesses, results, NULL, &error));
 }
 
 static void
@@ -625,20 +531,18 @@ a_cosignature_of_an_older_checkpoint_is_not_put_under_the_newer(void **state)
     struct room *room = *state;
     struct world world;
     struct growing growing = { &world, room, 5 };
-    struct pb_witness_policy policy;
+    struct pb_witnesses witnesses = { .post = post_and_grow, .post_context = &growing };
     struct pb_witness_result results[3];
     struct pb_error error = { .message = "" };
     bool has_quorum = false;
 
     make_world(&world, room);
-    make_policy(&world, &policy);
+    make_policy(&world, &witnesses.policy);
     append_many(room, 0, 5);
-    must(pb_audit_cosign(room->audit, "a42", &policy, post_and_grow, &growing, results, &has_quorum,
-                         &error),
-         &error);
+    must(pb_audit_cosign(room->audit, "a42", &witnesses, results, &has_quorum, &error), &error);
     assert_true(has_quorum); /* they have signed, though another than the newest */
     assert_int_equal(0, who_has_signed(room, &world, NULL));
-    assert_verifies(room, 8);
+    assert_verifies(room, 11);
 }
 
 static void
@@ -725,6 +629,7 @@ t4_a_second_history_gets_no_cosignature_and_stops_the_log(void **state)
     room->env.clock_context = room;
     open_room(room);
     append_many(room, 5, 5);
+    must(pb_audit_publish(room->audit, NULL, &error), &error);
     ask(room, &world, &asked);
     assert_int_equal(PB_E_CORRUPT, asked.status);
     assert_false(asked.has_quorum);
@@ -772,6 +677,265 @@ t2_leaves_that_a_witness_has_seen_cannot_be_cut_off(void **state)
     assert_int_equal(PB_WITNESS_CONTRADICTS, asked.results[0].outcome);
     assert_non_null(strstr(asked.error.message, "leaves are lost"));
     assert_stopped(room);
+    assert_int_equal(PB_E_CORRUPT, pb_audit_close(room->audit, &error));
+    room->audit = NULL;
+}
+
+/* ---- logs that are published by witnesses alone ---- */
+
+struct witnessed {
+    struct pb_witnesses witnesses;
+    struct world world;
+    uint32_t told;
+    char why[512];
+};
+
+static void
+note_waiting(void *context, const char *log, const char *why)
+{
+    struct witnessed *witnessed = context;
+
+    assert_string_equal("a42", log);
+    witnessed->told++;
+    (void)snprintf(witnessed->why, sizeof(witnessed->why), "%s", why);
+}
+
+static void
+make_witnessed(struct witnessed *witnessed, struct room *room)
+{
+    memset(witnessed, 0, sizeof(*witnessed));
+    make_world(&witnessed->world, room);
+    make_policy(&witnessed->world, &witnessed->witnesses.policy);
+    witnessed->witnesses.post = post;
+    witnessed->witnesses.post_context = &witnessed->world;
+    witnessed->witnesses.waits = note_waiting;
+    witnessed->witnesses.waits_context = witnessed;
+}
+
+static void
+open_witnessed(struct room *room, struct witnessed *witnessed)
+{
+    struct pb_audit_options options = { .publishes_by_hand = true,
+                                        .witnesses = &witnessed->witnesses };
+    struct pb_error error = { .message = "" };
+
+    must(pb_audit_open(&room->env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error), &error);
+}
+
+static void
+set_away(struct witnessed *witnessed, uint32_t bits)
+{
+    for (uint32_t i = 0; i < 3; i++)
+        witnessed->world.witnesses[i].is_away = (bits >> i & 1) != 0;
+}
+
+static uint64_t
+published_size(struct room *room)
+{
+    char *text = read_checkpoint(room), *line = strchr(text, '\n') + 1;
+    uint64_t size = 0;
+
+    assert_int_equal(PB_OK,
+                     pb_decimal_decode((struct pb_str){ line, (uint32_t)strcspn(line, "\n") },
+                                       &size));
+    pb_free(&room->env, text);
+    return size;
+}
+
+static void
+publish(struct room *room)
+{
+    struct pb_error error = { .message = "" };
+
+    must(pb_audit_publish(room->audit, NULL, &error), &error);
+}
+
+static void
+nothing_is_published_before_enough_witnesses_have_signed_it(void **state)
+{
+    struct room *room = *state;
+    struct witnessed witnessed;
+    struct pb_error error = { .message = "" };
+    char *proof = NULL;
+
+    make_witnessed(&witnessed, room);
+    close_room(room);
+    open_witnessed(room, &witnessed);
+    append_many(room, 0, 5);
+    set_away(&witnessed, 3);
+    publish(room);
+    assert_int_equal(0, published_size(room));
+    assert_int_equal(1, witnessed.told);
+    assert_non_null(strstr(witnessed.why, "nobody is there"));
+    assert_int_equal(PB_NOT_FOUND, pb_audit_prove(room->audit, "a42", 2, false, &proof, &error));
+    assert_non_null(strstr(error.message, "waits for witnesses"));
+
+    /* It waits without being told of again, and its leaves are safe. */
+    append_many(room, 5, 5);
+    publish(room);
+    assert_int_equal(1, witnessed.told);
+    close_room(room);
+    open_witnessed(room, &witnessed);
+    append_many(room, 10, 1);
+    set_away(&witnessed, 1);
+    publish(room);
+    assert_int_equal(11, published_size(room));
+    assert_int_equal(6, who_has_signed(room, &witnessed.world, NULL));
+    must(pb_audit_prove(room->audit, "a42", 2, false, &proof, &error), &error);
+    assert_non_null(strstr(proof, "w3.example"));
+    pb_free(&room->env, proof);
+    assert_verifies(room, 11);
+}
+
+static void
+a_witness_that_gave_no_answer_is_not_asked_again_for_a_while(void **state)
+{
+    struct room *room = *state;
+    struct witnessed witnessed;
+    uint32_t requests;
+
+    make_witnessed(&witnessed, room);
+    close_room(room);
+    open_witnessed(room, &witnessed);
+    set_away(&witnessed, 7);
+    append_many(room, 0, 1);
+    publish(room);
+    assert_int_equal(1, witnessed.world.witnesses[0].requests);
+    publish(room);
+    append_many(room, 1, 1);
+    close_room(room);
+    requests = witnessed.world.witnesses[0].requests;
+    assert_int_equal(1, requests);
+}
+
+static void
+what_waited_is_published_at_the_next_opening_without_a_new_leaf(void **state)
+{
+    struct room *room = *state;
+    struct witnessed witnessed;
+
+    make_witnessed(&witnessed, room);
+    close_room(room);
+    for (uint32_t round = 0; round < 2; round++) {
+        open_witnessed(room, &witnessed);
+        set_away(&witnessed, 7);
+        /* The second time there is so much that it is kept while its checkpoint waits. */
+        append_many(room, round == 0 ? 0 : 300, 300);
+        close_room(room);
+        assert_int_equal(round == 0 ? 0 : 300, published_size(room));
+        set_away(&witnessed, 0);
+        open_witnessed(room, &witnessed);
+        close_room(room);
+        assert_int_equal(300 * (round + 1), published_size(room));
+        assert_int_equal(7, who_has_signed(room, &witnessed.world, NULL));
+    }
+    open_room(room);
+    assert_verifies(room, 600);
+}
+
+static void
+without_a_quorum_checkpoints_come_out_with_what_there_is(void **state)
+{
+    struct room *room = *state;
+    struct witnessed witnessed;
+
+    make_witnessed(&witnessed, room);
+    witnessed.witnesses.policy.quorum = -1;
+    close_room(room);
+    open_witnessed(room, &witnessed);
+    set_away(&witnessed, 5);
+    append_many(room, 0, 5);
+    publish(room);
+    assert_int_equal(5, published_size(room));
+    assert_int_equal(2, who_has_signed(room, &witnessed.world, NULL));
+    assert_int_equal(0, witnessed.told);
+}
+
+/* The rule at the start: what witnesses know is asked before anything new is signed. */
+static void
+nothing_new_is_signed_before_witnesses_have_said_what_they_know(void **state)
+{
+    struct room *room = *state;
+    struct witnessed witnessed;
+    struct sim_fs *before;
+    struct pb_error error = { .message = "" };
+
+    make_witnessed(&witnessed, room);
+    append_many(room, 0, 5);
+    close_room(room);
+    before = sim_fs_clone(room->fs); /* logs and keys */
+    open_witnessed(room, &witnessed);
+    append_many(room, 5, 5);
+    publish(room);
+    assert_int_equal(10, published_size(room));
+    close_room(room);
+    sim_fs_free(room->fs);
+    room->fs = before;
+    room->env = sim_fs_env(before);
+    room->env.now_us = room_now_us;
+    room->env.clock_context = room;
+
+    /* With all of them away nothing is signed, not even for their eyes: the head stays. */
+    open_witnessed(room, &witnessed);
+    append_many(room, 5, 7);
+    set_away(&witnessed, 7);
+    publish(room);
+    assert_int_equal(5, pb_keys_head(room->audit->keys, "a42")->size);
+    close_room(room);
+
+    /* One that answers stops the log before anything new is signed. */
+    set_away(&witnessed, 5);
+    open_witnessed(room, &witnessed);
+    assert_int_equal(PB_E_CORRUPT, pb_audit_publish(room->audit, NULL, &error));
+    assert_non_null(strstr(error.message, "leaves are lost"));
+    assert_int_equal(5, pb_keys_head(room->audit->keys, "a42")->size);
+    assert_int_equal(5, published_size(room));
+    assert_int_equal(PB_E_CORRUPT, pb_audit_close(room->audit, &error));
+    room->audit = NULL;
+}
+
+/* Contradicts one log, and knows no other. */
+static enum pb_status
+post_against_a42(void *context, const char *url, struct pb_str body,
+                 struct pb_witness_reply *ret_reply, struct pb_error *error)
+{
+    static const char origin[] = "\nlogs.example/agency/a42\n";
+
+    (void)context;
+    (void)url;
+    (void)error;
+    answer(ret_reply, memmem(body.text, body.bytes, origin, strlen(origin)) != NULL ? 422 : 404, "",
+           "");
+    return PB_OK;
+}
+
+static void
+what_is_wrong_with_one_log_leaves_the_others_published(void **state)
+{
+    struct room *room = *state;
+    struct witnessed witnessed;
+    struct pb_error error = { .message = "" };
+    struct pb_checkpoint checkpoint;
+    struct pb_audit_log *operator_log;
+    char *text = NULL;
+    size_t bytes = 0;
+    uint64_t index;
+
+    make_witnessed(&witnessed, room);
+    witnessed.witnesses.policy.quorum = -1;
+    witnessed.witnesses.post = post_against_a42;
+    close_room(room);
+    open_witnessed(room, &witnessed);
+    append_many(room, 0, 3);
+    must(room_append(room->audit, PB_AUDIT_OPERATOR, 0, &index, &error), &error);
+    assert_int_equal(PB_E_CORRUPT, pb_audit_publish(room->audit, NULL, &error));
+    assert_int_equal(PB_E_CORRUPT, pb_audit_publish(room->audit, "a42", &error));
+    assert_non_null(strstr(error.message, "a42.stopped"));
+    assert_int_equal(0, published_size(room));
+    operator_log = pb_audit_find(room->audit, pb_str_from(PB_AUDIT_OPERATOR));
+    must(pb_publish_read(room->audit, operator_log, &text, &bytes, &checkpoint, &error), &error);
+    assert_int_equal(1, checkpoint.size);
+    pb_free(&room->env, text);
     assert_int_equal(PB_E_CORRUPT, pb_audit_close(room->audit, &error));
     room->audit = NULL;
 }
@@ -964,6 +1128,12 @@ main(void)
         ROOM_TEST(a_log_that_lost_leaves_begins_again_under_a_new_origin),
         ROOM_TEST(logs_that_lost_leaves_together_begin_again_one_after_the_other),
         ROOM_TEST(a_stopped_log_begins_again_and_its_unpublished_leaves_are_kept),
+        ROOM_TEST(nothing_is_published_before_enough_witnesses_have_signed_it),
+        ROOM_TEST(a_witness_that_gave_no_answer_is_not_asked_again_for_a_while),
+        ROOM_TEST(what_waited_is_published_at_the_next_opening_without_a_new_leaf),
+        ROOM_TEST(without_a_quorum_checkpoints_come_out_with_what_there_is),
+        ROOM_TEST(nothing_new_is_signed_before_witnesses_have_said_what_they_know),
+        ROOM_TEST(what_is_wrong_with_one_log_leaves_the_others_published),
     };
 
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
