@@ -1,6 +1,7 @@
 /*
  * Audit commands: what their files share. cmd_audit.c has the table; audit_public.c what anybody
- * may do with public files; audit_private.c what opens secrets, each look leaving a leaf.
+ * may do with public files; audit_private.c what opens secrets, each look leaving a leaf;
+ * audit_outside.c witnesses and copies of checkpoints.
  *
  * Threads: the main thread.
  */
@@ -13,6 +14,9 @@
 int pb_cli_audit_keys(struct pb_cli *cli, int argc, char **argv);
 int pb_cli_audit_verify(struct pb_cli *cli, int argc, char **argv);
 int pb_cli_audit_verify_proof(struct pb_cli *cli, int argc, char **argv);
+
+int pb_cli_audit_copies(struct pb_cli *cli, int argc, char **argv);
+int pb_cli_audit_witness(struct pb_cli *cli, int argc, char **argv);
 
 int pb_cli_audit_destroy_expired(struct pb_cli *cli, int argc, char **argv);
 int pb_cli_audit_export(struct pb_cli *cli, int argc, char **argv);

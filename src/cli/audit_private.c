@@ -450,19 +450,6 @@ pb_cli_audit_prove(struct pb_cli *cli, int argc, char **argv)
 
 /* ---- restart ---- */
 
-static enum pb_status
-restart_log(const struct pb_cli *cli, const char *data, const char *log, struct pb_error *error)
-{
-    char path[PB_PATH_BYTES_MAX], keys[PB_PATH_BYTES_MAX];
-    int path_bytes = snprintf(path, sizeof(path), "%s/audit", data);
-    int keys_bytes = snprintf(keys, sizeof(keys), "%s/keys", data);
-
-    if (path_bytes < 0 || (size_t)path_bytes >= sizeof(path) || keys_bytes < 0 ||
-        (size_t)keys_bytes >= sizeof(keys))
-        return pb_fail(error, PB_OVER_LIMIT, "the path of the data directory is too long");
-    return pb_audit_restart(cli->env, path, keys, NULL, log, error);
-}
-
 int
 pb_cli_audit_restart(struct pb_cli *cli, int argc, char **argv)
 {
@@ -498,7 +485,7 @@ pb_cli_audit_restart(struct pb_cli *cli, int argc, char **argv)
     if (!is_sure)
         return pb_cli_usage_error(cli, "a log that was restarted cannot go on under its old key: "
                                        "add --yes if its entries are lost for good");
-    status = restart_log(cli, data, log, &error);
+    status = pb_site_restart_log(cli->env, data, log, &error);
     if (status != PB_OK)
         return pb_cli_failure(cli, status, &error);
     pb_cli_say(cli,

@@ -157,16 +157,29 @@ pb_cli_is_site(const struct pb_cli *cli, const char *path)
     return false;
 }
 
+/* From any thread. What was asked is answered and on record: this is for the operator. */
+static void
+tell_waiting(void *context, const char *log, const char *why)
+{
+    pb_cli_say(context,
+               "the checkpoint of log %s waits for its witnesses (%s); nothing is lost, and it is "
+               "published with a later command",
+               log, why);
+}
+
 enum pb_status
 pb_cli_open_site(const struct pb_cli *cli, const char *path, const struct pb_site_options *options,
                  struct pb_site **ret_site)
 {
+    struct pb_site_options told = *options;
     struct pb_error error = { "" };
     enum pb_status status;
 
     if (!pb_cli_is_site(cli, path))
         return PB_E_NOT_STORE;
-    status = pb_site_open(cli->env, path, options, ret_site, &error);
+    told.waits = tell_waiting;
+    told.waits_context = (void *)(uintptr_t)cli;
+    status = pb_site_open(cli->env, path, &told, ret_site, &error);
     if (status == PB_NOT_FOUND && error.message[0] == '\0')
         (void)pb_fail(&error, status, "there is no directory '%s'", path);
     if (status != PB_OK)

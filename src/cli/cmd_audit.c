@@ -18,6 +18,8 @@ pb_cmd_audit(struct pb_cli *cli, int argc, char **argv)
         { "audit review", "draw samples, look at what stands out, note findings",
           pb_cli_audit_review },
         { "audit export", "entries as CSV or JSON", pb_cli_audit_export },
+        { "audit witness", "others who sign that logs only grow", pb_cli_audit_witness },
+        { "audit copies", "where checkpoints are copied to", pb_cli_audit_copies },
         { "audit restart", "begin a log again that a restored backup cannot continue",
           pb_cli_audit_restart },
         { "audit destroy-expired", "destroy the keys of what may not be opened any longer",

@@ -133,6 +133,19 @@ write_log(void *context, const char *line, size_t bytes)
     (void)!write(STDERR_FILENO, line, bytes);
 }
 
+/* From a thread of the audit logs. */
+static void
+log_waiting(void *context, const char *log, const char *why)
+{
+    struct pb_log_line line;
+
+    /* A line of the log holds no text from elsewhere: platebase audit witness check says more. */
+    (void)log;
+    (void)why;
+    pb_log_begin(&line, context, PB_LOG_WARNING, PB_WORD("waits_for_witnesses"));
+    pb_log_end(&line);
+}
+
 /* Every connection takes a descriptor, and so do a few files beside them. */
 static void
 raise_file_limit(const struct pb_cli *cli, const struct pb_cli_config *config)
@@ -153,7 +166,9 @@ start(struct service *service, int socket, struct pb_error *error)
 {
     const struct pb_env *env = service->cli->env;
     const struct pb_cli_config *config = &service->config;
-    const struct pb_site_options site_options = { .mode = config->mode };
+    const struct pb_site_options site_options = { .mode = config->mode,
+                                                  .waits = log_waiting,
+                                                  .waits_context = &service->log };
     struct pb_api_options api_options = {
         .data_path = config->data,
         .metrics = &service->metrics,

@@ -222,16 +222,17 @@ restore_keys(struct copying *copying, const char *keys, const char *target)
 }
 
 /* On which days readers were up; without it answers say that they do not know. */
+/* A file that need not be there. */
 static enum pb_status
-restore_activity(struct copying *copying, const char *backup, const char *target)
+restore_file(struct copying *copying, const char *backup, const char *target, const char *name)
 {
     const struct pb_env *env = copying->env;
     char from[PB_PATH_BYTES_MAX], to[PB_PATH_BYTES_MAX];
     struct pb_file *file = NULL;
-    enum pb_status status = join(backup, "activity", from, copying->error);
+    enum pb_status status = join(backup, name, from, copying->error);
 
     if (status == PB_OK)
-        status = join(target, "activity", to, copying->error);
+        status = join(target, name, to, copying->error);
     if (status == PB_OK)
         status = env->files->open(env->file_context, from, PB_OPEN_READ, &file, copying->error);
     env->files->close(env->file_context, file);
@@ -265,6 +266,7 @@ enum pb_status
 pb_cli_restore(const struct pb_env *env, const char *backup, const char *target, const char *keys,
                const struct pb_progress *progress, struct pb_error *error)
 {
+    static const char *const names[] = { "activity", "witnesses", "checkpoint-copies" };
     struct copying copying = { .env = env, .create = PB_OPEN_CREATE, .error = error };
     enum pb_status status;
 
@@ -282,8 +284,8 @@ pb_cli_restore(const struct pb_env *env, const char *backup, const char *target,
         status = restore_folder(&copying, backup, target, "audit", false);
     if (status == PB_OK && keys != NULL)
         status = restore_keys(&copying, keys, target);
-    if (status == PB_OK)
-        status = restore_activity(&copying, backup, target);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && status == PB_OK; i++)
+        status = restore_file(&copying, backup, target, names[i]);
     if (status == PB_OK)
         status = finish_site(&copying, backup, target);
     pb_free(env, copying.piece);

@@ -78,24 +78,35 @@ copy_rules(const struct pb_env *env, const char *from, const char *to, struct pb
     return status == PB_OK ? copying.status : status;
 }
 
-/* Which readers were up: as of the last time that it was saved, where anybody knows. */
+/* A file that need not be there. */
 static enum pb_status
-copy_activity(struct pb_site *site, const char *target_path, struct pb_error *error)
+copy_if_there(struct pb_site *site, const char *target_path, const char *name,
+              struct pb_error *error)
 {
     char path[PB_PATH_BYTES_MAX];
     char *text = NULL;
     size_t bytes = 0;
-    enum pb_status status =
-        site->mode == PB_SITE_WRITE ? pb_activity_save(site, true, error) : PB_OK;
+    enum pb_status status = pb_site_path(site, name, path, error);
 
-    if (status == PB_OK)
-        status = pb_site_path(site, "activity", path, error);
     if (status == PB_OK)
         status = pb_site_read_file(site->env, path, UINT32_MAX, &text, &bytes, error);
     if (status == PB_OK)
-        status = pb_site_write_file(site->env, target_path, "activity", text, bytes, error);
+        status = pb_site_write_file(site->env, target_path, name, text, bytes, error);
     pb_free(site->env, text);
     return status == PB_NOT_FOUND ? PB_OK : status;
+}
+
+/* Which readers were up, as of the last time that it was saved, and whose word the logs need. */
+static enum pb_status
+copy_single_files(struct pb_site *site, const char *target_path, struct pb_error *error)
+{
+    static const char *const names[] = { "activity", "witnesses", "checkpoint-copies" };
+    enum pb_status status =
+        site->mode == PB_SITE_WRITE ? pb_activity_save(site, true, error) : PB_OK;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && status == PB_OK; i++)
+        status = copy_if_there(site, target_path, names[i], error);
+    return status;
 }
 
 static enum pb_status
@@ -127,7 +138,7 @@ pb_site_backup(struct pb_site *site, const char *target_path, const struct pb_pr
     if (status == PB_OK)
         status = copy_rules(env, site->path, target_path, error);
     if (status == PB_OK)
-        status = copy_activity(site, target_path, error);
+        status = copy_single_files(site, target_path, error);
     if (status == PB_OK)
         status = join(target_path, "audit", path, error);
     if (status == PB_OK)

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "audit/audit.h"
+#include "audit/witness.h"
 #include "base/arena.h"
 #include "base/env.h"
 #include "base/limits.h"
@@ -44,6 +45,7 @@ struct pb_site {
     struct pb_store *store;         /* owned */
     struct pb_catalog *catalog;     /* owned */
     struct pb_audit *audit;         /* owned */
+    struct pb_outside *outside;     /* owned; NULL in PB_SITE_LOOK */
     uint8_t key[PB_SITE_KEY_BYTES]; /* of tokens and digests; zero in PB_SITE_LOOK */
 
     pthread_mutex_t facts_lock; /* guards rules and facts; held for a few instructions, but when
@@ -58,6 +60,20 @@ struct pb_site {
 
     pthread_mutex_t change_lock; /* one change of the catalog at a time; held through its I/O */
 };
+
+/* ---- what the audit logs answer to outside (outside.c) ---- */
+
+struct pb_outside {
+    struct pb_witnesses witnesses;
+    bool has_witnesses;
+    char copies[PB_PATH_BYTES_MAX]; /* "": none */
+};
+/* What DIR says; freed with pb_free. checks: that the directory of copies is there. */
+PB_MUST_CHECK enum pb_status pb_outside_load(const struct pb_env *env, const char *site_path,
+                                             bool checks, struct pb_outside **ret_outside,
+                                             struct pb_error *error);
+/* Sets what pb_audit_open is told; borrowed. */
+void pb_outside_options(const struct pb_outside *outside, struct pb_audit_options *options);
 
 /* The facts of this moment, with a reference that the caller drops. */
 PB_MUST_CHECK enum pb_status pb_site_facts(struct pb_site *site, int64_t now_us,

@@ -200,13 +200,30 @@ open_catalog(struct pb_site *site, struct pb_error *error)
                : status;
 }
 
+/* Who only looks signs nothing. */
+static enum pb_status
+load_outside(struct pb_site *site, const struct pb_site_options *options, struct pb_error *error)
+{
+    enum pb_status status;
+
+    if (site->mode == PB_SITE_LOOK)
+        return PB_OK;
+    status =
+        pb_outside_load(site->env, site->path, !options->without_copies, &site->outside, error);
+    if (status != PB_OK)
+        return status;
+    site->outside->witnesses.waits = options->waits;
+    site->outside->witnesses.waits_context = options->waits_context;
+    return PB_OK;
+}
+
 /* A restored backup has no keys: it can be looked at without them. */
 static enum pb_status
-open_audit(struct pb_site *site, bool publishes_by_hand, struct pb_error *error)
+open_audit(struct pb_site *site, const struct pb_site_options *site_options, struct pb_error *error)
 {
     const struct pb_env *env = site->env;
     struct pb_audit_options options = { .is_read_only = site->mode == PB_SITE_LOOK,
-                                        .publishes_by_hand = publishes_by_hand };
+                                        .publishes_by_hand = site_options->publishes_by_hand };
     char path[PB_PATH_BYTES_MAX];
     char keys_path[PB_PATH_BYTES_MAX];
     bool has_keys = false;
@@ -218,6 +235,10 @@ open_audit(struct pb_site *site, bool publishes_by_hand, struct pb_error *error)
         status = env->files->list(env->file_context, keys_path, note_any, &has_keys, error);
     if (status != PB_OK && status != PB_NOT_FOUND)
         return status;
+    if (site->outside != NULL)
+        pb_outside_options(site->outside, &options);
+    if (site_options->without_copies)
+        options.checkpoint_copies = NULL;
     return pb_audit_open(env, path, has_keys || !options.is_read_only ? keys_path : NULL, &options,
                          &site->audit, error);
 }
@@ -238,7 +259,9 @@ open_parts(struct pb_site *site, const struct pb_site_options *options, struct p
     if (status == PB_OK)
         status = pb_site_load_rules(site, error);
     if (status == PB_OK)
-        status = open_audit(site, options->publishes_by_hand, error);
+        status = load_outside(site, options, error);
+    if (status == PB_OK)
+        status = open_audit(site, options, error);
     if (status == PB_OK && site->mode != PB_SITE_LOOK)
         status = pb_site_add_logs(site, error);
     if (status == PB_OK && site->mode == PB_SITE_WRITE)
@@ -255,6 +278,7 @@ close_parts(struct pb_site *site, struct pb_error *error)
     pb_facts_drop(site->facts);
     if (site->audit != NULL)
         status = pb_audit_close(site->audit, error);
+    pb_free(site->env, site->outside);
     pb_rules_unref(site->rules);
     pb_catalog_close(site->catalog);
     pb_store_close(site->store);

@@ -8,6 +8,7 @@
  *   DIR/keys/          private keys, each file 0600
  *   DIR/rules/         rule packs beside the shipped ones (YAML), if any
  *   DIR/rejects/       what imports could not store
+ *   DIR/witnesses, DIR/checkpoint-copies   whose word the audit logs need (outside.c), if any
  *
  * Threads: every call is safe from any thread.
  */
@@ -24,6 +25,8 @@
 #include "policy/policy.h"
 
 struct pb_audit;
+struct pb_witness_policy;
+struct pb_witnesses;
 struct pb_site; /* opaque */
 
 /* Makes DIR (new or empty) with an operator's log, the shipped rules and no agency. */
@@ -40,7 +43,11 @@ struct pb_site_options {
     enum pb_site_mode mode;
     bool skips_damaged;
     bool publishes_by_hand; /* as in struct pb_audit_options */
+    bool without_copies;    /* opens though the directory for copies of checkpoints is missing */
     uint64_t memory_bytes;
+    /* Told, from any thread, when a log's checkpoint begins to wait for witnesses; or NULL. */
+    void (*waits)(void *context, const char *log, const char *why);
+    void *waits_context;
 };
 PB_MUST_CHECK enum pb_status pb_site_open(const struct pb_env *env, const char *path,
                                           const struct pb_site_options *options,
@@ -76,6 +83,26 @@ PB_MUST_CHECK enum pb_status pb_site_import_yaml(struct pb_site *site, const str
 PB_MUST_CHECK enum pb_status pb_site_put_pack(struct pb_site *site, const struct pb_actor *actor,
                                               const char *name, const char *text, size_t bytes,
                                               struct pb_error *error);
+
+/* ---- what the audit logs answer to outside ---- */
+
+/* NULL: none. Borrowed until the site is closed; as of its opening. */
+const struct pb_witnesses *pb_site_witnesses(const struct pb_site *site);
+const char *pb_site_copies(const struct pb_site *site);
+/* Puts a trust policy in place (empty: takes it away), or the directory to which checkpoints are
+ * copied (NULL: none), with a leaf; it holds from the next opening on. */
+PB_MUST_CHECK enum pb_status pb_site_put_witnesses(struct pb_site *site, struct pb_str text,
+                                                   struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_site_put_copies(struct pb_site *site, const char *path,
+                                                struct pb_error *error);
+/* The policy of a site that is not open; PB_NOT_FOUND: none. */
+PB_MUST_CHECK enum pb_status pb_outside_read_witnesses(const struct pb_env *env,
+                                                       const char *site_path,
+                                                       struct pb_witness_policy *ret_policy,
+                                                       struct pb_error *error);
+/* As pb_audit_restart, of a site that is not open. */
+PB_MUST_CHECK enum pb_status pb_site_restart_log(const struct pb_env *env, const char *path,
+                                                 const char *log, struct pb_error *error);
 
 /* ---- retention ---- */
 
