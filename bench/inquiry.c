@@ -358,7 +358,8 @@ bench_policy(struct bench *bench)
                                    &decision) == PB_OK &&
                   decision.verdict == PB_POLICY_ALLOW;
     }
-    printf(",\"policy_us\":%.2f", (double)(pb_monotonic_ns(bench->env) - started_ns) / 1e3 / RUNS);
+    printf(",\"policy_us\":%.2f",
+           (double)(pb_monotonic_ns(bench->env) - started_ns) / 1e3 / (double)RUNS);
     pb_arena_clear(&arena);
     pb_catalog_view_drop(view);
     pb_rules_unref(rules);

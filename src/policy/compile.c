@@ -620,14 +620,15 @@ sort_rules(struct pb_pack *pack, const struct pb_rule *rules)
 {
     uint32_t next = 0;
 
-    for (unsigned place = 0; place < PB_BIND_COUNT * PB_ABOUT_COUNT; place++) {
+    for (unsigned place = 0; place < (unsigned)PB_BIND_COUNT * (unsigned)PB_ABOUT_COUNT; place++) {
         pack->first[place] = next;
         for (uint32_t i = 0; i < pack->rule_count; i++) {
-            if ((unsigned)rules[i].binds * PB_ABOUT_COUNT + (unsigned)rules[i].about == place)
+            if ((unsigned)rules[i].binds * (unsigned)PB_ABOUT_COUNT + (unsigned)rules[i].about ==
+                place)
                 pack->rules[next++] = rules[i];
         }
     }
-    pack->first[PB_BIND_COUNT * PB_ABOUT_COUNT] = next;
+    pack->first[(unsigned)PB_BIND_COUNT * (unsigned)PB_ABOUT_COUNT] = next;
     for (uint32_t i = 0; i < pack->rule_count; i++) {
         if (pack->rules[i].kind->use == PB_KIND_OWNER)
             pack->agreement_rule = &pack->rules[i];
@@ -671,7 +672,7 @@ static bool
 has_state_rules(const struct pb_pack_group *group)
 {
     for (uint32_t i = 0; i < group->count; i++) {
-        if (group->packs[i].first[PB_BINDS_ASKER_STATE * PB_ABOUT_COUNT] <
+        if (group->packs[i].first[(unsigned)PB_BINDS_ASKER_STATE * (unsigned)PB_ABOUT_COUNT] <
             group->packs[i].rule_count)
             return true;
     }

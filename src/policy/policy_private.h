@@ -180,7 +180,8 @@ struct pb_pack {
     struct pb_rule *rules; /* by whom they bind, then by what they are about */
     uint32_t rule_count, unverified_count;
     const struct pb_rule *agreement_rule; /* NULL: none; never in the base pack */
-    uint32_t first[PB_BIND_COUNT * PB_ABOUT_COUNT + 1]; /* where each of these begins */
+    /* Where each of these begins. */
+    uint32_t first[(unsigned)PB_BIND_COUNT * (unsigned)PB_ABOUT_COUNT + 1];
     const struct pb_yaml *root, *purposes;
 };
 
@@ -222,7 +223,7 @@ struct pb_rules {
     uint32_t pack_count;
     struct pb_pack_group *groups;
     uint32_t group_count;
-    uint32_t base_group; /* of PB_BASE_PACK */
+    uint32_t base_group;                 /* of PB_BASE_PACK */
     struct pb_state_group *state_groups; /* by jurisdiction */
     uint32_t state_count;
     struct pb_str *purpose_codes; /* ascending; a purpose's number is its place */
