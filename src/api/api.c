@@ -128,6 +128,8 @@ pb_api_new(const struct pb_env *env, const struct pb_api_options *options, struc
         api->routes[i] = make_route(&pb_api_endpoints[i], &api->bindings[i]);
     }
     status = open_audit(api, error);
+    if (status == PB_OK && options->site != NULL)
+        status = pb_api_people_init(&api->people, api, error);
     if (status == PB_OK && options->takes_reads)
         status = pb_api_committer_new(env, pb_site_store(options->site), &api->committer, error);
     if (status != PB_OK)
@@ -147,6 +149,7 @@ pb_api_free(struct pb_api *api)
         return;
     if (api->audit_directory >= 0)
         (void)close(api->audit_directory);
+    pb_api_people_done(&api->people, api->env);
     pb_api_committer_free(api->committer);
     pb_api_free_takers(api);
     (void)pthread_mutex_destroy(&api->takers_lock);

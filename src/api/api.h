@@ -30,7 +30,10 @@ struct pb_api_options {
     struct pb_site *site;               /* borrowed; NULL: nothing that needs a token is served */
     bool takes_inquiries;               /* it is open to ask */
     bool takes_reads;                   /* it is open to write */
-    uint32_t token_requests_per_second; /* of one token; 0: no bound */
+    uint32_t token_requests_per_second; /* of one token, or one person; 0: no bound */
+    bool is_secure;                     /* clients come over TLS: cookies are for it alone */
+    /* What hashing a password costs; 0: as usual (src/api/secret.h). For tests. */
+    uint32_t password_memory_bytes, password_passes;
 };
 
 /* PB_E_NOMEM, or PB_E_IO where the public side of the audit logs cannot be looked at; that there is

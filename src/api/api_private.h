@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "api/committer.h"
+#include "api/people.h"
 #include "api/quota.h"
 #include "api/token.h"
 #include "api/token_cache.h"
@@ -29,6 +30,7 @@ enum pb_api_permission {
     PB_API_LOOPBACK, /* clients on the same machine; for others the address does not exist */
     PB_API_CALLER,   /* whoever is known */
     PB_API_TOKEN,    /* whoever shows a token */
+    PB_API_SESSION,  /* whoever has signed in, also where the session is locked or enrolling */
     PB_API_READS,    /* these need the verb of the same name */
     PB_API_ASK,
     PB_API_AUDIT,
@@ -37,11 +39,13 @@ enum pb_api_permission {
 
 /* Who calls, and what they may try; the rooms below judge what they may. */
 struct pb_api_caller {
-    const struct pb_api_token *token; /* NULL: did not come with one */
-    struct pb_str agency, person;     /* person: for whom, in whose name; empty: nobody */
-    unsigned verbs;                   /* of enum pb_api_token_verb */
-    bool has_stepped_up;              /* proved anew, a moment ago, to be there */
-    const char *client;               /* for the audit record: "api", "web" */
+    const struct pb_api_token *token;     /* NULL: did not come with one */
+    const struct pb_api_session *session; /* NULL: did not sign in; otherwise as it was found */
+    struct pb_str cookie;                 /* of the session */
+    struct pb_str agency, person;         /* person: for whom, in whose name; empty: nobody */
+    unsigned verbs;                       /* of enum pb_api_token_verb */
+    bool has_stepped_up;                  /* proved anew, a moment ago, to be there */
+    const char *client;                   /* for the audit record: "api", "web" */
 };
 
 /* One call of an endpoint, its query checked. */
@@ -79,6 +83,7 @@ struct pb_api {
     struct pb_route *routes; /* owned: as pb_api_endpoints */
     struct pb_api_binding *bindings; /* owned: contexts of the routes */
 
+    struct pb_api_people people;
     struct pb_api_quota quota;
     struct pb_api_token_cache token_cache;
     struct pb_api_committer *committer;              /* owned; NULL where no reads are taken */
@@ -112,8 +117,21 @@ bool pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
                          struct pb_api_caller *ret_caller, struct pb_reply *reply,
                          enum pb_status *ret_status);
 
+/* Which of enum pb_api_token_verb a permission takes. */
+unsigned pb_api_verbs_needed(enum pb_api_permission permission);
+/* The same for who came with a cookie. */
+bool pb_api_authenticate_session(struct pb_api *api, const struct pb_api_call *call,
+                                 struct pb_str cookie, struct pb_api_caller *ret_caller,
+                                 struct pb_reply *reply, enum pb_status *ret_status);
+
 void pb_api_free_takers(struct pb_api *api);
 
+pb_api_handler_fn pb_api_handle_accounts_add;
+pb_api_handler_fn pb_api_handle_accounts_approve;
+pb_api_handler_fn pb_api_handle_accounts_disable;
+pb_api_handler_fn pb_api_handle_accounts_link;
+pb_api_handler_fn pb_api_handle_accounts_list;
+pb_api_handler_fn pb_api_handle_accounts_show;
 pb_api_handler_fn pb_api_handle_approvals_give;
 pb_api_handler_fn pb_api_handle_approvals_show;
 pb_api_handler_fn pb_api_handle_audit_checkpoint;
@@ -128,6 +146,18 @@ pb_api_handler_fn pb_api_handle_policy_explain;
 pb_api_handler_fn pb_api_handle_reads_send;
 pb_api_handler_fn pb_api_handle_ready;
 pb_api_handler_fn pb_api_handle_rules_list;
+pb_api_handler_fn pb_api_handle_session_begin;
+pb_api_handler_fn pb_api_handle_session_end;
+pb_api_handler_fn pb_api_handle_session_enrol;
+pb_api_handler_fn pb_api_handle_session_enrol_begin;
+pb_api_handler_fn pb_api_handle_session_show;
+pb_api_handler_fn pb_api_handle_session_splash;
+pb_api_handler_fn pb_api_handle_session_step_up;
+pb_api_handler_fn pb_api_handle_session_unlock;
+pb_api_handler_fn pb_api_handle_sessions_end;
+pb_api_handler_fn pb_api_handle_sessions_list;
+pb_api_handler_fn pb_api_handle_sign_in_page;
+pb_api_handler_fn pb_api_handle_sign_in_send;
 pb_api_handler_fn pb_api_handle_token_show;
 pb_api_handler_fn pb_api_handle_tokens_revoke;
 

@@ -1,9 +1,10 @@
 /*
- * Authentication by token: RFC 6750, in the Authorization header alone.
+ * Authentication: by token, RFC 6750, in the Authorization header alone; or by session.
  */
 #include <strings.h>
 
 #include "api/api_private.h"
+#include "api/cookie.h"
 #include "base/arena.h"
 #include "base/env.h"
 #include "base/text.h"
@@ -30,8 +31,8 @@ shown_token(const struct pb_request *request)
     return count == 1 ? shown : (struct pb_str){ NULL, 0 };
 }
 
-static unsigned
-verbs_needed(enum pb_api_permission permission)
+unsigned
+pb_api_verbs_needed(enum pb_api_permission permission)
 {
     switch (permission) {
     case PB_API_READS:
@@ -46,6 +47,7 @@ verbs_needed(enum pb_api_permission permission)
     case PB_API_LOOPBACK:
     case PB_API_CALLER:
     case PB_API_TOKEN:
+    case PB_API_SESSION:
         break;
     }
     return 0;
@@ -60,14 +62,13 @@ refuse(const struct pb_api_call *call, struct pb_reply *reply, unsigned status, 
         pb_reply_header(reply, "WWW-Authenticate", pb_str_from(challenge));
 }
 
-bool
-pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
-                    struct pb_api_caller *ret_caller, struct pb_reply *reply,
-                    enum pb_status *ret_status)
+static bool
+by_token(struct pb_api *api, const struct pb_api_call *call, struct pb_api_caller *ret_caller,
+         struct pb_reply *reply, enum pb_status *ret_status)
 {
     static const char challenge[] = "Bearer realm=\"platebase\"";
     struct pb_str shown = shown_token(call->request);
-    unsigned needed = verbs_needed(call->endpoint->permission);
+    unsigned needed = pb_api_verbs_needed(call->endpoint->permission);
     struct pb_api_token *token = pb_arena_alloc(call->request->arena, sizeof(*token));
     struct pb_error error = { "" };
     enum pb_status status = PB_NOT_FOUND;
@@ -75,10 +76,6 @@ pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
     *ret_status = token != NULL ? PB_OK : PB_E_NOMEM;
     if (token == NULL)
         return false;
-    if (api->options.site == NULL) {
-        refuse(call, reply, 503, "this server was not started to take tokens", NULL);
-        return false;
-    }
     if (shown.bytes > 0)
         status = pb_api_token_check(api->env, api->options.site, &api->token_cache, shown,
                                     call->request->arena, token, &error);
@@ -115,4 +112,28 @@ pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
         .client = "api",
     };
     return true;
+}
+
+bool
+pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
+                    struct pb_api_caller *ret_caller, struct pb_reply *reply,
+                    enum pb_status *ret_status)
+{
+    struct pb_str cookie;
+    unsigned cookies = pb_api_cookie_find(call->request, api->people.is_secure, &cookie);
+    bool has_authorization = pb_request_header(call->request, "Authorization") != NULL;
+
+    *ret_status = PB_OK;
+    if (api->options.site == NULL) {
+        refuse(call, reply, 503, "this server was not started to take tokens or sign-ins", NULL);
+        return false;
+    }
+    /* Whose rights would count must not depend on which of two is looked at. */
+    if (cookies > 1 || (cookies > 0 && has_authorization)) {
+        refuse(call, reply, 400, "a token or one session, not both", NULL);
+        return false;
+    }
+    if (cookies == 0 && call->endpoint->permission != PB_API_SESSION)
+        return by_token(api, call, ret_caller, reply, ret_status);
+    return pb_api_authenticate_session(api, call, cookie, ret_caller, reply, ret_status);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/note_lines.h"
 #include "api/token_cache.h"
 #include "audit/audit.h"
 #include "base/arena.h"
@@ -45,29 +46,6 @@ pb_api_token_verb(struct pb_str name)
 
 /* ---- notes ---- */
 
-static void
-put_line(struct pb_text_out *out, const char *word, struct pb_str value)
-{
-    if (value.bytes == 0)
-        return;
-    pb_put_text(out, word);
-    pb_put_char(out, ' ');
-    pb_put_str(out, value);
-    pb_put_char(out, '\n');
-}
-
-static void
-put_number(struct pb_text_out *out, const char *word, int64_t number)
-{
-    char text[24];
-    struct pb_text_out digits = pb_text_out(text, sizeof(text));
-
-    if (number == 0)
-        return;
-    pb_put_i64(&digits, number);
-    put_line(out, word, (struct pb_str){ text, (uint32_t)(digits.at - text) });
-}
-
 static struct pb_str
 verbs_text(unsigned verbs, char room[64])
 {
@@ -103,54 +81,18 @@ encode(const struct pb_api_token *token, const uint8_t sha256[HASH_BYTES],
     char hex[2 * HASH_BYTES + 1], verbs[64];
 
     (void)sodium_bin2hex(hex, sizeof(hex), sha256, HASH_BYTES);
-    put_number(&out, "token", 1);
-    put_line(&out, "sha256", pb_str_from(hex));
-    put_line(&out, "agency", token->agency);
-    put_line(&out, "person", token->person);
-    put_line(&out, "verbs", verbs_text(token->verbs, verbs));
+    pb_api_line_put_number(&out, "token", 1);
+    pb_api_line_put(&out, "sha256", pb_str_from(hex));
+    pb_api_line_put(&out, "agency", token->agency);
+    pb_api_line_put(&out, "person", token->person);
+    pb_api_line_put(&out, "verbs", verbs_text(token->verbs, verbs));
     put_readers(&out, token);
-    put_line(&out, "label", token->label);
-    put_number(&out, "created", token->created_at_us);
-    put_number(&out, "expires", token->expires_at_us);
-    put_number(&out, "revoked", token->revoked_at_us);
+    pb_api_line_put(&out, "label", token->label);
+    pb_api_line_put_number(&out, "created", token->created_at_us);
+    pb_api_line_put_number(&out, "expires", token->expires_at_us);
+    pb_api_line_put_number(&out, "revoked", token->revoked_at_us);
     return out.is_cut ? (struct pb_str){ NULL, 0 }
                       : (struct pb_str){ room, (uint32_t)(out.at - room) };
-}
-
-/* Takes the line of a word from rest; false where the next line is of another. */
-static bool
-take_line(struct pb_str *rest, const char *word, struct pb_str *ret_value)
-{
-    uint32_t bytes = (uint32_t)strlen(word);
-    const char *end = rest->bytes > 0 ? memchr(rest->text, '\n', rest->bytes) : NULL;
-    uint32_t line_bytes;
-
-    if (end == NULL || rest->bytes < bytes + 2 || memcmp(rest->text, word, bytes) != 0 ||
-        rest->text[bytes] != ' ')
-        return false;
-    line_bytes = (uint32_t)(end - rest->text);
-    if (line_bytes <= bytes + 1)
-        return false;
-    *ret_value = (struct pb_str){ rest->text + bytes + 1, line_bytes - bytes - 1 };
-    *rest = (struct pb_str){ end + 1, rest->bytes - line_bytes - 1 };
-    return true;
-}
-
-static bool
-take_number(struct pb_str *rest, const char *word, int64_t *ret_number)
-{
-    struct pb_str text;
-    int64_t number = 0;
-
-    if (!take_line(rest, word, &text) || text.bytes > 18 || text.text[0] == '0')
-        return false;
-    for (uint32_t i = 0; i < text.bytes; i++) {
-        if (text.text[i] < '0' || text.text[i] > '9')
-            return false;
-        number = number * 10 + (text.text[i] - '0');
-    }
-    *ret_number = number;
-    return true;
 }
 
 static struct pb_str
@@ -223,24 +165,24 @@ pb_api_token_decode(struct pb_arena *arena, struct pb_str id, struct pb_str note
         status = pb_arena_copy(arena, id, &token.id);
     if (status != PB_OK)
         return status;
-    if (!take_number(&rest, "token", &version) || version != 1 ||
-        !take_line(&rest, "sha256", &list) || !parse_hash(list, ret_sha256) ||
-        !take_line(&rest, "agency", &token.agency))
+    if (!pb_api_line_take_number(&rest, "token", &version) || version != 1 ||
+        !pb_api_line_take(&rest, "sha256", &list) || !parse_hash(list, ret_sha256) ||
+        !pb_api_line_take(&rest, "agency", &token.agency))
         return PB_E_CORRUPT;
-    (void)take_line(&rest, "person", &token.person);
-    if (!take_line(&rest, "verbs", &list) || !parse_verbs(list, &token.verbs))
+    (void)pb_api_line_take(&rest, "person", &token.person);
+    if (!pb_api_line_take(&rest, "verbs", &list) || !parse_verbs(list, &token.verbs))
         return PB_E_CORRUPT;
-    if (take_line(&rest, "readers", &list)) {
+    if (pb_api_line_take(&rest, "readers", &list)) {
         status = parse_readers(arena, list, &token);
         if (status != PB_OK)
             return status;
     }
-    (void)take_line(&rest, "label", &token.label);
-    if (!take_number(&rest, "created", &token.created_at_us) ||
-        !take_number(&rest, "expires", &token.expires_at_us))
+    (void)pb_api_line_take(&rest, "label", &token.label);
+    if (!pb_api_line_take_number(&rest, "created", &token.created_at_us) ||
+        !pb_api_line_take_number(&rest, "expires", &token.expires_at_us))
         return PB_E_CORRUPT;
     /* What is behind must be one word that is understood: a revocation is never overlooked. */
-    if (rest.bytes > 0 && !take_number(&rest, "revoked", &token.revoked_at_us))
+    if (rest.bytes > 0 && !pb_api_line_take_number(&rest, "revoked", &token.revoked_at_us))
         return PB_E_CORRUPT;
     if (rest.bytes > 0)
         return PB_E_CORRUPT;

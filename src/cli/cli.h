@@ -70,6 +70,7 @@ int pb_cli_close_site(const struct pb_cli *cli, struct pb_site *site, int exit_c
 #define PB_CLI_THREADS_MAX 64u
 unsigned pb_cli_processors(void);
 
+int pb_cmd_account(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_agency(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_agreement(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_approve(struct pb_cli *cli, int argc, char **argv);

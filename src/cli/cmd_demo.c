@@ -29,6 +29,10 @@ say_commands(const struct pb_cli *cli, const char *directory)
                "RUR7893 --jurisdiction unknown --from %.10s --to %.10s",
                name, from, to);
     pb_cli_say(cli, "others who may ask or look: platebase person list --data %s", name);
+    pb_cli_say(cli,
+               "a link that signs somebody in: platebase account link --data %s "
+               "plains.investigator",
+               name);
 }
 
 int
@@ -70,7 +74,7 @@ pb_cmd_demo(struct pb_cli *cli, int argc, char **argv)
         exit_code = pb_cli_failure(cli, status, &error);
     exit_code = pb_cli_close_site(cli, site, exit_code);
     if (exit_code == PB_CLI_EXIT_OK && !is_quiet) {
-        pb_cli_say(cli, "made %s: %" PRIu64 " reads of three feeds, three agencies, eight people",
+        pb_cli_say(cli, "made %s: %" PRIu64 " reads of three feeds, three agencies, twelve people",
                    argv[first], counts.stored);
         say_commands(cli, argv[first]);
     }

@@ -176,6 +176,7 @@ start(struct service *service, int socket, struct pb_error *error)
         .takes_inquiries = config->mode != PB_SITE_LOOK,
         .takes_reads = config->mode == PB_SITE_WRITE,
         .token_requests_per_second = config->token_requests_per_second,
+        .is_secure = config->certificate != NULL,
     };
     struct pb_server_options options = {
         .limits = config->limits,

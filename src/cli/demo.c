@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "api/account.h"
 #include "base/arena.h"
 #include "base/env.h"
 #include "base/text.h"
@@ -110,6 +111,42 @@ fill_catalog(struct demo *demo)
     status = pb_site_import_yaml(demo->site, &actor, text, bytes, &changes, demo->error);
     pb_free(demo->env, text);
     return status;
+}
+
+/* ---- accounts ---- */
+
+/* Who approves an account: an administrator of the agency, and theirs a supervisor. */
+static struct pb_str
+approver_of(const struct pb_catalog_view *view, const struct pb_person *person)
+{
+    uint32_t wanted = (person->permissions & PB_MAY_ADMINISTER) != 0 ? (uint32_t)PB_MAY_APPROVE
+                                                                     : (uint32_t)PB_MAY_ADMINISTER;
+
+    for (uint32_t i = 0; i < view->person_count; i++) {
+        if (view->people[i].agency == person->agency && (view->people[i].permissions & wanted) != 0)
+            return view->people[i].id;
+    }
+    return (struct pb_str){ 0 };
+}
+
+/* Everybody gets one; a link of platebase account link signs them in. */
+static enum pb_status
+make_accounts(struct demo *demo)
+{
+    const struct pb_catalog_view *view = NULL;
+    const struct pb_str operator= { 0 };
+    enum pb_status status = pb_catalog_view_take(pb_site_catalog(demo->site), &view, demo->error);
+
+    for (uint32_t i = 0; status == PB_OK && i < view->person_count; i++) {
+        const struct pb_person *person = &view->people[i];
+
+        status = pb_api_account_add(demo->env, demo->site, operator, person->id, demo->error);
+        if (status == PB_OK)
+            status = pb_api_account_approve(demo->env, demo->site, approver_of(view, person),
+                                            person->id, demo->error);
+    }
+    pb_catalog_view_drop(view);
+    return status == PB_OK ? pb_api_account_mark_demonstration(demo->site, demo->error) : status;
 }
 
 /* ---- reads ---- */
@@ -339,6 +376,8 @@ pb_cli_demo_fill(const struct pb_env *env, struct pb_site *site, const struct pb
     enum pb_status status;
 
     status = fill_catalog(&demo);
+    if (status == PB_OK)
+        status = make_accounts(&demo);
     if (status == PB_OK)
         status = make_town(&demo);
     /* The stamper knows the readers that were named before it. */

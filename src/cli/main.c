@@ -43,6 +43,7 @@ static const struct pb_cli_command commands[] = {
     { "generate", "make synthetic reads", pb_cmd_generate },
     { "bench", "measure", pb_cmd_bench },
     { "serve", "serve a data directory over HTTP", pb_cmd_serve },
+    { "account", "who may sign in to the service", pb_cmd_account },
     { "token", "make, list and revoke tokens of programs", pb_cmd_token },
     { "config", "check a configuration of the service", pb_cmd_config },
 };

@@ -85,10 +85,6 @@ PB_MUST_CHECK enum pb_status pb_site_load_rules(struct pb_site *site, struct pb_
  * held. */
 PB_MUST_CHECK enum pb_status pb_site_follow_rules(struct pb_site *site, struct pb_error *error);
 
-/* Whether a person, by index into the view, is active, trained and permitted. */
-bool pb_view_may(const struct pb_catalog_view *view, uint32_t person, uint32_t permission,
-                 int64_t now_us);
-
 /* "DIR/name" or "DIR/folder/name"; PB_OVER_LIMIT where it is too long. */
 PB_MUST_CHECK enum pb_status pb_site_path(const struct pb_site *site, const char *name,
                                           char ret_path[PB_PATH_BYTES_MAX], struct pb_error *error);

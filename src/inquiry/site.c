@@ -5,6 +5,7 @@
  * not taken for a site. Parts are opened in the order store, catalog, rules, audit and closed the
  * other way round: the audit log's lock is the one that a second process waits for.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -170,6 +171,15 @@ load_key(struct pb_site *site, struct pb_error *error)
     sodium_memzero(text, bytes);
     pb_free(site->env, text);
     return status;
+}
+
+void
+pb_site_subkey(const struct pb_site *site, const char *purpose, uint8_t ret_key[32])
+{
+    static_assert(PB_SITE_KEY_BYTES >= crypto_generichash_KEYBYTES_MIN, "a key for the hash");
+    assert(site->mode != PB_SITE_LOOK);
+    (void)crypto_generichash(ret_key, 32, (const unsigned char *)purpose, strlen(purpose),
+                             site->key, PB_SITE_KEY_BYTES);
 }
 
 static enum pb_status

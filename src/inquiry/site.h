@@ -61,6 +61,15 @@ struct pb_audit *pb_site_audit(struct pb_site *site);
 /* Holds a reference that the caller drops with pb_rules_unref. */
 struct pb_rules *pb_site_rules(struct pb_site *site);
 
+/* Whether a person, by index into the view, is active, trained and permitted (one of the bits of
+ * permission is enough). PB_NO_INDEX: nobody. */
+bool pb_view_may(const struct pb_catalog_view *view, uint32_t person, uint32_t permission,
+                 int64_t now_us);
+
+/* A key of its own for a purpose (static text), which follows from one that lies in DIR/keys. Not
+ * for PB_SITE_LOOK. */
+void pb_site_subkey(const struct pb_site *site, const char *purpose, uint8_t ret_key[32]);
+
 /* ---- changes of the catalog, each with its leaf ---- */
 
 /* Who changes something: a person of the catalog, or NULL for the operator of the machine. */
