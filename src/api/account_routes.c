@@ -104,22 +104,41 @@ answer(struct pb_api *api, const struct pb_api_call *call, struct pb_str person,
     return PB_OK;
 }
 
-/* Whom a path names, where the caller may see them; false: the reply is filled, or ret_status is a
- * failure. */
+/* An administrator of their agency: a program that nobody stands behind is none. False: the reply is
+ * filled, or ret_status is a failure. */
+static bool
+administers(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply,
+            enum pb_status *ret_status)
+{
+    const struct pb_catalog_view *view = NULL;
+    struct pb_error error = { "" };
+    bool may = false;
+
+    *ret_status = pb_catalog_view_take(pb_site_catalog(api->options.site), &view, &error);
+    if (*ret_status == PB_OK)
+        may = pb_view_may(view, pb_view_person(view, call->caller->person), PB_MAY_ADMINISTER,
+                          pb_now_us(api->env));
+    pb_catalog_view_drop(view);
+    if (*ret_status == PB_OK && !may)
+        *ret_status = pb_api_problem(call, reply, 403, "only an administrator may do that", NULL);
+    return may;
+}
+
+/* Whom a path names, where the caller may see them; false as above. */
 static bool
 named(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply,
       struct pb_str *ret_person, enum pb_status *ret_status)
 {
     struct pb_api_account account;
 
+    if (!administers(api, call, reply, ret_status))
+        return false;
     *ret_person = pb_request_param(call->request, "person");
     *ret_status = find(api, call, *ret_person, &account);
-    if (*ret_status == PB_OK && call->caller->person.bytes > 0)
-        return true;
-    if (*ret_status == PB_OK)
-        *ret_status = pb_api_problem(call, reply, 403, "a person is wanted, not a program", NULL);
-    else if (*ret_status == PB_NOT_FOUND)
+    if (*ret_status == PB_NOT_FOUND)
         *ret_status = pb_api_problem(call, reply, 404, "your agency has no such account", "person");
+    else if (*ret_status == PB_OK)
+        return true;
     return false;
 }
 
@@ -166,9 +185,11 @@ pb_api_handle_accounts_list(struct pb_api *api, const struct pb_api_call *call,
 {
     struct listing listing = { api, call, reply, NULL, true };
     struct pb_error error = { "" };
-    enum pb_status status =
-        pb_catalog_view_take(pb_site_catalog(api->options.site), &listing.view, &error);
+    enum pb_status status;
 
+    if (!administers(api, call, reply, &status))
+        return status;
+    status = pb_catalog_view_take(pb_site_catalog(api->options.site), &listing.view, &error);
     if (status != PB_OK)
         return status;
     reply->content_type = "application/json";
@@ -183,8 +204,11 @@ enum pb_status
 pb_api_handle_accounts_show(struct pb_api *api, const struct pb_api_call *call,
                             struct pb_reply *reply)
 {
-    struct pb_str person = pb_request_param(call->request, "person");
+    struct pb_str person;
+    enum pb_status status;
 
+    if (!named(api, call, reply, &person, &status))
+        return status;
     return answer(api, call, person, PB_OK, NULL, reply);
 }
 
