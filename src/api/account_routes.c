@@ -104,8 +104,8 @@ answer(struct pb_api *api, const struct pb_api_call *call, struct pb_str person,
     return PB_OK;
 }
 
-/* An administrator of their agency: a program that nobody stands behind is none. False: the reply is
- * filled, or ret_status is a failure. */
+/* An administrator of their agency: a program that nobody stands behind is none. False: the reply
+ * is filled, or ret_status is a failure. */
 static bool
 administers(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply,
             enum pb_status *ret_status)

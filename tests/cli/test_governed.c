@@ -471,7 +471,7 @@ copied_files_and_proofs_are_checked_by_themselves(void **state)
     make_demo(command);
     run(command, "search", "--data", "demo", FEDERAL, RUR, WINDOW, NULL);
     expect_exit(command, 0);
-    run(command, "audit", "prove", "--data", "demo", "--person", "federal.auditor", "--index", "0",
+    run(command, "audit", "prove", "--data", "demo", "--person", "federal.auditor", "--index", "8",
         "--openings", "--out", "proof", NULL);
     expect_exit(command, 0);
     key = key_of(command, "federal-bureau");
@@ -497,7 +497,7 @@ copied_files_and_proofs_are_checked_by_themselves(void **state)
     }
 
     /* From the copy anybody makes a proof, but without what the entry hides. */
-    run(command, "audit", "prove", "copy", "--vkey", vkey, "--index", "1", "--out", "second", NULL);
+    run(command, "audit", "prove", "copy", "--vkey", vkey, "--index", "9", "--out", "second", NULL);
     expect_exit(command, 0);
     run(command, "audit", "verify-proof", "second", "--vkey", vkey, NULL);
     expect_exit(command, 0);
