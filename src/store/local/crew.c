@@ -1,6 +1,7 @@
 /*
- * Crew: one queue under one lock. A job takes tens of microseconds or more, so that the lock costs
- * nothing beside it.
+ * Crew: one queue under one lock. A job takes some microseconds or more, so that the lock costs
+ * little beside it; but waking a helper costs as much as a short job does, so a helper that sleeps
+ * is woken for several of these. Who waits for a job does what is queued, so none is left behind.
  */
 #include "store/local/crew.h"
 
@@ -8,6 +9,7 @@
 #include <pthread.h>
 
 #define HELPERS_MAX 64u
+#define SHORT_JOBS 8u /* that a helper is woken for */
 
 struct pb_crew {
     const struct pb_env *env; /* borrowed */
@@ -16,6 +18,7 @@ struct pb_crew {
     pthread_cond_t has_done; /* some job */
     /* All guarded by lock: */
     struct pb_crew_job *first, *last;
+    unsigned queued_count;
     bool is_over;
 
     unsigned helper_count;
@@ -30,6 +33,7 @@ take_job(struct pb_crew *crew)
 
     if (job != NULL) {
         crew->first = job->next;
+        crew->queued_count--;
         if (crew->first == NULL)
             crew->last = NULL;
     }
@@ -121,7 +125,9 @@ pb_crew_submit(struct pb_crew *crew, struct pb_crew_job *job)
     else
         crew->last->next = job;
     crew->last = job;
-    (void)pthread_cond_signal(&crew->has_job);
+    crew->queued_count++;
+    if (!job->is_short || crew->queued_count >= SHORT_JOBS)
+        (void)pthread_cond_signal(&crew->has_job);
     (void)pthread_mutex_unlock(&crew->lock);
 }
 

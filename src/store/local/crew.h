@@ -25,6 +25,7 @@ struct pb_crew_job {
     void (*run)(struct pb_crew_job *job);
     struct pb_crew_job *next; /* guarded by the crew's lock, as is_done */
     bool is_done;
+    bool is_short; /* not worth waking a helper for, but with others */
 };
 
 /* helper_count: how many threads beside the caller's; fewer where the system gives no more. */

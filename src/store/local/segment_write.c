@@ -471,6 +471,7 @@ submit_block(struct pb_segment_writer *writer, struct table_builder *table,
     block->table = table->table;
     block->key = table->key;
     block->job.run = encode_pending;
+    block->job.is_short = true;
     describe_block(writer, table, &block->input);
     table->columns = block->columns;
     table->blob = block->blob;
