@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define HUGE_PAGE_BYTES ((uintptr_t)2 << 20)
-#define HUGE_FROM_BYTES ((size_t)8 << 20)
+#define HUGE_FROM_BYTES ((size_t)4 << 20)
 #define WRITE_BACK_BYTES ((size_t)512 << 10)
 
 /* What a store holds is sensitive: nothing for others, and the group may only read. */
@@ -59,7 +59,11 @@ system_resize(void *context, void *memory, size_t old_bytes, size_t bytes)
         free(memory);
         return NULL;
     }
-    memory = realloc(memory, bytes);
+    /* What begins where a huge page does consists of such pages but for its end. */
+    if (memory != NULL || bytes < HUGE_FROM_BYTES)
+        memory = realloc(memory, bytes);
+    else if (posix_memalign(&memory, HUGE_PAGE_BYTES, bytes) != 0)
+        memory = NULL;
     if (memory != NULL && bytes >= HUGE_FROM_BYTES)
         ask_for_huge_pages(memory, bytes);
     return memory;
