@@ -68,9 +68,9 @@ pb_pbr_block_get(const uint8_t *bytes, struct pb_pbr_block *ret_block)
 /* ---- stretches ---- */
 
 enum stretch_kind {
-    STRETCH_BLOCK,   /* good */
+    STRETCH_BLOCK, /* good */
     STRETCH_DAMAGED,
-    STRETCH_OPEN,    /* not to be told without the bytes that follow */
+    STRETCH_OPEN, /* not to be told without the bytes that follow */
 };
 
 /* Where the next header that passes begins, from `at` on; count where there is none. */
@@ -131,8 +131,7 @@ pb_pbr_cut(const uint8_t *bytes, size_t count, bool is_last)
 
     if (is_last)
         return count;
-    while (at < count &&
-           next_stretch(bytes, count, at, false, &block, &end) != STRETCH_OPEN)
+    while (at < count && next_stretch(bytes, count, at, false, &block, &end) != STRETCH_OPEN)
         at = end;
     return at;
 }
@@ -156,8 +155,8 @@ is_folded(struct pb_str plate)
 static bool
 is_unreadable(const struct pb_read *read)
 {
-    return read->is_correction && read->plate.bytes == 1
-           && read->plate.text[0] == PB_PLATE_UNREADABLE[0];
+    return read->is_correction && read->plate.bytes == 1 &&
+           read->plate.text[0] == PB_PLATE_UNREADABLE[0];
 }
 
 /* NULL, or what is wrong with the plates of a decoded read. */
@@ -199,6 +198,7 @@ take_block(struct pb_batch *batch, const uint8_t *bytes, const struct pb_pbr_blo
         }
         batch->record = at;
         batch->record_bytes = used;
+        batch->is_ascii = pb_record_is_ascii(at, used, read);
         fault = plates_fault(read, &field);
         status = fault != NULL ? pb_batch_reject(batch, field, fault)
                                : pb_batch_push(batch, read->delete_after_us != PB_NEVER);
@@ -224,8 +224,7 @@ pb_pbr_chunk(struct pb_parser *parser, const struct pb_chunk *chunk)
     while (at < chunk->count && status == PB_OK) {
         struct pb_pbr_block block;
         /* The chunk was cut at a border, so nothing that follows it matters. */
-        enum stretch_kind kind =
-            next_stretch(chunk->bytes, chunk->count, at, true, &block, &end);
+        enum stretch_kind kind = next_stretch(chunk->bytes, chunk->count, at, true, &block, &end);
 
         if (kind == STRETCH_BLOCK) {
             status = take_block(batch, chunk->bytes + at, &block);

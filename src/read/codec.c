@@ -472,3 +472,48 @@ pb_record_decode(const uint8_t *bytes, size_t count, struct pb_record_room *room
     *ret_used = (size_t)(source.at - bytes);
     return PB_OK;
 }
+
+/* ---- texts of a record, all at once ---- */
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+#define SPACE 0x20u
+#define COUNTED_BYTES_MAX 1024u /* so that no count of a byte's place leaves its byte */
+
+/* Whether all bytes, at least eight, are printable ASCII but for so many that are below a space. */
+static bool
+are_ascii_but(const uint8_t *at, size_t bytes, unsigned below_count)
+{
+    const uint8_t *end = at + bytes;
+    uint64_t outside = 0;
+    uint64_t below = 0; /* for each place in eight bytes, how many */
+    uint64_t eight = get_u64(end - 8);
+
+    /* The last ones first: those that come again below are spaces here. */
+    if (bytes % 8 != 0)
+        eight = eight >> (64 - 8 * (bytes % 8)) | EACH(SPACE) << 8 * (bytes % 8);
+    else
+        bytes -= 8;
+    for (end = at + bytes / 8 * 8;; eight = get_u64(at), at += 8) {
+        outside |= eight | (eight + EACH(1));
+        below += ~((eight | EACH(0x80)) - EACH(SPACE)) >> 7 & EACH(1);
+        if (at == end)
+            break;
+    }
+    return (outside & EACH(0x80)) == 0 && below * EACH(1) >> 56 == below_count;
+}
+
+bool
+pb_record_is_ascii(const uint8_t *record, size_t bytes, const struct pb_read *read)
+{
+    const uint8_t *texts = (const uint8_t *)read->plate.text - 1;
+    size_t text_bytes = (size_t)(record + bytes - texts);
+    uint32_t optional = get_u32(record) & FLAGS_OPTIONAL_TEXT;
+    uint32_t lengths = read->plate.bytes | read->reader.bytes | read->plate_raw.bytes |
+                       read->make.bytes | read->model.bytes | read->color.bytes | read->body.bytes |
+                       read->event_id.bytes | read->identity_plate.bytes;
+
+    /* Then the bytes of lengths, and only they, are below a space. */
+    return lengths < SPACE && (read->alternate_count | read->image_count) == 0 && text_bytes >= 8 &&
+           text_bytes <= COUNTED_BYTES_MAX &&
+           are_ascii_but(texts, text_bytes, 2 + (unsigned)__builtin_popcount(optional));
+}

@@ -61,6 +61,10 @@ PB_MUST_CHECK enum pb_status pb_record_decode(const uint8_t *bytes, size_t count
                                               struct pb_record_room *room, struct pb_read *ret_read,
                                               size_t *ret_used);
 
+/* Whether every text of the read that was decoded from a record is printable ASCII; false also
+ * where that is not quickly seen, as of long texts or lists. */
+bool pb_record_is_ascii(const uint8_t *record, size_t bytes, const struct pb_read *read);
+
 /* Copies a read with all its texts and arrays into arena. */
 PB_MUST_CHECK enum pb_status pb_read_copy(struct pb_arena *arena, const struct pb_read *read,
                                           struct pb_read *ret_copy);

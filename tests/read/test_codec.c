@@ -274,6 +274,69 @@ decode_of_damaged_bytes_is_refused_or_exact(void **state)
     }
 }
 
+static bool
+is_ascii(struct pb_str text)
+{
+    for (uint32_t i = 0; i < text.bytes; i++) {
+        if ((unsigned char)text.text[i] < ' ' || (unsigned char)text.text[i] > '~')
+            return false;
+    }
+    return true;
+}
+
+static bool
+are_all_ascii(const struct pb_read *read)
+{
+    return is_ascii(read->plate) && is_ascii(read->reader) && is_ascii(read->plate_raw) &&
+           is_ascii(read->make) && is_ascii(read->model) && is_ascii(read->color) &&
+           is_ascii(read->body) && is_ascii(read->event_id) && is_ascii(read->identity_plate);
+}
+
+/* Whatever the lengths and wherever the byte that is none: it is never overlooked. */
+static void
+texts_are_told_to_be_ascii_only_where_they_are(void **state)
+{
+    static const unsigned char others[] = { 0, 1, 7, 31, 127, 128, 0xC3, 0xFF, 'x' };
+    uint64_t seed = 21;
+    uint32_t told = 0;
+    uint32_t not_told = 0;
+
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        char reader[60], make[40];
+        struct maker_room made;
+        struct pb_record_room room;
+        struct pb_read read = maker_ordinary(), decoded;
+        uint8_t bytes[PB_RECORD_BYTES_MAX];
+        size_t used = 0, count;
+        unsigned char *changed;
+
+        if (i % 8 == 7)
+            read = maker_random_read(&made, &seed);
+        memset(reader, 'r', sizeof(reader));
+        memset(make, 'm', sizeof(make));
+        read.reader = (struct pb_str){ reader, 1 + maker_below(&seed, i % 2 ? 31 : 60) };
+        read.make = (struct pb_str){ make, maker_below(&seed, i % 2 ? 31 : 40) };
+        if (read.alternate_count == 0 && i % 3 == 0)
+            read.event_id = pb_str_from("e");
+        changed = (unsigned char *)reader + maker_below(&seed, read.reader.bytes);
+        if (i % 4 == 0)
+            *changed = others[maker_below(&seed, sizeof(others))];
+        count = pb_record_encode(&read, bytes);
+        assert_int_equal(PB_OK, pb_record_decode(bytes, count, &room, &decoded, &used));
+        if (pb_record_is_ascii(bytes, used, &decoded)) {
+            assert_true(are_all_ascii(&decoded));
+            told++;
+        } else {
+            /* Long texts and lists are not looked at, and less than eight bytes neither. */
+            not_told += are_all_ascii(&decoded) && read.reader.bytes < 32 && read.make.bytes < 32 &&
+                        read.reader.bytes + read.make.bytes >= 8 && i % 8 != 7;
+        }
+    }
+    assert_int_equal(0, not_told);
+    assert_true(told > 5000);
+}
+
 int
 main(void)
 {
@@ -288,6 +351,7 @@ main(void)
         cmocka_unit_test(decode_refuses_an_unknown_number_with_its_flag_set),
         cmocka_unit_test(decode_refuses_an_image_of_unknown_kind),
         cmocka_unit_test(decode_of_damaged_bytes_is_refused_or_exact),
+        cmocka_unit_test(texts_are_told_to_be_ascii_only_where_they_are),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
