@@ -20,7 +20,8 @@
 
 #define APPEND_ROWS_MAX PB_STAGE_FEW_ROWS /* so few go into the log rather than into segments */
 #define APPEND_BATCH 512u
-#define ADD_BATCH 256u /* reads that are added to the stage at one time */
+#define ADD_BATCH 256u   /* reads that are added to the stage at one time */
+#define JUDGED_PARTS 32u /* after which what was compared with is let go from memory */
 #define EXPIRED_REASON "its delete_after has passed, or it was erased"
 
 struct pb_lane {
@@ -375,6 +376,7 @@ struct stage_writing {
     struct pb_loader *loader;
     struct pb_version *version; /* with whose segments its reads are compared */
     struct pb_load_counts counts;
+    uint32_t judged_parts;
 };
 
 static enum pb_status
@@ -391,6 +393,11 @@ judge_part(void *context, struct pb_run *part, struct pb_error *error)
         status = pb_run_join(part, writing->version->segments[i]->segment, &reject,
                              &writing->counts, &marks, &has_changed, error);
     }
+    for (uint32_t i = 0; i < writing->version->segment_count &&
+                         writing->judged_parts % JUDGED_PARTS == JUDGED_PARTS - 1;
+         i++)
+        pb_segment_forget(writing->version->segments[i]->segment);
+    writing->judged_parts++;
     writing->counts.stored += pb_run_rows_left(part);
     return status;
 }

@@ -86,8 +86,7 @@ done_input(const struct pb_env *env, struct input *input)
     pb_free(env, input->vehicles);
     pb_free(env, input->commits);
     pb_free(env, input->blob);
-    input->segment->env->files->forget(env->file_context, input->segment->bytes,
-                                       input->segment->size);
+    pb_segment_forget(input->segment);
 }
 
 static enum pb_status

@@ -164,7 +164,7 @@ pb_restamp_plan(const struct pb_segment *segment, int64_t now_us, pb_restamp_fn 
         pb_plate_iterator_init(plates, segment, PB_TABLE_PLATES);
         status = scan_plates(scan, plates);
         pb_plate_iterator_done(plates);
-        segment->env->files->forget(segment->env->file_context, segment->bytes, segment->size);
+        pb_segment_forget(segment);
     }
     pb_free(segment->env, scan);
     pb_free(segment->env, plates);

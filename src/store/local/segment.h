@@ -213,6 +213,8 @@ PB_MUST_CHECK enum pb_status pb_segment_open(const struct pb_env *env, const cha
                                              struct pb_segment **ret_segment,
                                              struct pb_error *error);
 void pb_segment_close(struct pb_segment *segment); /* NULL is fine */
+/* Lets the system take back the pages of what was looked at; who looks again gets them again. */
+void pb_segment_forget(const struct pb_segment *segment);
 size_t pb_segment_memory(const struct pb_segment *segment);
 
 /* The same over bytes in memory (the fuzz target's entry); bytes are borrowed and must be

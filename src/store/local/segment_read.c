@@ -244,6 +244,12 @@ pb_segment_close(struct pb_segment *segment)
     pb_free(segment->env, segment);
 }
 
+void
+pb_segment_forget(const struct pb_segment *segment)
+{
+    segment->env->files->forget(segment->env->file_context, segment->bytes, segment->size);
+}
+
 size_t
 pb_segment_memory(const struct pb_segment *segment)
 {
@@ -1199,7 +1205,7 @@ pb_segment_verify(const struct pb_segment *segment, pb_damage_fn *on_damage, voi
                 counts->reads += block.rows;
         }
         /* Nobody needs these pages now that they were looked at. */
-        segment->env->files->forget(segment->env->file_context, segment->bytes, segment->size);
+        pb_segment_forget(segment);
     }
 
 out:
