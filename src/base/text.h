@@ -24,6 +24,30 @@ pb_str_equal(struct pb_str a, struct pb_str b)
     return a.bytes == b.bytes && (a.bytes == 0 || memcmp(a.text, b.text, a.bytes) == 0);
 }
 
+/* Are two short texts of the same length equal? Without a call for those of up to 16 bytes. */
+static inline bool
+pb_short_texts_equal(const char *a, const char *b, uint32_t bytes)
+{
+    uint64_t a8[2], b8[2];
+    uint32_t a4[2], b4[2];
+
+    if (bytes >= 8 && bytes <= 16) {
+        memcpy(&a8[0], a, 8);
+        memcpy(&b8[0], b, 8);
+        memcpy(&a8[1], a + bytes - 8, 8);
+        memcpy(&b8[1], b + bytes - 8, 8);
+        return ((a8[0] ^ b8[0]) | (a8[1] ^ b8[1])) == 0;
+    }
+    if (bytes >= 4 && bytes < 8) {
+        memcpy(&a4[0], a, 4);
+        memcpy(&b4[0], b, 4);
+        memcpy(&a4[1], a + bytes - 4, 4);
+        memcpy(&b4[1], b + bytes - 4, 4);
+        return ((a4[0] ^ b4[0]) | (a4[1] ^ b4[1])) == 0;
+    }
+    return bytes == 0 || (a[0] == b[0] && memcmp(a, b, bytes) == 0);
+}
+
 /* By unsigned bytes, the shorter first where one begins the other: <0, 0 or >0. */
 int pb_str_compare(struct pb_str a, struct pb_str b);
 

@@ -18,6 +18,7 @@
 #include "cli/rejects.h"
 #include "ingest/ingest.h"
 
+#define FETCH_AHEAD 8u /* reads whose readers are fetched before they are stamped */
 #define MEMORY_BYTES_MIN (UINT64_C(64) << 20)
 
 struct import_args {
@@ -82,15 +83,20 @@ static enum pb_status
 on_reads(void *context, struct pb_read *reads, size_t count)
 {
     struct worker *worker = context;
+    uint64_t fetched[FETCH_AHEAD]; /* of the reads from i on */
     enum pb_status status = PB_OK;
     size_t first = 0;
 
     (void)atomic_fetch_add_explicit(&worker->import->reads, count, memory_order_relaxed);
+    for (size_t i = 0; i < count && i < FETCH_AHEAD; i++)
+        fetched[i] = pb_stamper_fetch(worker->stamper, &reads[i]);
     for (size_t i = 0; i < count; i++) {
         const char *reason = "";
-        enum pb_status stamped =
-            pb_stamper_stamp(worker->stamper, &reads[i], &reason, &worker->error);
+        enum pb_status stamped = pb_stamper_stamp_fetched(worker->stamper, fetched[i % FETCH_AHEAD],
+                                                          &reads[i], &reason, &worker->error);
 
+        if (i + FETCH_AHEAD < count)
+            fetched[i % FETCH_AHEAD] = pb_stamper_fetch(worker->stamper, &reads[i + FETCH_AHEAD]);
         if (stamped == PB_OK)
             continue;
         if (i > first)

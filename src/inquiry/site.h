@@ -143,6 +143,12 @@ void pb_stamper_free(struct pb_stamper *stamper); /* flushes, as far as it can; 
 extern const char pb_stamp_never_stored[];
 PB_MUST_CHECK enum pb_status pb_stamper_stamp(struct pb_stamper *stamper, struct pb_read *read,
                                               const char **ret_reason, struct pb_error *error);
+/* The same in two steps, of which the first lets what is known of the reader come near while other
+ * reads are stamped; it returns what the second wants. */
+uint64_t pb_stamper_fetch(const struct pb_stamper *stamper, const struct pb_read *read);
+PB_MUST_CHECK enum pb_status
+pb_stamper_stamp_fetched(struct pb_stamper *stamper, uint64_t fetched, struct pb_read *read,
+                         const char **ret_reason, struct pb_error *error);
 
 /* One receipt line: reads of one agency captured on one day that are gone. */
 struct pb_purge_receipt_line {

@@ -303,7 +303,7 @@ is_slot_of(const struct pb_stamper *stamper, const struct slot *slot, struct pb_
     if (slot->bytes != reader.bytes)
         return false;
     if (slot->bytes <= SHORT_BYTES_MAX)
-        return memcmp(slot->start, reader.text, slot->bytes) == 0;
+        return pb_short_texts_equal(slot->start, reader.text, slot->bytes);
     return pb_str_equal(stamper->names[slot - stamper->slots], reader);
 }
 
@@ -455,16 +455,11 @@ stamp(struct pb_stamper *stamper, struct slot *slot, struct pb_read *read, const
 }
 
 enum pb_status
-pb_stamper_stamp(struct pb_stamper *stamper, struct pb_read *read, const char **ret_reason,
-                 struct pb_error *error)
+pb_stamper_stamp_fetched(struct pb_stamper *stamper, uint64_t fetched, struct pb_read *read,
+                         const char **ret_reason, struct pb_error *error)
 {
-    struct slot *slot = stamper->last;
-    uint64_t hash = 0;
+    struct slot *slot = find_slot(stamper, fetched, read->reader);
 
-    if (slot != NULL && is_slot_of(stamper, slot, read->reader))
-        return stamp(stamper, slot, read, ret_reason);
-    hash = pb_hash_bytes(read->reader.text, read->reader.bytes);
-    slot = find_slot(stamper, hash, read->reader);
     if (slot->bytes == 0) {
         enum pb_status status = PB_OK;
 
@@ -472,10 +467,31 @@ pb_stamper_stamp(struct pb_stamper *stamper, struct pb_read *read, const char **
             *ret_reason = "it names no reader";
             return PB_BAD_INPUT;
         }
-        status = judge(stamper, hash, read->reader, &slot, error);
+        status = judge(stamper, fetched, read->reader, &slot, error);
         if (status != PB_OK)
             return status;
     }
     stamper->last = slot;
     return stamp(stamper, slot, read, ret_reason);
+}
+
+uint64_t
+pb_stamper_fetch(const struct pb_stamper *stamper, const struct pb_read *read)
+{
+    uint64_t hash = pb_hash_bytes(read->reader.text, read->reader.bytes);
+
+    __builtin_prefetch(&stamper->slots[(uint32_t)hash & (stamper->slot_count - 1)]);
+    return hash;
+}
+
+enum pb_status
+pb_stamper_stamp(struct pb_stamper *stamper, struct pb_read *read, const char **ret_reason,
+                 struct pb_error *error)
+{
+    struct slot *last = stamper->last;
+
+    if (last != NULL && is_slot_of(stamper, last, read->reader))
+        return stamp(stamper, last, read, ret_reason);
+    return pb_stamper_stamp_fetched(stamper, pb_hash_bytes(read->reader.text, read->reader.bytes),
+                                    read, ret_reason, error);
 }

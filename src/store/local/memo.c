@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
 
 #define LINE_BYTES 64u
 #define LINES_FIRST 256u
@@ -168,16 +169,6 @@ pb_memo_fetch(const struct pb_memo *memo, const struct pb_memo_key *key)
 
 /* ---- lines ---- */
 
-/* Are two texts of up to 40 bytes equal? Nearly all have 8 to 16 bytes or less than 8. */
-static inline bool
-is_same(const char *a, const char *b, uint32_t bytes)
-{
-    if (bytes >= 8 && bytes <= 16)
-        return ((load_eight(a) ^ load_eight(b)) |
-                (load_eight(a + bytes - 8) ^ load_eight(b + bytes - 8))) == 0;
-    return bytes == 0 || memcmp(a, b, bytes) == 0;
-}
-
 /* The line with these numbers and this text; NULL where there is none. */
 static inline const struct pb_memo_line *
 find_text(const struct pb_memo_table *table, uint64_t hash, struct pb_str text,
@@ -190,7 +181,7 @@ find_text(const struct pb_memo_table *table, uint64_t hash, struct pb_str text,
             return NULL;
         if (line->numbers[0] == numbers[0] && line->numbers[1] == numbers[1] &&
             line->bytes == text.bytes && line->is_mobile == is_mobile &&
-            is_same(line->texts, text.text, text.bytes))
+            pb_short_texts_equal(line->texts, text.text, text.bytes))
             return line;
     }
     return NULL;
@@ -206,10 +197,11 @@ find_vehicle(const struct pb_memo_table *table, uint64_t hash, const struct pb_r
 
         if (line->number == 0)
             return NULL;
-        if (line->numbers[0] == number && is_same(at, read->make.text, read->make.bytes) &&
-            is_same(at += read->make.bytes, read->model.text, read->model.bytes) &&
-            is_same(at += read->model.bytes, read->color.text, read->color.bytes) &&
-            is_same(at += read->color.bytes, read->body.text, read->body.bytes))
+        if (line->numbers[0] == number &&
+            pb_short_texts_equal(at, read->make.text, read->make.bytes) &&
+            pb_short_texts_equal(at += read->make.bytes, read->model.text, read->model.bytes) &&
+            pb_short_texts_equal(at += read->model.bytes, read->color.text, read->color.bytes) &&
+            pb_short_texts_equal(at += read->color.bytes, read->body.text, read->body.bytes))
             return line;
     }
     return NULL;
