@@ -15,7 +15,8 @@
 #include "inquiry/inquiry_private.h"
 
 #define SLOTS_FIRST 1024u /* a power of two */
-#define PENDING_MAX 4096u
+#define PENDING_FIRST 4096u
+#define PENDING_MAX 65536u
 #define CLOCK_EVERY 1024u
 #define DAYS_MAX 1024u
 
@@ -47,8 +48,8 @@ struct pb_stamper {
     struct pb_str *names;                     /* owned: along slots, whole names, in arena */
     uint32_t slot_count, used_count;
     struct slot *last;
-    struct pb_str pending[PENDING_MAX];
-    uint32_t pending_count;
+    struct pb_str *pending;                /* owned: room for pending_max */
+    uint32_t pending_count, pending_max;
     struct pb_activity_day days[DAYS_MAX]; /* on which readers read anything, not yet told */
     uint32_t day_count;
     bool has_holds;
@@ -200,6 +201,7 @@ pb_stamper_free(struct pb_stamper *stamper)
     (void)status;
     pb_free(stamper->env, stamper->slots);
     pb_free(stamper->env, stamper->names);
+    pb_free(stamper->env, stamper->pending);
     pb_arena_clear(&stamper->arena);
     pb_facts_drop(stamper->facts);
     pb_free(stamper->env, stamper);
@@ -253,6 +255,30 @@ judge_known(const struct pb_stamper *stamper, uint32_t reader, struct slot *slot
         refuse(slot, "its reader, or the agency that owns it, is closed");
 }
 
+/* Sees to it that one more reader can wait. What is added together is doubled each time: with an
+ * addition the catalog is looked through as a whole, so like shares would cost too much. */
+static enum pb_status
+reserve_pending(struct pb_stamper *stamper, struct pb_error *error)
+{
+    uint32_t max = stamper->pending_max == 0 ? PENDING_FIRST : stamper->pending_max * 2;
+    struct pb_str *larger = NULL;
+
+    if (stamper->pending_count < stamper->pending_max)
+        return PB_OK;
+    if (stamper->pending_count > 0) {
+        enum pb_status status = pb_stamper_flush(stamper, error);
+
+        if (status != PB_OK || max > PENDING_MAX)
+            return status;
+    }
+    larger = pb_realloc(stamper->env, stamper->pending, max * sizeof(*larger));
+    if (larger == NULL)
+        return pb_fail(error, PB_E_NOMEM, "no memory for more readers");
+    stamper->pending = larger;
+    stamper->pending_max = max;
+    return PB_OK;
+}
+
 /* Adds a reader that the catalog does not know, at once or with others later. */
 static enum pb_status
 judge_unknown(struct pb_stamper *stamper, struct pb_str reader, struct slot *slot,
@@ -271,11 +297,9 @@ judge_unknown(struct pb_stamper *stamper, struct pb_str reader, struct slot *slo
         return PB_OK;
     }
     origin = origin_of(stamper->facts->view, agency, stamper->capture_state);
-    if (stamper->pending_count == PENDING_MAX) {
-        status = pb_stamper_flush(stamper, error);
-        if (status != PB_OK)
-            return status;
-    }
+    status = reserve_pending(stamper, error);
+    if (status != PB_OK)
+        return status;
     stamper->pending[stamper->pending_count++] = reader;
     if (origin != PB_NO_INDEX) {
         judge_origin(stamper, origin, slot);
