@@ -40,6 +40,8 @@ def rate_of_format(command: str, csv: str, work: str, form: str, reads: int) -> 
     subprocess.run([command, "convert", "--quiet", "--format", "csv", "--to", form, "--out", file,
                     csv], check=True, stdout=subprocess.DEVNULL)
     subprocess.run([command, "init", "--quiet", *AGENCY, store], check=True)
+    # On disk and in the page cache, like the CSV file, rather than being written out meanwhile.
+    subprocess.run(["sync", file], check=True)
     subprocess.run(["cat", file], check=True, stdout=subprocess.DEVNULL)
     began = time.monotonic()
     load(command, store, file)
