@@ -7,11 +7,13 @@
 #include "inquiry/site_room.h"
 
 #include "api/account.h"
+#include "api/api_private.h"
+#include "api/session.h"
 #include "api/token.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define CALLERS_MAX 256u
-#define CELLS_MIN 6000u
+#define CELLS_MIN 10000u
 
 static const char more_catalog[] =
     "agencies:\n"
@@ -26,6 +28,12 @@ static const char more_catalog[] =
     " training_valid_until: 2027-06-01 }\n"
     "  - { id: rivadm, agency: river-pd, name: R. Dmin, role: administrator, status: active,"
     " training_valid_until: 2027-06-01 }\n"
+    "  - { id: buradm, agency: bureau, name: B. Dmin, role: administrator, status: active,"
+    " training_valid_until: 2027-06-01 }\n"
+    "  - { id: spare, agency: kansas-pd, name: S. Pare, role: officer, status: active,"
+    " training_valid_until: 2027-06-01 }\n"
+    "  - { id: rivspare, agency: river-pd, name: R. Spare, role: officer, status: active,"
+    " training_valid_until: 2027-06-01 }\n"
     "  - { id: left, agency: kansas-pd, name: L. Eft, role: investigator, status: active,"
     " training_valid_until: 2027-06-01 }\n"
     "  - { id: gonedoe, agency: gone-pd, name: G. Doe, role: investigator, status: active,"
@@ -39,9 +47,22 @@ static const char more_catalog[] =
     "  - { id: hill-kansas, owner: hill-pd, asker: kansas-pd, purposes: criminal-investigation,"
     " starts_at: 2026-01-01, ends_at: 2027-01-01 }\n";
 
+/* How somebody calls. */
+enum kind {
+    BY_TOKEN,
+    BY_SESSION,
+    BY_LOCKED_SESSION,
+    BY_ENROLLING_SESSION, /* has not said yet how they will sign in */
+    BY_ENDED_SESSION,
+    WITHOUT_CSRF,      /* a session, but not what its pages know */
+    FROM_ANOTHER_SITE, /* a session's cookie, sent by a page of another site */
+    WITH_BOTH,         /* a session and a token */
+};
+
 /* One who calls. */
 struct caller {
     char name[48]; /* for messages */
+    enum kind kind;
     char agency[16], person[16];
     unsigned verbs;
     bool is_valid;                       /* its credential holds */
@@ -222,6 +243,54 @@ add_closed(struct tenants *tenants)
     append(sends->name, sizeof(sends->name), " closed");
 }
 
+/* Sessions are begun anew for each cell, since cells end them. */
+static void
+add_session(struct tenants *tenants, const char *agency, const char *person, unsigned verbs,
+            enum kind kind)
+{
+    static const char *const names[] = {
+        [BY_SESSION] = "session",
+        [BY_LOCKED_SESSION] = "locked",
+        [BY_ENROLLING_SESSION] = "enrolling",
+        [BY_ENDED_SESSION] = "ended",
+        [WITHOUT_CSRF] = "no csrf",
+        [FROM_ANOTHER_SITE] = "another site",
+        [WITH_BOTH] = "session and token",
+    };
+    struct caller *caller = &tenants->callers[tenants->caller_count++];
+
+    assert_true(tenants->caller_count <= CALLERS_MAX);
+    (void)snprintf(caller->name, sizeof(caller->name), "%s %s", person, names[kind]);
+    (void)snprintf(caller->agency, sizeof(caller->agency), "%s", agency);
+    (void)snprintf(caller->person, sizeof(caller->person), "%s", person);
+    caller->kind = kind;
+    caller->verbs = verbs;
+    caller->is_valid = true;
+}
+
+static void
+add_sessions(struct tenants *tenants)
+{
+    static const struct {
+        const char *agency, *person;
+        unsigned verbs;
+    } people[] = {
+        { "kansas-pd", "doe", PB_TOKEN_ASK },        { "kansas-pd", "low", PB_TOKEN_ASK },
+        { "kansas-pd", "aud", PB_TOKEN_AUDIT },      { "kansas-pd", "sup", PB_TOKEN_ASK },
+        { "kansas-pd", "adm", PB_TOKEN_ADMINISTER }, { "river-pd", "rivdoe", PB_TOKEN_ASK },
+        { "river-pd", "rivaud", PB_TOKEN_AUDIT },    { "bureau", "agent", PB_TOKEN_ASK },
+        { "bureau", "chief", PB_TOKEN_ASK },
+    };
+
+    for (size_t i = 0; i < COUNT_OF(people); i++)
+        add_session(tenants, people[i].agency, people[i].person, people[i].verbs, BY_SESSION);
+    for (enum kind kind = BY_LOCKED_SESSION; kind <= WITH_BOTH; kind++) {
+        add_session(tenants, "kansas-pd", "doe", PB_TOKEN_ASK, kind);
+        add_session(tenants, "kansas-pd", "aud", PB_TOKEN_AUDIT, kind);
+        add_session(tenants, "kansas-pd", "adm", PB_TOKEN_ADMINISTER, kind);
+    }
+}
+
 /* ---- the site ---- */
 
 static void
@@ -241,7 +310,12 @@ add_accounts(struct tenants *tenants)
 {
     static const struct {
         const char *person, *approver;
-    } accounts[] = { { "doe", "adm" }, { "rivdoe", "rivadm" } };
+    } accounts[] = {
+        { "doe", "adm" },       { "low", "adm" },         { "aud", "adm" },
+        { "sup", "adm" },       { "adm", "sup" },         { "rivdoe", "rivadm" },
+        { "rivaud", "rivadm" }, { "agent", "buradm" },    { "chief", "buradm" },
+        { "spare", "adm" },     { "rivspare", "rivadm" },
+    };
     struct site_room *room = &tenants->room;
     struct pb_str operator= { 0 };
 
@@ -282,6 +356,7 @@ setup(void **state)
     add_invalid(tenants);
     add_expiring(tenants);
     add_closed(tenants);
+    add_sessions(tenants);
     add_accounts(tenants);
     room_add(room, "OWN0001", "k1", PB_DAY_US);
     room_add(room, "OTHER01", "r2", PB_DAY_US);
@@ -346,20 +421,70 @@ written_out(struct tenants *tenants, const char *text)
     return out;
 }
 
+/* A session as the caller's kind wants it. */
+static void
+begin_session(struct tenants *tenants, const struct caller *caller,
+              char cookie[PB_SESSION_COOKIE_BYTES])
+{
+    const struct pb_env *env = tenants->room.env;
+    struct pb_api_sessions *sessions = &tenants->service.api->people.sessions;
+    struct pb_api_session session = {
+        .methods = PB_BY_PASSWORD | PB_BY_TOTP,
+        .is_enrolling = caller->kind == BY_ENROLLING_SESSION,
+        .consented_at_us = pb_now_us(env),
+        .began_at_us = pb_now_us(env),
+        .proved_ns = pb_monotonic_ns(env),
+    };
+
+    (void)snprintf(session.person, sizeof(session.person), "%s", caller->person);
+    (void)pb_api_sessions_end_all(sessions, pb_str_from(caller->person), NULL);
+    room_expect(&tenants->room, PB_OK,
+                pb_api_sessions_begin(sessions, &session, cookie, &tenants->room.error),
+                caller->name);
+    if (caller->kind == BY_ENDED_SESSION)
+        (void)pb_api_sessions_end_all(sessions, pb_str_from(caller->person), NULL);
+}
+
+/* The lines of the head that say who calls. */
+static void
+credentials(struct tenants *tenants, const struct caller *caller, char *text, size_t room)
+{
+    char cookie[PB_SESSION_COOKIE_BYTES], csrf[PB_SESSION_CSRF_BYTES];
+
+    text[0] = '\0';
+    if (caller->kind == BY_TOKEN && caller->token[0] != '\0')
+        (void)snprintf(text, room, "Authorization: Bearer %s\r\n", caller->token);
+    if (caller->kind == BY_TOKEN)
+        return;
+    begin_session(tenants, caller, cookie);
+    pb_api_session_csrf(pb_str_from(cookie), csrf);
+    (void)snprintf(text, room, "Cookie: platebase=%s\r\n", cookie);
+    if (caller->kind != WITHOUT_CSRF) {
+        append(text, room, "X-CSRF-Token: ");
+        append(text, room, csrf);
+        append(text, room, "\r\n");
+    }
+    if (caller->kind == FROM_ANOTHER_SITE)
+        append(text, room, "Sec-Fetch-Site: cross-site\r\n");
+    if (caller->kind == WITH_BOTH)
+        append(text, room, "Authorization: Bearer pb_\r\n");
+}
+
 static int
 request(struct tenants *tenants, const char *method, const char *target, const char *type,
-        const char *token, const char *body)
+        const struct caller *caller, const char *body)
 {
     size_t room = strlen(target) + strlen(body) + 1024;
-    char *whole = malloc(room);
+    char *whole = malloc(room), who[512];
     int status = 0;
 
     assert_non_null(whole);
+    credentials(tenants, caller, who, sizeof(who));
+    if (caller->kind == BY_LOCKED_SESSION)
+        tenants->room.now_us += PB_SESSION_IDLE_NS / 1000;
     (void)snprintf(whole, room,
-                   "%s %s HTTP/1.1\r\n" HOST "%s%s%sContent-Type: %s\r\nContent-Length: %zu\r\n"
-                   "\r\n%s",
-                   method, target, token[0] != '\0' ? "Authorization: Bearer " : "", token,
-                   token[0] != '\0' ? "\r\n" : "", type, strlen(body), body);
+                   "%s %s HTTP/1.1\r\n" HOST "%sContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s",
+                   method, target, who, type, strlen(body), body);
     /* The server may have ended the connection after the request before. */
     for (int attempt = 0; attempt < 2 && status == 0; attempt++) {
         if (tenants->client.file < 0 || tenants->client.is_at_end) {
@@ -374,6 +499,8 @@ request(struct tenants *tenants, const char *method, const char *target, const c
         if (status != 0 && strstr(tenants->client.text, "Connection: close") != NULL)
             tenants->client.is_at_end = true;
     }
+    if (caller->kind == BY_LOCKED_SESSION)
+        tenants->room.now_us -= PB_SESSION_IDLE_NS / 1000;
     free(whole);
     return status;
 }
@@ -422,13 +549,22 @@ verb_of(const char *needs)
     return needs_nothing(needs) ? 0 : pb_api_token_verb(pb_str_from(needs));
 }
 
-/* Person, agency+verb, agency, all others. */
+/* Of a session "session:person" and "session" first; then person, agency+verb, agency, others. */
 static const json_t *
 expectation_of(const json_t *expect, const struct caller *caller)
 {
-    const json_t *one = caller->person[0] != '\0' ? json_object_get(expect, caller->person) : NULL;
+    const json_t *one = NULL;
     char key[64];
 
+    if (caller->kind != BY_TOKEN) {
+        (void)snprintf(key, sizeof(key), "session:%s", caller->person);
+        one = json_object_get(expect, key);
+        one = one != NULL ? one : json_object_get(expect, "session");
+    }
+    if (one == NULL && caller->kind == FROM_ANOTHER_SITE)
+        one = json_object_get(expect, "another-site");
+    if (one == NULL && caller->person[0] != '\0')
+        one = json_object_get(expect, caller->person);
     for (unsigned i = 0; i < PB_TOKEN_VERBS && one == NULL; i++) {
         if ((caller->verbs & 1u << i) == 0)
             continue;
@@ -441,14 +577,47 @@ expectation_of(const json_t *expect, const struct caller *caller)
     return one;
 }
 
+/* What a session comes to before anybody looks at what it asks for; 0: it is looked at. */
+static int
+refusal_of_session(const char *method, const char *needs, const struct caller *caller)
+{
+    bool is_own = strcmp(needs, "session") == 0;
+
+    switch (caller->kind) {
+    case BY_ENDED_SESSION:
+        return 401;
+    case WITH_BOTH:
+        return 400;
+    case WITHOUT_CSRF:
+    case FROM_ANOTHER_SITE:
+        if (strcmp(method, "GET") != 0)
+            return 403;
+        break;
+    case BY_LOCKED_SESSION:
+        if (!is_own && strcmp(needs, "token") != 0)
+            return 401;
+        break;
+    case BY_ENROLLING_SESSION:
+        if (!is_own)
+            return 403;
+        break;
+    case BY_TOKEN:
+    case BY_SESSION:
+        break;
+    }
+    return caller->kind != BY_TOKEN && strcmp(needs, "token") == 0 ? 403 : 0;
+}
+
 static struct expected
-expected_of(const char *needs, const json_t *cell, const struct caller *caller)
+expected_of(const char *method, const char *needs, const json_t *cell, const struct caller *caller)
 {
     unsigned verb = verb_of(needs);
     const json_t *expect = json_object_get(cell, "expect"), *one;
 
     if (!needs_nothing(needs) && !caller->is_valid)
         return (struct expected){ .status = 401 };
+    if (!needs_nothing(needs) && refusal_of_session(method, needs, caller) != 0)
+        return (struct expected){ .status = refusal_of_session(method, needs, caller) };
     if ((caller->verbs & verb) != verb && !needs_nothing(needs))
         return (struct expected){ .status = 403 };
     one = expectation_of(expect, caller);
@@ -514,7 +683,7 @@ prepare(struct tenants *tenants, const json_t *before)
         if (caller == NULL)
             fail_msg("before: no caller %s", as);
         status = request(tenants, text_of(step, "method", "POST"), target,
-                         text_of(step, "type", "application/json"), caller->token, body);
+                         text_of(step, "type", "application/json"), caller, body);
         if (status < 200 || status > 299)
             fail_msg("before: %s %s: %d: %s", text_of(step, "method", "POST"), target, status,
                      client_body(&tenants->client));
@@ -533,16 +702,20 @@ ask_cell(struct tenants *tenants, const char *method, const char *template, cons
     (void)snprintf(what, sizeof(what), "%s %s", method, template);
     for (unsigned i = 0; i < tenants->caller_count; i++) {
         const struct caller *caller = &tenants->callers[i];
-        struct expected expected = expected_of(needs, cell, caller);
+        struct expected expected = expected_of(method, needs, cell, caller);
         char *target, *body;
         int status;
 
+        /* What a locked or enrolling session may do for itself has tests of its own. */
+        if ((caller->kind == BY_LOCKED_SESSION || caller->kind == BY_ENROLLING_SESSION) &&
+            strcmp(needs, "session") == 0)
+            continue;
         tenants->number++;
         prepare(tenants, json_object_get(cells, "before"));
         target = written_out(tenants, text_of(cell, "target", ""));
         body = body_text(tenants, json_object_get(cell, "body"));
         status = request(tenants, method, target, text_of(cells, "type", "application/json"),
-                         caller->token, body);
+                         caller, body);
         tenants->cells++;
         if (!is_as_expected(&expected, status, client_body(&tenants->client)))
             complain(tenants, what, object, caller, expected.status, status);
@@ -572,7 +745,7 @@ ask_other_methods(struct tenants *tenants, const char *template, const json_t *m
 
             if (json_object_get(methods, small) != NULL)
                 break;
-            status = request(tenants, all[at], written, "application/json", caller->token, "{}");
+            status = request(tenants, all[at], written, "application/json", caller, "{}");
             tenants->cells++;
             if (status != 405)
                 complain(tenants, all[at], template, caller, 405, status);
