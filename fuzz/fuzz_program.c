@@ -104,6 +104,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pb_api_inquiry_done(&request);
     check_words(text);
 
+    for (unsigned via = 0; via < PB_TOKEN_VIAS; via++) {
+        struct pb_str id = pb_api_token_id((enum pb_api_token_via)via, text);
+
+        require(id.bytes == 0 || id.bytes == PB_TOKEN_ID_BYTES);
+        require(id.bytes == 0 || (id.text >= text.text && id.bytes <= text.bytes));
+    }
     pb_arena_init(&arena, pb_env_system(), 1024);
     if (pb_api_token_decode(&arena, pb_str_from("0123456789ab"), text, &token, sha256) == PB_OK)
         check_token(&token);

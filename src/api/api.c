@@ -60,11 +60,17 @@ dispatch(void *context, const struct pb_request *request, struct pb_reply *reply
 
     if (endpoint->permission == PB_API_LOOPBACK && !pb_listen_is_loopback(&request->peer))
         return pb_api_problem(&call, reply, 404, "there is nothing at this address", NULL);
+    if (!pb_api_may_try(binding->api, &call, reply))
+        return PB_OK;
     if (endpoint->permission >= PB_API_CALLER) {
-        if (!pb_api_authenticate(binding->api, &call, &caller, reply, &status))
+        if (!pb_api_authenticate(binding->api, &call, &caller, reply, &status)) {
+            pb_api_note_try(binding->api, &call, reply);
             return status;
+        }
         call.caller = &caller;
     }
+    if (!pb_api_take_request(binding->api, &call, reply))
+        return PB_OK;
     if (!pb_api_query_check(endpoint->query, request, &field, &why))
         return refuse_query(&call, reply, field, why);
     return endpoint->handle(binding->api, &call, reply);
@@ -114,7 +120,7 @@ pb_api_new(const struct pb_env *env, const struct pb_api_options *options, struc
     api->env = env;
     api->options = *options;
     api->audit_directory = -1;
-    pb_api_quota_init(&api->quota, options->token_requests_per_second);
+    pb_api_quota_init(&api->quota, &options->quotas, 0);
     pb_api_token_cache_init(&api->token_cache);
     (void)pthread_mutex_init(&api->takers_lock, NULL);
     api->routes = pb_calloc(env, pb_api_endpoint_count, sizeof(*api->routes));
@@ -127,7 +133,11 @@ pb_api_new(const struct pb_env *env, const struct pb_api_options *options, struc
         api->bindings[i] = (struct pb_api_binding){ api, &pb_api_endpoints[i] };
         api->routes[i] = make_route(&pb_api_endpoints[i], &api->bindings[i]);
     }
-    status = open_audit(api, error);
+    status = env->random(env->random_context, &api->quota.seed, sizeof(api->quota.seed));
+    if (status != PB_OK)
+        (void)pb_fail(error, status, "the system gives no random bytes");
+    else
+        status = open_audit(api, error);
     if (status == PB_OK && options->site != NULL)
         status = pb_api_people_init(&api->people, api, error);
     if (status == PB_OK && options->takes_reads)

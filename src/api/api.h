@@ -15,6 +15,8 @@
 
 #include <platebase/status.h>
 
+#include "api/quota.h"
+
 struct pb_api; /* opaque */
 struct pb_env;
 struct pb_log;
@@ -30,8 +32,8 @@ struct pb_api_options {
     struct pb_site *site;               /* borrowed; NULL: nothing that needs a token is served */
     bool takes_inquiries;               /* it is open to ask */
     bool takes_reads;                   /* it is open to write */
-    uint32_t token_requests_per_second; /* of one token, or one person; 0: no bound */
-    bool is_secure;                     /* clients come over TLS: cookies are for it alone */
+    struct pb_api_quota_limits quotas;
+    bool is_secure;       /* clients come over TLS: cookies are for it alone */
     /* What hashing a password costs; 0: as usual (src/api/secret.h). For tests. */
     uint32_t password_memory_bytes, password_passes;
 };

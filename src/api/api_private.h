@@ -27,11 +27,12 @@ struct pb_api_field {
 
 enum pb_api_permission {
     PB_API_PUBLIC,
-    PB_API_LOOPBACK, /* clients on the same machine; for others the address does not exist */
-    PB_API_CALLER,   /* whoever is known */
-    PB_API_TOKEN,    /* whoever shows a token */
-    PB_API_SESSION,  /* whoever has signed in, also where the session is locked or enrolling */
-    PB_API_READS,    /* these need the verb of the same name */
+    PB_API_LOOPBACK,   /* clients on the same machine; for others the address does not exist */
+    PB_API_CALLER,     /* whoever is known */
+    PB_API_TOKEN,      /* whoever shows a token */
+    PB_API_SESSION,    /* whoever has signed in, also where the session is locked or enrolling */
+    PB_API_READER_KEY, /* whoever shows a reader's key, in the path */
+    PB_API_READS,      /* these need the verb of the same name */
     PB_API_ASK,
     PB_API_AUDIT,
     PB_API_ADMINISTER,
@@ -124,6 +125,28 @@ bool pb_api_authenticate_session(struct pb_api *api, const struct pb_api_call *c
                                  struct pb_str cookie, struct pb_api_caller *ret_caller,
                                  struct pb_reply *reply, enum pb_status *ret_status);
 
+/* What a request shows of a credential, and how; text is empty where it shows none. */
+struct pb_api_shown {
+    enum pb_api_token_via via;
+    struct pb_str text;
+};
+struct pb_api_shown pb_api_shown(const struct pb_api_call *call);
+
+/* ---- quotas: false, and the reply is a 429 that says how long to wait ---- */
+
+/* Whether the address may show a token. What signs people in is counted by itself. */
+bool pb_api_may_try(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply);
+/* Counts a reply of 401 to who showed one. */
+void pb_api_note_try(struct pb_api *api, const struct pb_api_call *call,
+                     const struct pb_reply *reply);
+/* Takes one request of the caller's. */
+bool pb_api_take_request(struct pb_api *api, const struct pb_api_call *call,
+                         struct pb_reply *reply);
+/* For endpoints that give out rows: before they are looked for, and when they are given. */
+bool pb_api_may_have_rows(struct pb_api *api, const struct pb_api_call *call,
+                          struct pb_reply *reply);
+void pb_api_rows_given(struct pb_api *api, const struct pb_api_call *call, uint64_t rows);
+
 void pb_api_free_takers(struct pb_api *api);
 
 pb_api_handler_fn pb_api_handle_accounts_add;
@@ -144,6 +167,7 @@ pb_api_handler_fn pb_api_handle_metrics;
 pb_api_handler_fn pb_api_handle_openapi;
 pb_api_handler_fn pb_api_handle_policy_explain;
 pb_api_handler_fn pb_api_handle_reads_send;
+pb_api_handler_fn pb_api_handle_reads_send_by_key;
 pb_api_handler_fn pb_api_handle_ready;
 pb_api_handler_fn pb_api_handle_rules_list;
 pb_api_handler_fn pb_api_handle_session_begin;

@@ -1,41 +1,18 @@
 /*
- * Authentication: by token, RFC 6750, in the Authorization header alone; or by session.
+ * Authentication: by token or by session.
  */
-#include <strings.h>
-
 #include "api/api_private.h"
 #include "api/cookie.h"
 #include "base/arena.h"
 #include "base/env.h"
 #include "base/text.h"
 
-/* The token in "Bearer <token>"; empty where the header is missing, twice, or something else. */
-static struct pb_str
-shown_token(const struct pb_request *request)
-{
-    static const char scheme[] = "Bearer ";
-    struct pb_str shown = { NULL, 0 };
-    unsigned count = 0;
-
-    for (uint32_t i = 0; i < request->header_count; i++) {
-        const struct pb_pair *header = &request->headers[i];
-
-        if (header->name.bytes != 13 || strncasecmp(header->name.text, "Authorization", 13) != 0)
-            continue;
-        count++;
-        if (header->value.bytes > sizeof(scheme) - 1 &&
-            strncasecmp(header->value.text, scheme, sizeof(scheme) - 1) == 0)
-            shown = (struct pb_str){ header->value.text + sizeof(scheme) - 1,
-                                     header->value.bytes - (uint32_t)(sizeof(scheme) - 1) };
-    }
-    return count == 1 ? shown : (struct pb_str){ NULL, 0 };
-}
-
 unsigned
 pb_api_verbs_needed(enum pb_api_permission permission)
 {
     switch (permission) {
     case PB_API_READS:
+    case PB_API_READER_KEY:
         return PB_TOKEN_READS;
     case PB_API_ASK:
         return PB_TOKEN_ASK;
@@ -67,7 +44,7 @@ by_token(struct pb_api *api, const struct pb_api_call *call, struct pb_api_calle
          struct pb_reply *reply, enum pb_status *ret_status)
 {
     static const char challenge[] = "Bearer realm=\"platebase\"";
-    struct pb_str shown = shown_token(call->request);
+    struct pb_api_shown shown = pb_api_shown(call);
     unsigned needed = pb_api_verbs_needed(call->endpoint->permission);
     struct pb_api_token *token = pb_arena_alloc(call->request->arena, sizeof(*token));
     struct pb_error error = { "" };
@@ -76,12 +53,12 @@ by_token(struct pb_api *api, const struct pb_api_call *call, struct pb_api_calle
     *ret_status = token != NULL ? PB_OK : PB_E_NOMEM;
     if (token == NULL)
         return false;
-    if (shown.bytes > 0)
-        status = pb_api_token_check(api->env, api->options.site, &api->token_cache, shown,
-                                    call->request->arena, token, &error);
+    if (shown.text.bytes > 0)
+        status = pb_api_token_check(api->env, api->options.site, &api->token_cache, shown.via,
+                                    shown.text, call->request->arena, token, &error);
     if (status == PB_NOT_FOUND) {
         refuse(call, reply, 401,
-               shown.bytes > 0 ? "this token is none, or holds no longer"
+               shown.text.bytes > 0 ? "this token is none, or holds no longer"
                                : "a token is wanted, in Authorization: Bearer",
                challenge);
         return false;
@@ -92,16 +69,6 @@ by_token(struct pb_api *api, const struct pb_api_call *call, struct pb_api_calle
     }
     if ((token->verbs & needed) != needed) {
         refuse(call, reply, 403, "this token may not do that", NULL);
-        return false;
-    }
-    if (!pb_api_quota_take(&api->quota, token->id, pb_monotonic_ns(api->env))) {
-        struct pb_problem problem = {
-            .status = 429,
-            .detail = "more requests than this token may make: nothing was done",
-            .retry_after_s = 1,
-        };
-
-        pb_reply_problem(reply, call->request, &problem);
         return false;
     }
     *ret_caller = (struct pb_api_caller){
@@ -128,6 +95,8 @@ pb_api_authenticate(struct pb_api *api, const struct pb_api_call *call,
         refuse(call, reply, 503, "this server was not started to take tokens or sign-ins", NULL);
         return false;
     }
+    if (call->endpoint->permission == PB_API_READER_KEY)
+        return by_token(api, call, ret_caller, reply, ret_status);
     /* Whose rights would count must not depend on which of two is looked at. */
     if (cookies > 1 || (cookies > 0 && has_authorization)) {
         refuse(call, reply, 400, "a token or one session, not both", NULL);

@@ -67,22 +67,6 @@ may(const struct pb_api_call *call, const struct pb_api_session *session,
     return true;
 }
 
-static bool
-take_quota(struct pb_api *api, const struct pb_api_call *call, struct pb_str person,
-           struct pb_reply *reply)
-{
-    struct pb_problem problem = {
-        .status = 429,
-        .detail = "more requests than a person may make: nothing was done",
-        .retry_after_s = 1,
-    };
-
-    if (pb_api_quota_take(&api->quota, person, pb_monotonic_ns(api->env)))
-        return true;
-    pb_reply_problem(reply, call->request, &problem);
-    return false;
-}
-
 static enum pb_status
 fill_caller(struct pb_api *api, const struct pb_api_call *call,
             const struct pb_api_session *session, const struct pb_api_standing *standing,
@@ -127,8 +111,7 @@ pb_api_authenticate_session(struct pb_api *api, const struct pb_api_call *call,
         return false;
     person = pb_str_from(session.person);
     status = pb_api_standing_take(api, person, call->request->arena, &standing, &error);
-    is_in = status == PB_OK && may(call, &session, &standing, reply) &&
-            take_quota(api, call, person, reply);
+    is_in = status == PB_OK && may(call, &session, &standing, reply);
     if (is_in)
         status = fill_caller(api, call, &session, &standing, cookie, ret_caller);
     if (status == PB_NOT_FOUND) {

@@ -109,6 +109,8 @@ ask(struct pb_api *api, const struct pb_api_call *call, const struct pb_inquiry 
         return refuse_question(call, reply, status, &error);
     if (status != PB_OK)
         return status;
+    if (pb_answer_decision(answer)->verdict == PB_POLICY_ALLOW)
+        pb_api_rows_given(api, call, pb_answer_rows(answer));
     if (pb_answer_decision(answer)->verdict != PB_POLICY_ALLOW)
         pb_api_answer_refusal(reply, call->request, answer);
     else if (inquiry->is_export)
@@ -159,7 +161,9 @@ pb_api_handle_inquiries_ask(struct pb_api *api, const struct pb_api_call *call,
 
     if (!take_inquiry(api, call, reply, &request, &status))
         return status;
-    status = ask(api, call, &request.inquiry, reply);
+    /* Danger to life waits for no quota. */
+    if (request.inquiry.is_break_glass || pb_api_may_have_rows(api, call, reply))
+        status = ask(api, call, &request.inquiry, reply);
     pb_api_inquiry_done(&request);
     return status;
 }

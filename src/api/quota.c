@@ -1,20 +1,34 @@
 /*
- * Quota: a table of buckets.
+ * Quotas: one moment for each bucket, at which all that was taken will have been filled again (the
+ * generic cell rate algorithm).
  */
 #include "api/quota.h"
 
 #include <string.h>
 
 #include "base/text.h"
+#include "net/http.h"
 
+#define SECOND_NS INT64_C(1000000000)
 #define BURST_SECONDS 2
+#define OVERDRAWN_MAX 24 /* an answer takes no more than what fills in so many hours */
+
+enum what { WHAT_REQUESTS, WHAT_ROWS, WHAT_FAILURES };
+
+/* How a bucket fills. */
+struct rate {
+    int64_t unit_ns; /* one more in each */
+    int64_t room_ns; /* what may have been taken before one more is: all but a unit */
+};
 
 void
-pb_api_quota_init(struct pb_api_quota *quota, uint32_t per_second)
+pb_api_quota_init(struct pb_api_quota *quota, const struct pb_api_quota_limits *limits,
+                  uint64_t seed)
 {
     memset(quota, 0, sizeof(*quota));
     (void)pthread_mutex_init(&quota->lock, NULL);
-    quota->per_second = per_second;
+    quota->limits = *limits;
+    quota->seed = seed;
 }
 
 void
@@ -23,37 +37,179 @@ pb_api_quota_done(struct pb_api_quota *quota)
     (void)pthread_mutex_destroy(&quota->lock);
 }
 
-bool
-pb_api_quota_take(struct pb_api_quota *quota, struct pb_str id, int64_t now_ns)
+/* False: there is no bound. */
+static bool
+rate_of(const struct pb_api_quota *quota, enum what what, enum pb_quota_who who,
+        struct rate *ret_rate)
 {
-    uint64_t key = pb_hash_bytes(id.text, id.bytes) | 1;
-    int64_t full_milli = (int64_t)quota->per_second * BURST_SECONDS * 1000;
-    unsigned place = (unsigned)(key >> 1) % PB_QUOTA_BUCKETS;
-    bool is_taken;
+    const struct pb_api_quota_limits *limits = &quota->limits;
+    uint32_t units = what == WHAT_REQUESTS ? limits->requests_per_second[who]
+                     : what == WHAT_ROWS   ? limits->rows_per_hour[who]
+                                           : limits->failures_per_minute;
+    int64_t span_ns = what == WHAT_REQUESTS ? SECOND_NS
+                      : what == WHAT_ROWS   ? 3600 * SECOND_NS
+                                            : 60 * SECOND_NS;
 
-    if (quota->per_second == 0)
-        return true;
-    (void)pthread_mutex_lock(&quota->lock);
-    if (quota->buckets[place].key != key) {
-        quota->buckets[place].key = key;
-        quota->buckets[place].credit_milli = full_milli;
+    if (units == 0)
+        return false;
+    ret_rate->unit_ns = span_ns / units;
+    ret_rate->room_ns =
+        ret_rate->unit_ns * units * (what == WHAT_REQUESTS ? BURST_SECONDS : 1) - ret_rate->unit_ns;
+    return true;
+}
+
+/* 0: there is nobody to count for. */
+static uint64_t
+key_of(const struct pb_api_quota *quota, enum what what, enum pb_quota_who who,
+       const struct pb_api_quota_holder *holder)
+{
+    struct in6_addr address;
+    struct pb_str id = { (const char *)address.s6_addr, sizeof(address) };
+    struct {
+        uint64_t seed, kind, id;
+    } whole = { quota->seed, (uint64_t)what << 8 | who, 0 };
+
+    if (who == PB_QUOTA_ADDRESS) {
+        address = holder->peer->address;
+        if (!IN6_IS_ADDR_V4MAPPED(&address))
+            memset(&address.s6_addr[8], 0, 8);
     } else {
-        int64_t waited_ms = (now_ns - quota->buckets[place].filled_ns) / 1000000;
-
-        if (waited_ms > BURST_SECONDS * 1000)
-            waited_ms = BURST_SECONDS * 1000;
-        /* A bucket that gained nothing yet keeps its moment, so that no fraction is lost. */
-        if (waited_ms <= 0)
-            now_ns = quota->buckets[place].filled_ns;
-        else
-            quota->buckets[place].credit_milli += waited_ms * quota->per_second;
-        if (quota->buckets[place].credit_milli > full_milli)
-            quota->buckets[place].credit_milli = full_milli;
+        id = holder->ids[who];
     }
-    quota->buckets[place].filled_ns = now_ns;
-    is_taken = quota->buckets[place].credit_milli >= 1000;
-    if (is_taken)
-        quota->buckets[place].credit_milli -= 1000;
+    if (id.bytes == 0)
+        return 0;
+    whole.id = pb_hash_bytes(id.text, id.bytes);
+    return pb_hash_bytes(&whole, sizeof(whole)) | 1;
+}
+
+static struct pb_api_bucket *
+set_of(struct pb_api_quota *quota, uint64_t key)
+{
+    return quota->buckets[(key >> 32) % PB_QUOTA_SETS];
+}
+
+static int64_t
+wait_ns(struct pb_api_quota *quota, const struct rate *rate, uint64_t key, int64_t now_ns)
+{
+    const struct pb_api_bucket *set = set_of(quota, key);
+
+    for (unsigned i = 0; i < PB_QUOTA_WAYS; i++) {
+        if (set[i].key == key) {
+            int64_t wait = set[i].empty_ns - now_ns - rate->room_ns;
+
+            return wait > 0 ? wait : 0;
+        }
+    }
+    return 0;
+}
+
+static void
+take(struct pb_api_quota *quota, const struct rate *rate, uint64_t key, int64_t units,
+     int64_t now_ns)
+{
+    struct pb_api_bucket *set = set_of(quota, key), *bucket = &set[0];
+
+    for (unsigned i = 0; i < PB_QUOTA_WAYS && bucket->key != key; i++) {
+        if (set[i].key == key || set[i].empty_ns < bucket->empty_ns)
+            bucket = &set[i];
+    }
+    if (bucket->key != key || bucket->empty_ns < now_ns)
+        *bucket = (struct pb_api_bucket){ key, now_ns };
+    bucket->empty_ns += units * rate->unit_ns;
+}
+
+/* Seconds until each of a holder's buckets of a kind has something to give. */
+static uint32_t
+wait_for(struct pb_api_quota *quota, enum what what, const struct pb_api_quota_holder *holder,
+         int64_t now_ns)
+{
+    int64_t longest_ns = 0;
+
+    for (unsigned who = 0; who < PB_QUOTA_WHO_COUNT; who++) {
+        struct rate rate;
+        uint64_t key;
+        int64_t ns;
+
+        if (!rate_of(quota, what, (enum pb_quota_who)who, &rate))
+            continue;
+        key = key_of(quota, what, (enum pb_quota_who)who, holder);
+        ns = key != 0 ? wait_ns(quota, &rate, key, now_ns) : 0;
+        longest_ns = ns > longest_ns ? ns : longest_ns;
+    }
+    return (uint32_t)((longest_ns + SECOND_NS - 1) / SECOND_NS);
+}
+
+static void
+take_all(struct pb_api_quota *quota, enum what what, const struct pb_api_quota_holder *holder,
+         uint64_t units, int64_t now_ns)
+{
+    for (unsigned who = 0; who < PB_QUOTA_WHO_COUNT; who++) {
+        struct rate rate;
+        uint64_t key, most;
+
+        if (!rate_of(quota, what, (enum pb_quota_who)who, &rate))
+            continue;
+        key = key_of(quota, what, (enum pb_quota_who)who, holder);
+        if (key == 0)
+            continue;
+        most = (uint64_t)(rate.room_ns / rate.unit_ns + 1) * OVERDRAWN_MAX;
+        take(quota, &rate, key, (int64_t)(units < most ? units : most), now_ns);
+    }
+}
+
+uint32_t
+pb_api_quota_request(struct pb_api_quota *quota, const struct pb_api_quota_holder *holder,
+                     int64_t now_ns)
+{
+    uint32_t seconds;
+
+    (void)pthread_mutex_lock(&quota->lock);
+    seconds = wait_for(quota, WHAT_REQUESTS, holder, now_ns);
+    if (seconds == 0)
+        take_all(quota, WHAT_REQUESTS, holder, 1, now_ns);
     (void)pthread_mutex_unlock(&quota->lock);
-    return is_taken;
+    return seconds;
+}
+
+uint32_t
+pb_api_quota_rows_wait(struct pb_api_quota *quota, const struct pb_api_quota_holder *holder,
+                       int64_t now_ns)
+{
+    uint32_t seconds;
+
+    (void)pthread_mutex_lock(&quota->lock);
+    seconds = wait_for(quota, WHAT_ROWS, holder, now_ns);
+    (void)pthread_mutex_unlock(&quota->lock);
+    return seconds;
+}
+
+void
+pb_api_quota_rows_given(struct pb_api_quota *quota, const struct pb_api_quota_holder *holder,
+                        uint64_t rows, int64_t now_ns)
+{
+    (void)pthread_mutex_lock(&quota->lock);
+    take_all(quota, WHAT_ROWS, holder, rows, now_ns);
+    (void)pthread_mutex_unlock(&quota->lock);
+}
+
+uint32_t
+pb_api_quota_failures_wait(struct pb_api_quota *quota, const struct pb_peer *peer, int64_t now_ns)
+{
+    const struct pb_api_quota_holder holder = { .peer = peer };
+    uint32_t seconds;
+
+    (void)pthread_mutex_lock(&quota->lock);
+    seconds = wait_for(quota, WHAT_FAILURES, &holder, now_ns);
+    (void)pthread_mutex_unlock(&quota->lock);
+    return seconds;
+}
+
+void
+pb_api_quota_failed(struct pb_api_quota *quota, const struct pb_peer *peer, int64_t now_ns)
+{
+    const struct pb_api_quota_holder holder = { .peer = peer };
+
+    (void)pthread_mutex_lock(&quota->lock);
+    take_all(quota, WHAT_FAILURES, &holder, 1, now_ns);
+    (void)pthread_mutex_unlock(&quota->lock);
 }

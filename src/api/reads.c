@@ -622,3 +622,11 @@ pb_api_handle_reads_send(struct pb_api *api, const struct pb_api_call *call, str
     /* An answer that is none of a read's is a failure here. */
     return status <= PB_OK ? status : PB_E_CORRUPT;
 }
+
+/* The path holds the key: what is sent is the same. */
+enum pb_status
+pb_api_handle_reads_send_by_key(struct pb_api *api, const struct pb_api_call *call,
+                                struct pb_reply *reply)
+{
+    return pb_api_handle_reads_send(api, call, reply);
+}

@@ -44,6 +44,14 @@ pb_api_token_verb(struct pb_str name)
     return 0;
 }
 
+const char *
+pb_api_token_via_name(enum pb_api_token_via via)
+{
+    static const char *const names[PB_TOKEN_VIAS] = { "header", "path", "certificate" };
+
+    return names[via];
+}
+
 /* ---- notes ---- */
 
 static struct pb_str
@@ -87,6 +95,8 @@ encode(const struct pb_api_token *token, const uint8_t sha256[HASH_BYTES],
     pb_api_line_put(&out, "person", token->person);
     pb_api_line_put(&out, "verbs", verbs_text(token->verbs, verbs));
     put_readers(&out, token);
+    if (token->via != PB_TOKEN_HEADER)
+        pb_api_line_put(&out, "via", pb_str_from(pb_api_token_via_name(token->via)));
     pb_api_line_put(&out, "label", token->label);
     pb_api_line_put_number(&out, "created", token->created_at_us);
     pb_api_line_put_number(&out, "expires", token->expires_at_us);
@@ -142,6 +152,19 @@ parse_readers(struct pb_arena *arena, struct pb_str list, struct pb_api_token *t
     return PB_OK;
 }
 
+/* What is shown in the header does not say so. */
+static bool
+parse_via(struct pb_str text, enum pb_api_token_via *ret_via)
+{
+    for (unsigned i = PB_TOKEN_HEADER + 1; i < PB_TOKEN_VIAS; i++) {
+        if (pb_str_equal(text, pb_str_from(pb_api_token_via_name((enum pb_api_token_via)i)))) {
+            *ret_via = (enum pb_api_token_via)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 parse_hash(struct pb_str hex, uint8_t ret_sha256[HASH_BYTES])
 {
@@ -177,6 +200,8 @@ pb_api_token_decode(struct pb_arena *arena, struct pb_str id, struct pb_str note
         if (status != PB_OK)
             return status;
     }
+    if (pb_api_line_take(&rest, "via", &list) && !parse_via(list, &token.via))
+        return PB_E_CORRUPT;
     (void)pb_api_line_take(&rest, "label", &token.label);
     if (!pb_api_line_take_number(&rest, "created", &token.created_at_us) ||
         !pb_api_line_take_number(&rest, "expires", &token.expires_at_us))
@@ -268,30 +293,6 @@ pb_api_token_find(struct pb_site *site, struct pb_str id, struct pb_arena *arena
     return find(site, id, arena, ret_token, sha256, error);
 }
 
-/* As find, but believes what was found a moment ago. */
-static enum pb_status
-find_fresh(const struct pb_env *env, struct pb_site *site, struct pb_api_token_cache *cache,
-           struct pb_str id, struct pb_arena *arena, struct pb_api_token *ret_token,
-           uint8_t ret_sha256[HASH_BYTES], struct pb_error *error)
-{
-    int64_t now_ns = pb_monotonic_ns(env);
-    char room[PB_TOKEN_CACHED_BYTES];
-    struct pb_str note = { room, 0 };
-    enum pb_status status;
-    uint64_t drops;
-
-    if (cache == NULL || !is_id(id))
-        return find(site, id, arena, ret_token, ret_sha256, error);
-    note.bytes = pb_api_token_cache_get(cache, id, now_ns, room, &drops);
-    if (note.bytes == 0) {
-        status = load_note(site, id, arena, &note, error);
-        if (status != PB_OK)
-            return status;
-        pb_api_token_cache_put(cache, id, now_ns, note, drops);
-    }
-    return decode(arena, id, note, ret_token, ret_sha256, error);
-}
-
 /* A token is worth nothing any more where its agency is closed, or its person not active. */
 static enum pb_status
 check_holder(struct pb_site *site, const struct pb_api_token *token, struct pb_error *error)
@@ -314,30 +315,73 @@ check_holder(struct pb_site *site, const struct pb_api_token *token, struct pb_e
     return status;
 }
 
-enum pb_status
-pb_api_token_check(const struct pb_env *env, struct pb_site *site, struct pb_api_token_cache *cache,
-                   struct pb_str text, struct pb_arena *arena, struct pb_api_token *ret_token,
-                   struct pb_error *error)
+struct pb_str
+pb_api_token_id(enum pb_api_token_via via, struct pb_str text)
 {
-    struct pb_str id = { text.text + 3, PB_TOKEN_ID_BYTES };
-    uint8_t shown[HASH_BYTES], kept[HASH_BYTES] = { 0 };
-    struct pb_api_token token = { .verbs = 0 };
-    enum pb_status status;
+    struct pb_str id = { text.text, PB_TOKEN_ID_BYTES };
 
+    if (via == PB_TOKEN_CERTIFICATE)
+        return text.bytes == 2 * HASH_BYTES && is_id(id) ? id : (struct pb_str){ NULL, 0 };
     if (text.bytes != PB_TOKEN_TEXT_BYTES - 1 || memcmp(text.text, "pb_", 3) != 0 ||
         text.text[3 + PB_TOKEN_ID_BYTES] != '_')
+        return (struct pb_str){ NULL, 0 };
+    id.text += 3;
+    return is_id(id) ? id : (struct pb_str){ NULL, 0 };
+}
+
+/* A note, and whether it was believed because it was found a moment ago. */
+struct found {
+    char room[PB_TOKEN_CACHED_BYTES];
+    struct pb_str note;
+    bool is_kept;
+    uint64_t drops; /* see pb_api_token_cache_get */
+};
+
+static enum pb_status
+find_fresh(struct pb_site *site, struct pb_api_token_cache *cache, struct pb_str id, int64_t now_ns,
+           struct pb_arena *arena, struct found *ret_found, struct pb_error *error)
+{
+    ret_found->note = (struct pb_str){ ret_found->room, 0 };
+    if (cache != NULL)
+        ret_found->note.bytes =
+            pb_api_token_cache_get(cache, id, now_ns, ret_found->room, &ret_found->drops);
+    ret_found->is_kept = ret_found->note.bytes > 0;
+    return ret_found->is_kept ? PB_OK : load_note(site, id, arena, &ret_found->note, error);
+}
+
+enum pb_status
+pb_api_token_check(const struct pb_env *env, struct pb_site *site, struct pb_api_token_cache *cache,
+                   enum pb_api_token_via via, struct pb_str text, struct pb_arena *arena,
+                   struct pb_api_token *ret_token, struct pb_error *error)
+{
+    struct pb_str id = pb_api_token_id(via, text);
+    int64_t now_ns = pb_monotonic_ns(env);
+    uint8_t shown[HASH_BYTES], kept[HASH_BYTES] = { 0 };
+    struct pb_api_token token = { .verbs = 0 };
+    struct found found;
+    enum pb_status status;
+
+    if (id.bytes == 0)
         return PB_NOT_FOUND;
     (void)crypto_hash_sha256(shown, (const unsigned char *)text.text, text.bytes);
-    status = find_fresh(env, site, cache, id, arena, &token, kept, error);
+    status = find_fresh(site, cache, id, now_ns, arena, &found, error);
+    if (status == PB_OK)
+        status = decode(arena, id, found.note, &token, kept, error);
     if (status != PB_OK)
         return status;
-    if (sodium_memcmp(shown, kept, HASH_BYTES) != 0 || token.revoked_at_us != 0 ||
-        pb_now_us(env) >= token.expires_at_us)
+    if (sodium_memcmp(shown, kept, HASH_BYTES) != 0 || token.via != via ||
+        token.revoked_at_us != 0 || pb_now_us(env) >= token.expires_at_us)
         return PB_NOT_FOUND;
-    status = check_holder(site, &token, error);
-    if (status == PB_OK)
-        *ret_token = token;
-    return status;
+    /* To look at the catalog for each read that comes in would cost more than all the rest: that an
+     * agency was closed is seen as late as a revocation by another process. */
+    if (!found.is_kept || token.person.bytes > 0)
+        status = check_holder(site, &token, error);
+    if (status != PB_OK)
+        return status;
+    if (cache != NULL && !found.is_kept)
+        pb_api_token_cache_put(cache, id, now_ns, found.note, found.drops);
+    *ret_token = token;
+    return PB_OK;
 }
 
 struct walk {
@@ -389,6 +433,9 @@ leave_leaf(struct pb_site *site, const struct pb_api_token *token, const char *v
         { .name = "verb", .kind = PB_AUDIT_FIELD_TEXT, .text = pb_str_from(verb) },
         { .name = "may", .kind = PB_AUDIT_FIELD_TEXT, .text = verbs_text(token->verbs, verbs) },
         { .name = "readers", .kind = PB_AUDIT_FIELD_NUMBER, .number = token->reader_count },
+        { .name = "via",
+          .kind = PB_AUDIT_FIELD_TEXT,
+          .text = pb_str_from(pb_api_token_via_name(token->via)) },
         { .name = "expires",
           .kind = PB_AUDIT_FIELD_NUMBER,
           .number = token->expires_at_us / 1000000 },
@@ -452,6 +499,22 @@ check_person(const struct pb_catalog_view *view, const struct pb_api_token *toke
 }
 
 static enum pb_status
+check_via(const struct pb_api_token *token, struct pb_error *error)
+{
+    struct pb_str certificate = token->certificate;
+
+    if (token->via != PB_TOKEN_HEADER &&
+        (token->verbs != PB_TOKEN_READS || token->reader_count != 1))
+        return pb_fail(error, PB_BAD_INPUT,
+                       "readers: what is shown in a path, or a certificate, sends reads of one "
+                       "reader and does nothing else");
+    if ((token->via == PB_TOKEN_CERTIFICATE) != (certificate.bytes > 0) ||
+        (certificate.bytes > 0 && pb_api_token_id(token->via, certificate).bytes == 0))
+        return pb_fail(error, PB_BAD_INPUT, "certificate: its SHA-256 is wanted");
+    return PB_OK;
+}
+
+static enum pb_status
 check(const struct pb_catalog_view *view, const struct pb_api_token *token, struct pb_error *error)
 {
     uint32_t agency = pb_view_agency(view, token->agency);
@@ -496,6 +559,30 @@ make_text(const struct pb_env *env, char ret_text[PB_TOKEN_TEXT_BYTES],
     return PB_OK;
 }
 
+/* A certificate's text and id come from it: it may be bound again when its time is over, but one
+ * that was revoked stays so. */
+static enum pb_status
+take_certificate(const struct pb_env *env, struct pb_site *site, struct pb_str certificate,
+                 char ret_id[PB_TOKEN_ID_BYTES + 1], struct pb_error *error)
+{
+    uint8_t sha256[HASH_BYTES];
+    struct pb_api_token before = { .revoked_at_us = 0 };
+    struct pb_arena arena;
+    enum pb_status status;
+
+    memcpy(ret_id, certificate.text, PB_TOKEN_ID_BYTES);
+    ret_id[PB_TOKEN_ID_BYTES] = '\0';
+    pb_arena_init(&arena, env, 1024);
+    status = find(site, pb_str_from(ret_id), &arena, &before, sha256, error);
+    if (status == PB_OK && before.revoked_at_us == 0 && pb_now_us(env) >= before.expires_at_us)
+        status = PB_NOT_FOUND;
+    pb_arena_clear(&arena);
+    if (status == PB_OK)
+        return pb_fail(error, PB_BAD_INPUT, "certificate: it is bound already, or was revoked: %s",
+                       ret_id);
+    return status == PB_NOT_FOUND ? PB_OK : status;
+}
+
 /* Leaf, then note. */
 static enum pb_status
 store(struct pb_site *site, const struct pb_api_token *token, const uint8_t sha256[HASH_BYTES],
@@ -518,10 +605,11 @@ enum pb_status
 pb_api_token_add(const struct pb_env *env, struct pb_site *site, const struct pb_api_token *given,
                  char ret_text[PB_TOKEN_TEXT_BYTES], struct pb_error *error)
 {
-    char text[PB_TOKEN_TEXT_BYTES], id[PB_TOKEN_ID_BYTES + 1];
+    char text[PB_TOKEN_TEXT_BYTES] = "", id[PB_TOKEN_ID_BYTES + 1];
     const struct pb_catalog_view *view = NULL;
     struct pb_api_token token = *given;
     uint8_t sha256[HASH_BYTES];
+    struct pb_str shown;
     enum pb_status status;
 
     token.created_at_us = pb_now_us(env);
@@ -531,14 +619,20 @@ pb_api_token_add(const struct pb_env *env, struct pb_site *site, const struct pb
         status = check(view, &token, error);
     pb_catalog_view_drop(view);
     if (status == PB_OK)
-        status = make_text(env, text, id, error);
+        status = check_via(&token, error);
+    if (status == PB_OK)
+        status = token.certificate.bytes > 0
+                     ? take_certificate(env, site, token.certificate, id, error)
+                     : make_text(env, text, id, error);
     if (status != PB_OK)
         return status;
     token.id = pb_str_from(id);
-    (void)crypto_hash_sha256(sha256, (const unsigned char *)text, sizeof(text) - 1);
+    shown = token.certificate.bytes > 0 ? token.certificate : pb_str_from(text);
+    (void)crypto_hash_sha256(sha256, (const unsigned char *)shown.text, shown.bytes);
     status = store(site, &token, sha256, "add", error);
     if (status == PB_OK)
-        memcpy(ret_text, text, sizeof(text));
+        (void)snprintf(ret_text, PB_TOKEN_TEXT_BYTES, "%s",
+                       token.certificate.bytes > 0 ? id : text);
     sodium_memzero(text, sizeof(text));
     return status;
 }

@@ -37,6 +37,17 @@ enum pb_api_token_verb {
 const char *pb_api_token_verb_name(unsigned index);
 unsigned pb_api_token_verb(struct pb_str name);
 
+/* How a token is shown. The latter two are for readers that can do no better, or that can: such a
+ * token sends reads of one reader and does nothing else. */
+enum pb_api_token_via {
+    PB_TOKEN_HEADER,      /* Authorization: Bearer */
+    PB_TOKEN_PATH,        /* POST /r/{key} */
+    PB_TOKEN_CERTIFICATE, /* a TLS client's: its SHA-256 in hexadecimal digits is the text */
+};
+#define PB_TOKEN_VIAS 3u
+/* "header", "path", "certificate". */
+const char *pb_api_token_via_name(enum pb_api_token_via via);
+
 #define PB_TOKEN_ID_BYTES 12u
 #define PB_TOKEN_TEXT_BYTES (3u + PB_TOKEN_ID_BYTES + 1u + 43u + 1u) /* with its NUL */
 #define PB_TOKEN_READERS_MAX 256u
@@ -51,16 +62,20 @@ struct pb_api_token {
     unsigned verbs;               /* of enum pb_api_token_verb */
     const struct pb_str *readers; /* whose reads it may send; none: all of the agency's */
     uint32_t reader_count;
+    enum pb_api_token_via via;
+    struct pb_str certificate; /* when one is made, for PB_TOKEN_CERTIFICATE: its SHA-256 in 64
+                                * lower-case hexadecimal digits; empty otherwise */
     int64_t created_at_us, expires_at_us;
     int64_t revoked_at_us; /* 0: not */
 };
 
 /*
  * Makes a token; of the one given all but id, created_at_us and revoked_at_us counts.
- * ret_text: the token, which nobody can see again; set on PB_OK only.
+ * ret_text: the token, which nobody can see again, or the id of a certificate's; set on PB_OK only.
  *
  * PB_BAD_INPUT: error names the field: an agency, person or reader that is not there or belongs to
- * another agency, no verb, a life of more than 90 days.
+ * another agency, no verb, a life of more than 90 days, a certificate that is bound already or was
+ * revoked once.
  */
 PB_MUST_CHECK enum pb_status pb_api_token_add(const struct pb_env *env, struct pb_site *site,
                                               const struct pb_api_token *token,
@@ -82,17 +97,18 @@ PB_MUST_CHECK enum pb_status pb_api_token_find(struct pb_site *site, struct pb_s
                                                struct pb_arena *arena,
                                                struct pb_api_token *ret_token,
                                                struct pb_error *error);
+/* The id that a text begins with; empty where it is no such text. */
+struct pb_str pb_api_token_id(enum pb_api_token_via via, struct pb_str text);
 /*
- * What the holder of text may do, now. PB_NOT_FOUND: nothing, whatever the reason (malformed,
- * unknown, another secret, expired, revoked, its agency closed, its person not active), which
- * nobody outside is told.
+ * What the holder of text, shown in that way, may do, now. PB_NOT_FOUND: nothing, whatever the
+ * reason (malformed, unknown, another secret or way, expired, revoked, its agency closed, its
+ * person not active), which nobody outside is told.
  * cache  may be NULL
  */
-PB_MUST_CHECK enum pb_status pb_api_token_check(const struct pb_env *env, struct pb_site *site,
-                                                struct pb_api_token_cache *cache,
-                                                struct pb_str text, struct pb_arena *arena,
-                                                struct pb_api_token *ret_token,
-                                                struct pb_error *error);
+PB_MUST_CHECK enum pb_status
+pb_api_token_check(const struct pb_env *env, struct pb_site *site, struct pb_api_token_cache *cache,
+                   enum pb_api_token_via via, struct pb_str text, struct pb_arena *arena,
+                   struct pb_api_token *ret_token, struct pb_error *error);
 
 /* What a note holds, to and from memory; for tests and fuzzing. PB_E_CORRUPT: not such a text. */
 PB_MUST_CHECK enum pb_status pb_api_token_decode(struct pb_arena *arena, struct pb_str id,

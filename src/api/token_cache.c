@@ -64,6 +64,18 @@ pb_api_token_cache_put(struct pb_api_token_cache *cache, struct pb_str id, int64
     (void)pthread_mutex_unlock(&cache->lock);
 }
 
+bool
+pb_api_token_cache_knows(struct pb_api_token_cache *cache, struct pb_str id)
+{
+    unsigned place = place_of(id);
+    bool is_known;
+
+    (void)pthread_mutex_lock(&cache->lock);
+    is_known = memcmp(cache->entries[place].id, id.text, PB_TOKEN_ID_BYTES) == 0;
+    (void)pthread_mutex_unlock(&cache->lock);
+    return is_known;
+}
+
 void
 pb_api_token_cache_drop(struct pb_api_token_cache *cache, struct pb_str id)
 {

@@ -2,8 +2,8 @@
  * Token cache: notes of tokens as they were a moment ago.
  *
  * A reader that sends one read at a time would have its token looked up in the database each time,
- * by all threads at once. So a note is believed for PB_TOKEN_FRESH_NS: for so long a revocation by
- * another process may go unseen. One through this server is seen at once.
+ * by all threads at once. So the note of one that was good is believed for PB_TOKEN_FRESH_NS: so
+ * long may a revocation by another process go unseen. One through this server is seen at once.
  *
  * Threads: `lock` guards all; held for a copy.
  */
@@ -39,6 +39,8 @@ uint32_t pb_api_token_cache_get(struct pb_api_token_cache *cache, struct pb_str 
                                 char room[PB_TOKEN_CACHED_BYTES], uint64_t *ret_drops);
 void pb_api_token_cache_put(struct pb_api_token_cache *cache, struct pb_str id, int64_t now_ns,
                             struct pb_str note, uint64_t drops);
+/* Whether a token of this id was good once, however long ago. */
+bool pb_api_token_cache_knows(struct pb_api_token_cache *cache, struct pb_str id);
 void pb_api_token_cache_drop(struct pb_api_token_cache *cache, struct pb_str id);
 
 #endif

@@ -52,7 +52,8 @@ put_token(struct pb_reply *reply, const struct pb_api_token *token)
         pb_reply_put_text(reply, i > 0 ? "," : "");
         pb_reply_put_json(reply, token->readers[i]);
     }
-    pb_reply_put_text(reply, "]");
+    pb_reply_put_text(reply, "],\"via\":");
+    pb_reply_put_json(reply, pb_str_from(pb_api_token_via_name(token->via)));
     if (token->label.bytes > 0) {
         pb_reply_put_text(reply, ",\"label\":");
         pb_reply_put_json(reply, token->label);

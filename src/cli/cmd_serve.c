@@ -175,7 +175,7 @@ start(struct service *service, int socket, struct pb_error *error)
         .log = &service->log,
         .takes_inquiries = config->mode != PB_SITE_LOOK,
         .takes_reads = config->mode == PB_SITE_WRITE,
-        .token_requests_per_second = config->token_requests_per_second,
+        .quotas = config->quotas,
         .is_secure = config->certificate != NULL,
     };
     struct pb_server_options options = {
@@ -186,6 +186,7 @@ start(struct service *service, int socket, struct pb_error *error)
         .listen = config->listen,
         .certificate_path = config->certificate,
         .key_path = config->key,
+        .asks_certificates = config->reader_certificates,
         .log = &service->log,
         .metrics = &service->metrics,
     };

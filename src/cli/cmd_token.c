@@ -4,13 +4,17 @@
 #include <string.h>
 
 #include "api/token.h"
+#include "base/env.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/cli.h"
+#include "cli/load.h"
 #include "cli/options.h"
 #include "cli/sub.h"
 #include "cli/table.h"
 #include "inquiry/site.h"
+#include "net/tls.h"
 
 #define DAYS_DEFAULT 90u
 #define DAYS_MAX 90u
@@ -18,7 +22,8 @@
 /* ---- add ---- */
 
 struct add_args {
-    const char *data, *agency, *person, *may, *readers, *label;
+    const char *data, *agency, *person, *may, *readers, *label, *certificate;
+    bool in_path;
     uint64_t days;
 };
 
@@ -87,6 +92,15 @@ add_options(struct pb_cli_usage *usage, struct add_args *args)
           .placeholder = "LIST",
           .help = "only reads of these readers, with commas; of all of the agency's by default",
           .text = &args->readers },
+        { .name = "in-path",
+          .help = "for a reader that can show it nowhere else: POST /r/TOKEN; of one reader, and "
+                  "to send its reads alone",
+          .flag = &args->in_path },
+        { .name = "certificate",
+          .placeholder = "FILE",
+          .help = "no token is made: the reader shows this TLS certificate (PEM); of one reader, "
+                  "and to send its reads alone",
+          .text = &args->certificate },
         { .name = "label", .placeholder = "TEXT", .help = "what it is for", .text = &args->label },
         { .name = "days",
           .placeholder = "N",
@@ -117,8 +131,39 @@ add(struct pb_cli *cli, const struct add_args *args, struct pb_api_token *token)
     pb_cli_put_text(cli->out, text);
     pb_cli_put_text(cli->out, "\n");
     explicit_bzero(text, sizeof(text));
-    pb_cli_say(cli, "this is shown once: keep it where only the program can read it");
+    if (token->via == PB_TOKEN_CERTIFICATE)
+        pb_cli_say(cli, "the reader may show its certificate; this is its name for 'token revoke'");
+    else
+        pb_cli_say(cli, "this is shown once: keep it where only the program can read it");
     return pb_cli_close_site(cli, site, PB_CLI_EXIT_OK);
+}
+
+/* How it is shown; of a certificate its print, and no longer than it holds itself. */
+static enum pb_status
+take_via(struct pb_cli *cli, const struct add_args *args, char print[PB_TLS_PRINT_BYTES],
+         struct pb_api_token *token, struct pb_error *error)
+{
+    char *pem = NULL;
+    size_t bytes = 0;
+    int64_t ends_us = 0;
+    enum pb_status status;
+
+    if (args->in_path)
+        token->via = PB_TOKEN_PATH;
+    if (args->certificate == NULL)
+        return PB_OK;
+    token->via = PB_TOKEN_CERTIFICATE;
+    status = pb_cli_load(cli->env, args->certificate, PB_NET_PEM_BYTES_MAX, &pem, &bytes, error);
+    if (status == PB_OK) {
+        status = pb_tls_print(pem, bytes, print, &ends_us);
+        if (status == PB_BAD_INPUT)
+            (void)pb_fail(error, status, "%s: there is no certificate (PEM)", args->certificate);
+    }
+    pb_free(cli->env, pem);
+    token->certificate = pb_str_from(print);
+    if (status == PB_OK && ends_us < token->expires_at_us)
+        token->expires_at_us = ends_us;
+    return status;
 }
 
 static int
@@ -127,8 +172,11 @@ run_add(struct pb_cli *cli, int argc, char **argv)
     struct add_args args = { .days = DAYS_DEFAULT };
     struct pb_str readers[PB_TOKEN_READERS_MAX];
     struct pb_api_token token = { .readers = readers };
+    char print[PB_TLS_PRINT_BYTES] = "";
+    struct pb_error error = { "" };
     struct pb_cli_usage usage;
     enum pb_cli_parsed parsed;
+    enum pb_status status;
     int first;
 
     pb_cli_usage_init(&usage, "", 0, 0,
@@ -142,18 +190,22 @@ run_add(struct pb_cli *cli, int argc, char **argv)
         return PB_CLI_EXIT_USAGE;
     if (!cut_list(pb_str_from(args.readers), readers, PB_TOKEN_READERS_MAX, &token.reader_count))
         return pb_cli_usage_error(cli, "--readers: at most %u", PB_TOKEN_READERS_MAX);
+    if (args.in_path && args.certificate != NULL)
+        return pb_cli_usage_error(cli, "--in-path or --certificate, not both");
     token.agency = pb_str_from(args.agency);
     token.person = pb_str_from(args.person);
     token.label = pb_str_from(args.label);
     token.expires_at_us = pb_now_us(cli->env) + (int64_t)args.days * PB_DAY_US;
-    return add(cli, &args, &token);
+    status = take_via(cli, &args, print, &token, &error);
+    return status == PB_OK ? add(cli, &args, &token) : pb_cli_failure(cli, status, &error);
 }
 
 /* ---- list ---- */
 
 static const struct pb_cli_column columns[] = {
-    { "TOKEN", false },   { "AGENCY", false },  { "MAY", false },   { "PERSON", false },
-    { "READERS", false }, { "EXPIRES", false }, { "STATE", false }, { "LABEL", false },
+    { "TOKEN", false },   { "AGENCY", false },  { "MAY", false },
+    { "PERSON", false },  { "READERS", false }, { "VIA", false },
+    { "EXPIRES", false }, { "STATE", false },   { "LABEL", false },
 };
 #define COLUMN_COUNT ((unsigned)(sizeof(columns) / sizeof(columns[0])))
 #define CELL_BYTES_MAX 512u
@@ -222,7 +274,9 @@ put_json(struct pb_cli_out *out, const struct pb_api_token *token, const char *s
         pb_cli_put_text(out, i > 0 ? "," : "");
         pb_cli_put_json(out, token->readers[i].text, token->readers[i].bytes);
     }
-    pb_cli_put_text(out, "],\"label\":");
+    pb_cli_put_text(out, "],\"via\":");
+    pb_cli_put_json_text(out, pb_api_token_via_name(token->via));
+    pb_cli_put_text(out, ",\"label\":");
     pb_cli_put_json(out, token->label.text, token->label.bytes);
     pb_cli_put_text(out, ",\"created\":");
     pb_cli_put_json_time(out, token->created_at_us);
@@ -247,9 +301,10 @@ put_row(struct pb_cli_table *table, const struct pb_api_token *token, const char
     cells[2] = verbs_text(token, verbs);
     cells[3] = token->person;
     cells[4] = readers_text(token, readers);
-    cells[5] = pb_str_from(expires);
-    cells[6] = pb_str_from(state);
-    cells[7] = token->label;
+    cells[5] = pb_str_from(pb_api_token_via_name(token->via));
+    cells[6] = pb_str_from(expires);
+    cells[7] = pb_str_from(state);
+    cells[8] = token->label;
     for (unsigned i = 0; i < COLUMN_COUNT && status == PB_OK; i++)
         status = pb_cli_table_cell(table, cells[i].text, cells[i].bytes);
     return status;

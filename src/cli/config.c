@@ -29,6 +29,7 @@ pb_cli_config_init(struct pb_cli_config *config, const struct pb_env *env)
         .io_threads = processors > 8 ? 8 : processors,
         /* Handlers wait for disks, so there are more of them than processors. */
         .worker_threads = 64,
+        .quotas = { .failures_per_minute = 60 },
         .stop_ms = 10000,
         .log_level = PB_LOG_INFO,
     };
@@ -51,6 +52,7 @@ enum kind {
     KIND_MIB,
     KIND_LOG,
     KIND_MODE,
+    KIND_FLAG,
 };
 
 /* Where a value goes; one of the places is set, by its kind. */
@@ -66,6 +68,7 @@ struct key {
     int64_t *ms;
     enum pb_log_level *level;
     enum pb_site_mode *mode;
+    bool *flag;
 };
 
 static enum pb_status
@@ -128,6 +131,14 @@ pb_cli_config_mode(const char *text, enum pb_site_mode *ret_mode)
 }
 
 static enum pb_status
+set_flag(const struct key *key, const char *text, struct pb_error *error)
+{
+    *key->flag = strcmp(text, "yes") == 0;
+    return *key->flag || strcmp(text, "no") == 0 ? PB_OK
+                                                 : pb_fail(error, PB_BAD_INPUT, "yes or no");
+}
+
+static enum pb_status
 set_value(struct pb_cli_config *config, const struct key *key, const struct pb_yaml *value,
           struct pb_error *error)
 {
@@ -144,6 +155,8 @@ set_value(struct pb_cli_config *config, const struct key *key, const struct pb_y
         return set_text(config, key, value->text);
     case KIND_LOG:
         return set_log(key, value->text.text, error);
+    case KIND_FLAG:
+        return set_flag(key, value->text.text, error);
     case KIND_MODE:
         return pb_cli_config_mode(value->text.text, key->mode)
                    ? PB_OK
@@ -158,12 +171,15 @@ set_value(struct pb_cli_config *config, const struct key *key, const struct pb_y
 
 /* ---- the table ---- */
 
-#define KEYS_MAX 24u
+#define KEYS_MAX 40u
+#define PER_SECOND_MAX 1000000
+#define PER_HOUR_MAX 1000000000
 
 static unsigned
 fill_keys(struct pb_cli_config *config, struct key keys[KEYS_MAX])
 {
     struct pb_server_limits *limits = &config->limits;
+    uint32_t *requests = config->quotas.requests_per_second, *rows = config->quotas.rows_per_hour;
     const struct key table[] = {
         { "", "data", KIND_TEXT, .text = &config->data },
         { "", "listen", KIND_ADDRESS, .text = &config->listen },
@@ -172,6 +188,7 @@ fill_keys(struct pb_cli_config *config, struct key keys[KEYS_MAX])
         { "", "stop_seconds", KIND_SECONDS, 0, 3600, .ms = &config->stop_ms },
         { "tls", "certificate", KIND_TEXT, .text = &config->certificate },
         { "tls", "key", KIND_TEXT, .text = &config->key },
+        { "tls", "reader_certificates", KIND_FLAG, .flag = &config->reader_certificates },
         { "threads", "io", KIND_NUMBER, 1, 64, .number = &config->io_threads },
         { "threads", "workers", KIND_NUMBER, 1, 1024, .number = &config->worker_threads },
         { "limits", "connections", KIND_NUMBER, 1, 65536, .small = &limits->connections_max },
@@ -183,8 +200,24 @@ fill_keys(struct pb_cli_config *config, struct key keys[KEYS_MAX])
           .small = &limits->rate_min_bytes_s },
         { "limits", "rate_grace_seconds", KIND_SECONDS, 1, 600, .ms = &limits->rate_grace_ms },
         { "limits", "bodies_mib", KIND_MIB, 1, 65536, .size = &limits->bodies_bytes_max },
-        { "limits", "token_requests_per_second", KIND_NUMBER, 0, 1000000,
-          .small = &config->token_requests_per_second },
+        { "limits", "token_requests_per_second", KIND_NUMBER, 0, PER_SECOND_MAX,
+          .small = &requests[PB_QUOTA_TOKEN] },
+        { "limits", "person_requests_per_second", KIND_NUMBER, 0, PER_SECOND_MAX,
+          .small = &requests[PB_QUOTA_PERSON] },
+        { "limits", "agency_requests_per_second", KIND_NUMBER, 0, PER_SECOND_MAX,
+          .small = &requests[PB_QUOTA_AGENCY] },
+        { "limits", "address_requests_per_second", KIND_NUMBER, 0, PER_SECOND_MAX,
+          .small = &requests[PB_QUOTA_ADDRESS] },
+        { "limits", "token_rows_per_hour", KIND_NUMBER, 0, PER_HOUR_MAX,
+          .small = &rows[PB_QUOTA_TOKEN] },
+        { "limits", "person_rows_per_hour", KIND_NUMBER, 0, PER_HOUR_MAX,
+          .small = &rows[PB_QUOTA_PERSON] },
+        { "limits", "agency_rows_per_hour", KIND_NUMBER, 0, PER_HOUR_MAX,
+          .small = &rows[PB_QUOTA_AGENCY] },
+        { "limits", "address_rows_per_hour", KIND_NUMBER, 0, PER_HOUR_MAX,
+          .small = &rows[PB_QUOTA_ADDRESS] },
+        { "limits", "address_failures_per_minute", KIND_NUMBER, 0, PER_SECOND_MAX,
+          .small = &config->quotas.failures_per_minute },
         { "limits", "queue", KIND_NUMBER, 1, 1048576, .small = &limits->queue_max },
     };
 
@@ -294,6 +327,9 @@ pb_cli_config_parse(struct pb_cli_config *config, const char *path, struct pb_st
     if (status == PB_OK && (config->certificate == NULL) != (config->key == NULL))
         return pb_fail(error, PB_BAD_INPUT, "%s: tls: certificate and key are given together",
                        path);
+    if (status == PB_OK && config->reader_certificates && config->certificate == NULL)
+        return pb_fail(error, PB_BAD_INPUT,
+                       "%s: tls: reader_certificates are shown to a server that has its own", path);
     return status;
 }
 

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 
+#include "api/quota.h"
 #include "base/arena.h"
 #include "inquiry/site.h"
 #include "net/log.h"
@@ -24,7 +25,8 @@ struct pb_cli_config {
     const char *certificate, *key; /* PEM files, or NULL */
     struct pb_server_limits limits;
     uint64_t io_threads, worker_threads;
-    uint32_t token_requests_per_second; /* 0: no bound */
+    bool reader_certificates; /* TLS clients are asked for one */
+    struct pb_api_quota_limits quotas;
     int64_t stop_ms; /* how long requests in hand may take when the server stops */
     enum pb_log_level log_level;
 };

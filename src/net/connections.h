@@ -39,6 +39,8 @@ struct pb_connection {
     int file;                              /* borrowed: the library's */
     struct pb_peer peer;
     struct pb_tls_keys *keys; /* owned: one reference, or NULL */
+    char certificate[65];     /* of the client; empty: none, or not looked at yet */
+    bool has_certificate;     /* it was looked at */
 
     _Atomic uint64_t phase_since; /* see pb_connection_enter */
     _Atomic uint64_t body_bytes;  /* of the request that is being read */

@@ -104,6 +104,23 @@ refuse_and_close(struct pb_exchange *exchange, unsigned status, const char *deta
     pb_exchange_refuse(exchange, status, detail);
 }
 
+/* The handshake is over: whose it was is looked at once for each connection. */
+static void
+note_certificate(struct pb_exchange *exchange)
+{
+    struct pb_connection *connection = exchange->connection;
+    const union MHD_ConnectionInfo *info;
+
+    if (!exchange->server->options.asks_certificates || exchange->server->tls == NULL)
+        return;
+    if (!connection->has_certificate) {
+        info = MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        pb_tls_client_print(info->tls_session, connection->certificate);
+        connection->has_certificate = true;
+    }
+    exchange->request.certificate = pb_str_from(connection->certificate);
+}
+
 /* The headers while the library tells them one by one. */
 struct headers {
     struct pb_pair *raw;     /* as they lie in the library's memory */
@@ -293,6 +310,7 @@ pb_exchange_begin(struct pb_exchange *exchange, const char *method, const char *
 {
     const struct pb_head_facts *facts = &exchange->facts;
 
+    note_certificate(exchange);
     begin(exchange, method, version);
     /* What follows a body whose end the client marks itself is never read as a request: chunks are
      * where servers have disagreed most. */

@@ -53,6 +53,9 @@ struct pb_request_id {
 struct pb_request {
     struct pb_request_id id;
     struct pb_peer peer;
+    struct pb_str certificate; /* SHA-256 of the client's (DER), 64 hexadecimal digits; empty: none
+                                * was asked for or shown. Who it is that shows it, is not looked at,
+                                * but that they have its key. */
     enum pb_method method;
     const struct pb_route *route;
 

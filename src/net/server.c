@@ -258,7 +258,7 @@ begin_connection(struct pb_server *server, struct MHD_Connection *mhd, void **pl
         return;
     connection->keys = pb_tls_keys(server->tls);
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    if (pb_tls_use(connection->keys, info->tls_session) != PB_OK)
+    if (pb_tls_use(connection->keys, info->tls_session, server->options.asks_certificates) != PB_OK)
         (void)shutdown(connection->file, SHUT_RDWR);
 }
 

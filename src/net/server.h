@@ -47,6 +47,7 @@ struct pb_server_options {
     const char *listen; /* see net/listen.h */
     /* PEM files; both NULL: no TLS, and then only a loopback address will do. */
     const char *certificate_path, *key_path;
+    bool asks_certificates; /* clients may show one: see pb_request.certificate */
 
     const struct pb_log *log;   /* borrowed; NULL: none */
     struct pb_metrics *metrics; /* borrowed: series are added to it */

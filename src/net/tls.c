@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -183,11 +184,62 @@ pb_tls_keys(struct pb_tls *tls)
 }
 
 enum pb_status
-pb_tls_use(const struct pb_tls_keys *keys, void *session)
+pb_tls_use(const struct pb_tls_keys *keys, void *session, bool asks_certificate)
 {
     int result = gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, keys->credentials);
 
+    if (asks_certificate)
+        gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUEST);
     return result == GNUTLS_E_SUCCESS ? PB_OK : PB_E_NOMEM;
+}
+
+static void
+print_of(const gnutls_datum_t *der, char ret_print[PB_TLS_PRINT_BYTES])
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned char hash[(PB_TLS_PRINT_BYTES - 1) / 2];
+    size_t bytes = sizeof(hash);
+
+    ret_print[0] = '\0';
+    if (gnutls_fingerprint(GNUTLS_DIG_SHA256, der, hash, &bytes) != GNUTLS_E_SUCCESS)
+        return;
+    for (size_t i = 0; i < sizeof(hash); i++) {
+        ret_print[2 * i] = hex[hash[i] >> 4];
+        ret_print[2 * i + 1] = hex[hash[i] & 15];
+    }
+    ret_print[PB_TLS_PRINT_BYTES - 1] = '\0';
+}
+
+void
+pb_tls_client_print(void *session, char ret_print[PB_TLS_PRINT_BYTES])
+{
+    unsigned count = 0;
+    const gnutls_datum_t *chain = gnutls_certificate_get_peers(session, &count);
+
+    ret_print[0] = '\0';
+    if (chain != NULL && count > 0)
+        print_of(&chain[0], ret_print);
+}
+
+enum pb_status
+pb_tls_print(const char *pem, size_t bytes, char ret_print[PB_TLS_PRINT_BYTES],
+             int64_t *ret_ends_us)
+{
+    gnutls_datum_t text = { (unsigned char *)(uintptr_t)pem, (unsigned)bytes }, der = { NULL, 0 };
+    gnutls_x509_crt_t certificate;
+    enum pb_status status = PB_BAD_INPUT;
+
+    if (gnutls_x509_crt_init(&certificate) != GNUTLS_E_SUCCESS)
+        return PB_E_NOMEM;
+    if (gnutls_x509_crt_import(certificate, &text, GNUTLS_X509_FMT_PEM) == GNUTLS_E_SUCCESS &&
+        gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_DER, &der) == GNUTLS_E_SUCCESS) {
+        print_of(&der, ret_print);
+        *ret_ends_us = (int64_t)gnutls_x509_crt_get_expiration_time(certificate) * 1000000;
+        status = ret_print[0] != '\0' ? PB_OK : PB_E_NOMEM;
+    }
+    gnutls_free(der.data);
+    gnutls_x509_crt_deinit(certificate);
+    return status;
 }
 
 const char *

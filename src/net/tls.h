@@ -8,7 +8,9 @@
 #ifndef PB_NET_TLS_H
 #define PB_NET_TLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <platebase/status.h>
 
@@ -28,8 +30,17 @@ PB_MUST_CHECK enum pb_status pb_tls_reload(struct pb_tls *tls, struct pb_error *
 /* The newest keys, with a reference. */
 struct pb_tls_keys *pb_tls_keys(struct pb_tls *tls);
 void pb_tls_keys_unref(struct pb_tls_keys *keys); /* NULL is fine */
-/* Makes a session of GnuTLS (gnutls_session_t), before its handshake, use these keys. */
-PB_MUST_CHECK enum pb_status pb_tls_use(const struct pb_tls_keys *keys, void *session);
+/* Makes a session of GnuTLS (gnutls_session_t), before its handshake, use these keys.
+ * asks_certificate: the client may show one, and goes on without. */
+PB_MUST_CHECK enum pb_status pb_tls_use(const struct pb_tls_keys *keys, void *session,
+                                        bool asks_certificate);
+/* SHA-256 of the certificate that the client has shown, as hexadecimal digits; empty: none was. */
+#define PB_TLS_PRINT_BYTES 65u
+void pb_tls_client_print(void *session, char ret_print[PB_TLS_PRINT_BYTES]);
+/* The same of the first in a PEM text, and when it ends. PB_BAD_INPUT: there is none. */
+PB_MUST_CHECK enum pb_status pb_tls_print(const char *pem, size_t bytes,
+                                          char ret_print[PB_TLS_PRINT_BYTES],
+                                          int64_t *ret_ends_us);
 
 /* PEM texts as they were read, NUL-terminated; valid while the keys are. */
 const char *pb_tls_certificate(const struct pb_tls_keys *keys);

@@ -4,7 +4,6 @@
 #include "api/programs.h"
 
 #include "api/answer_json.h"
-#include "api/quota.h"
 
 static int
 send_reads(const struct programs *programs, struct client *client, const char *token,
@@ -234,7 +233,7 @@ a_token_that_asks_too_often_has_to_wait(void **state)
     struct programs *programs = *state;
     struct client client;
 
-    programs->service.options.token_requests_per_second = 5;
+    programs->service.options.quotas.requests_per_second[PB_QUOTA_TOKEN] = 5;
     service_start(&programs->service);
     for (unsigned i = 0; i < 10; i++)
         assert_int_equal(200, show_status(programs, programs->reads));
@@ -246,32 +245,6 @@ a_token_that_asks_too_often_has_to_wait(void **state)
     programs->room.now_us += 200000;
     assert_int_equal(200, show_status(programs, programs->reads));
     assert_int_equal(429, show_status(programs, programs->reads));
-}
-
-static void
-a_quota_fills_steadily_and_never_beyond_its_burst(void **state)
-{
-    static struct pb_api_quota quota;
-    struct pb_str id = pb_str_from("0123456789ab");
-    int64_t now_ns = 5;
-    unsigned taken = 0;
-
-    (void)state;
-    pb_api_quota_init(&quota, 10);
-    while (pb_api_quota_take(&quota, id, now_ns))
-        taken++;
-    assert_int_equal(20, taken);
-    for (unsigned i = 0; i < 1000; i++) { /* 1,000 times 10 ms: 100 requests */
-        now_ns += 10000000;
-        taken += pb_api_quota_take(&quota, id, now_ns);
-    }
-    assert_int_equal(120, taken);
-    now_ns += INT64_C(3600000000000);
-    for (taken = 0; pb_api_quota_take(&quota, id, now_ns); taken++)
-        ;
-    assert_int_equal(20, taken);
-    assert_false(pb_api_quota_take(&quota, id, now_ns - 1000000000)); /* a clock that goes back */
-    pb_api_quota_done(&quota);
 }
 
 /* ---- reads in ---- */
@@ -783,6 +756,18 @@ notes_of_tokens_have_one_form(void **state)
         { "token 1\n" HASH "agency a\nperson p\nverbs reads,ask,administer\nreaders x,y\n"
           "label some words\ncreated 1\nexpires 2\nrevoked 3\n",
           true },
+        { "token 1\n" HASH "agency a\nverbs reads\nreaders x\nvia path\nlabel l\ncreated 1\n"
+          "expires 2\n",
+          true },
+        { "token 1\n" HASH "agency a\nverbs reads\nreaders x\nvia certificate\ncreated 1\n"
+          "expires 2\n",
+          true },
+        { "token 1\n" HASH "agency a\nverbs reads\nreaders x\nvia header\ncreated 1\n"
+          "expires 2\n",
+          false },
+        { "token 1\n" HASH "agency a\nverbs reads\nvia path\nreaders x\ncreated 1\n"
+          "expires 2\n",
+          false },
         { "", false },
         { "token 2\n" HASH "agency a\nverbs reads\ncreated 1\nexpires 2\n", false },
         { "token 01\n" HASH "agency a\nverbs reads\ncreated 1\nexpires 2\n", false },
@@ -930,7 +915,6 @@ main(void)
         CASE(making_and_revoking_is_on_record_without_names),
         CASE(a_token_revokes_itself_and_an_administrator_those_of_the_agency),
         CASE(a_token_that_asks_too_often_has_to_wait),
-        cmocka_unit_test(a_quota_fills_steadily_and_never_beyond_its_burst),
         CASE(each_read_has_its_status_and_what_is_stored_is_found),
         CASE(records_that_are_no_reads_stop_no_others),
         CASE(json_bodies_may_be_laid_out_in_any_way),

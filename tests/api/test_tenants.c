@@ -539,7 +539,8 @@ struct expected {
 static bool
 needs_nothing(const char *needs)
 {
-    return strcmp(needs, "public") == 0 || strcmp(needs, "loopback") == 0;
+    return strcmp(needs, "public") == 0 || strcmp(needs, "loopback") == 0 ||
+           strcmp(needs, "reader-key") == 0;
 }
 
 static unsigned
