@@ -190,14 +190,21 @@ struct pb_audit_check {
     uint8_t root[PB_AUDIT_HASH_BYTES];
 };
 typedef void pb_audit_wrong_fn(void *context, const char *file, const char *what);
+/* What is held against a log beside its own key; what is NULL is not. */
+struct pb_audit_evidence {
+    const char *old_checkpoint; /* text of a signed note, not a path: the log must extend it */
+    /* Enough of these must have signed the checkpoint; no entry may be dated after that, nor one
+     * that the older checkpoint lacks before that was signed. */
+    const struct pb_witness_policy *witnesses;
+};
 /*
- * Recomputes the tree of one log's public side from its entries, and compares tiles, root and
- * signature; where old_checkpoint (the text of a signed note, not a path) is given, that the log
- * extends it.
+ * Recomputes the tree of one log's public side from its entries, and compares tiles, root,
+ * signature and evidence (which may be NULL).
  * PB_OK also where something is wrong: see ret_check->wrong.
  */
 PB_MUST_CHECK enum pb_status pb_audit_verify_log(const struct pb_env *env, const char *path,
-                                                 const char *vkey, const char *old_checkpoint,
+                                                 const char *vkey,
+                                                 const struct pb_audit_evidence *evidence,
                                                  pb_audit_wrong_fn *on_wrong, void *context,
                                                  struct pb_audit_check *ret_check,
                                                  struct pb_error *error);

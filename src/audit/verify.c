@@ -11,6 +11,9 @@
 #include <sodium.h>
 
 #include "audit/audit_private.h"
+#include "audit/witness.h"
+
+#define TIME_MAX_S INT64_C(253402300799) /* the year 9999 */
 
 struct verifying {
     struct pb_place place;
@@ -24,6 +27,8 @@ struct verifying {
     uint64_t old_size; /* 0: none given */
     struct pb_hash old_root;
     int64_t time_ms; /* of the newest leaf so far */
+    /* What cosignatures say of when leaves were there: all of them, those past old_size. */
+    int64_t not_after_ms, not_before_ms;
 };
 
 static void
@@ -120,24 +125,35 @@ check_partial_tiles(struct verifying *verifying, struct pb_error *error)
 /* ---- entries ---- */
 
 static void
+wrong_leaf(struct verifying *verifying, const char *name, const char *text)
+{
+    char what[PB_ERROR_BYTES_MAX + 64];
+
+    (void)snprintf(what, sizeof(what), "leaf %llu%s", (unsigned long long)verifying->edge.size,
+                   text);
+    wrong(verifying, name, what);
+}
+
+static void
 check_leaf(struct verifying *verifying, const char *name, struct pb_str entry)
 {
-    struct pb_error error = { .message = "" };
-    char what[PB_ERROR_BYTES_MAX + 64];
+    struct pb_error error = { .message = ": " };
+    struct pb_error why = { .message = "" };
     struct pb_leaf leaf;
 
     verifying->check->leaves++;
-    if (pb_leaf_parse(entry, &leaf, &error) != PB_OK) {
-        (void)snprintf(what, sizeof(what), "leaf %llu: %s",
-                       (unsigned long long)verifying->edge.size, error.message);
-        wrong(verifying, name, what);
+    if (pb_leaf_parse(entry, &leaf, &why) != PB_OK) {
+        (void)snprintf(error.message + 2, sizeof(error.message) - 2, "%.*s",
+                       (int)sizeof(error.message) - 3, why.message);
+        wrong_leaf(verifying, name, error.message);
         return;
     }
-    if (leaf.time_ms < verifying->time_ms) {
-        (void)snprintf(what, sizeof(what), "leaf %llu is dated before the one in front of it",
-                       (unsigned long long)verifying->edge.size);
-        wrong(verifying, name, what);
-    }
+    if (leaf.time_ms < verifying->time_ms)
+        wrong_leaf(verifying, name, " is dated before the one in front of it");
+    if (leaf.time_ms > verifying->not_after_ms)
+        wrong_leaf(verifying, name, " is dated after witnesses signed that it was there");
+    if (verifying->edge.size >= verifying->old_size && leaf.time_ms < verifying->not_before_ms)
+        wrong_leaf(verifying, name, " is dated before witnesses signed the checkpoint without it");
     verifying->time_ms = leaf.time_ms;
 }
 
@@ -198,11 +214,30 @@ check_bundle(struct verifying *verifying, uint64_t index, unsigned width, struct
 
 /* ---- the whole ---- */
 
-/* PB_END: without a checkpoint there is nothing to check against. */
-static enum pb_status
-open_checkpoint(struct verifying *verifying, char **ret_text, struct pb_error *error)
+/* When the first of its witnesses signed a checkpoint, in ms; false: none has. */
+static bool
+cosigned_at(struct verifying *verifying, const struct pb_witness_policy *witnesses,
+            struct pb_str text, int64_t *ret_ms)
 {
     struct pb_error why = { .message = "" };
+    uint32_t signers = 0;
+    uint64_t time_s = 0;
+
+    if (pb_witness_check(text, &verifying->key, witnesses, &signers, &time_s, &why) != PB_OK)
+        wrong(verifying, "checkpoint", why.message);
+    else if (!pb_witness_quorum(witnesses, signers))
+        wrong(verifying, "checkpoint", "too few witnesses have signed it");
+    *ret_ms = time_s > (uint64_t)TIME_MAX_S ? TIME_MAX_S * 1000 : (int64_t)time_s * 1000;
+    return signers != 0;
+}
+
+/* PB_END: without a checkpoint there is nothing to check against. */
+static enum pb_status
+open_checkpoint(struct verifying *verifying, const struct pb_audit_evidence *evidence,
+                char **ret_text, struct pb_error *error)
+{
+    struct pb_error why = { .message = "" };
+    int64_t at_ms = 0;
     uint8_t *bytes = NULL;
     size_t count = 0;
     enum pb_status status = pb_place_read(&verifying->place, pb_str_from("checkpoint"),
@@ -223,15 +258,21 @@ open_checkpoint(struct verifying *verifying, char **ret_text, struct pb_error *e
     }
     verifying->check->size = verifying->checkpoint.size;
     memcpy(verifying->check->root, verifying->checkpoint.root.bytes, PB_HASH_BYTES);
+    if (evidence->witnesses != NULL &&
+        cosigned_at(verifying, evidence->witnesses,
+                    (struct pb_str){ (char *)bytes, (uint32_t)count }, &at_ms))
+        verifying->not_after_ms = at_ms + PB_WITNESS_SKEW_S * 1000;
     return PB_OK;
 }
 
 static enum pb_status
-open_old(struct verifying *verifying, const char *old_checkpoint, struct pb_error *error)
+open_old(struct verifying *verifying, const struct pb_audit_evidence *evidence,
+         struct pb_error *error)
 {
+    struct pb_str text = pb_str_from(evidence->old_checkpoint);
     struct pb_checkpoint old;
-    enum pb_status status =
-        pb_checkpoint_open(pb_str_from(old_checkpoint), &verifying->key, &old, NULL, error);
+    int64_t at_ms = 0;
+    enum pb_status status = pb_checkpoint_open(text, &verifying->key, &old, NULL, error);
 
     if (status != PB_OK)
         return status;
@@ -239,6 +280,8 @@ open_old(struct verifying *verifying, const char *old_checkpoint, struct pb_erro
     verifying->old_root = old.root;
     if (old.size > verifying->checkpoint.size)
         wrong(verifying, "checkpoint", "the older checkpoint covers more leaves: some are gone");
+    if (evidence->witnesses != NULL && cosigned_at(verifying, evidence->witnesses, text, &at_ms))
+        verifying->not_before_ms = at_ms - PB_WITNESS_SKEW_S * 1000;
     return PB_OK;
 }
 
@@ -266,13 +309,14 @@ check_all(struct verifying *verifying, struct pb_error *error)
 }
 
 static enum pb_status
-verify_log(struct verifying *verifying, const char *old_checkpoint, struct pb_error *error)
+verify_log(struct verifying *verifying, const struct pb_audit_evidence *evidence,
+           struct pb_error *error)
 {
     char *text = NULL;
-    enum pb_status status = open_checkpoint(verifying, &text, error);
+    enum pb_status status = open_checkpoint(verifying, evidence, &text, error);
 
-    if (status == PB_OK && old_checkpoint != NULL)
-        status = open_old(verifying, old_checkpoint, error);
+    if (status == PB_OK && evidence->old_checkpoint != NULL)
+        status = open_old(verifying, evidence, error);
     if (status == PB_OK)
         status = check_all(verifying, error);
     pb_free(verifying->place.env, text);
@@ -281,9 +325,10 @@ verify_log(struct verifying *verifying, const char *old_checkpoint, struct pb_er
 
 enum pb_status
 pb_audit_verify_log(const struct pb_env *env, const char *path, const char *vkey,
-                    const char *old_checkpoint, pb_audit_wrong_fn *on_wrong, void *context,
-                    struct pb_audit_check *ret_check, struct pb_error *error)
+                    const struct pb_audit_evidence *evidence, pb_audit_wrong_fn *on_wrong,
+                    void *context, struct pb_audit_check *ret_check, struct pb_error *error)
 {
+    static const struct pb_audit_evidence none;
     struct verifying *verifying = NULL;
     enum pb_status status;
 
@@ -297,11 +342,13 @@ pb_audit_verify_log(const struct pb_env *env, const char *path, const char *vkey
     verifying->on_wrong = on_wrong;
     verifying->context = context;
     verifying->check = ret_check;
+    verifying->not_after_ms = INT64_MAX;
+    verifying->not_before_ms = INT64_MIN;
     status = pb_vkey_parse(pb_str_from(vkey), &verifying->key, error);
     if (status == PB_OK)
         status = pb_place_init(&verifying->place, env, path, NULL, error);
     if (status == PB_OK)
-        status = verify_log(verifying, old_checkpoint, error);
+        status = verify_log(verifying, evidence != NULL ? evidence : &none, error);
     for (unsigned level = 0; level < PB_TILE_LEVELS; level++)
         pb_free(env, verifying->tiles[level]);
     pb_place_done(&verifying->place);

@@ -125,6 +125,9 @@ PB_MUST_CHECK enum pb_status pb_audit_cosign(struct pb_audit *audit, const char 
                                              bool *ret_has_quorum, struct pb_error *error);
 /* Whether a witness may be asked at this address: https, or http on this machine. */
 bool pb_witness_url_is_allowed(const char *url);
+/* How much later or earlier than a cosignature an entry may be dated: clocks differ, and a witness
+ * may have been waited for. */
+#define PB_WITNESS_SKEW_S 300
 /* Which witnesses of the policy have cosigned a checkpoint, as bits; PB_BAD_INPUT where the note is
  * none, is not signed by log, or has a false cosignature. ret_oldest_s: the earliest of their
  * times; may be NULL. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/witness.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "cli/audit.h"
@@ -99,8 +100,8 @@ pb_cli_audit_keys(struct pb_cli *cli, int argc, char **argv)
 
 struct verify {
     struct pb_cli *cli;
-    const char *data, *vkey, *old_path;
-    const char *old_checkpoint; /* borrowed: text of that file, or NULL */
+    const char *data, *vkey, *old_path, *witnesses_path;
+    struct pb_audit_evidence evidence; /* borrowed: what those files say */
     bool is_json, is_quiet;
     uint64_t wrong_count; /* of the log at hand */
     uint64_t wrong_total, log_count;
@@ -158,8 +159,8 @@ verify_one(struct verify *verify, const char *path, const char *vkey, struct pb_
     verify->wrong_count = 0;
     if (verify->is_json)
         pb_cli_put_text(out, "{\"wrong\":[");
-    status = pb_audit_verify_log(verify->cli->env, path, vkey, verify->old_checkpoint, put_wrong,
-                                 verify, &check, error);
+    status = pb_audit_verify_log(verify->cli->env, path, vkey, &verify->evidence, put_wrong, verify,
+                                 &check, error);
     if (status == PB_OK)
         put_check(verify, path, &check);
     else if (verify->is_json)
@@ -198,10 +199,35 @@ verify_site(struct verify *verify)
     return pb_cli_close_site(verify->cli, site, exit_code);
 }
 
+/* A trust policy; the caller frees it. */
+static enum pb_status
+load_witnesses(const struct pb_env *env, const char *path, struct pb_witness_policy **ret_policy,
+               struct pb_error *error)
+{
+    struct pb_witness_policy *policy = pb_alloc(env, sizeof(*policy));
+    char *text = NULL;
+    size_t bytes = 0;
+    enum pb_status status;
+
+    if (policy == NULL)
+        return pb_fail(error, PB_E_NOMEM, "no memory for a policy");
+    status = pb_cli_load(env, path, PB_POLICY_BYTES_MAX, &text, &bytes, error);
+    if (status == PB_OK)
+        status = pb_witness_policy_parse((struct pb_str){ text, (uint32_t)bytes }, policy, error);
+    pb_free(env, text);
+    if (status == PB_OK) {
+        *ret_policy = policy;
+        policy = NULL;
+    }
+    pb_free(env, policy);
+    return status;
+}
+
 static int
 verify_copy(struct verify *verify, const char *path)
 {
     const struct pb_env *env = verify->cli->env;
+    struct pb_witness_policy *witnesses = NULL;
     struct pb_error error = { "" };
     enum pb_status status = PB_OK;
     char *text = NULL;
@@ -209,9 +235,13 @@ verify_copy(struct verify *verify, const char *path)
 
     if (verify->old_path != NULL)
         status = pb_cli_load(env, verify->old_path, PROOF_BYTES_MAX, &text, &bytes, &error);
-    verify->old_checkpoint = text;
+    if (status == PB_OK && verify->witnesses_path != NULL)
+        status = load_witnesses(env, verify->witnesses_path, &witnesses, &error);
+    verify->evidence.old_checkpoint = text;
+    verify->evidence.witnesses = witnesses;
     if (status == PB_OK)
         status = verify_one(verify, path, verify->vkey, &error);
+    pb_free(env, witnesses);
     pb_free(env, text);
     return status == PB_OK ? PB_CLI_EXIT_OK : pb_cli_failure(verify->cli, status, &error);
 }
@@ -233,6 +263,12 @@ pb_cli_audit_verify(struct pb_cli *cli, int argc, char **argv)
           .placeholder = "FILE",
           .help = "a checkpoint that was kept earlier: the log must still hold all that it held",
           .text = &verify.old_path },
+        { .name = "witnesses",
+          .placeholder = "FILE",
+          .help = "a trust policy: enough of these witnesses must have signed the checkpoint, and "
+                  "no entry may be dated after that, nor one that the older checkpoint lacks "
+                  "before that was signed",
+          .text = &verify.witnesses_path },
         { .name = "json", .help = "one JSON object a log", .flag = &verify.is_json },
         { .name = "quiet", .help = "say only what is wrong", .flag = &verify.is_quiet },
     };
@@ -254,9 +290,10 @@ pb_cli_audit_verify(struct pb_cli *cli, int argc, char **argv)
     if (first < argc && verify.vkey == NULL)
         return pb_cli_usage_error(cli, "--vkey is missing: a log is checked against its key, which "
                                        "must not come from the log itself");
-    if (first == argc && (verify.vkey != NULL || verify.old_path != NULL))
-        return pb_cli_usage_error(cli, "--vkey and --old-checkpoint are of one log: give its PATH "
-                                       "instead of --data");
+    if (first == argc &&
+        (verify.vkey != NULL || verify.old_path != NULL || verify.witnesses_path != NULL))
+        return pb_cli_usage_error(cli, "--vkey, --old-checkpoint and --witnesses are of one log: "
+                                       "give its PATH instead of --data");
     exit_code = first < argc ? verify_copy(&verify, argv[first]) : verify_site(&verify);
     if (verify.wrong_total > 0 && !verify.is_json)
         pb_cli_say(cli, "%" PRIu64 " wrong place%s", verify.wrong_total,

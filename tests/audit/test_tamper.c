@@ -33,10 +33,10 @@ static uint64_t
 count_wrong(struct room *room, const char *path, const char *old_checkpoint)
 {
     struct pb_audit_check check;
+    const struct pb_audit_evidence evidence = { .old_checkpoint = old_checkpoint };
     struct pb_error error = { .message = "" };
 
-    must(pb_audit_verify_log(&room->env, path, room->vkey, old_checkpoint, NULL, NULL, &check,
-                             &error),
+    must(pb_audit_verify_log(&room->env, path, room->vkey, &evidence, NULL, NULL, &check, &error),
          &error);
     return check.wrong;
 }

@@ -940,6 +940,113 @@ what_is_wrong_with_one_log_leaves_the_others_published(void **state)
     room->audit = NULL;
 }
 
+/* ---- T7: what cosignatures say of the time of leaves ---- */
+
+#define T0_S INT64_C(1767225600)
+
+/* Three leaves are published and signed, then three more; what is wrong with the log then, for who
+ * kept the first checkpoint. Seconds are counted from T0. */
+static uint64_t
+wrong_with_times(int64_t first_s, int64_t first_signed_s, int64_t second_s, int64_t second_signed_s)
+{
+    struct witnessed witnessed;
+    struct pb_audit_evidence evidence = { .witnesses = &witnessed.witnesses.policy };
+    struct pb_error error = { .message = "" };
+    struct pb_audit_check check;
+    void *state = NULL;
+    struct room *room;
+    char *old;
+
+    assert_int_equal(0, make_room(&state));
+    room = state;
+    make_witnessed(&witnessed, room);
+    close_room(room);
+    for (uint32_t round = 0; round < 2; round++) {
+        /* append_many moves the clock by a millisecond for each leaf, of which there are three. */
+        room->now_us = (T0_S + (round == 0 ? first_s : second_s)) * 1000000 - 3000;
+        for (uint32_t i = 0; i < 3; i++)
+            witnessed.world.witnesses[i].time_s =
+                (uint64_t)(T0_S + (round == 0 ? first_signed_s - 1 : second_signed_s - 1));
+        open_witnessed(room, &witnessed);
+        append_many(room, 3 * round, 3);
+        /* The first round of a process signs what was there before, a second earlier. */
+        publish(room);
+        old = round == 0 ? read_checkpoint(room) : old;
+        close_room(room);
+    }
+    evidence.old_checkpoint = old;
+    must(pb_audit_verify_log(&room->env, PUBLIC, room->vkey, &evidence, NULL, NULL, &check, &error),
+         &error);
+    pb_free(&room->env, old);
+    assert_int_equal(0, drop_room(&state));
+    return check.wrong;
+}
+
+static void
+t7_leaves_are_dated_between_the_cosignatures_around_them(void **state)
+{
+    (void)state;
+    assert_int_equal(0, wrong_with_times(10, 11, 3600, 3601));
+    /* A clock that is late or early by as much as clocks may differ. */
+    assert_int_equal(0,
+                     wrong_with_times(10, 10 - PB_WITNESS_SKEW_S, 3600, 3600 - PB_WITNESS_SKEW_S));
+    assert_true(wrong_with_times(10, 10, 3600, 3600 - PB_WITNESS_SKEW_S - 1) > 0);
+    assert_int_equal(0, wrong_with_times(10, 3600, 3600 - PB_WITNESS_SKEW_S + 1, 7200));
+    /* Dated back: long before the witnesses had signed that it was not there yet. One leaf is a
+     * millisecond too early, then all three are. */
+    assert_int_equal(2, wrong_with_times(10, 3600, 3600 - PB_WITNESS_SKEW_S, 7200));
+    assert_int_equal(3, wrong_with_times(10, 3600, 11, 7200));
+    /* Dated ahead: after witnesses had signed that it was there. */
+    assert_int_equal(3, wrong_with_times(10, 11, 7200, 3600));
+}
+
+static void
+evidence_of_too_few_witnesses_is_none(void **state)
+{
+    struct room *room = *state;
+    struct witnessed witnessed;
+    struct pb_audit_evidence evidence = { .witnesses = &witnessed.witnesses.policy };
+    struct pb_error error = { .message = "" };
+    struct pb_audit_check check;
+    char *text;
+
+    make_witnessed(&witnessed, room);
+    witnessed.witnesses.policy.quorum = -1;
+    close_room(room);
+    open_witnessed(room, &witnessed);
+    set_away(&witnessed, 7);
+    append_many(room, 0, 3);
+    publish(room);
+    must(pb_audit_verify_log(&room->env, PUBLIC, room->vkey, &evidence, NULL, NULL, &check, &error),
+         &error);
+    assert_int_equal(0, check.wrong);
+    make_policy(&witnessed.world, &witnessed.witnesses.policy);
+    must(pb_audit_verify_log(&room->env, PUBLIC, room->vkey, &evidence, NULL, NULL, &check, &error),
+         &error);
+    assert_int_equal(1, check.wrong);
+
+    /* One that is dated past all years is a date all the same. */
+    for (uint32_t i = 0; i < 3; i++)
+        witnessed.world.witnesses[i].time_s = INT64_MAX - 1;
+    close_room(room);
+    set_away(&witnessed, 0);
+    open_witnessed(room, &witnessed);
+    append_many(room, 3, 1);
+    publish(room);
+    must(pb_audit_verify_log(&room->env, PUBLIC, room->vkey, &evidence, NULL, NULL, &check, &error),
+         &error);
+    assert_int_equal(0, check.wrong);
+
+    /* A false cosignature is worse than none. */
+    text = read_checkpoint(room);
+    strstr(text, "w2.example ")[strlen("w2.example ") + 40] ^= 1;
+    evidence.old_checkpoint = text;
+    must(pb_audit_verify_log(&room->env, PUBLIC, room->vkey, &evidence, NULL, NULL, &check, &error),
+         &error);
+    assert_int_equal(1, check.wrong);
+    pb_free(&room->env, text);
+}
+
 /* ---- beginning again ---- */
 
 static bool
@@ -1134,6 +1241,8 @@ main(void)
         ROOM_TEST(without_a_quorum_checkpoints_come_out_with_what_there_is),
         ROOM_TEST(nothing_new_is_signed_before_witnesses_have_said_what_they_know),
         ROOM_TEST(what_is_wrong_with_one_log_leaves_the_others_published),
+        cmocka_unit_test(t7_leaves_are_dated_between_the_cosignatures_around_them),
+        ROOM_TEST(evidence_of_too_few_witnesses_is_none),
     };
 
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
