@@ -480,7 +480,6 @@ bench_common(struct bench *bench)
                                 "area");
             places[j] = (struct pb_place){ .area = areas[j],
                                            .area_text = pb_str_from("circle, 1000 m"),
-                                           .area_m2 = 3141592.0,
                                            .from_us = day_us,
                                            .to_us = day_us + PB_DAY_US };
         }

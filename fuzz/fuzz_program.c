@@ -38,7 +38,7 @@ check_inquiry(const struct pb_inquiry *inquiry)
     require(inquiry->rows_wanted >= 1 && inquiry->rows_wanted <= 10000);
     for (uint32_t i = 0; i < inquiry->place_count; i++) {
         require(inquiry->places[i].area != NULL && inquiry->places[i].area_text.bytes > 0);
-        require(inquiry->places[i].area_m2 >= 0);
+        require(pb_geo_area_m2(inquiry->places[i].area) >= 0);
     }
 }
 

@@ -59,6 +59,9 @@ PB_MUST_CHECK enum pb_status pb_geo_area_from_polygon(const struct pb_env *env,
 /* env: the one it was made with. NULL is a fine area. */
 void pb_geo_area_free(const struct pb_env *env, struct pb_geo_area *area);
 
+/* Square metres on the sphere; of a polygon to a percent, where it spans a few degrees at most. */
+double pb_geo_area_m2(const struct pb_geo_area *area);
+
 bool pb_geo_area_contains(const struct pb_geo_area *area, int32_t lat_e7, int32_t lon_e7);
 
 #ifdef __cplusplus

@@ -125,8 +125,10 @@ put_coverage(struct pb_reply *reply, const struct pb_answer *answer)
 
     pb_reply_put_text(reply, ",\"coverage\":{\"readers_in_scope\":");
     pb_reply_put_number(reply, coverage.readers_in_scope);
-    if (coverage.is_up_known)
+    if (coverage.is_up_known) {
         put_number(reply, "readers_up", coverage.readers_up);
+        pb_reply_put_text(reply, ",\"known_by\":\"reads\"");
+    }
     put_number(reply, "origins_excluded", coverage.origins_excluded);
     pb_reply_put_text(reply, "}");
 }

@@ -234,7 +234,8 @@ put_receipt(struct pb_cli_out *out, const struct pb_answer *answer)
                       pb_answer_is_truncated(answer) ? "true" : "false", coverage.readers_in_scope,
                       coverage.origins_excluded);
     if (coverage.is_up_known)
-        pb_cli_put_format(out, ",\"readers_up\":%" PRIu32, coverage.readers_up);
+        pb_cli_put_format(out, ",\"readers_up\":%" PRIu32 ",\"known_by\":\"reads\"",
+                          coverage.readers_up);
     if (pb_answer_watermark(answer)[0] != '\0') {
         pb_cli_put_text(out, ",\"watermark\":");
         pb_cli_put_json_text(out, pb_answer_watermark(answer));
@@ -316,7 +317,9 @@ say_summary(const struct ask *ask)
         return;
     say_count(ask);
     if (coverage.is_up_known)
-        pb_cli_say(cli, "readers: %" PRIu32 " in scope, %" PRIu32 " gave reads in that time",
+        pb_cli_say(cli,
+                   "readers: %" PRIu32 " in scope, %" PRIu32 " gave reads in that time (known by "
+                   "reads only)",
                    coverage.readers_in_scope, coverage.readers_up);
     else
         pb_cli_say(cli, "readers: %" PRIu32 " in scope", coverage.readers_in_scope);

@@ -14,7 +14,7 @@
 #include "cli/cli.h"
 #include "cli/place.h"
 
-/* Sets area, area_m2 and text of place, whose owner calls pb_cli_place_done. PB_BAD_INPUT,
+/* Sets area and text of place, whose owner calls pb_cli_place_done. PB_BAD_INPUT,
  * PB_OVER_LIMIT, PB_E_IO and PB_E_NOMEM fill error. */
 PB_MUST_CHECK enum pb_status pb_cli_polygon_load(const struct pb_env *env, const char *path,
                                                  struct pb_cli_place *place,

@@ -135,8 +135,7 @@ pb_geo_distance_m(int32_t lat_a_e7, int32_t lon_a_e7, int32_t lat_b_e7, int32_t 
 {
     return EARTH_RADIUS_M *
            angle_of_chord(half_chord_squared(lat_a_e7 * RADIANS_PER_E7, lon_a_e7 * RADIANS_PER_E7,
-                                             lat_b_e7 * RADIANS_PER_E7,
-                                             lon_b_e7 * RADIANS_PER_E7));
+                                             lat_b_e7 * RADIANS_PER_E7, lon_b_e7 * RADIANS_PER_E7));
 }
 
 /* ---- how an area lies to a box ---- */
@@ -157,8 +156,8 @@ enum relation {
 static double
 angle_to_meridian(double lat, double away, double south, double north)
 {
-    double least = fmin(half_chord_squared(lat, 0, south, away),
-                        half_chord_squared(lat, 0, north, away));
+    double least =
+        fmin(half_chord_squared(lat, 0, south, away), half_chord_squared(lat, 0, north, away));
     double nearest = atan2(sin(lat), cos(lat) * cos(away));
 
     /* Along the meridian the cosine of the angle is one wave with its crest at `nearest`. */
@@ -288,9 +287,8 @@ polygon_to_box(const struct pb_geo_area *area, const struct box *box)
         from = &area->points[i];
     }
     /* No edge comes near: the whole box is on the side that its middle is on. */
-    return polygon_has(area, (box->south + box->north) / 2, (box->west + box->east) / 2)
-               ? INSIDE
-               : OUTSIDE;
+    return polygon_has(area, (box->south + box->north) / 2, (box->west + box->east) / 2) ? INSIDE
+                                                                                         : OUTSIDE;
 }
 
 static enum relation
@@ -478,8 +476,7 @@ pb_geo_area_from_circle(const struct pb_env *env, int32_t lat_e7, int32_t lon_e7
         return pb_fail(error, PB_BAD_INPUT, "the circle's centre is not a position on Earth");
     if (!(radius_m > 0 && radius_m <= RADIUS_M_MAX)) /* also refuses NaN */
         return pb_fail(error, PB_BAD_INPUT,
-                       "the circle's radius must be above 0 and at most %.0f metres",
-                       RADIUS_M_MAX);
+                       "the circle's radius must be above 0 and at most %.0f metres", RADIUS_M_MAX);
     area = pb_calloc(env, 1, sizeof(*area));
     if (area == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory for an area");
@@ -554,8 +551,8 @@ are_same_point(struct pb_geo_point a, struct pb_geo_point b)
 }
 
 enum pb_status
-pb_geo_area_from_polygon(const struct pb_env *env, const struct pb_geo_point *points,
-                         size_t count, struct pb_geo_area **ret_area, struct pb_error *error)
+pb_geo_area_from_polygon(const struct pb_env *env, const struct pb_geo_point *points, size_t count,
+                         struct pb_geo_area **ret_area, struct pb_error *error)
 {
     struct pb_geo_area *area = NULL;
     enum pb_status status;
@@ -635,8 +632,45 @@ pb_geo_area_contains(const struct pb_geo_area *area, int32_t lat_e7, int32_t lon
     if (flat_contains(area, lat_e7, lon_e7))
         return true;
     /* 180 degrees east and west are one meridian, however it was written. */
-    return (lon_e7 == LON_MAX_E7 || lon_e7 == -LON_MAX_E7) &&
-           flat_contains(area, lat_e7, -lon_e7);
+    return (lon_e7 == LON_MAX_E7 || lon_e7 == -LON_MAX_E7) && flat_contains(area, lat_e7, -lon_e7);
+}
+
+static double
+rectangle_m2(const struct pb_geo_area *area)
+{
+    double width = (double)area->east_e7 - (double)area->west_e7;
+
+    if (width < 0) /* over the antimeridian */
+        width += 2.0 * LON_MAX_E7;
+    return (sin(area->north_e7 * RADIANS_PER_E7) - sin(area->south_e7 * RADIANS_PER_E7)) * width *
+           RADIANS_PER_E7 * EARTH_RADIUS_M * EARTH_RADIUS_M;
+}
+
+/* Edges are taken as straight in longitude and sine of latitude. */
+static double
+polygon_m2(const struct pb_geo_area *area)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < area->point_count; i++) {
+        const struct pb_geo_point *a = &area->points[i];
+        const struct pb_geo_point *b = &area->points[(i + 1) % area->point_count];
+
+        sum += ((double)b->lon_e7 - (double)a->lon_e7) * RADIANS_PER_E7 *
+               (2 + sin(a->lat_e7 * RADIANS_PER_E7) + sin(b->lat_e7 * RADIANS_PER_E7));
+    }
+    return fabs(sum) / 2 * EARTH_RADIUS_M * EARTH_RADIUS_M;
+}
+
+double
+pb_geo_area_m2(const struct pb_geo_area *area)
+{
+    double half = sin(area->radius_m / EARTH_RADIUS_M / 2);
+
+    if (area->kind == AREA_RECTANGLE)
+        return rectangle_m2(area);
+    return area->kind == AREA_POLYGON ? polygon_m2(area)
+                                      : 4 * PI * EARTH_RADIUS_M * EARTH_RADIUS_M * half * half;
 }
 
 const struct pb_geo_range *

@@ -1,5 +1,5 @@
 /*
- * Area: shapes, their size on the sphere, and their words.
+ * Area: shapes and their words.
  */
 #include "inquiry/area.h"
 
@@ -7,10 +7,6 @@
 #include <string.h>
 
 #include "base/text.h"
-
-#define PI 3.14159265358979323846
-#define EARTH_RADIUS_M 6371008.8
-#define RADIANS(e7) ((double)(e7) * (PI / 180e7))
 
 static void
 put_point(struct pb_text_out *out, int32_t lat_e7, int32_t lon_e7)
@@ -34,7 +30,6 @@ pb_area_place(const struct pb_area *area)
     return (struct pb_place){
         .area = area->area,
         .area_text = pb_str_from(area->text),
-        .area_m2 = area->area_m2,
     };
 }
 
@@ -50,7 +45,6 @@ pb_area_circle(const struct pb_env *env, int32_t lat_e7, int32_t lon_e7, double 
     pb_put_fixed(&out, llround(radius_m * 10), 1, 0);
     pb_put_text(&out, " m");
     *out.at = '\0';
-    ret_area->area_m2 = PI * radius_m * radius_m;
     return pb_geo_area_from_circle(env, lat_e7, lon_e7, radius_m, &ret_area->area, error);
 }
 
@@ -59,35 +53,13 @@ pb_area_rectangle(const struct pb_env *env, int32_t south_e7, int32_t west_e7, i
                   int32_t east_e7, struct pb_area *ret_area, struct pb_error *error)
 {
     struct pb_text_out out = pb_text_out(ret_area->text, sizeof(ret_area->text) - 1);
-    double width = RADIANS(east_e7) - RADIANS(west_e7);
 
     pb_put_text(&out, "rectangle");
     put_point(&out, south_e7, west_e7);
     put_point(&out, north_e7, east_e7);
     *out.at = '\0';
-    if (width < 0) /* over the antimeridian */
-        width += 2 * PI;
-    ret_area->area_m2 = fabs(sin(RADIANS(north_e7)) - sin(RADIANS(south_e7))) * width *
-                        EARTH_RADIUS_M * EARTH_RADIUS_M;
     return pb_geo_area_from_rectangle(env, south_e7, west_e7, north_e7, east_e7, &ret_area->area,
                                       error);
-}
-
-/* Of the sphere, edges taken as straight in longitude and sine of latitude: good to a percent for
- * what one would ask about. */
-static double
-polygon_m2(const struct pb_geo_point *points, size_t count)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        const struct pb_geo_point *a = &points[i];
-        const struct pb_geo_point *b = &points[(i + 1) % count];
-
-        sum += (RADIANS(b->lon_e7) - RADIANS(a->lon_e7)) *
-               (2 + sin(RADIANS(a->lat_e7)) + sin(RADIANS(b->lat_e7)));
-    }
-    return fabs(sum) / 2 * EARTH_RADIUS_M * EARTH_RADIUS_M;
 }
 
 /* "polygon of 4 points 37.7,-122.5 ...": the points as far as there is room. */
@@ -103,6 +75,5 @@ pb_area_polygon(const struct pb_env *env, const struct pb_geo_point *points, siz
     for (size_t i = 0; i < count && (size_t)(out.end - out.at) > 32; i++)
         put_point(&out, points[i].lat_e7, points[i].lon_e7);
     *out.at = '\0';
-    ret_area->area_m2 = polygon_m2(points, count);
     return pb_geo_area_from_polygon(env, points, count, &ret_area->area, error);
 }

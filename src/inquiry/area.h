@@ -1,6 +1,5 @@
 /*
- * Area: a shape with its words, for an inquiry about places: the words go into the audit record,
- * the size to the rules.
+ * Area: a shape with its words, for an inquiry about places: the words go into the audit record.
  *
  * Threads: everything here is pure.
  */
@@ -14,8 +13,7 @@
 #define PB_AREA_TEXT_BYTES_MAX 1024u
 
 struct pb_area {
-    struct pb_geo_area *area; /* owned */
-    double area_m2;
+    struct pb_geo_area *area;          /* owned */
     char text[PB_AREA_TEXT_BYTES_MAX]; /* as asked: "circle 39.1,-94.6 500 m" */
 };
 

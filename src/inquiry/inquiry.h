@@ -28,7 +28,6 @@ struct pb_answer; /* opaque */
 struct pb_place {
     const struct pb_geo_area *area; /* borrowed until the answer is freed */
     struct pb_str area_text;        /* as asked, for the audit record: "circle 39.1,-94.6 500 m" */
-    double area_m2;
     int64_t from_us, to_us;
 };
 #define PB_PLACES_MAX 16u
@@ -112,8 +111,10 @@ struct pb_row {
 uint64_t pb_answer_rows(const struct pb_answer *answer);
 const struct pb_row *pb_answer_row(const struct pb_answer *answer, uint64_t index);
 
-/* Which readers in scope were up in the window, as far as their reads tell: a question for all that
- * passed a place looks at them, any other by the days on which reads came in. Needs the site. */
+/* Which readers in scope were up in the window, as far as their reads tell (a reader's heartbeat is
+ * not looked at: one that nobody passed is not told from one that was down): a question for all
+ * that passed a place looks at them, any other by the days on which reads came in. Needs the site.
+ */
 struct pb_coverage {
     uint32_t readers_in_scope; /* that the decision admits and the question concerns */
     uint32_t readers_up;       /* with at least one read in the window */

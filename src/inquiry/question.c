@@ -164,15 +164,18 @@ read_window(struct pb_question *question, struct pb_error *error)
     for (uint32_t i = 0; i < inquiry->place_count; i++) {
         int64_t from_us = 0;
         int64_t to_us = 0;
+        double area_m2;
 
         place_window(inquiry, &inquiry->places[i], &from_us, &to_us);
         if (from_us >= to_us && (from_us != 0 || to_us != 0))
             return pb_fail(error, PB_BAD_INPUT, "from, to: the window of place %u is empty", i + 1);
         request->from_us = i == 0 || from_us < request->from_us ? from_us : request->from_us;
         request->to_us = i == 0 || to_us > request->to_us ? to_us : request->to_us;
-        request->area_m2 += inquiry->places[i].area_m2;
+        /* How large it is says the area itself, not who asks. */
+        area_m2 = pb_geo_area_m2(inquiry->places[i].area);
+        request->area_m2 += area_m2;
         request->exposure_km2_hours +=
-            inquiry->places[i].area_m2 / 1e6 * ((double)(to_us - from_us) / (double)PB_HOUR_US);
+            area_m2 / 1e6 * ((double)(to_us - from_us) / (double)PB_HOUR_US);
     }
     if (request->from_us >= request->to_us && (request->from_us != 0 || request->to_us != 0))
         return pb_fail(error, PB_BAD_INPUT, "from, to: the window is empty; give from before to");

@@ -681,7 +681,8 @@ judge_origins(struct pb_asking *asking, struct pb_decision *decision)
         if (judging.profiles[i].admitted_count > 0)
             ask_profile(asking, &judging, &judging.profiles[i]);
     }
-    if (decision->origins_admitted == 0)
+    /* Where there are no readers at all nothing is left out: the answer is that there are none. */
+    if (decision->origins_admitted == 0 && asking->view->origin_count > 0)
         deny_empty_scope(asking);
     decision->admits_origin = scope.admits_origin;
     decision->admits_reader = scope.admits_reader;

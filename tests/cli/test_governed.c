@@ -121,6 +121,20 @@ a_case_that_a_rule_demands_is_named(void **state)
     expect_exit(command, 0);
 }
 
+/* Not that a rule leaves nothing of what is there: there is nothing. */
+static void
+a_new_site_without_readers_answers_that_it_found_nothing(void **state)
+{
+    struct command *command = *state;
+
+    make_site(command, "site");
+    run(command, "search", WHO, "--data", "site", "--plate", "AB123CD", WINDOW, NULL);
+    expect_exit(command, 0);
+    expect_text(command->err, "no reads");
+    run(command, "policy", "explain", WHO, "--data", "site", "--plate", "AB123CD", WINDOW, NULL);
+    expect_exit(command, 0);
+}
+
 static void
 a_forbidden_purpose_is_refused_with_the_rule_and_its_source(void **state)
 {
@@ -988,6 +1002,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         CASE(every_missing_word_of_a_question_is_named),
         CASE(a_case_that_a_rule_demands_is_named),
+        CASE(a_new_site_without_readers_answers_that_it_found_nothing),
         CASE(a_forbidden_purpose_is_refused_with_the_rule_and_its_source),
         CASE(a_rule_that_nobody_verified_says_so),
         CASE(nobody_asks_who_is_not_in_the_directory),

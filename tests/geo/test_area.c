@@ -57,8 +57,8 @@ rectangle(int32_t south_e7, int32_t west_e7, int32_t north_e7, int32_t east_e7)
 {
     struct pb_geo_area *area = NULL;
 
-    assert_int_equal(PB_OK, pb_geo_area_from_rectangle(pb_env_system(), south_e7, west_e7,
-                                                       north_e7, east_e7, &area, NULL));
+    assert_int_equal(PB_OK, pb_geo_area_from_rectangle(pb_env_system(), south_e7, west_e7, north_e7,
+                                                       east_e7, &area, NULL));
     return area;
 }
 
@@ -67,8 +67,7 @@ polygon(const struct pb_geo_point *points, size_t count)
 {
     struct pb_geo_area *area = NULL;
 
-    assert_int_equal(PB_OK,
-                     pb_geo_area_from_polygon(pb_env_system(), points, count, &area, NULL));
+    assert_int_equal(PB_OK, pb_geo_area_from_polygon(pb_env_system(), points, count, &area, NULL));
     return area;
 }
 
@@ -133,10 +132,10 @@ go(int32_t lat_e7, int32_t lon_e7, double bearing, double distance_m, int32_t *r
 {
     double lat = lat_e7 * 1e-7 * PI / 180, lon = lon_e7 * 1e-7 * PI / 180;
     double angle = distance_m / 6371008.8;
-    double to_lat = asin(fmin(1, fmax(-1, sin(lat) * cos(angle) +
-                                              cos(lat) * sin(angle) * cos(bearing))));
-    double to_lon = lon + atan2(sin(bearing) * sin(angle) * cos(lat),
-                                cos(angle) - sin(lat) * sin(to_lat));
+    double to_lat =
+        asin(fmin(1, fmax(-1, sin(lat) * cos(angle) + cos(lat) * sin(angle) * cos(bearing))));
+    double to_lon =
+        lon + atan2(sin(bearing) * sin(angle) * cos(lat), cos(angle) - sin(lat) * sin(to_lat));
 
     to_lon = remainder(to_lon, 2 * PI);
     *ret_lat_e7 = (int32_t)fmin(LAT_MAX, fmax(-LAT_MAX, round(to_lat * 180 / PI * 1e7)));
@@ -148,11 +147,11 @@ static const struct {
 } centres[] = {
     { 377749000, -1224194000 },
     { 0, 0 },
-    { 900000000, 0 },            /* poles */
+    { 900000000, 0 }, /* poles */
     { -900000000, 1234567890 },
-    { 899990000, -300000000 },   /* beside a pole */
+    { 899990000, -300000000 }, /* beside a pole */
     { -890000000, 1800000000 },
-    { 515000000, 1799999000 },   /* beside the antimeridian */
+    { 515000000, 1799999000 }, /* beside the antimeridian */
     { -170000000, -1800000000 },
     { 600000000, 1700000000 },
     { -1, -1 },
@@ -202,10 +201,14 @@ circle_refuses_what_is_no_circle(void **state)
         int32_t lat_e7, lon_e7;
         double radius_m;
     } cases[] = {
-        { LAT_MAX + 1, 0, 10 },      { 0, LON_MAX + 1, 10 },
-        { PB_NO_POSITION, 0, 10 },   { 0, 0, 0 },
-        { 0, 0, -1 },                { 0, 0, 1000000.5 },
-        { 0, 0, (double)NAN },       { 0, 0, (double)INFINITY },
+        { LAT_MAX + 1, 0, 10 },
+        { 0, LON_MAX + 1, 10 },
+        { PB_NO_POSITION, 0, 10 },
+        { 0, 0, 0 },
+        { 0, 0, -1 },
+        { 0, 0, 1000000.5 },
+        { 0, 0, (double)NAN },
+        { 0, 0, (double)INFINITY },
     };
 
     (void)state;
@@ -229,8 +232,8 @@ small_circles_have_small_covers(void **state)
 
     (void)state;
     for (int i = 0; i < 200; i++) {
-        struct pb_geo_area *area = circle(between(&seed, -600000000, 600000000),
-                                          between(&seed, -LON_MAX, LON_MAX), 1000);
+        struct pb_geo_area *area =
+            circle(between(&seed, -600000000, 600000000), between(&seed, -LON_MAX, LON_MAX), 1000);
         size_t count;
         uint64_t cells = check_cover(area);
 
@@ -285,7 +288,7 @@ rectangle_contains_its_points_and_its_cover_too(void **state)
         { -LAT_MAX, -LON_MAX, LAT_MAX, LON_MAX },          /* the world */
         { 890000000, -LON_MAX, LAT_MAX, LON_MAX },
         { -LAT_MAX, 1799999999, -899999999, -1799999999 },
-        { 50000000, 60000000, 50000000, 60000000 },        /* one point */
+        { 50000000, 60000000, 50000000, 60000000 }, /* one point */
         { -333333333, -777777777, 444444444, 999999999 },
         { -333333333, 999999999, 444444444, -777777777 },
     };
@@ -351,12 +354,9 @@ static void
 rectangle_refuses_what_is_no_rectangle(void **state)
 {
     static const int32_t cases[][4] = {
-        { 10, 0, 9, 1 },
-        { -LAT_MAX - 1, 0, 0, 1 },
-        { 0, 0, LAT_MAX + 1, 1 },
-        { 0, -LON_MAX - 1, 1, 1 },
-        { 0, 0, 1, LON_MAX + 1 },
-        { PB_NO_POSITION, PB_NO_POSITION, 1, 1 },
+        { 10, 0, 9, 1 },          { -LAT_MAX - 1, 0, 0, 1 },
+        { 0, 0, LAT_MAX + 1, 1 }, { 0, -LON_MAX - 1, 1, 1 },
+        { 0, 0, 1, LON_MAX + 1 }, { PB_NO_POSITION, PB_NO_POSITION, 1, 1 },
     };
 
     (void)state;
@@ -447,8 +447,14 @@ polygon_may_be_concave_and_run_either_way(void **state)
 {
     /* The letter U, 3 by 3 cells of 0.1 degrees with the upper middle one left out. */
     struct pb_geo_point u[] = {
-        { 0, 0 },             { 0, 3000000 },       { 3000000, 3000000 }, { 3000000, 2000000 },
-        { 1000000, 2000000 }, { 1000000, 1000000 }, { 3000000, 1000000 }, { 3000000, 0 },
+        { 0, 0 },
+        { 0, 3000000 },
+        { 3000000, 3000000 },
+        { 3000000, 2000000 },
+        { 1000000, 2000000 },
+        { 1000000, 1000000 },
+        { 3000000, 1000000 },
+        { 3000000, 0 },
     };
 
     (void)state;
@@ -481,12 +487,12 @@ polygon_refuses_what_is_no_polygon(void **state)
     } cases[] = {
         { { { 0, 0 } }, 0 },
         { { { 0, 0 }, { 1000, 1000 } }, 2 },
-        { { { 0, 0 }, { 1000, 1000 }, { 0, 0 } }, 3 },              /* closed line */
+        { { { 0, 0 }, { 1000, 1000 }, { 0, 0 } }, 3 }, /* closed line */
         { { { 0, 0 }, { 1000, 0 }, { LAT_MAX + 1, 5 } }, 3 },
         { { { 0, 0 }, { 1000, 0 }, { 0, -LON_MAX - 1 } }, 3 },
         { { { PB_NO_POSITION, PB_NO_POSITION }, { 1000, 0 }, { 0, 9 } }, 3 },
         { { { 0, 1790000000 }, { 1000, -1790000000 }, { 0, -1780000000 } }, 3 },
-        { { { 0, 0 }, { 0, 1000 }, { 0, 2000 } }, 3 },              /* on one line */
+        { { { 0, 0 }, { 0, 1000 }, { 0, 2000 } }, 3 }, /* on one line */
     };
     static struct pb_geo_point many[PB_POLYGON_POINTS_MAX + 1];
     struct pb_geo_area *area = NULL;
@@ -496,9 +502,8 @@ polygon_refuses_what_is_no_polygon(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         error.message[0] = '\0';
-        assert_int_equal(PB_BAD_INPUT,
-                         pb_geo_area_from_polygon(pb_env_system(), cases[i].points, cases[i].count,
-                                                  &area, &error));
+        assert_int_equal(PB_BAD_INPUT, pb_geo_area_from_polygon(pb_env_system(), cases[i].points,
+                                                                cases[i].count, &area, &error));
         assert_null(area);
         assert_true(strlen(error.message) > 10);
     }
@@ -557,6 +562,43 @@ areas_release_everything_when_any_allocation_fails(void **state)
     }
 }
 
+/* Against what is known: a small circle is flat, half a sphere is half a sphere, and a rectangle is
+ * the same as a polygon of its corners. */
+static void
+an_area_knows_its_size(void **state)
+{
+    const double pi = 3.14159265358979323846, radius_m = 6371008.8;
+    const struct pb_geo_point corners[] = { { 380000000, -980000000 },
+                                            { 380000000, -979000000 },
+                                            { 381000000, -979000000 },
+                                            { 381000000, -980000000 } };
+    struct pb_geo_area *area = NULL;
+    double rectangle_m2;
+
+    (void)state;
+    assert_int_equal(PB_OK, pb_geo_area_from_circle(pb_env_system(), 385000000, -980000000, 500.0,
+                                                    &area, NULL));
+    assert_true(fabs(pb_geo_area_m2(area) / (pi * 500 * 500) - 1) < 1e-6);
+    pb_geo_area_free(pb_env_system(), area);
+    assert_int_equal(PB_OK, pb_geo_area_from_rectangle(pb_env_system(), 0, -1800000000, 900000000,
+                                                       1800000000, &area, NULL));
+    assert_true(fabs(pb_geo_area_m2(area) / (2 * pi * radius_m * radius_m) - 1) < 1e-9);
+    pb_geo_area_free(pb_env_system(), area);
+    assert_int_equal(PB_OK, pb_geo_area_from_rectangle(pb_env_system(), 380000000, -980000000,
+                                                       381000000, -979000000, &area, NULL));
+    rectangle_m2 = pb_geo_area_m2(area);
+    assert_true(rectangle_m2 > 97e6 && rectangle_m2 < 98e6);
+    pb_geo_area_free(pb_env_system(), area);
+    assert_int_equal(PB_OK, pb_geo_area_from_polygon(pb_env_system(), corners, 4, &area, NULL));
+    assert_true(fabs(pb_geo_area_m2(area) / rectangle_m2 - 1) < 1e-9);
+    pb_geo_area_free(pb_env_system(), area);
+    /* Over the antimeridian it is as wide as elsewhere. */
+    assert_int_equal(PB_OK, pb_geo_area_from_rectangle(pb_env_system(), 380000000, 1799500000,
+                                                       381000000, -1799500000, &area, NULL));
+    assert_true(fabs(pb_geo_area_m2(area) / rectangle_m2 - 1) < 1e-9);
+    pb_geo_area_free(pb_env_system(), area);
+}
+
 int
 main(void)
 {
@@ -572,6 +614,7 @@ main(void)
         cmocka_unit_test(polygon_may_be_concave_and_run_either_way),
         cmocka_unit_test(polygon_refuses_what_is_no_polygon),
         cmocka_unit_test(no_area_contains_an_unknown_position),
+        cmocka_unit_test(an_area_knows_its_size),
         cmocka_unit_test(areas_release_everything_when_any_allocation_fails),
     };
 

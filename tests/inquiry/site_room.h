@@ -248,11 +248,11 @@ room_init(struct site_room *room)
     room_open_as(room, PB_SITE_WRITE);
     room_import(room, room_catalog);
     room_expect(room, PB_OK,
-                pb_geo_area_from_circle(room->env, ROOM_LAT_E7, ROOM_LON_E7, 500.0, &room->area,
+                pb_geo_area_from_circle(room->env, ROOM_LAT_E7, ROOM_LON_E7, 170.0, &room->area,
                                         &room->error),
                 "area");
     room_expect(room, PB_OK,
-                pb_geo_area_from_circle(room->env, ROOM_LAT_E7 + 1000000, ROOM_LON_E7, 500.0,
+                pb_geo_area_from_circle(room->env, ROOM_LAT_E7 + 1000000, ROOM_LON_E7, 170.0,
                                         &room->other_area, &room->error),
                 "area");
 }
@@ -347,11 +347,9 @@ room_inquiry(struct site_room *room, enum pb_inquiry_kind kind, const char *plat
 
     if (kind == PB_INQUIRY_PLACE || kind == PB_INQUIRY_COMMON) {
         room->places[0] = (struct pb_place){ .area = room->area,
-                                             .area_text = pb_str_from("circle 38.5,-98 500 m"),
-                                             .area_m2 = 100000.0 };
+                                             .area_text = pb_str_from("circle 38.5,-98 170 m") };
         room->places[1] = (struct pb_place){ .area = room->other_area,
-                                             .area_text = pb_str_from("circle 38.6,-98 500 m"),
-                                             .area_m2 = 100000.0 };
+                                             .area_text = pb_str_from("circle 38.6,-98 170 m") };
         inquiry.places = room->places;
         inquiry.place_count = kind == PB_INQUIRY_PLACE ? 1 : 2;
         inquiry.query.from_us = room->now_us - 10 * PB_DAY_US;

@@ -110,8 +110,8 @@ common_plates_were_at_two_places_or_more_in_their_windows(void **state)
     assert_int_equal(2, row_of(answer, "BOTH2")->reads);
     /* Each place is recorded for itself. */
     (void)room_leaves(&room, "kansas-pd", "query", &query);
-    assert_says(query.secrets, "area=circle 38.5,-98 500 m 2026-05-29T12:00:00");
-    assert_says(query.secrets, "area2=circle 38.6,-98 500 m 2026-05-30T12:00:00");
+    assert_says(query.secrets, "area=circle 38.5,-98 170 m 2026-05-29T12:00:00");
+    assert_says(query.secrets, "area2=circle 38.6,-98 170 m 2026-05-30T12:00:00");
     assert_says(query.leaf, "\"places\":2");
     assert_int_equal(1, room_leaves(&room, "river-pd", "disclosed", &query));
     assert_says(query.leaf, "\"n\":1");
@@ -246,6 +246,33 @@ how_near_and_how_often_can_be_asked(void **state)
     room_done(&room);
 }
 
+/* How large an area is says the area: a request cannot make it small. */
+static void
+a_place_is_as_large_as_its_area_is(void **state)
+{
+    struct site_room room;
+    struct pb_geo_area *large = NULL;
+    struct pb_inquiry inquiry;
+    struct room_found denied;
+
+    (void)state;
+    room_init(&room);
+    inquiry = room_inquiry(&room, PB_INQUIRY_PLACE, "");
+    inquiry.query.from_us = room.now_us - PB_DAY_US;
+    (void)room_ask(&room, &inquiry);
+    room_expect(&room, PB_OK,
+                pb_geo_area_from_circle(room.env, ROOM_LAT_E7, ROOM_LON_E7, 20000.0, &large,
+                                        &room.error),
+                "area");
+    room.places[0].area = large;
+    (void)room_ask_for(&room, &inquiry, PB_POLICY_DENY);
+    assert_int_equal(1, room_leaves(&room, "kansas-pd", "denied", &denied));
+    assert_says(denied.leaf, "platebase-base.area-limit");
+    assert_says(denied.leaf, "\"m2\":1256");
+    pb_geo_area_free(room.env, large);
+    room_done(&room);
+}
+
 int
 main(void)
 {
@@ -257,6 +284,7 @@ main(void)
         cmocka_unit_test(readers_that_a_trip_passes_together_are_one_coincidence),
         cmocka_unit_test(associates_count_only_what_the_asker_may_see),
         cmocka_unit_test(how_near_and_how_often_can_be_asked),
+        cmocka_unit_test(a_place_is_as_large_as_its_area_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
