@@ -955,7 +955,7 @@ wrong_with_times(int64_t first_s, int64_t first_signed_s, int64_t second_s, int6
     struct pb_audit_check check;
     void *state = NULL;
     struct room *room;
-    char *old;
+    char *old = NULL;
 
     assert_int_equal(0, make_room(&state));
     room = state;
