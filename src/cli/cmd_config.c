@@ -14,12 +14,17 @@ check(const struct pb_cli *cli, const char *path, struct pb_error *error)
 {
     struct pb_cli_config config;
     struct pb_tls *tls = NULL;
+    struct pb_oidc *oidc = NULL;
     enum pb_status status;
 
     pb_cli_config_init(&config, cli->env);
     status = pb_cli_config_read(&config, path, error);
     if (status == PB_OK && config.certificate != NULL)
         status = pb_tls_new(cli->env, config.certificate, config.key, &tls, error);
+    if (status == PB_OK && config.providers.count > 0)
+        status = pb_oidc_new(cli->env, config.providers.items, config.providers.count,
+                             config.origin, &oidc, error);
+    pb_oidc_free(oidc);
     pb_tls_free(tls);
     pb_cli_config_done(&config);
     return status;

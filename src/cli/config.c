@@ -47,6 +47,7 @@ pb_cli_config_done(struct pb_cli_config *config)
 enum kind {
     KIND_TEXT,
     KIND_ADDRESS,
+    KIND_ORIGIN,
     KIND_NUMBER,
     KIND_SECONDS,
     KIND_MIB,
@@ -130,6 +131,20 @@ pb_cli_config_mode(const char *text, enum pb_site_mode *ret_mode)
     return true;
 }
 
+/* As a browser writes it: a passkey is for this and nothing else. */
+static bool
+is_origin(struct pb_str text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789.-:";
+    bool is_secure = text.bytes > 8 && memcmp(text.text, "https://", 8) == 0;
+    bool is_local = text.bytes >= 16 && memcmp(text.text, "http://localhost", 16) == 0 &&
+                    (text.text[16] == '\0' || text.text[16] == ':');
+    struct pb_str host = { text.text + (is_secure ? 8 : 7), text.bytes - (is_secure ? 8 : 7) };
+
+    /* A browser writes small letters and no path. */
+    return (is_secure || is_local) && host.bytes <= 255 && strspn(host.text, letters) == host.bytes;
+}
+
 static enum pb_status
 set_flag(const struct key *key, const char *text, struct pb_error *error)
 {
@@ -151,6 +166,12 @@ set_value(struct pb_cli_config *config, const struct key *key, const struct pb_y
     case KIND_ADDRESS:
         status = pb_listen_parse(value->text.text, &address, error);
         return status != PB_OK ? status : set_text(config, key, value->text);
+    case KIND_ORIGIN:
+        return is_origin(value->text)
+                   ? set_text(config, key, value->text)
+                   : pb_fail(error, PB_BAD_INPUT,
+                             "https://host or https://host:port, in small letters, without a path "
+                             "(or http://localhost:port)");
     case KIND_TEXT:
         return set_text(config, key, value->text);
     case KIND_LOG:
@@ -185,6 +206,7 @@ fill_keys(struct pb_cli_config *config, struct key keys[KEYS_MAX])
         { "", "listen", KIND_ADDRESS, .text = &config->listen },
         { "", "log", KIND_LOG, .level = &config->log_level },
         { "", "mode", KIND_MODE, .mode = &config->mode },
+        { "", "origin", KIND_ORIGIN, .text = &config->origin },
         { "", "stop_seconds", KIND_SECONDS, 0, 3600, .ms = &config->stop_ms },
         { "tls", "certificate", KIND_TEXT, .text = &config->certificate },
         { "tls", "key", KIND_TEXT, .text = &config->key },
@@ -296,7 +318,9 @@ read_map(struct pb_cli_config *config, const char *path, const char *section,
         struct pb_error why = { "" };
         enum pb_status status;
 
-        if (key == NULL && section[0] == '\0' && is_section(keys, count, name->text.text))
+        if (section[0] == '\0' && strcmp(name->text.text, "providers") == 0)
+            status = pb_cli_providers_parse(&config->arena, path, value, &config->providers, error);
+        else if (key == NULL && section[0] == '\0' && is_section(keys, count, name->text.text))
             status = read_map(config, path, name->text.text, value, error);
         else if (key == NULL)
             return refuse_key(path, name, section, nearest(keys, count, section, name->text.text),
@@ -330,6 +354,9 @@ pb_cli_config_parse(struct pb_cli_config *config, const char *path, struct pb_st
     if (status == PB_OK && config->reader_certificates && config->certificate == NULL)
         return pb_fail(error, PB_BAD_INPUT,
                        "%s: tls: reader_certificates are shown to a server that has its own", path);
+    if (status == PB_OK && config->providers.count > 0 && config->origin == NULL)
+        return pb_fail(error, PB_BAD_INPUT,
+                       "%s: providers need origin: where they send people back to", path);
     return status;
 }
 

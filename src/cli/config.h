@@ -12,6 +12,7 @@
 
 #include "api/quota.h"
 #include "base/arena.h"
+#include "cli/providers.h"
 #include "inquiry/site.h"
 #include "net/log.h"
 #include "net/server.h"
@@ -23,6 +24,8 @@ struct pb_cli_config {
     enum pb_site_mode mode;        /* what is served: see platebase-serve(1) */
     const char *listen;            /* as net/listen.h takes it */
     const char *certificate, *key; /* PEM files, or NULL */
+    const char *origin;            /* "https://plates.example.org", where people find it, or NULL */
+    struct pb_cli_providers providers; /* of sign-ins */
     struct pb_server_limits limits;
     uint64_t io_threads, worker_threads;
     bool reader_certificates; /* TLS clients are asked for one */

@@ -468,6 +468,9 @@ what_cannot_be_served_is_said_before_anything_starts(void **state)
     expect_text(command->err, "there is no file 'none.yaml'");
 }
 
+#define ORIGIN "origin: https://plates.example.org\n"
+#define PROVIDER "providers:\n  - { name: county, issuer: https://login.example.org, "
+
 static void
 a_configuration_is_checked_to_the_line(void **state)
 {
@@ -506,6 +509,44 @@ a_configuration_is_checked_to_the_line(void **state)
         { "tls:\n  certificate: a.pem\n", "certificate and key are given together" },
         { "tls:\n  certificate: a.pem\n  key: b.pem\n", "a.pem: no such file" },
         { "data: x\ndata: y\n", "config.yaml" },
+        { "origin: https://plates.example.org\n", NULL },
+        { "origin: https://plates.example.org:8443\n", NULL },
+        { "origin: http://localhost:8080\n", NULL },
+        { "origin: http://localhost\n", NULL },
+        { "origin: http://plates.example.org\n", "config.yaml:1: origin: wanted is https://host" },
+        { "origin: http://localhost.example.org\n", "origin: wanted is" },
+        { "origin: https://plates.example.org/\n", "origin: wanted is" },
+        { "origin: https://Plates.example.org\n", "origin: wanted is" },
+        { "origin: plates.example.org\n", "origin: wanted is" },
+        { "origin: 'https://'\n", "origin: wanted is" },
+        { ORIGIN "providers: []\n", NULL },
+        { ORIGIN PROVIDER "client: c, agency: a }\n", NULL },
+        { ORIGIN PROVIDER "client: c, agency: a, label: County, scopes: openid, "
+          "person_claim: email, suffix: '@county.example', groups_claim: g, trusted: ca.pem, "
+          "roles: { a: auditor, i: investigator }, acr: [gold], amr: [mfa, hwk], "
+          "adds_people: yes, secret_credential: county }\n",
+          NULL },
+        { PROVIDER "client: c, agency: a }\n", "providers need origin" },
+        { ORIGIN "providers: county\n", "config.yaml:2: wanted is a list of at most 16" },
+        { ORIGIN "providers: [county]\n", "config.yaml:2: keys with values" },
+        { ORIGIN PROVIDER "agency: a }\n", "config.yaml:3: a provider needs name" },
+        { ORIGIN PROVIDER "client: c, agency: a, sekret: x }\n",
+          "config.yaml:3: unknown key 'providers.sekret'" },
+        { ORIGIN PROVIDER "client: c, agency: a, secret_file: x, secret_credential: y }\n",
+          "not both" },
+        { ORIGIN PROVIDER "client: c, agency: a, secret_credential: ../y }\n", "not a path" },
+        { ORIGIN PROVIDER "client: [c], agency: a }\n", "wanted is one value" },
+        { ORIGIN PROVIDER "client: c, agency: a, amr: mfa }\n", "a list of at most 8" },
+        { ORIGIN PROVIDER "client: c, agency: a, roles: [x] }\n", "a role for each" },
+        { ORIGIN PROVIDER "client: c, agency: a, roles: { x: [y] } }\n", "wanted is one value" },
+        { ORIGIN PROVIDER "client: c, agency: a, adds_people: perhaps }\n", "yes or no" },
+        { ORIGIN PROVIDER "client: c, agency: a, adds_people: yes }\n", "which groups" },
+        { ORIGIN "providers:\n  - { name: County, issuer: https://a.example, client: c, "
+          "agency: a }\n",
+          "provider 'County': name" },
+        { ORIGIN "providers:\n  - { name: county, issuer: http://a.example, client: c, "
+          "agency: a }\n",
+          "issuer: an address that begins with https" },
         { "- a\n", "keys with values" },
     };
     struct command *command = *state;
