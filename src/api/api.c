@@ -71,7 +71,7 @@ dispatch(void *context, const struct pb_request *request, struct pb_reply *reply
     }
     if (!pb_api_take_request(binding->api, &call, reply))
         return PB_OK;
-    if (!pb_api_query_check(endpoint->query, request, &field, &why))
+    if (!endpoint->takes_any_query && !pb_api_query_check(endpoint->query, request, &field, &why))
         return refuse_query(&call, reply, field, why);
     return endpoint->handle(binding->api, &call, reply);
 }
@@ -108,6 +108,27 @@ open_audit(struct pb_api *api, struct pb_error *error)
     return PB_OK;
 }
 
+/* Passkeys and providers, where there is an origin that they are for. */
+static enum pb_status
+open_ways_in(struct pb_api *api, struct pb_error *error)
+{
+    const struct pb_api_options *options = &api->options;
+    const char *host = options->origin != NULL ? strstr(options->origin, "://") : NULL;
+    size_t bytes = host != NULL ? strcspn(host + 3, ":/") : 0;
+    enum pb_status status;
+
+    if (options->origin == NULL)
+        return PB_OK;
+    if (bytes == 0 || bytes >= sizeof(api->origin_host))
+        return pb_fail(error, PB_BAD_INPUT, "origin: '%.100s' has no host", options->origin);
+    memcpy(api->origin_host, host + 3, bytes);
+    status = pb_attempts_init(&api->attempts, api->env);
+    if (status != PB_OK)
+        return pb_fail(error, status, "no memory for those who sign in");
+    return pb_oidc_new(api->env, options->providers, options->provider_count, options->origin,
+                       &api->oidc, error);
+}
+
 enum pb_status
 pb_api_new(const struct pb_env *env, const struct pb_api_options *options, struct pb_api **ret_api,
            struct pb_error *error)
@@ -138,6 +159,8 @@ pb_api_new(const struct pb_env *env, const struct pb_api_options *options, struc
         (void)pb_fail(error, status, "the system gives no random bytes");
     else
         status = open_audit(api, error);
+    if (status == PB_OK)
+        status = open_ways_in(api, error);
     if (status == PB_OK && options->site != NULL)
         status = pb_api_people_init(&api->people, api, error);
     if (status == PB_OK && options->takes_reads)
@@ -160,6 +183,8 @@ pb_api_free(struct pb_api *api)
     if (api->audit_directory >= 0)
         (void)close(api->audit_directory);
     pb_api_people_done(&api->people, api->env);
+    pb_attempts_done(&api->attempts);
+    pb_oidc_free(api->oidc);
     pb_api_committer_free(api->committer);
     pb_api_free_takers(api);
     (void)pthread_mutex_destroy(&api->takers_lock);

@@ -21,6 +21,7 @@ struct pb_api; /* opaque */
 struct pb_env;
 struct pb_log;
 struct pb_metrics;
+struct pb_oidc_provider; /* api/oidc.h */
 struct pb_route;
 struct pb_site;
 
@@ -33,7 +34,10 @@ struct pb_api_options {
     bool takes_inquiries;               /* it is open to ask */
     bool takes_reads;                   /* it is open to write */
     struct pb_api_quota_limits quotas;
-    bool is_secure;       /* clients come over TLS: cookies are for it alone */
+    const char *origin; /* borrowed; where people find it, for passkeys; NULL: nowhere */
+    const struct pb_oidc_provider *providers; /* of sign-ins; texts are borrowed */
+    unsigned provider_count;
+    bool is_secure; /* clients come over TLS: cookies are for it alone */
     /* What hashing a password costs; 0: as usual (src/api/secret.h). For tests. */
     uint32_t password_memory_bytes, password_passes;
 };

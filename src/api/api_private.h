@@ -8,7 +8,9 @@
 #include <stdatomic.h>
 
 #include "api/api.h"
+#include "api/attempts.h"
 #include "api/committer.h"
+#include "api/oidc.h"
 #include "api/people.h"
 #include "api/quota.h"
 #include "api/token.h"
@@ -69,6 +71,7 @@ struct pb_api_endpoint {
     bool is_audited;
     bool is_quick;
     const struct pb_api_field *query; /* ends with a name of NULL */
+    bool takes_any_query;             /* fields of other names, too; the handler looks at all */
     size_t body_bytes_max;
     const char *body_types[4];
 };
@@ -85,6 +88,9 @@ struct pb_api {
     struct pb_api_binding *bindings; /* owned: contexts of the routes */
 
     struct pb_api_people people;
+    struct pb_attempts attempts;
+    struct pb_oidc *oidc;  /* owned; NULL where there is no provider */
+    char origin_host[256]; /* of options.origin, without a port: what passkeys are for */
     struct pb_api_quota quota;
     struct pb_api_token_cache token_cache;
     struct pb_api_committer *committer;              /* owned; NULL where no reads are taken */
@@ -147,6 +153,17 @@ bool pb_api_may_have_rows(struct pb_api *api, const struct pb_api_call *call,
                           struct pb_reply *reply);
 void pb_api_rows_given(struct pb_api *api, const struct pb_api_call *call, uint64_t rows);
 
+/* ---- attempts to sign in ---- */
+
+/* Sets a cookie that only this browser has; its hash is the holder of what is asked of it. */
+PB_MUST_CHECK enum pb_status pb_api_attempt_cookie_make(struct pb_api *api, struct pb_reply *reply,
+                                                        uint8_t ret_holder[PB_ATTEMPT_BYTES]);
+/* What was asked of the browser; false: nothing, or too long ago. It is gone then. */
+bool pb_api_attempt_cookie_take(struct pb_api *api, const struct pb_api_call *call,
+                                enum pb_attempt_kind kind, struct pb_attempt *ret_attempt);
+/* why: static text of the program. */
+void pb_api_log_refused(const struct pb_api *api, const struct pb_api_call *call, const char *why);
+
 void pb_api_free_takers(struct pb_api *api);
 
 pb_api_handler_fn pb_api_handle_accounts_add;
@@ -164,7 +181,19 @@ pb_api_handler_fn pb_api_handle_docs;
 pb_api_handler_fn pb_api_handle_health;
 pb_api_handler_fn pb_api_handle_inquiries_ask;
 pb_api_handler_fn pb_api_handle_metrics;
+pb_api_handler_fn pb_api_handle_oidc_begin;
+pb_api_handler_fn pb_api_handle_oidc_code;
+pb_api_handler_fn pb_api_handle_oidc_providers;
+pb_api_handler_fn pb_api_handle_oidc_return;
 pb_api_handler_fn pb_api_handle_openapi;
+pb_api_handler_fn pb_api_handle_passkey_sign_in;
+pb_api_handler_fn pb_api_handle_passkey_sign_in_options;
+pb_api_handler_fn pb_api_handle_passkey_step_up;
+pb_api_handler_fn pb_api_handle_passkey_step_up_options;
+pb_api_handler_fn pb_api_handle_passkeys_add;
+pb_api_handler_fn pb_api_handle_passkeys_list;
+pb_api_handler_fn pb_api_handle_passkeys_options;
+pb_api_handler_fn pb_api_handle_passkeys_remove;
 pb_api_handler_fn pb_api_handle_policy_explain;
 pb_api_handler_fn pb_api_handle_reads_send;
 pb_api_handler_fn pb_api_handle_reads_send_by_key;

@@ -17,6 +17,7 @@
 
 #include <platebase/status.h>
 
+#include "base/limits.h"
 #include "net/http.h"
 
 #define PB_ATTEMPTS_MAX 4096u
@@ -30,17 +31,20 @@ enum pb_attempt_kind {
     PB_ATTEMPT_PASSKEY_SIGN_IN,
     PB_ATTEMPT_PASSKEY_STEP_UP,
     PB_ATTEMPT_OIDC,
+    PB_ATTEMPT_OIDC_CODE, /* back from there, and a one-time code is wanted */
 };
 
 struct pb_attempt {
     enum pb_attempt_kind kind;
-    uint8_t holder[PB_ATTEMPT_BYTES];    /* a hash of what the holder alone knows */
-    uint8_t challenge[PB_ATTEMPT_BYTES]; /* of a passkey; of OIDC: state */
-    uint8_t nonce[PB_ATTEMPT_BYTES];     /* OIDC */
-    uint8_t verifier[PB_ATTEMPT_BYTES];  /* OIDC: of PKCE */
-    unsigned provider;                   /* OIDC: which one */
-    uint8_t network[16];                 /* from where; set by put */
-    int64_t until_ns;                    /* monotonic; set by put */
+    uint8_t holder[PB_ATTEMPT_BYTES];         /* a hash of what the holder alone knows */
+    uint8_t challenge[PB_ATTEMPT_BYTES];      /* of a passkey; of OIDC: state */
+    uint8_t nonce[PB_ATTEMPT_BYTES];          /* OIDC */
+    uint8_t verifier[PB_ATTEMPT_BYTES];       /* OIDC: of PKCE */
+    unsigned provider;                        /* OIDC: which one */
+    char consent[65];                         /* OIDC: SHA-256, in digits, of what they agreed to */
+    char person[PB_CATALOG_ID_BYTES_MAX + 1]; /* OIDC_CODE: who it is, says the provider */
+    uint8_t network[16];                      /* from where; set by put */
+    int64_t until_ns;                         /* monotonic; set by put */
 };
 
 struct pb_attempts {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/attempts.h"
 #include "api/session.h"
 #include "base/text.h"
 
@@ -53,10 +54,9 @@ find_in(struct pb_str header, struct pb_str name, struct pb_str *ret_value)
     return count;
 }
 
-unsigned
-pb_api_cookie_find(const struct pb_request *request, bool is_secure, struct pb_str *ret_value)
+static unsigned
+find(const struct pb_request *request, const char *name, struct pb_str *ret_value)
 {
-    struct pb_str name = pb_str_from(name_of(is_secure));
     unsigned count = 0;
 
     *ret_value = (struct pb_str){ NULL, 0 };
@@ -64,21 +64,52 @@ pb_api_cookie_find(const struct pb_request *request, bool is_secure, struct pb_s
         const struct pb_pair *header = &request->headers[i];
 
         if (header->name.bytes == 6 && strncasecmp(header->name.text, "Cookie", 6) == 0)
-            count += find_in(header->value, name, ret_value);
+            count += find_in(header->value, pb_str_from(name), ret_value);
     }
     return count;
+}
+
+static void
+set(struct pb_reply *reply, bool is_secure, const char *name, struct pb_str value, int age_s,
+    const char *same_site)
+{
+    char text[256];
+    int bytes = snprintf(text, sizeof(text), "%s=%.*s; Path=/; Max-Age=%d; HttpOnly; SameSite=%s%s",
+                         name, (int)value.bytes, value.bytes > 0 ? value.text : "",
+                         value.bytes > 0 ? age_s : 0, same_site, is_secure ? "; Secure" : "");
+
+    pb_reply_header(reply, "Set-Cookie", (struct pb_str){ text, (uint32_t)bytes });
+    explicit_bzero(text, sizeof(text));
+}
+
+unsigned
+pb_api_cookie_find(const struct pb_request *request, bool is_secure, struct pb_str *ret_value)
+{
+    return find(request, name_of(is_secure), ret_value);
 }
 
 void
 pb_api_cookie_set(struct pb_reply *reply, bool is_secure, struct pb_str value)
 {
-    char text[256];
-    int bytes =
-        snprintf(text, sizeof(text), "%s=%.*s; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%s",
-                 name_of(is_secure), (int)value.bytes, value.bytes > 0 ? value.text : "",
-                 value.bytes > 0 ? (int)(PB_SESSION_LIFE_NS / 1000000000) : 0,
-                 is_secure ? "; Secure" : "");
+    set(reply, is_secure, name_of(is_secure), value, (int)(PB_SESSION_LIFE_NS / 1000000000),
+        "Strict");
+}
 
-    pb_reply_header(reply, "Set-Cookie", (struct pb_str){ text, (uint32_t)bytes });
-    explicit_bzero(text, sizeof(text));
+static const char *
+attempt_name_of(bool is_secure)
+{
+    return is_secure ? "__Host-platebase-attempt" : "platebase-attempt";
+}
+
+unsigned
+pb_api_attempt_cookie_find(const struct pb_request *request, bool is_secure,
+                           struct pb_str *ret_value)
+{
+    return find(request, attempt_name_of(is_secure), ret_value);
+}
+
+void
+pb_api_attempt_cookie_set(struct pb_reply *reply, bool is_secure, struct pb_str value)
+{
+    set(reply, is_secure, attempt_name_of(is_secure), value, PB_ATTEMPT_LIFE_S, "Lax");
 }

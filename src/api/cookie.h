@@ -1,5 +1,5 @@
 /*
- * Cookie: the session's, in the headers of a request and of a reply.
+ * Cookies: the session's and an attempt's, in the headers of a request and of a reply.
  *
  * Over TLS its name begins with __Host-, so that a browser takes it from this host alone, over TLS
  * alone, for every path; in the clear on the loopback interface it cannot.
@@ -19,5 +19,12 @@ unsigned pb_api_cookie_find(const struct pb_request *request, bool is_secure,
                             struct pb_str *ret_value);
 /* value empty: the browser forgets it. */
 void pb_api_cookie_set(struct pb_reply *reply, bool is_secure, struct pb_str value);
+
+/* The same for the cookie of an attempt to sign in, which comes along when another site sends the
+ * browser here, and is forgotten after some minutes. */
+#define PB_ATTEMPT_COOKIE_CHARACTERS 43u
+unsigned pb_api_attempt_cookie_find(const struct pb_request *request, bool is_secure,
+                                    struct pb_str *ret_value);
+void pb_api_attempt_cookie_set(struct pb_reply *reply, bool is_secure, struct pb_str value);
 
 #endif

@@ -176,7 +176,12 @@ start(struct service *service, int socket, struct pb_error *error)
         .takes_inquiries = config->mode != PB_SITE_LOOK,
         .takes_reads = config->mode == PB_SITE_WRITE,
         .quotas = config->quotas,
-        .is_secure = config->certificate != NULL,
+        .origin = config->origin,
+        .providers = config->providers.items,
+        .provider_count = config->providers.count,
+        /* Also where something before us speaks TLS. */
+        .is_secure = config->certificate != NULL ||
+                     (config->origin != NULL && strncmp(config->origin, "https://", 8) == 0),
     };
     struct pb_server_options options = {
         .limits = config->limits,
@@ -328,6 +333,9 @@ pb_cmd_serve(struct pb_cli *cli, int argc, char **argv)
     pb_metrics_init(&service.metrics, cli->env);
     service.log = (struct pb_log){ .env = cli->env, .sink = write_log, .level = PB_LOG_INFO };
     status = read_config(&service.config, path, &given, mode, &error);
+    if (status == PB_OK)
+        status = pb_cli_providers_secrets(&service.config.arena, getenv("CREDENTIALS_DIRECTORY"),
+                                          &service.config.providers, &error);
     service.log.level = service.config.log_level;
     if (status != PB_OK)
         exit_code = pb_cli_failure(cli, status, &error);
