@@ -180,7 +180,7 @@ fido_key_init(struct fido_key *key, const struct pb_webauthn_key *from)
 {
     int code = FIDO_ERR_INVALID_ARGUMENT;
 
-    *key = (struct fido_key){ NULL };
+    *key = (struct fido_key){ .any = NULL };
     switch (from->algorithm) {
     case PB_WEBAUTHN_ES256:
         key->any = key->es256 = es256_pk_new();
