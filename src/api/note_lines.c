@@ -49,10 +49,11 @@ pb_api_line_take(struct pb_str *rest, const char *word, struct pb_str *ret_value
 bool
 pb_api_line_take_number(struct pb_str *rest, const char *word, int64_t *ret_number)
 {
-    struct pb_str text;
+    struct pb_str behind = *rest, text;
     int64_t number = 0;
 
-    if (!pb_api_line_take(rest, word, &text) || text.bytes > 18 || text.text[0] == '0')
+    /* A line that is no number stays, so that whoever could do without it notices. */
+    if (!pb_api_line_take(&behind, word, &text) || text.bytes > 18 || text.text[0] == '0')
         return false;
     for (uint32_t i = 0; i < text.bytes; i++) {
         if (text.text[i] < '0' || text.text[i] > '9')
@@ -60,5 +61,6 @@ pb_api_line_take_number(struct pb_str *rest, const char *word, int64_t *ret_numb
         number = number * 10 + (text.text[i] - '0');
     }
     *ret_number = number;
+    *rest = behind;
     return true;
 }

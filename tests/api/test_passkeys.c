@@ -662,6 +662,213 @@ nothing_of_a_person_is_logged(void **state)
     authenticator_done(&authenticator);
 }
 
+/* ---- notes ---- */
+
+static const char good_note[] = "passkey 1\nperson doe\nname the key\nid AQID\nalgorithm EdDSA\n"
+                                "key 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\ncounter 7\n"
+                                "backup 1\ncreated 5\nused 6\n";
+
+static enum pb_status
+decode(const char *note, struct pb_arena *arena, struct pb_api_passkey *passkey)
+{
+    char key[PB_PASSKEY_KEY_BYTES];
+
+    pb_api_passkey_key((struct pb_str){ "\x01\x02\x03", 3 }, key);
+    return pb_api_passkey_decode(arena, key, pb_str_from(note), passkey);
+}
+
+static void
+a_note_is_read_as_it_was_written_or_not_at_all(void **state)
+{
+    static const struct {
+        const char *from, *to;
+    } cases[] = {
+        { "passkey 1\n", "passkey 2\n" },
+        { "passkey 1\n", "" },
+        { "person doe\n", "" },
+        { "name the key\n", "" },
+        { "id AQID\n", "id AQIE\n" }, /* not the key's */
+        { "id AQID\n", "id ****\n" },
+        { "algorithm EdDSA\n", "algorithm ES256\n" }, /* of another length */
+        { "algorithm EdDSA\n", "algorithm none\n" },
+        { "key 11q", "key =11q" },
+        { "key 11q", "kex 11q" },
+        { "counter 7\n", "counter 4294967296\n" },
+        { "counter 7\n", "counter -7\n" },
+        { "backup 1\n", "backup 2\n" },
+        { "created 5\n", "" },
+        { "used 6\n", "used 6\nmore 1\n" },
+        { "used 6\n", "used 6" },
+    };
+    struct pb_api_passkey passkey;
+    struct pb_arena arena;
+
+    (void)state;
+    pb_arena_init(&arena, pb_env_system(), 4096);
+    assert_int_equal(PB_OK, decode(good_note, &arena, &passkey));
+    assert_true(pb_str_equal(passkey.person, pb_str_from("doe")));
+    assert_true(pb_str_equal(passkey.name, pb_str_from("the key")));
+    assert_int_equal(7, passkey.counter);
+    assert_true(passkey.may_back_up);
+    assert_int_equal(6, passkey.used_at_us);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *at = strstr(good_note, cases[i].from);
+        char note[512];
+
+        assert_non_null(at);
+        (void)snprintf(note, sizeof(note), "%.*s%s%s", (int)(at - good_note), good_note,
+                       cases[i].to, at + strlen(cases[i].from));
+        if (decode(note, &arena, &passkey) != PB_E_CORRUPT)
+            fail_msg("%s", note);
+    }
+    pb_arena_clear(&arena);
+}
+
+static void
+a_damaged_note_signs_nobody_in(void **state)
+{
+    struct ways *ways = start(state);
+    struct authenticator authenticator;
+    struct site_room *room = &ways->room;
+    char key[PB_PASSKEY_KEY_BYTES];
+
+    authenticator_init(&authenticator, PB_WEBAUTHN_EDDSA);
+    ways_sign_in(ways, "doe");
+    assert_int_equal(201, add(ways, &authenticator, "key"));
+    pb_api_passkey_key((struct pb_str){ (const char *)authenticator.id, sizeof(authenticator.id) },
+                       key);
+    room_expect(room, PB_OK,
+                pb_catalog_note_put(pb_site_catalog(room->site), "passkey", key,
+                                    pb_str_from(good_note), &room->error),
+                "damage");
+    expect_browse(ways, 500, "GET", "/v1/passkeys", NULL);
+    forget(ways);
+    assert_int_equal(500, sign_in(ways, &authenticator, "doe", NULL));
+    assert_string_equal("", ways->browser.session);
+    authenticator_done(&authenticator);
+}
+
+/* A passkey as it is kept, without a browser. */
+static enum pb_status
+keep_one(struct ways *ways, const struct pb_webauthn_data *data, char key[PB_PASSKEY_KEY_BYTES])
+{
+    struct site_room *room = &ways->room;
+
+    return pb_api_passkey_add(room->env, room->site, pb_str_from("doe"), pb_str_from("key"), data,
+                              key, &room->error);
+}
+
+static struct pb_webauthn_data
+data_of_one(void)
+{
+    struct pb_webauthn_data data = { .id = { "\x01\x02\x03", 3 },
+                                     .counter = 3,
+                                     .key = { .algorithm = PB_WEBAUTHN_EDDSA, .bytes = 32 } };
+
+    memset(data.key.point, 9, 32);
+    return data;
+}
+
+static void
+memory_that_fails_leaves_a_passkey_whole_or_none(void **state)
+{
+    struct ways *ways = *state;
+    struct site_room *room = &ways->room;
+    struct pb_webauthn_data data = data_of_one();
+    enum pb_status status = PB_E_NOMEM;
+    uint64_t fail_at = 0;
+
+    while (status != PB_OK) {
+        struct pb_api_passkey passkey;
+        char key[PB_PASSKEY_KEY_BYTES];
+        struct pb_arena arena;
+
+        room->fault.fail_allocation_at = room->fault.allocation_count + ++fail_at;
+        pb_arena_init(&arena, room->env, 256);
+        status = keep_one(ways, &data, key);
+        if (status == PB_OK)
+            status = pb_api_passkey_find(room->site, key, &arena, &passkey, &room->error);
+        if (status == PB_OK)
+            status = pb_api_passkey_used(room->env, room->site, &passkey, 4, &room->error);
+        if (status == PB_OK)
+            status =
+                pb_api_passkey_remove(room->env, room->site, pb_str_from("doe"), key, &room->error);
+        assert_true(status == PB_OK || status == PB_E_NOMEM);
+        pb_arena_clear(&arena);
+        room->fault.fail_allocation_at = 0;
+        pb_api_passkey_key(data.id, key);
+        if (status != PB_OK)
+            (void)!pb_api_passkey_remove(room->env, room->site, pb_str_from("doe"), key,
+                                         &room->error);
+    }
+    assert_in_range(fail_at, 5, 500);
+}
+
+static void
+what_cannot_be_put_on_record_is_not_done(void **state)
+{
+    struct ways *ways = *state;
+    struct site_room *room = &ways->room;
+    struct pb_webauthn_data data = data_of_one();
+    struct pb_api_passkey passkey;
+    char key[PB_PASSKEY_KEY_BYTES];
+    struct pb_arena arena;
+
+    pb_arena_init(&arena, pb_env_system(), 4096);
+    room_expect(room, PB_OK, keep_one(ways, &data, key), "add");
+    room->fault.fail_file_mask = FAULT_MUTATING;
+    room->fault.fail_file_call_at = room->fault.file_call_count + 1;
+    room->fault.is_file_failure_lasting = true;
+    assert_true(
+        pb_api_passkey_remove(room->env, room->site, pb_str_from("doe"), key, &room->error) < 0);
+    room_expect(room, PB_OK, pb_api_passkey_find(room->site, key, &arena, &passkey, &room->error),
+                "still there");
+    data.id = (struct pb_str){ "\x04", 1 };
+    assert_true(keep_one(ways, &data, key) < 0);
+    pb_api_passkey_key(data.id, key);
+    room_expect(room, PB_NOT_FOUND,
+                pb_api_passkey_find(room->site, key, &arena, &passkey, &room->error), "not there");
+    room->fault.fail_file_call_at = 0;
+    room->fault.is_file_failure_lasting = false;
+    pb_arena_clear(&arena);
+    /* A failed write is final for the log: it is opened again. */
+    room_expect(room, PB_E_POISONED, pb_site_close(room->site, &room->error), "close");
+    room_open_as(room, PB_SITE_WRITE);
+}
+
+static void
+a_passkey_is_used_from_where_it_was(void **state)
+{
+    struct ways *ways = *state;
+    struct site_room *room = &ways->room;
+    struct pb_webauthn_data data = data_of_one();
+    struct pb_api_passkey passkey, again;
+    char key[PB_PASSKEY_KEY_BYTES];
+    struct pb_arena arena;
+
+    pb_arena_init(&arena, pb_env_system(), 4096);
+    room_expect(room, PB_OK, keep_one(ways, &data, key), "add");
+    room_expect(room, PB_OK, pb_api_passkey_find(room->site, key, &arena, &passkey, &room->error),
+                "find");
+    room_expect(room, PB_OK, pb_api_passkey_used(room->env, room->site, &passkey, 4, &room->error),
+                "used");
+    room_expect(room, PB_CONFLICT,
+                pb_api_passkey_used(room->env, room->site, &passkey, 5, &room->error), "twice");
+    room_expect(room, PB_OK, pb_api_passkey_find(room->site, key, &arena, &again, &room->error),
+                "find");
+    assert_int_equal(4, again.counter);
+    assert_int_equal(room->now_us, again.used_at_us);
+    room_expect(room, PB_NOT_FOUND,
+                pb_api_passkey_remove(room->env, room->site, pb_str_from("low"), key, &room->error),
+                "of another");
+    room_expect(room, PB_BAD_INPUT,
+                pb_api_passkey_add(room->env, room->site, pb_str_from("nobody"), pb_str_from("key"),
+                                   &(struct pb_webauthn_data){ .id = { "x", 1 }, .key = data.key },
+                                   key, &room->error),
+                "of nobody");
+    pb_arena_clear(&arena);
+}
+
 #define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int
@@ -685,6 +892,11 @@ main(void)
         CASE(who_may_no_longer_sign_in_does_not_by_a_passkey),
         CASE(without_an_origin_there_are_no_passkeys),
         CASE(nothing_of_a_person_is_logged),
+        cmocka_unit_test(a_note_is_read_as_it_was_written_or_not_at_all),
+        CASE(a_damaged_note_signs_nobody_in),
+        CASE(memory_that_fails_leaves_a_passkey_whole_or_none),
+        CASE(what_cannot_be_put_on_record_is_not_done),
+        CASE(a_passkey_is_used_from_where_it_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
