@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "api/attempts.h"
@@ -200,6 +202,55 @@ a_full_table_forgets_the_oldest(void **state)
     room_done(&room);
 }
 
+#define TAKERS 4u
+#define ROUNDS 200u
+
+struct race {
+    struct room room;
+    pthread_barrier_t start;
+    _Atomic unsigned taken[ROUNDS];
+};
+
+static void *
+take_all(void *context)
+{
+    struct race *race = context;
+    struct pb_attempt found;
+
+    (void)pthread_barrier_wait(&race->start);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        struct pb_attempt wanted = attempt_of(i, PB_ATTEMPT_OIDC);
+
+        if (pb_attempts_take(&race->room.attempts, PB_ATTEMPT_OIDC, wanted.holder, &found))
+            race->taken[i]++;
+    }
+    return NULL;
+}
+
+static void
+of_many_who_take_at_once_one_has_it(void **state)
+{
+    static struct race race;
+    pthread_t takers[TAKERS];
+
+    (void)state;
+    room_init(&race.room);
+    assert_int_equal(0, pthread_barrier_init(&race.start, NULL, TAKERS));
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        struct pb_peer peer = peer_of(i);
+
+        put(&race.room, i, PB_ATTEMPT_OIDC, &peer);
+    }
+    for (unsigned i = 0; i < TAKERS; i++)
+        assert_int_equal(0, pthread_create(&takers[i], NULL, take_all, &race));
+    for (unsigned i = 0; i < TAKERS; i++)
+        assert_int_equal(0, pthread_join(takers[i], NULL));
+    for (unsigned i = 0; i < ROUNDS; i++)
+        assert_int_equal(1, race.taken[i]);
+    (void)pthread_barrier_destroy(&race.start);
+    room_done(&race.room);
+}
+
 static void
 challenges_are_random(void **state)
 {
@@ -263,6 +314,7 @@ main(void)
         cmocka_unit_test(one_address_cannot_push_others_out),
         cmocka_unit_test(addresses_of_one_network_count_as_one),
         cmocka_unit_test(a_full_table_forgets_the_oldest),
+        cmocka_unit_test(of_many_who_take_at_once_one_has_it),
         cmocka_unit_test(challenges_are_random),
         cmocka_unit_test(no_memory_leaves_nothing),
         cmocka_unit_test(without_randomness_nothing_is_asked),

@@ -613,6 +613,58 @@ a_provider_that_fails_is_left_alone_for_a_moment(void **state)
     }
 }
 
+#define TRAVELLERS 8u
+
+struct crowd {
+    struct trip *trip;
+    pthread_barrier_t start;
+    _Atomic unsigned good, busy, other;
+};
+
+static void *
+begin_at_once(void *context)
+{
+    struct crowd *crowd = context;
+    struct pb_attempt attempt = { .kind = PB_ATTEMPT_OIDC };
+    char url[PB_OIDC_URL_BYTES];
+    struct pb_error error;
+    enum pb_status status = pb_attempt_fill(pb_env_system(), &attempt);
+
+    (void)pthread_barrier_wait(&crowd->start);
+    if (status == PB_OK)
+        status = pb_oidc_begin(crowd->trip->oidc, &attempt, url, &error);
+    if (status == PB_OK)
+        crowd->good++;
+    else if (status == PB_E_BUSY)
+        crowd->busy++;
+    else
+        crowd->other++;
+    return NULL;
+}
+
+static void
+of_many_who_come_at_once_one_asks_the_provider(void **state)
+{
+    pthread_t travellers[TRAVELLERS];
+    struct trip trip;
+    struct crowd crowd = { .trip = &trip };
+
+    (void)state;
+    trip_start(&trip, "EdDSA");
+    assert_int_equal(0, pthread_barrier_init(&crowd.start, NULL, TRAVELLERS));
+    for (unsigned i = 0; i < TRAVELLERS; i++)
+        assert_int_equal(0, pthread_create(&travellers[i], NULL, begin_at_once, &crowd));
+    for (unsigned i = 0; i < TRAVELLERS; i++)
+        assert_int_equal(0, pthread_join(travellers[i], NULL));
+    assert_int_equal(TRAVELLERS, crowd.good + crowd.busy);
+    assert_true(crowd.good > 0);
+    assert_int_equal(1, trip.provider.documents);
+    assert_int_equal(PB_OK, trip_begin(&trip));
+    assert_int_equal(1, trip.provider.documents);
+    (void)pthread_barrier_destroy(&crowd.start);
+    trip_end(&trip);
+}
+
 static void
 a_document_that_is_too_long_is_not_read(void **state)
 {
@@ -736,6 +788,7 @@ main(void)
         cmocka_unit_test(what_a_provider_says_is_kept_for_an_hour),
         cmocka_unit_test(a_key_that_is_not_known_is_looked_for_once_a_minute),
         cmocka_unit_test(a_provider_that_fails_is_left_alone_for_a_moment),
+        cmocka_unit_test(of_many_who_come_at_once_one_asks_the_provider),
         cmocka_unit_test(a_document_that_is_too_long_is_not_read),
         cmocka_unit_test(providers_that_cannot_be_configured),
         cmocka_unit_test(without_memory_nothing_is_left),

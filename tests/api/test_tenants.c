@@ -350,6 +350,7 @@ setup(void **state)
     tenants->service.options.site = room->site;
     tenants->service.options.takes_inquiries = true;
     tenants->service.options.takes_reads = true;
+    tenants->service.options.origin = "https://plates.example.org";
     tenants->client.file = -1;
     room_import(room, more_catalog);
     add_verbs(tenants);
