@@ -1,6 +1,6 @@
 /*
- * Passkeys in JSON: what a page sends of a passkey, as a browser's PublicKeyCredential.toJSON() gives it,
- * and the words that stand beside it.
+ * Passkeys in JSON: what a page sends of one, as a browser's PublicKeyCredential.toJSON() gives
+ * it, and the words that stand beside it.
  *
  * Members that browsers add and nobody here needs are not looked at; bytes are base64url.
  *
