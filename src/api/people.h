@@ -106,6 +106,9 @@ void pb_api_session_put(struct pb_api *api, struct pb_reply *reply,
                         const struct pb_api_standing *standing, struct pb_str cookie,
                         char (*recovery)[PB_RECOVERY_CODE_BYTES]);
 
+/* An account that nobody used for too long is disabled, on record, when somebody tries it. */
+PB_MUST_CHECK enum pb_status pb_api_retire(struct pb_api *api, struct pb_str person,
+                                           struct pb_arena *arena, struct pb_error *error);
 /* What the text agreed to is; otherwise fills the reply. */
 bool pb_api_consents(struct pb_api *api, const struct pb_api_call *call, struct pb_str consent,
                      struct pb_reply *reply);

@@ -191,9 +191,9 @@ pb_api_session_leaf(struct pb_api *api, const struct pb_api_standing *standing, 
     return pb_api_leaf_append(&leaf, api->options.site, error);
 }
 
-/* What nobody used for too long is disabled, on record, when somebody tries. */
-static enum pb_status
-retire(struct pb_api *api, struct pb_str person, struct pb_arena *arena, struct pb_error *error)
+enum pb_status
+pb_api_retire(struct pb_api *api, struct pb_str person, struct pb_arena *arena,
+              struct pb_error *error)
 {
     struct pb_api_account account;
     enum pb_status status = pb_api_account_find(api->options.site, person, arena, &account, error);
@@ -279,7 +279,7 @@ pb_api_session_begin(struct pb_api *api, const struct pb_api_call *call,
     pb_api_standing_drop(&standing);
     if (status != PB_NOT_FOUND)
         return status;
-    status = retire(api, sign_in->person, arena, &error);
+    status = pb_api_retire(api, sign_in->person, arena, &error);
     if (status != PB_OK)
         return status;
     return pb_api_problem(call, reply, 401, "that does not sign anybody in", NULL);

@@ -134,6 +134,8 @@ run_password(struct pb_job *job)
     } else if (status == PB_NOT_FOUND) {
         status = pb_api_attempt_failed(api, attempt->person, "sign-in", attempt->is_last, &error);
         if (status == PB_OK)
+            status = pb_api_retire(api, attempt->person, attempt->call.request->arena, &error);
+        if (status == PB_OK)
             status = pb_api_problem(&attempt->call, attempt->reply, 401,
                                     "that does not sign anybody in", NULL);
     } else {
@@ -191,7 +193,7 @@ parse(struct attempt *attempt, const char **ret_field, const char **ret_why)
     const struct pb_request *request = attempt->call.request;
     enum pb_status status =
         pb_api_texts_read(request->arena, request->body, attempt->is_form, fields,
-                         sizeof(fields) / sizeof(fields[0]), ret_field, ret_why);
+                          sizeof(fields) / sizeof(fields[0]), ret_field, ret_why);
 
     if (status != PB_OK || attempt->code.bytes > 0)
         return status;
