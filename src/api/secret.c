@@ -178,7 +178,8 @@ pb_password_verify(const struct pb_password_cost *cost, struct pb_str hash, stru
     else
         (void)snprintf(text, sizeof(text), "%.*s", (int)hash.bytes, hash.text);
     errno = 0;
-    is_right = crypto_pwhash_argon2id_str_verify(text, password.text, password.bytes) == 0;
+    is_right = crypto_pwhash_argon2id_str_verify(text, password.bytes > 0 ? password.text : "",
+                                                 password.bytes) == 0;
     if (!is_right && errno == ENOMEM)
         return PB_E_NOMEM;
     if (!is_right || hash.bytes == 0)

@@ -166,27 +166,29 @@ struct proof {
     struct pb_api_call call;     /* its caller is the copy below */
     struct pb_api_caller caller; /* its session is of the arena, too */
     struct pb_reply *reply;
-    struct pb_str password, totp;
+    struct pb_str password, totp, current;
     bool is_last; /* if it fails the session ends */
 };
 
 static enum pb_status
-read_proof(struct proof *proof, bool takes_password, const char **ret_field, const char **ret_why)
+read_proof(struct proof *proof, unsigned count, const char **ret_field, const char **ret_why)
 {
     const struct pb_request *request = proof->call.request;
     const struct pb_api_text_field fields[] = {
-        { "totp", CODE_BYTES_MAX, !takes_password, &proof->totp },
+        { "totp", CODE_BYTES_MAX, count == 1, &proof->totp },
         { "password", PB_PASSWORD_BYTES_MAX, false, &proof->password },
+        { "current_password", PB_PASSWORD_BYTES_MAX, false, &proof->current },
     };
 
-    return pb_api_texts_read(request->arena, request->body, false, fields, takes_password ? 2 : 1,
-                            ret_field, ret_why);
+    return pb_api_texts_read(request->arena, request->body, false, fields, count, ret_field,
+                             ret_why);
 }
 
-/* The proof of a request, its fields read and the attempt counted. PB_END: go on. */
+/* The proof of a request, the first count of its fields read and the attempt counted. PB_END: go
+ * on. */
 static enum pb_status
 begin_proof(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply,
-            bool takes_password, struct proof **ret_proof)
+            unsigned count, struct proof **ret_proof)
 {
     struct proof *proof = pb_arena_alloc(call->request->arena, sizeof(*proof));
     const char *field, *why;
@@ -197,7 +199,7 @@ begin_proof(struct pb_api *api, const struct pb_api_call *call, struct pb_reply 
         return PB_E_NOMEM;
     *proof = (struct proof){ .api = api, .call = *call, .caller = *call->caller, .reply = reply };
     proof->call.caller = &proof->caller;
-    status = read_proof(proof, takes_password, &field, &why);
+    status = read_proof(proof, count, &field, &why);
     if (status == PB_BAD_INPUT)
         return pb_api_problem(call, reply, 400, why, field[0] != '\0' ? field : NULL);
     if (status != PB_OK)
@@ -299,7 +301,7 @@ pb_api_handle_session_unlock(struct pb_api *api, const struct pb_api_call *call,
                              struct pb_reply *reply)
 {
     struct proof *proof;
-    enum pb_status status = begin_proof(api, call, reply, true, &proof);
+    enum pb_status status = begin_proof(api, call, reply, 2, &proof);
 
     if (status != PB_END)
         return status;
@@ -321,7 +323,7 @@ pb_api_handle_session_step_up(struct pb_api *api, const struct pb_api_call *call
                               struct pb_reply *reply)
 {
     struct proof *proof;
-    enum pb_status status = begin_proof(api, call, reply, false, &proof);
+    enum pb_status status = begin_proof(api, call, reply, 1, &proof);
 
     return status == PB_END ? prove_by_totp(proof, "step-up") : status;
 }
@@ -394,16 +396,25 @@ make(struct proof *proof, struct made *made, struct pb_error *error)
     return status;
 }
 
+/* Who did not come by a link for it gives the password of before, where there is one. */
 static enum pb_status
-keep(struct proof *proof, const struct made *made, int64_t step, struct pb_error *error)
+check_current(struct proof *proof, const struct pb_api_account *account)
+{
+    bool is_outdated;
+
+    if (proof->caller.session->is_enrolling || account->password.bytes == 0)
+        return PB_OK;
+    return pb_password_verify(&proof->api->people.cost, account->password, proof->current,
+                              &is_outdated);
+}
+
+static enum pb_status
+keep(struct proof *proof, const struct pb_api_account *found, const struct made *made, int64_t step,
+     struct pb_error *error)
 {
     struct pb_api *api = proof->api;
-    struct pb_api_account account;
-    enum pb_status status = pb_api_account_find(api->options.site, proof->caller.person,
-                                                proof->call.request->arena, &account, error);
+    struct pb_api_account account = *found;
 
-    if (status != PB_OK)
-        return status;
     account.password = pb_str_from(made->password);
     account.totp = pb_str_from(made->totp);
     account.totp_step = step;
@@ -449,6 +460,7 @@ run_enrol(struct pb_job *job)
     int64_t step =
         pb_totp_check(proof->caller.session->pending, proof->totp, pb_now_us(api->env), 0);
     struct pb_error error = { "" };
+    struct pb_api_account account;
     struct made made;
     enum pb_status status;
 
@@ -459,9 +471,16 @@ run_enrol(struct pb_job *job)
                                        "totp"));
         return;
     }
-    status = make(proof, &made, &error);
+    status = pb_api_account_find(api->options.site, proof->caller.person,
+                                 proof->call.request->arena, &account, &error);
+    if (status == PB_OK && check_current(proof, &account) != PB_OK) {
+        pb_reply_finish(proof->reply, fail_proof(proof, "enrolment"));
+        return;
+    }
     if (status == PB_OK)
-        status = keep(proof, &made, step, &error);
+        status = make(proof, &made, &error);
+    if (status == PB_OK)
+        status = keep(proof, &account, &made, step, &error);
     if (status == PB_OK) {
         pb_api_lockout_clear(&api->people.proofs, proof->caller.person);
         status = answer_enrolled(proof, &made, &error);
@@ -486,7 +505,7 @@ pb_api_handle_session_enrol(struct pb_api *api, const struct pb_api_call *call,
         return PB_OK;
     if (!call->caller->session->has_pending)
         return pb_api_problem(call, reply, 409, "begin with POST /v1/session/enrolment", NULL);
-    status = begin_proof(api, call, reply, true, &proof);
+    status = begin_proof(api, call, reply, 3, &proof);
     if (status != PB_END)
         return status;
     why = pb_password_refuse(proof->password, context, 2);

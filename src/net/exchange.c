@@ -471,7 +471,8 @@ static const struct {
     const char *name, *value;
 } usual_headers[] = {
     { "Cache-Control", "no-store" },
-    { "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'" },
+    { "Content-Security-Policy",
+      "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" },
     { "Cross-Origin-Resource-Policy", "same-origin" },
     { "Referrer-Policy", "no-referrer" },
     { "X-Content-Type-Options", "nosniff" },
@@ -509,7 +510,7 @@ add_headers(const struct pb_exchange *exchange, struct MHD_Response *response)
             MHD_add_response_header(response, "Content-Type", reply->content_type) == MHD_YES;
     if (exchange->server->tls != NULL)
         is_whole &= MHD_add_response_header(response, "Strict-Transport-Security",
-                                            "max-age=31536000") == MHD_YES;
+                                            "max-age=31536000; includeSubDomains") == MHD_YES;
     if (reply->is_closing || atomic_load(&exchange->server->is_draining))
         is_whole &= MHD_add_response_header(response, "Connection", "close") == MHD_YES;
     return is_whole;

@@ -373,6 +373,11 @@ enrolling_anew_needs_a_fresh_proof_and_ends_other_sessions(void **state)
         (void)snprintf(body, sizeof(body),
                        "{\"password\":\"another plain sentence\",\"totp\":\"%s\"}",
                        browser_code(doe, 0, code));
+        browser_expect(doe, 401, browser_send(doe, "PUT", "/v1/session/enrolment", body));
+        (void)snprintf(body, sizeof(body),
+                       "{\"password\":\"another plain sentence\",\"totp\":\"%s\","
+                       "\"current_password\":\"" PASSWORD "\"}",
+                       browser_code(doe, 0, code));
         browser_expect(doe, 200, browser_send(doe, "PUT", "/v1/session/enrolment", body));
     }
     browser_expect(doe, 200, browser_get(doe, "/v1/session"));
