@@ -1,7 +1,8 @@
 /*
  * serve: the service, until it is told to stop.
  *
- * SIGTERM and SIGINT stop it in order, a second one at once; SIGHUP reads the certificate again.
+ * SIGTERM and SIGINT stop it in order, a second one at once; SIGHUP reads the certificate again;
+ * SIGUSR1 makes a backup, for no other process can while this one writes.
  * Under systemd the socket may be handed over (LISTEN_FDS), and the start is told (NOTIFY_SOCKET).
  */
 #include <errno.h>
@@ -17,6 +18,7 @@
 
 #include "api/api.h"
 #include "base/env.h"
+#include "cli/backups.h"
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/options.h"
@@ -89,6 +91,7 @@ block_signals(struct service *service)
     (void)sigaddset(&service->signals, SIGTERM);
     (void)sigaddset(&service->signals, SIGINT);
     (void)sigaddset(&service->signals, SIGHUP);
+    (void)sigaddset(&service->signals, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, &service->signals, NULL);
 }
 
@@ -108,6 +111,47 @@ reload(struct service *service)
         (void)pb_cli_failure(service->cli, status, &error);
 }
 
+/* False: the service is to stop, and the backup with it. */
+static bool
+may_go_on(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    sigset_t pending;
+
+    (void)context;
+    (void)phase;
+    (void)done;
+    (void)total;
+    return sigpending(&pending) != 0 ||
+           (sigismember(&pending, SIGTERM) != 1 && sigismember(&pending, SIGINT) != 1);
+}
+
+static void
+back_up(struct service *service)
+{
+    const struct pb_env *env = service->cli->env;
+    const struct pb_progress progress = { .report = may_go_on };
+    const char *directory = service->config.backups;
+    int64_t began_ns = pb_monotonic_ns(env);
+    struct pb_error error = { "" };
+    char path[PB_PATH_BYTES_MAX];
+    struct pb_log_line line;
+    enum pb_status status;
+
+    if (directory == NULL)
+        status = pb_fail(&error, PB_E_IO, "the configuration names no directory for backups");
+    else
+        status = pb_cli_backups_make(env, service->site, directory, &progress, path, &error);
+    pb_log_begin(&line, &service->log, status == PB_OK ? PB_LOG_INFO : PB_LOG_ERROR,
+                 PB_WORD("backup"));
+    pb_log_status(&line, PB_WORD("status"), status);
+    pb_log_number(&line, PB_WORD("duration_us"), (pb_monotonic_ns(env) - began_ns) / 1000);
+    pb_log_end(&line);
+    if (status != PB_OK)
+        (void)pb_cli_failure(service->cli, status, &error);
+    else
+        pb_cli_say(service->cli, "backup made in %s", path);
+}
+
 static void
 wait_for_end(struct service *service)
 {
@@ -116,6 +160,8 @@ wait_for_end(struct service *service)
 
         if (signal == SIGHUP)
             reload(service);
+        else if (signal == SIGUSR1)
+            back_up(service);
         else if (signal > 0)
             break;
     }
@@ -321,7 +367,7 @@ pb_cmd_serve(struct pb_cli *cli, int argc, char **argv)
     pb_cli_usage_init(&usage, "", 0, 0,
                       "Serves the data directory over HTTP. Options win over the configuration. "
                       "SIGTERM stops the service when requests in hand are answered; SIGHUP "
-                      "reads the certificate again.");
+                      "reads the certificate again; SIGUSR1 makes a backup.");
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
     parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
     if (parsed != PB_CLI_PARSED_GO)

@@ -192,7 +192,7 @@ set_value(struct pb_cli_config *config, const struct key *key, const struct pb_y
 
 /* ---- the table ---- */
 
-#define KEYS_MAX 40u
+#define KEYS_MAX 48u
 #define PER_SECOND_MAX 1000000
 #define PER_HOUR_MAX 1000000000
 
@@ -202,6 +202,7 @@ fill_keys(struct pb_cli_config *config, struct key keys[KEYS_MAX])
     struct pb_server_limits *limits = &config->limits;
     uint32_t *requests = config->quotas.requests_per_second, *rows = config->quotas.rows_per_hour;
     const struct key table[] = {
+        { "", "backups", KIND_TEXT, .text = &config->backups },
         { "", "data", KIND_TEXT, .text = &config->data },
         { "", "listen", KIND_ADDRESS, .text = &config->listen },
         { "", "log", KIND_LOG, .level = &config->log_level },

@@ -21,6 +21,7 @@ struct pb_cli_config {
     struct pb_arena arena; /* holds the texts */
 
     const char *data;              /* directory, or NULL */
+    const char *backups;           /* directory of backups, or NULL: none are made */
     enum pb_site_mode mode;        /* what is served: see platebase-serve(1) */
     const char *listen;            /* as net/listen.h takes it */
     const char *certificate, *key; /* PEM files, or NULL */

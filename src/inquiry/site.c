@@ -12,7 +12,8 @@
 #include "inquiry/inquiry_private.h"
 
 #define SITE_FILE "SITE"
-#define SITE_TEXT "platebase-site 1\n"
+#define SITE_WORD "platebase-site "
+#define SITE_TEXT SITE_WORD "1\n"
 /* Beside it lie keys named after agencies, whose ids begin with a letter or a digit. */
 #define KEY_FILE "_site.key"
 
@@ -125,6 +126,26 @@ pb_site_create(const struct pb_env *env, const char *path, struct pb_error *erro
 
 /* ---- opening ---- */
 
+/* What the file SITE says. Another number is of a later version: there was none before 1. */
+static enum pb_status
+check_format(const struct pb_site *site, const char *text, size_t bytes, struct pb_error *error)
+{
+    size_t at = strlen(SITE_WORD), digits = 0;
+
+    if (bytes == strlen(SITE_TEXT) && memcmp(text, SITE_TEXT, bytes) == 0)
+        return PB_OK;
+    if (bytes < at || memcmp(text, SITE_WORD, at) != 0)
+        return pb_fail(error, PB_E_NOT_STORE,
+                       "'%s' is no Platebase data directory: its file SITE says something else",
+                       site->path);
+    while (at + digits < bytes && text[at + digits] >= '0' && text[at + digits] <= '9')
+        digits++;
+    return pb_fail(error, PB_E_VERSION,
+                   "'%s' was made by a later version of Platebase: format %.*s, and this one "
+                   "knows 1",
+                   site->path, (int)(digits < 10 ? digits : 10), text + at);
+}
+
 static enum pb_status
 check_site(const struct pb_site *site, struct pb_error *error)
 {
@@ -141,9 +162,7 @@ check_site(const struct pb_site *site, struct pb_error *error)
                        site->path);
     if (status != PB_OK)
         return status;
-    if (bytes != strlen(SITE_TEXT) || memcmp(text, SITE_TEXT, bytes) != 0)
-        status = pb_fail(error, PB_E_VERSION, "'%s' was made by another version of Platebase",
-                         site->path);
+    status = check_format(site, text, bytes, error);
     pb_free(site->env, text);
     return status;
 }
