@@ -1,111 +1,11 @@
 /*
  * The command line: serve and config.
  */
-#include "cli/command.h"
+#include "cli/running.h"
 
-#include <arpa/inet.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <sys/un.h>
 
 #include "net/certificate.h"
-
-#define PATIENCE_MS 20000
-
-/* A service that runs. */
-struct running {
-    pid_t child;
-    int said;         /* what it writes to standard error */
-    char text[16384]; /* so far */
-    size_t bytes;
-    unsigned port;
-};
-
-/* Reads on until `wanted` was said; false at the end of what it says. */
-static bool
-read_until(struct running *running, const char *wanted)
-{
-    while (strstr(running->text, wanted) == NULL) {
-        struct pollfd wait = { .fd = running->said, .events = POLLIN };
-        ssize_t got;
-
-        assert_true(running->bytes < sizeof(running->text) - 1);
-        if (poll(&wait, 1, PATIENCE_MS) != 1)
-            fail_msg("\"%s\" was not said, but: %s", wanted, running->text);
-        got = read(running->said, running->text + running->bytes,
-                   sizeof(running->text) - 1 - running->bytes);
-        if (got <= 0)
-            return false;
-        running->bytes += (size_t)got;
-        running->text[running->bytes] = '\0';
-    }
-    return true;
-}
-
-static void
-start_service(struct running *running, const char *const *arguments)
-{
-    const char *port;
-    int ends[2];
-
-    memset(running, 0, sizeof(*running));
-    assert_int_equal(0, pipe(ends));
-    running->said = ends[0];
-    running->child = start_with(NULL, -1, -1, ends[1], arguments);
-    assert_int_equal(0, close(ends[1]));
-    if (!read_until(running, "platebase: serving ") || !read_until(running, "\n"))
-        fail_msg("it does not serve: %s", running->text);
-    port = strrchr(running->text, ':');
-    running->port = (unsigned)strtoul(port + 1, NULL, 10);
-}
-
-static void
-end_service(struct running *running, int signal)
-{
-    int result = 0;
-
-    assert_int_equal(0, kill(running->child, signal));
-    (void)read_until(running, "there is nothing of this kind");
-    assert_int_equal(0, close(running->said));
-    while (waitpid(running->child, &result, 0) < 0)
-        assert_int_equal(EINTR, errno);
-    if (!WIFEXITED(result) || WEXITSTATUS(result) != 0)
-        fail_msg("it ended with %d: %s", result, running->text);
-}
-
-/* The whole reply to one request; the caller frees it. */
-static char *
-get(const struct running *running, const char *path)
-{
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_port = htons((uint16_t)running->port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    char *text = calloc(1, 1 << 20);
-    size_t used = 0;
-    ssize_t got;
-    int file = socket(AF_INET, SOCK_STREAM, 0), length;
-
-    assert_int_equal(0, connect(file, (struct sockaddr *)&address, sizeof(address)));
-    length =
-        snprintf(text, 1024, "GET %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n", path);
-    assert_int_equal(length, send(file, text, (size_t)length, MSG_NOSIGNAL));
-    while ((got = recv(file, text + used, (1 << 20) - 1 - used, 0)) > 0)
-        used += (size_t)got;
-    text[used] = '\0';
-    assert_int_equal(0, close(file));
-    return text;
-}
-
-static void
-expect_reply(const struct running *running, const char *path, const char *wanted)
-{
-    char *reply = get(running, path);
-
-    expect_text(reply, wanted);
-    free(reply);
-}
 
 /* That of who asks. The ones before are counted until the server has seen that they are closed,
  * which may be after the client has. */
@@ -143,34 +43,6 @@ a_directory_is_served_until_the_service_is_told_to_stop(void **state)
     assert_int_equal(0, command->exit_code);
     end_service(&running, SIGTERM);
     expect_text(running.text, "\"event\":\"stopped\",\"connections_cut\":0}");
-}
-
-/* POSTs text; the caller frees the whole reply. */
-static char *
-post(const struct running *running, const char *path, const char *token, const char *text)
-{
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_port = htons((uint16_t)running->port),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    char *reply = calloc(1, 1 << 16);
-    int file = socket(AF_INET, SOCK_STREAM, 0), length;
-    size_t used = 0;
-    ssize_t got;
-
-    assert_int_equal(0, connect(file, (struct sockaddr *)&address, sizeof(address)));
-    length = snprintf(reply, 1 << 16,
-                      "POST %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
-                      "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
-                      "Content-Length: %zu\r\n\r\n%s",
-                      path, token, strlen(text), text);
-    assert_int_equal(length, send(file, reply, (size_t)length, MSG_NOSIGNAL));
-    while ((got = recv(file, reply + used, (1 << 16) - 1 - used, 0)) > 0)
-        used += (size_t)got;
-    reply[used] = '\0';
-    assert_int_equal(0, close(file));
-    return reply;
 }
 
 static void
