@@ -213,5 +213,7 @@ pb_api_handler_fn pb_api_handle_sign_in_page;
 pb_api_handler_fn pb_api_handle_sign_in_send;
 pb_api_handler_fn pb_api_handle_token_show;
 pb_api_handler_fn pb_api_handle_tokens_revoke;
+pb_api_handler_fn pb_api_handle_transparency_own;
+pb_api_handler_fn pb_api_handle_transparency_public;
 
 #endif

@@ -162,6 +162,7 @@ struct pb_audit_filter {
     /* Only entries whose opened secret of that name equals the value; NULL: any. */
     const char *secret_name;
     struct pb_str secret_value;
+    bool is_closed;            /* leaves alone: nothing that they hide is opened */
 };
 /* In order of index. PB_E_CORRUPT: bytes do not fit their hash, or an opening its commitment. */
 PB_MUST_CHECK enum pb_status pb_audit_read(struct pb_audit *audit,

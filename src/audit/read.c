@@ -282,6 +282,11 @@ read_one(struct reading *reading, struct pb_audit_run *run, uint32_t at, struct 
         return PB_E_CORRUPT;
     if (!is_wanted(reading->filter, &leaf))
         return PB_OK;
+    if (reading->filter->is_closed) {
+        leaf.commitment_count = 0;
+        give(reading, run->first + at, run->leaves[at], &leaf, NULL, true);
+        return PB_OK;
+    }
     status = pb_audit_run_open(reading->audit, reading->log, &run->sealed[at], &leaf,
                                reading->plain, &openings, &is_gone, error);
     if (status == PB_OK)
@@ -292,7 +297,8 @@ read_one(struct reading *reading, struct pb_audit_run *run, uint32_t at, struct 
 static enum pb_status
 read_from(struct reading *reading, uint64_t *at, struct pb_audit_run *run, struct pb_error *error)
 {
-    enum pb_status status = pb_audit_run_read(reading->audit, reading->log, *at, true, run, error);
+    enum pb_status status = pb_audit_run_read(reading->audit, reading->log, *at,
+                                              !reading->filter->is_closed, run, error);
 
     for (uint32_t i = 0; status == PB_OK && i < run->count; i++) {
         if (run->first + i > reading->filter->last || reading->is_stopped)

@@ -179,6 +179,7 @@ struct pb_agency {
     uint16_t jurisdiction;      /* US-KS; US for a federal one */
     bool contributes;           /* false: a query-only agency, which gives nothing, ever */
     bool is_active;
+    bool publishes_figures;
     int32_t retention_days;     /* the owner's own limit; -1: none */
     struct pb_str case_pattern; /* PCRE2 that the whole case number must match; empty: any */
     const struct pb_str *packs; /* ids of rule packs that bind its people when they ask */

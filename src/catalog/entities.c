@@ -135,6 +135,11 @@ static const struct pb_field agency_fields[] = {
     [AGENCY_PRIVACY_REVIEW] = { .name = "privacy_review",
                                 .kind = PB_FIELD_TEXT,
                                 .help = "Reference of the privacy review that let it in" },
+    [AGENCY_PUBLISHES_FIGURES] = { .name = "publishes_figures",
+                                   .kind = PB_FIELD_BOOL,
+                                   .help = "Whether anybody may see its figures by month: reads, "
+                                           "inquiries, denials, partners, retention, misuse",
+                                   .fallback = "no" },
     [AGENCY_CREATED_AT] = { .name = "created_at",
                             .kind = PB_FIELD_TIME,
                             .help = "When it was added",

@@ -18,7 +18,12 @@
 const struct pb_schema *
 pb_catalog_schema(void)
 {
-    static const struct pb_schema schema = { .version = 1, .steps = NULL, .step_count = 0 };
+    static const char *const steps[] = {
+        "ALTER TABLE \"agency\" ADD COLUMN \"publishes_figures\" INTEGER",
+    };
+    static const struct pb_schema schema = { .version = 2,
+                                             .steps = steps,
+                                             .step_count = sizeof(steps) / sizeof(steps[0]) };
 
     return &schema;
 }

@@ -200,6 +200,7 @@ load_agency(struct loader *loader, void *element)
     agency->class = (enum pb_agency_class) class;
     agency->contributes = number_or(loader, AGENCY_CONTRIBUTES, 0) == 1;
     agency->is_active = is_word(loader, AGENCY_STATUS, "active");
+    agency->publishes_figures = number_or(loader, AGENCY_PUBLISHES_FIGURES, 0) == 1;
     agency->retention_days = (int32_t)number_or(loader, AGENCY_RETENTION_DAYS, -1);
     agency->reviewed_at_us = number_or(loader, AGENCY_REVIEWED_AT, 0);
     agency->created_at_us = number_or(loader, AGENCY_CREATED_AT, 0);

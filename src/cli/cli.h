@@ -105,6 +105,7 @@ int pb_cmd_search(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_serve(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_stats(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_token(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_transparency(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_verify(struct pb_cli *cli, int argc, char **argv);
 
 #endif

@@ -45,6 +45,7 @@ static const struct pb_cli_command commands[] = {
     { "serve", "serve a data directory over HTTP", pb_cmd_serve },
     { "account", "who may sign in to the service", pb_cmd_account },
     { "token", "make, list and revoke tokens of programs", pb_cmd_token },
+    { "transparency", "figures of an agency, by month", pb_cmd_transparency },
     { "config", "check a configuration of the service", pb_cmd_config },
 };
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

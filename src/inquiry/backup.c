@@ -96,14 +96,18 @@ copy_if_there(struct pb_site *site, const char *target_path, const char *name,
     return status == PB_NOT_FOUND ? PB_OK : status;
 }
 
-/* Which readers were up, as of the last time that it was saved, and whose word the logs need. */
+/* Which readers were up and how much came in, as of the last time that it was saved, and whose word
+ * the logs need. */
 static enum pb_status
 copy_single_files(struct pb_site *site, const char *target_path, struct pb_error *error)
 {
-    static const char *const names[] = { "activity", "witnesses", "checkpoint-copies" };
+    static const char *const names[] = { "activity", "received", "witnesses",
+                                         "checkpoint-copies" };
     enum pb_status status =
         site->mode == PB_SITE_WRITE ? pb_activity_save(site, true, error) : PB_OK;
 
+    if (status == PB_OK && site->mode == PB_SITE_WRITE)
+        status = pb_received_save(site, true, error);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && status == PB_OK; i++)
         status = copy_if_there(site, target_path, names[i], error);
     return status;

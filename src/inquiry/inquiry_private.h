@@ -24,6 +24,7 @@
 
 struct pb_removals; /* retain.c */
 struct pb_activity; /* activity.c */
+struct pb_received; /* received.c */
 
 /* ---- facts: what decisions look at, of one moment; immutable and counted ---- */
 
@@ -56,6 +57,7 @@ struct pb_site {
     struct pb_facts *facts;     /* owned reference; NULL: none yet */
 
     struct pb_activity *activity; /* owned: on which days readers read anything */
+    struct pb_received *received; /* owned: how many reads came in */
     struct pb_removals *removals; /* owned: reads that the store told to be gone */
 
     pthread_mutex_t change_lock; /* one change of the catalog at a time; held through its I/O */
@@ -154,6 +156,30 @@ PB_MUST_CHECK enum pb_status pb_activity_index(struct pb_activity *activity,
 bool pb_activity_count(struct pb_activity *activity, const struct pb_answer *answer,
                        uint32_t *ret_count);
 
+/* ---- how many reads came in ---- */
+
+struct pb_received *pb_received_new(const struct pb_env *env);
+void pb_received_free(struct pb_received *received); /* NULL is fine */
+/* An empty file of a new directory. */
+PB_MUST_CHECK enum pb_status pb_received_create(const struct pb_env *env, const char *path,
+                                                struct pb_error *error);
+/* PB_OK also where there is no file, or none that can be believed: then nothing is known. */
+PB_MUST_CHECK enum pb_status pb_received_load(struct pb_site *site, struct pb_error *error);
+/* Takes what a file says; PB_BAD_INPUT leaves what was read so far. */
+PB_MUST_CHECK enum pb_status pb_received_parse(struct pb_received *received, struct pb_str text);
+/* Writes the file where it changed: the first time, at the end, else once a minute. */
+PB_MUST_CHECK enum pb_status pb_received_save(struct pb_site *site, bool is_last,
+                                              struct pb_error *error);
+void pb_received_note(struct pb_received *received, struct pb_str agency, int64_t day,
+                      uint64_t reads);
+struct pb_received_day {
+    uint64_t reads;
+    bool is_in_part; /* a process ended that day before it had written all down */
+};
+/* Days [first_day, first_day + count) of an agency, and all that it ever sent; false: not known. */
+bool pb_received_days(struct pb_received *received, struct pb_str agency, int32_t first_day,
+                      uint32_t count, struct pb_received_day *ret_days, uint64_t *ret_total);
+
 /* ---- leaves ---- */
 
 /* A leaf under construction: bounded arrays of fields and secrets. Texts are borrowed until the
@@ -175,6 +201,10 @@ void pb_draft_secret(struct pb_draft *leaf, const char *name, struct pb_str valu
 PB_MUST_CHECK enum pb_status pb_drafts_append(struct pb_site *site, const struct pb_draft *leaves,
                                               uint32_t count, uint64_t *ret_indices,
                                               struct pb_error *error);
+
+/* What follows a member's name in a leaf: a text without its quotes, or digits; empty: none. */
+struct pb_str pb_entry_member(const struct pb_audit_entry *entry, const char *name);
+uint64_t pb_entry_number(const struct pb_audit_entry *entry, const char *name);
 /* How long openings are kept where no decision says it: seven years (governance.md L5). */
 #define PB_KEEP_OPENINGS_US (7 * 366 * PB_DAY_US)
 

@@ -267,39 +267,6 @@ secret_of(const struct pb_audit_entry *entry, const char *name)
     return (struct pb_str){ 0 };
 }
 
-/* What follows a member's name in a leaf, up to its end: a text between quotes, or a number. */
-static struct pb_str
-member_of(const struct pb_audit_entry *entry, const char *name)
-{
-    char start[40];
-    int length = snprintf(start, sizeof(start), "\"%s\":", name);
-    const char *end = entry->leaf.text + entry->leaf.bytes;
-    const char *at = memmem(entry->leaf.text, entry->leaf.bytes, start, (size_t)length);
-    struct pb_str value = { 0 };
-
-    if (at == NULL)
-        return value;
-    at += length;
-    at += at < end && *at == '"';
-    value.text = at;
-    while (at < end && *at != '"' && *at != ',' && *at != '}')
-        at++;
-    value.bytes = (uint32_t)(at - value.text);
-    return value;
-}
-
-static uint64_t
-number_of(const struct pb_audit_entry *entry, const char *name)
-{
-    struct pb_str digits = member_of(entry, name);
-    uint64_t number = 0;
-
-    for (uint32_t i = 0;
-         i < digits.bytes && i < 15 && digits.text[i] >= '0' && digits.text[i] <= '9'; i++)
-        number = number * 10 + (uint64_t)(digits.text[i] - '0');
-    return number;
-}
-
 static bool
 add_entry(void *context, const struct pb_audit_entry *entry)
 {
@@ -308,14 +275,14 @@ add_entry(void *context, const struct pb_audit_entry *entry)
         .index = entry->index,
         .at_us = entry->at_us,
         .person = secret_of(entry, "person"),
-        .role = member_of(entry, "role"),
+        .role = pb_entry_member(entry, "role"),
         .plate = secret_of(entry, "plate"),
         .case_number = secret_of(entry, "case"),
         .reason = secret_of(entry, "reason"),
         .offence = secret_of(entry, "offence"),
-        .is_case_verified = number_of(entry, "verified") != 0,
-        .states = (uint32_t)number_of(entry, "states"),
-        .area_m2 = (double)number_of(entry, "m2"),
+        .is_case_verified = pb_entry_number(entry, "verified") != 0,
+        .states = (uint32_t)pb_entry_number(entry, "states"),
+        .area_m2 = (double)pb_entry_number(entry, "m2"),
     };
 
     /* What its term has closed tells nothing any more. */

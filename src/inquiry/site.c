@@ -120,6 +120,8 @@ pb_site_create(const struct pb_env *env, const char *path, struct pb_error *erro
     if (status == PB_OK)
         status = pb_activity_create(env, path, error);
     if (status == PB_OK)
+        status = pb_received_create(env, path, error);
+    if (status == PB_OK)
         status = pb_site_write_file(env, path, SITE_FILE, SITE_TEXT, strlen(SITE_TEXT), error);
     return status;
 }
@@ -286,6 +288,8 @@ open_parts(struct pb_site *site, const struct pb_site_options *options, struct p
     if (status == PB_OK)
         status = pb_activity_load(site, error);
     if (status == PB_OK)
+        status = pb_received_load(site, error);
+    if (status == PB_OK)
         status = pb_site_load_rules(site, error);
     if (status == PB_OK)
         status = load_outside(site, options, error);
@@ -313,6 +317,7 @@ close_parts(struct pb_site *site, struct pb_error *error)
     pb_store_close(site->store);
     pb_removals_free(site->removals);
     pb_activity_free(site->activity);
+    pb_received_free(site->received);
     (void)pthread_mutex_destroy(&site->facts_lock);
     (void)pthread_mutex_destroy(&site->change_lock);
     sodium_memzero(site->key, sizeof(site->key));
@@ -341,7 +346,8 @@ pb_site_open(const struct pb_env *env, const char *path, const struct pb_site_op
     (void)pthread_mutex_init(&site->change_lock, NULL);
     site->removals = pb_removals_new(env);
     site->activity = pb_activity_new(env);
-    if (site->removals == NULL || site->activity == NULL)
+    site->received = pb_received_new(env);
+    if (site->removals == NULL || site->activity == NULL || site->received == NULL)
         status = pb_fail(error, PB_E_NOMEM, "no memory to open '%s'", path);
     if (status == PB_OK)
         status = open_parts(site, options, error);
@@ -366,6 +372,8 @@ pb_site_close(struct pb_site *site, struct pb_error *error)
         return PB_OK;
     if (site->mode == PB_SITE_WRITE)
         status = pb_activity_save(site, true, error);
+    if (site->mode == PB_SITE_WRITE && status == PB_OK)
+        status = pb_received_save(site, true, error);
     if (site->mode == PB_SITE_WRITE && status == PB_OK)
         status = pb_site_leave_receipts(site, NULL, NULL, &reads, error);
     if (site->mode == PB_SITE_WRITE && status == PB_OK)

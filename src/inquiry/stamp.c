@@ -52,6 +52,8 @@ struct pb_stamper {
     uint32_t pending_count, pending_max;
     struct pb_activity_day days[DAYS_MAX]; /* on which readers read anything, not yet told */
     uint32_t day_count;
+    uint64_t *received; /* owned: one an agency of the view, since the last flush */
+    uint32_t received_first, received_end; /* agencies that have any lie in [first, end) */
     bool has_holds;
     int64_t now_us;
     uint32_t since_clock;
@@ -118,16 +120,42 @@ has_live_hold(const struct pb_catalog_view *view, int64_t now_us)
     return false;
 }
 
+/* What came in since the last time, told by the agencies of the view that it was counted with. */
+static void
+tell_received(struct pb_stamper *stamper)
+{
+    int64_t day = stamper->now_us / PB_DAY_US;
+
+    for (uint32_t i = stamper->received_first; i < stamper->received_end; i++) {
+        if (stamper->received[i] == 0)
+            continue;
+        pb_received_note(stamper->site->received, stamper->facts->view->agencies[i].id, day,
+                         stamper->received[i]);
+        stamper->received[i] = 0;
+    }
+    stamper->received_first = UINT32_MAX;
+    stamper->received_end = 0;
+}
+
 static enum pb_status
 take_facts(struct pb_stamper *stamper, struct pb_error *error)
 {
     struct pb_facts *facts = NULL;
+    uint64_t *received = NULL;
     enum pb_status status = PB_OK;
 
+    tell_received(stamper);
     stamper->now_us = pb_now_us(stamper->env);
     status = pb_site_facts(stamper->site, stamper->now_us, &facts, error);
     if (status != PB_OK)
         return status;
+    received = pb_calloc(stamper->env, facts->view->agency_count + 1u, sizeof(*received));
+    if (received == NULL) {
+        pb_facts_drop(facts);
+        return pb_fail(error, PB_E_NOMEM, "no memory for a stamper");
+    }
+    pb_free(stamper->env, stamper->received);
+    stamper->received = received;
     pb_facts_drop(stamper->facts);
     stamper->facts = facts;
     stamper->has_holds = has_live_hold(facts->view, stamper->now_us);
@@ -177,8 +205,11 @@ pb_stamper_flush(struct pb_stamper *stamper, struct pb_error *error)
     enum pb_status status = PB_OK;
 
     tell_days(stamper);
+    tell_received(stamper);
     if (stamper->site->mode == PB_SITE_WRITE)
         status = pb_activity_save(stamper->site, false, error);
+    if (stamper->site->mode == PB_SITE_WRITE && status == PB_OK)
+        status = pb_received_save(stamper->site, false, error);
     if (status != PB_OK || stamper->pending_count == 0)
         return status;
     status =
@@ -202,6 +233,7 @@ pb_stamper_free(struct pb_stamper *stamper)
     pb_free(stamper->env, stamper->slots);
     pb_free(stamper->env, stamper->names);
     pb_free(stamper->env, stamper->pending);
+    pb_free(stamper->env, stamper->received);
     pb_arena_clear(&stamper->arena);
     pb_facts_drop(stamper->facts);
     pb_free(stamper->env, stamper);
@@ -450,6 +482,16 @@ note_day(struct pb_stamper *stamper, struct slot *slot, int64_t captured_us)
     };
 }
 
+static void
+count_received(struct pb_stamper *stamper, uint32_t owner)
+{
+    stamper->received[owner]++;
+    if (owner < stamper->received_first)
+        stamper->received_first = owner;
+    if (owner >= stamper->received_end)
+        stamper->received_end = owner + 1;
+}
+
 static enum pb_status
 stamp(struct pb_stamper *stamper, struct slot *slot, struct pb_read *read, const char **ret_reason)
 {
@@ -475,6 +517,7 @@ stamp(struct pb_stamper *stamper, struct slot *slot, struct pb_read *read, const
     }
     if ((uint64_t)(read->captured_at_us - slot->day_us) >= (uint64_t)PB_DAY_US)
         note_day(stamper, slot, read->captured_at_us);
+    count_received(stamper, slot->owner);
     return PB_OK;
 }
 

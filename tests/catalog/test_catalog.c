@@ -78,7 +78,7 @@ what_is_not_a_catalog_is_refused(void **state)
         { "PRAGMA application_id=1111", PB_E_NOT_STORE, "is not a Platebase catalog" },
         { "PRAGMA user_version=0", PB_E_CORRUPT, "its making was cut short" },
         { "PRAGMA user_version=-1", PB_E_CORRUPT, "its making was cut short" },
-        { "PRAGMA user_version=2", PB_E_VERSION, "of version 2; this program knows up to 1" },
+        { "PRAGMA user_version=3", PB_E_VERSION, "of version 3; this program knows up to 2" },
         { "PRAGMA user_version=2000000000", PB_E_VERSION, "of version 2000000000" },
         { "ALTER TABLE agency DROP COLUMN ori", PB_E_CORRUPT, "ori" },
         { "DROP TABLE hold", PB_E_CORRUPT, "hold" },
@@ -252,6 +252,31 @@ values_that_cannot_be_make_no_view(void **state)
 
 /* ---- migration ---- */
 
+/* As the first version left it: what the steps of these tests begin with. */
+static void
+make_first_version(struct catalog_room *room)
+{
+    room_close(room);
+    with_sqlite(room->path, "ALTER TABLE agency DROP COLUMN publishes_figures;"
+                            "PRAGMA user_version=1");
+}
+
+static void
+a_catalog_of_the_first_version_gets_what_it_lacks(void **state)
+{
+    struct catalog_room *room = *state;
+    const struct pb_catalog_view *view = NULL;
+
+    room_furnish(room);
+    make_first_version(room);
+    room_open(room);
+    room_expect(room, PB_OK, pb_catalog_view_take(room->catalog, &view, &room->error), "view");
+    assert_true(view->agency_count > 0);
+    for (uint32_t i = 0; i < view->agency_count; i++)
+        assert_false(view->agencies[i].publishes_figures);
+    pb_catalog_view_drop(view);
+}
+
 static enum pb_status
 open_with(struct catalog_room *room, const char *const *steps, size_t count, bool is_read_only)
 {
@@ -279,6 +304,8 @@ an_older_catalog_is_brought_up_step_by_step(void **state)
     struct catalog_room *room = *state;
 
     room_furnish(room);
+    room_close(room);
+    with_sqlite(room->path, "PRAGMA user_version=1");
     assert_int_equal(PB_E_VERSION, open_with(room, steps, 1, true));
     assert_non_null(strstr(room->error.message, "must be opened for writing once"));
     room_expect(room, PB_OK, open_with(room, steps, 1, false), "to 2");
@@ -308,6 +335,8 @@ a_step_that_fails_leaves_everything_as_it_was(void **state)
     struct catalog_room *room = *state;
 
     room_furnish(room);
+    room_close(room);
+    with_sqlite(room->path, "PRAGMA user_version=1");
     assert_int_equal(PB_E_CORRUPT, open_with(room, half, 2, false));
     room_expect(room, PB_CONFLICT, open_with(room, breaking, 2, false), "breaking");
     with_sqlite(room->path, "INSERT INTO x VALUES ('a')"); /* it is not there yet */
@@ -448,6 +477,7 @@ main(void)
         CASE(other_files_are_no_catalog),
         CASE(a_damaged_file_is_refused_or_harmless),
         CASE(values_that_cannot_be_make_no_view),
+        CASE(a_catalog_of_the_first_version_gets_what_it_lacks),
         CASE(an_older_catalog_is_brought_up_step_by_step),
         CASE(a_step_that_fails_leaves_everything_as_it_was),
         CASE(a_backup_is_a_catalog_of_one_moment),

@@ -502,9 +502,11 @@ making_may_fail_anywhere(void **state)
 static void
 a_migration_may_fail_anywhere(void **state)
 {
-    static const char *const steps[] = { "CREATE TABLE x (id TEXT NOT NULL PRIMARY KEY) STRICT",
+    /* The first was made when the catalog was. */
+    static const char *const steps[] = { "SELECT 1",
+                                         "CREATE TABLE x (id TEXT NOT NULL PRIMARY KEY) STRICT",
                                          "INSERT INTO x VALUES ('a')" };
-    static const struct pb_schema schema = { .version = 3, .steps = steps, .step_count = 2 };
+    static const struct pb_schema schema = { .version = 4, .steps = steps, .step_count = 3 };
     struct fixture *fixture = *state;
     struct catalog_room *room = &fixture->room;
     uint64_t number = 0;

@@ -7,7 +7,8 @@
  *               adm (administrator), low (a plate at a time)
  *   river-pd    Kansas; r1 and r2; lets kansas-pd ask over r1
  *   pine-pd     Maine, 21 days; m1; lets kansas-pd ask
- *   coast-pd    California; c1; lets kansas-pd ask, which its state's law does not
+ *   coast-pd    California; c1; lets kansas-pd ask, which its state's law does not; publishes
+ *               its figures
  *   granite-pd  New Hampshire, 3 minutes; n1
  *   bureau      federal, only asks, under pia-039; agent and chief; kansas-pd lets it ask
  */
@@ -51,7 +52,7 @@ static const char room_catalog[] =
     "  - { id: pine-pd, name: Example Pine Police, class: local, jurisdiction: US-ME,"
     " contributes: yes, reviewed_at: 2026-05-15 }\n"
     "  - { id: coast-pd, name: Example Coast Police, class: local, jurisdiction: US-CA,"
-    " contributes: yes, reviewed_at: 2026-05-15 }\n"
+    " contributes: yes, publishes_figures: yes, reviewed_at: 2026-05-15 }\n"
     "  - { id: granite-pd, name: Example Granite Police, class: local, jurisdiction: US-NH,"
     " contributes: yes, reviewed_at: 2026-05-15 }\n"
     "  - { id: bureau, name: Example Bureau, class: federal, jurisdiction: US,"
