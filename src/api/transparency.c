@@ -53,8 +53,8 @@ enum pb_status
 pb_api_handle_transparency_public(struct pb_api *api, const struct pb_api_call *call,
                                   struct pb_reply *reply)
 {
-    return answer(api, call, (struct pb_str){ NULL, 0 },
-                  pb_request_param(call->request, "agency"), reply);
+    return answer(api, call, (struct pb_str){ NULL, 0 }, pb_request_param(call->request, "agency"),
+                  reply);
 }
 
 enum pb_status

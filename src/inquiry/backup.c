@@ -101,8 +101,7 @@ copy_if_there(struct pb_site *site, const char *target_path, const char *name,
 static enum pb_status
 copy_single_files(struct pb_site *site, const char *target_path, struct pb_error *error)
 {
-    static const char *const names[] = { "activity", "received", "witnesses",
-                                         "checkpoint-copies" };
+    static const char *const names[] = { "activity", "received", "witnesses", "checkpoint-copies" };
     enum pb_status status =
         site->mode == PB_SITE_WRITE ? pb_activity_save(site, true, error) : PB_OK;
 

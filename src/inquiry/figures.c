@@ -59,7 +59,8 @@ struct counting {
     int32_t wanted;
     struct month *current, *result; /* owned */
     uint64_t next;                  /* of all months */
-    uint64_t removed;               /* in all months that are kept */
+    uint64_t removed;               /* in all months */
+    bool is_damaged;                /* what is kept cannot be read */
     enum pb_status status;          /* of what went wrong in a callback */
     struct pb_error *error;
 };
@@ -237,7 +238,6 @@ make_key(const struct counting *counting, int32_t month, char *ret_key, size_t r
     (void)snprintf(ret_key, room, "%s/%s", counting->log, text);
 }
 
-/* A note that cannot be read is as none: counted anew, from the first leaf on. */
 static bool
 find_next(void *context, const char *key, struct pb_str value)
 {
@@ -245,12 +245,48 @@ find_next(void *context, const char *key, struct pb_str value)
     uint64_t next = 0, removed = 0;
 
     (void)key;
-    if (parse_month(value, &next, &removed, finding->month)) {
-        finding->counting->removed += removed;
-        if (next > finding->counting->next)
-            finding->counting->next = next;
-    }
+    if (!parse_month(value, &next, &removed, finding->month))
+        finding->counting->is_damaged = true;
+    finding->counting->removed += removed;
+    if (next > finding->counting->next)
+        finding->counting->next = next;
     return true;
+}
+
+static bool
+forget_month(void *context, const char *key, struct pb_str value)
+{
+    struct counting *counting = context;
+
+    (void)value;
+    counting->status = pb_catalog_note_put(counting->site->catalog, NOTE, key,
+                                           (struct pb_str){ NULL, 0 }, counting->error);
+    return counting->status == PB_OK;
+}
+
+/* Where the counting goes on. Where one month cannot be read all are counted anew, from the first
+ * leaf on. */
+static enum pb_status
+find_place(struct counting *counting)
+{
+    struct finding finding = { .counting = counting, .month = counting->current };
+    char prefix[PB_CATALOG_ID_BYTES_MAX + MONTH_TEXT_BYTES + 2];
+    enum pb_status status;
+
+    counting->next = counting->removed = 0;
+    counting->is_damaged = false;
+    counting->status = PB_OK;
+    make_key(counting, -1, prefix, sizeof(prefix));
+    status = pb_catalog_notes(counting->site->catalog, NOTE, prefix, find_next, &finding,
+                              counting->error);
+    if (status != PB_OK || !counting->is_damaged)
+        return status;
+    if (counting->site->mode == PB_SITE_LOOK)
+        return pb_fail(counting->error, PB_E_CORRUPT, "what is kept of the figures is damaged");
+    counting->next = counting->removed = 0;
+    status = pb_catalog_notes(counting->site->catalog, NOTE, prefix, forget_month, counting,
+                              counting->error);
+    return status == PB_OK ? counting->status : status;
 }
 
 static bool
@@ -371,16 +407,9 @@ take_entry(void *context, const struct pb_audit_entry *entry)
 static enum pb_status
 count_leaves(struct counting *counting)
 {
-    struct finding finding = { .counting = counting, .month = counting->current };
-    char prefix[PB_CATALOG_ID_BYTES_MAX + MONTH_TEXT_BYTES + 2];
     struct pb_audit_filter filter = { .log = counting->log, .last = UINT64_MAX, .is_closed = true };
-    enum pb_status status;
+    enum pb_status status = find_place(counting);
 
-    counting->next = counting->removed = 0;
-    counting->status = PB_OK;
-    make_key(counting, -1, prefix, sizeof(prefix));
-    status = pb_catalog_notes(counting->site->catalog, NOTE, prefix, find_next, &finding,
-                              counting->error);
     if (status == PB_OK)
         status = load_month(counting, counting->wanted, counting->result);
     if (status != PB_OK)

@@ -482,6 +482,58 @@ the_rules_in_force_can_be_read_by_whoever_is_known(void **state)
     client_close(&client);
 }
 
+/* ---- transparency ---- */
+
+#define PUBLIC "/v1/agencies/coast-pd/transparency"
+
+static void
+expect_get(const struct programs *programs, const char *target, const char *template,
+           const char *token, int status, const char *has)
+{
+    struct client client;
+    int got = call(programs, &client, "GET", target, template, token, NULL, NULL);
+
+    if (got != status || strstr(client.text, has) == NULL)
+        fail_msg("%s\n-> %d: %s", target, got, client.text);
+    client_close(&client);
+}
+
+static void
+figures_are_public_where_the_agency_says_so(void **state)
+{
+    static const char template[] = "/v1/agencies/{agency}/transparency";
+    struct programs *programs = *state;
+
+    service_start(&programs->service);
+    expect_get(programs, PUBLIC, template, NULL, 200, "\"month\":\"2026-05\",\"over\":true");
+    expect_get(programs, PUBLIC "?month=2026-04", template, NULL, 200, "\"month\":\"2026-04\"");
+    expect_get(programs, PUBLIC "?month=2026-06", template, NULL, 400, "\"field\":\"month\"");
+    expect_get(programs, PUBLIC "?month=April", template, NULL, 400, "\"field\":\"month\"");
+    expect_get(programs, PUBLIC "?day=1", template, NULL, 400, "\"field\":\"day\"");
+    expect_get(programs, "/v1/agencies/kansas-pd/transparency", template, NULL, 404,
+               "publishes any");
+    expect_get(programs, "/v1/agencies/nobody/transparency", template, NULL, 404, "publishes any");
+}
+
+static void
+auditors_see_every_count_of_their_own(void **state)
+{
+    struct programs *programs = *state;
+    char aud[PB_TOKEN_TEXT_BYTES], doe[PB_TOKEN_TEXT_BYTES];
+
+    add_token(programs, "kansas-pd", PB_TOKEN_AUDIT, "aud", NULL, aud);
+    add_token(programs, "kansas-pd", PB_TOKEN_AUDIT, "doe", NULL, doe);
+    service_start(&programs->service);
+    expect_post(programs, "/v1/inquiries", programs->ask, "{" PLATE "}", 200, "\"count\":0");
+    expect_get(programs, "/v1/transparency?month=2026-06", "/v1/transparency", aud, 200,
+               "{\"allowed\":1,\"by_purpose\":[{\"purpose\":\"criminal-investigation\","
+               "\"count\":1}]");
+    expect_get(programs, "/v1/transparency?month=2026-07", "/v1/transparency", aud, 400,
+               "\"field\":\"month\"");
+    expect_get(programs, "/v1/transparency", "/v1/transparency", doe, 403, "\"field\":\"person\"");
+    assert_int_equal(1, room_leaves(&programs->room, "kansas-pd", "audit-read", NULL));
+}
+
 /* ---- faults ---- */
 
 /* An export while the n-th allocation fails: whole, cut off so that the client sees it, or none. */
@@ -534,6 +586,8 @@ main(void)
         CASE(who_may_not_correct_is_told_so),
         CASE(a_server_that_only_answers_corrects_nothing),
         CASE(the_rules_in_force_can_be_read_by_whoever_is_known),
+        CASE(figures_are_public_where_the_agency_says_so),
+        CASE(auditors_see_every_count_of_their_own),
         CASE(an_export_without_memory_is_refused_or_whole),
     };
 
