@@ -203,13 +203,16 @@ enum pb_status
 pb_stamper_flush(struct pb_stamper *stamper, struct pb_error *error)
 {
     enum pb_status status = PB_OK;
+    enum pb_status counted = PB_OK;
 
     tell_days(stamper);
     tell_received(stamper);
-    if (stamper->site->mode == PB_SITE_WRITE)
+    if (stamper->site->mode == PB_SITE_WRITE) {
         status = pb_activity_save(stamper->site, false, error);
-    if (stamper->site->mode == PB_SITE_WRITE && status == PB_OK)
-        status = pb_received_save(stamper->site, false, error);
+        /* That reads cannot be counted is no reason to refuse them: the next flush tries again. */
+        counted = pb_received_save(stamper->site, false, NULL);
+    }
+    (void)counted;
     if (status != PB_OK || stamper->pending_count == 0)
         return status;
     status =
