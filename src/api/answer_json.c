@@ -133,6 +133,42 @@ put_coverage(struct pb_reply *reply, const struct pb_answer *answer)
     pb_reply_put_text(reply, "}");
 }
 
+static void
+put_disclosure(struct pb_reply *reply, const struct pb_disclosure *disclosure)
+{
+    char at[PB_TIME_BYTES_MAX];
+
+    (void)pb_time_format(disclosure->at_us, PB_NO_UTC_OFFSET, at);
+    pb_reply_put_text(reply, "{\"at\":");
+    pb_reply_put_json(reply, pb_str_from(at));
+    put_text(reply, "agency", disclosure->agency);
+    put_text(reply, "purpose", disclosure->purpose);
+    put_text(reply, "kind", disclosure->kind);
+    put_number(reply, "reads", disclosure->reads);
+    put_bool(reply, "case_open", disclosure->is_case_open);
+    pb_reply_put_text(reply, "}");
+}
+
+/* Of subject access: who was given reads of the plate. */
+static void
+put_disclosures(struct pb_reply *reply, const struct pb_answer *answer)
+{
+    const struct pb_disclosures *disclosures = pb_answer_disclosures(answer);
+
+    if (disclosures == NULL)
+        return;
+    put_key(reply, "disclosures");
+    pb_reply_put_text(reply, "{\"items\":[");
+    for (uint32_t i = 0; i < disclosures->count; i++) {
+        pb_reply_put_text(reply, i > 0 ? "," : "");
+        put_disclosure(reply, &disclosures->items[i]);
+    }
+    pb_reply_put_text(reply, "]");
+    put_bool(reply, "cut", disclosures->is_cut);
+    put_number(reply, "unnamed", disclosures->unnamed);
+    pb_reply_put_text(reply, "}");
+}
+
 /* All but the rows. */
 static void
 put_head(struct pb_reply *reply, const struct pb_answer *answer)
@@ -146,6 +182,7 @@ put_head(struct pb_reply *reply, const struct pb_answer *answer)
     if (pb_answer_watermark(answer)[0] != '\0')
         put_text(reply, "watermark", pb_str_from(pb_answer_watermark(answer)));
     put_coverage(reply, answer);
+    put_disclosures(reply, answer);
 }
 
 void

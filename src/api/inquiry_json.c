@@ -85,9 +85,8 @@ static void
 take_what(struct pb_api_reading *reading, struct pb_inquiry *inquiry)
 {
     /* As enum pb_inquiry_kind. */
-    static const char *const kinds[] = {
-        "plate", "pattern", "place", "common", "associates", NULL
-    };
+    static const char *const kinds[] = { "plate",      "pattern", "place", "common",
+                                         "associates", "subject", NULL };
 
     inquiry->kind = (enum pb_inquiry_kind)pb_api_take_choice(reading, "kind", kinds, 0);
     pb_api_take_text(reading, "plate", &inquiry->query.plate);
@@ -95,6 +94,7 @@ take_what(struct pb_api_reading *reading, struct pb_inquiry *inquiry)
     inquiry->query.edits = (unsigned)pb_api_take_number(reading, "edits", 0, 2, 0);
     pb_api_take_bool(reading, "lookalikes", &inquiry->query.with_lookalikes);
     pb_api_take_bool(reading, "counts_plates", &inquiry->counts_plates);
+    pb_api_take_text(reading, "identity", &inquiry->identity);
     pb_api_take_time(reading, "from", &inquiry->query.from_us);
     pb_api_take_time(reading, "to", &inquiry->query.to_us);
     take_filters(reading, &inquiry->query);

@@ -9,6 +9,7 @@
 #include <platebase/plate.h>
 
 #include "base/text.h"
+#include "base/time.h"
 #include "cli/decision.h"
 #include "cli/sheet.h"
 #include "cli/shell.h"
@@ -368,6 +369,53 @@ say_refusal(const struct ask *ask)
 
 /* ---- asking ---- */
 
+static void
+put_disclosure(struct pb_cli_out *out, const struct pb_disclosure *disclosure, bool is_json)
+{
+    char at[PB_TIME_BYTES_MAX];
+
+    if (is_json) {
+        pb_cli_put_text(out, "{\"disclosure\":{\"at\":");
+        pb_cli_put_json_time(out, disclosure->at_us);
+        pb_cli_put_text(out, ",\"agency\":");
+        pb_cli_put_json(out, disclosure->agency.text, disclosure->agency.bytes);
+        pb_cli_put_text(out, ",\"purpose\":");
+        pb_cli_put_json(out, disclosure->purpose.text, disclosure->purpose.bytes);
+        pb_cli_put_text(out, ",\"kind\":");
+        pb_cli_put_json(out, disclosure->kind.text, disclosure->kind.bytes);
+        pb_cli_put_format(out, ",\"reads\":%" PRIu64 ",\"case_open\":%s}}\n", disclosure->reads,
+                          disclosure->is_case_open ? "true" : "false");
+        return;
+    }
+    (void)pb_time_format(disclosure->at_us, PB_NO_UTC_OFFSET, at);
+    pb_cli_put_format(out, "%s  %.*s  %.*s  %.*s  %" PRIu64 " reads%s\n", at,
+                      (int)disclosure->agency.bytes, disclosure->agency.text,
+                      (int)disclosure->purpose.bytes, disclosure->purpose.text,
+                      (int)disclosure->kind.bytes, disclosure->kind.text, disclosure->reads,
+                      disclosure->is_case_open ? "  (its case is open)" : "");
+}
+
+/* Behind the rows: who looked for the plate, and was given what. */
+static void
+put_disclosures(struct pb_cli_out *out, const struct pb_disclosures *disclosures,
+                enum pb_cli_answer_format format)
+{
+    if (format == PB_CLI_ANSWER_CSV)
+        return; /* its rows are reads, all of one shape */
+    if (format == PB_CLI_ANSWER_TABLE)
+        pb_cli_put_format(out, "\nGIVEN OR LOOKED FOR: %" PRIu32 "%s\n", disclosures->count,
+                          disclosures->is_cut ? " of more" : "");
+    for (uint32_t i = 0; i < disclosures->count; i++)
+        put_disclosure(out, &disclosures->items[i], format == PB_CLI_ANSWER_JSON);
+    if (format == PB_CLI_ANSWER_TABLE)
+        pb_cli_put_format(out,
+                          "and %" PRIu64 " answers by place or by part of a plate, which may "
+                          "hold it\n",
+                          disclosures->unnamed);
+    else
+        pb_cli_put_format(out, "{\"unnamed\":%" PRIu64 "}\n", disclosures->unnamed);
+}
+
 static enum pb_status
 put_rows(const struct ask *ask, struct pb_error *error)
 {
@@ -378,6 +426,8 @@ put_rows(const struct ask *ask, struct pb_error *error)
 
     if (status != PB_OK)
         return pb_fail(error, status, "no memory to print what was found");
+    if (pb_answer_disclosures(ask->answer) != NULL)
+        put_disclosures(ask->cli->out, pb_answer_disclosures(ask->answer), format_of(ask->args));
     return status;
 }
 

@@ -104,6 +104,7 @@ int pb_cmd_rules(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_search(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_serve(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_stats(struct pb_cli *cli, int argc, char **argv);
+int pb_cmd_subject_access(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_token(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_transparency(struct pb_cli *cli, int argc, char **argv);
 int pb_cmd_verify(struct pb_cli *cli, int argc, char **argv);

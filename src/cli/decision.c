@@ -30,6 +30,7 @@ pb_cli_option_of(const char *field)
         { "export_agreement", "--agreement" },
         { "export", "--export" },
         { "approver", "--approval" },
+        { "identity", "--identity" },
         { "confirmation", "--confirm" },
     };
 

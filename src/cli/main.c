@@ -44,6 +44,8 @@ static const struct pb_cli_command commands[] = {
     { "bench", "measure", pb_cmd_bench },
     { "serve", "serve a data directory over HTTP", pb_cmd_serve },
     { "account", "who may sign in to the service", pb_cmd_account },
+    { "subject-access", "what is held of somebody's plate, and who was given it",
+      pb_cmd_subject_access },
     { "token", "make, list and revoke tokens of programs", pb_cmd_token },
     { "transparency", "figures of an agency, by month", pb_cmd_transparency },
     { "config", "check a configuration of the service", pb_cmd_config },

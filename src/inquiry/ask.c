@@ -102,6 +102,12 @@ pb_answer_watermark(const struct pb_answer *answer)
     return answer->watermark;
 }
 
+const struct pb_disclosures *
+pb_answer_disclosures(const struct pb_answer *answer)
+{
+    return answer->disclosures;
+}
+
 uint64_t
 pb_answer_rows(const struct pb_answer *answer)
 {
@@ -259,6 +265,8 @@ find_rows(struct pb_question *question, struct pb_error *error)
         return pb_question_common(question, error);
     case PB_INQUIRY_ASSOCIATES:
         return pb_question_associates(question, error);
+    case PB_INQUIRY_SUBJECT:
+        return pb_question_subject(question, error);
     }
     return pb_fail(error, PB_BAD_INPUT, "kind: not known");
 }
@@ -271,6 +279,7 @@ drop_rows(struct pb_question *question)
 
     answer->row_count = 0;
     answer->page[0] = '\0';
+    answer->disclosures = NULL;
     if (question->reads_by_agency != NULL)
         memset(question->reads_by_agency, 0,
                question->facts->view->agency_count * sizeof(uint32_t));

@@ -49,6 +49,9 @@ struct pb_inquiry {
     uint32_t place_count;
     bool counts_plates; /* PATTERN: distinct plates with counts instead of reads */
 
+    /* SUBJECT: how the person whose plate it is proved that, in words. */
+    struct pb_str identity;
+
     /* ASSOCIATES */
     int64_t together_us;   /* seen at the same reader at most this far apart; 0: 2 minutes */
     uint32_t together_min; /* at least this often; 0: 2 */
@@ -110,6 +113,25 @@ struct pb_row {
 /* Row index, 0 to pb_answer_rows() - 1, of this page. */
 uint64_t pb_answer_rows(const struct pb_answer *answer);
 const struct pb_row *pb_answer_row(const struct pb_answer *answer, uint64_t index);
+
+/* SUBJECT: that reads of the plate were looked for, or given out, as the own agency's log tells. */
+struct pb_disclosure {
+    int64_t at_us;
+    struct pb_str agency;  /* whose person asked */
+    struct pb_str purpose, kind;
+    uint64_t reads;        /* given in the answer, of all plates that it was about */
+    bool is_case_open;     /* the case that it was for goes on: the law may let it be withheld */
+};
+#define PB_DISCLOSURES_MAX 1000u
+struct pb_disclosures {
+    const struct pb_disclosure *items; /* the oldest first */
+    uint32_t count;
+    bool is_cut;       /* there are more */
+    uint64_t unnamed;  /* answers in that time which could hold the plate without naming it: by
+                        * place, by part, or with their record's key destroyed */
+};
+/* Of the first page of an inquiry of kind SUBJECT; NULL of any other. Valid until it is freed. */
+const struct pb_disclosures *pb_answer_disclosures(const struct pb_answer *answer);
 
 /* Which readers in scope were up in the window, as far as their reads tell (a reader's heartbeat is
  * not looked at: one that nobody passed is not told from one that was down): a question for all

@@ -335,6 +335,7 @@ struct pb_answer {
     char token[PB_INQUIRY_TOKEN_BYTES_MAX];
     char page[PB_INQUIRY_TOKEN_BYTES_MAX];
     char watermark[33]; /* of an export */
+    struct pb_disclosures *disclosures; /* arena: of subject access */
 };
 
 struct pb_question {
@@ -403,6 +404,9 @@ PB_MUST_CHECK enum pb_status pb_question_common(struct pb_question *question,
                                                 struct pb_error *error);
 PB_MUST_CHECK enum pb_status pb_question_associates(struct pb_question *question,
                                                     struct pb_error *error);
+/* What the agency holds of the plate, and who was given it. */
+PB_MUST_CHECK enum pb_status pb_question_subject(struct pb_question *question,
+                                                 struct pb_error *error);
 /* Makes rows of plates [0, count) of order, from where the page begins on, and counts the reads
  * behind them by owner. */
 PB_MUST_CHECK enum pb_status pb_question_give_plates(struct pb_question *question,

@@ -42,6 +42,7 @@ check_texts(const struct pb_inquiry *inquiry, struct pb_error *error)
         { "person", inquiry->person, PB_CATALOG_ID_BYTES_MAX },
         { "on_behalf_of", inquiry->on_behalf_of, PB_CATALOG_ID_BYTES_MAX },
         { "client", inquiry->client, PB_CATALOG_ID_BYTES_MAX },
+        { "identity", inquiry->identity, PB_CATALOG_TEXT_BYTES_MAX },
         { "export_format", inquiry->export_format, PB_CATALOG_ID_BYTES_MAX },
         { "export_agreement", inquiry->export_agreement, PB_CATALOG_ID_BYTES_MAX },
         { "export_recipient", inquiry->export_recipient, PB_CATALOG_TEXT_BYTES_MAX },
@@ -58,7 +59,7 @@ check_texts(const struct pb_inquiry *inquiry, struct pb_error *error)
 static enum pb_status
 check_kind(const struct pb_inquiry *inquiry, struct pb_error *error)
 {
-    if ((unsigned)inquiry->kind > PB_INQUIRY_ASSOCIATES)
+    if ((unsigned)inquiry->kind > PB_INQUIRY_SUBJECT)
         return pb_fail(error, PB_BAD_INPUT, "kind: not known");
     if (inquiry->query.area != NULL || inquiry->query.resume.bytes != 0)
         return pb_fail(error, PB_BAD_INPUT,
@@ -133,7 +134,8 @@ read_plate(struct pb_question *question, struct pb_error *error)
     if (status != PB_OK)
         return status;
     if (!request->is_plate_exact && (question->inquiry->kind == PB_INQUIRY_PLATE ||
-                                     question->inquiry->kind == PB_INQUIRY_ASSOCIATES))
+                                     question->inquiry->kind == PB_INQUIRY_ASSOCIATES ||
+                                     question->inquiry->kind == PB_INQUIRY_SUBJECT))
         return pb_fail(error, PB_BAD_INPUT,
                        "plate: one whole plate is needed; what is partial is an inquiry of kind "
                        "pattern");
@@ -239,6 +241,7 @@ fill_request(struct pb_question *question)
     request->relation = inquiry->relation;
     request->jurisdiction = inquiry->query.jurisdiction;
     request->is_jurisdiction_unknown = inquiry->is_jurisdiction_unknown;
+    request->identity = inquiry->identity;
     request->has_stepped_up = inquiry->has_stepped_up;
     request->is_break_glass = inquiry->is_break_glass;
     request->is_export = inquiry->is_export;

@@ -149,6 +149,7 @@ add_secrets(struct pb_draft *leaf, struct pb_question *question)
     pb_draft_secret(leaf, "filters", filter_text(arena, &inquiry->query));
     if (relation < sizeof(relation_names) / sizeof(relation_names[0]))
         pb_draft_secret(leaf, "relation", pb_str_from(relation_names[relation]));
+    pb_draft_secret(leaf, "identity", inquiry->identity);
     pb_draft_secret(leaf, "client", inquiry->client);
 }
 

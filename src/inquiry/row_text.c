@@ -25,6 +25,7 @@ pb_row_shape_of(const struct pb_inquiry *inquiry)
     case PB_INQUIRY_PLATE:
     case PB_INQUIRY_PATTERN:
     case PB_INQUIRY_PLACE:
+    case PB_INQUIRY_SUBJECT:
         break;
     }
     return inquiry->counts_plates ? PB_ROWS_PLATES : PB_ROWS_READS;

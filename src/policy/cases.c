@@ -46,6 +46,7 @@ static const struct pb_member question_members[] = {
     ASKS("area_km2", NUMBER, request.area_m2, NULL),
     ASKS("places", UNSIGNED, request.place_count, NULL),
     ASKS("exposure_km2_hours", NUMBER, request.exposure_km2_hours, NULL),
+    ASKS("identity", ANY_TEXT, request.identity, NULL),
     ASKS("stepped_up", BOOL, request.has_stepped_up, NULL),
     ASKS("break_glass", BOOL, request.is_break_glass, NULL),
     ASKS("export", BOOL, request.is_export, NULL),

@@ -30,6 +30,7 @@ is_given(const struct pb_policy_request *request, unsigned field)
         [PB_ASKS_CASE] = request->case_number.bytes > 0,
         [PB_ASKS_JUSTIFICATION] = request->justification.bytes > 0,
         [PB_ASKS_RELATION] = request->relation != PB_RELATION_UNSTATED,
+        [PB_ASKS_IDENTITY] = request->identity.bytes > 0,
     };
 
     return given[field];
@@ -47,6 +48,7 @@ static const char *const asked_for[] = {
     [PB_ASKS_CASE] = "case_number",
     [PB_ASKS_JUSTIFICATION] = "justification",
     [PB_ASKS_RELATION] = "relation",
+    [PB_ASKS_IDENTITY] = "identity",
 };
 
 void
@@ -54,7 +56,7 @@ pb_check_fields(const struct pb_rule *rule, struct pb_asking *asking,
                 const struct pb_profile *profile, struct pb_findings *findings)
 {
     (void)profile;
-    for (unsigned field = PB_ASKS_PERSON; field <= PB_ASKS_RELATION; field++) {
+    for (unsigned field = PB_ASKS_PERSON; field <= PB_ASKS_IDENTITY; field++) {
         if ((rule->fields >> field & 1u) != 0 && !is_given(asking->request, field))
             pb_find(findings, PB_POLICY_DENY, asked_for[field]);
     }

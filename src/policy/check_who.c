@@ -64,6 +64,14 @@ static_assert(PB_MAY_PLATE == 1u << PB_INQUIRY_PLATE &&
                   PB_MAY_ASSOCIATES == 1u << PB_INQUIRY_ASSOCIATES,
               "a kind's permission has the kind's place");
 
+/* Who looks after the log tells people what is held of them: auditors, never those who
+ * investigate. */
+static uint32_t
+permission_of(enum pb_inquiry_kind kind)
+{
+    return kind == PB_INQUIRY_SUBJECT ? (uint32_t)PB_MAY_AUDIT : 1u << kind;
+}
+
 void
 pb_check_permission(const struct pb_rule *rule, struct pb_asking *asking,
                     const struct pb_profile *profile, struct pb_findings *findings)
@@ -72,7 +80,7 @@ pb_check_permission(const struct pb_rule *rule, struct pb_asking *asking,
 
     (void)rule;
     (void)profile;
-    if ((permissions >> asking->request->kind & 1u) == 0)
+    if ((permissions & permission_of(asking->request->kind)) == 0)
         pb_find(findings, PB_POLICY_DENY, "kind");
     if (asking->request->is_export && (permissions & PB_MAY_EXPORT) == 0)
         pb_find(findings, PB_POLICY_DENY, "export_recipient");

@@ -38,7 +38,7 @@ pb_policy_verdict_name(enum pb_policy_verdict verdict)
 const char *
 pb_inquiry_kind_name(enum pb_inquiry_kind kind)
 {
-    return (unsigned)kind <= PB_INQUIRY_ASSOCIATES ? pb_kind_names[kind] : "";
+    return (unsigned)kind <= PB_INQUIRY_SUBJECT ? pb_kind_names[kind] : "";
 }
 
 /* ---- what was said ---- */
@@ -829,7 +829,7 @@ pb_policy_decide(const struct pb_rules *rules, const struct pb_catalog_view *vie
     };
     struct pb_decision decision = { .verdict = PB_POLICY_DENY };
 
-    assert(request->kind <= PB_INQUIRY_ASSOCIATES);
+    assert(request->kind <= PB_INQUIRY_SUBJECT);
     if (!find_packs_in_force(&asking))
         return PB_E_NOMEM;
     if (asking.in_force[rules->base_group] == NULL) {

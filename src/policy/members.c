@@ -23,13 +23,13 @@ const char *const pb_bind_names[] = { "everyone", "asker", "asker_state", "captu
 const char *const pb_purpose_class_names[] = { "criminal", "civil",     "safety", "oversight",
                                                "private",  "protected", NULL };
 const char *const pb_agency_class_names[] = { "local", "state", "federal", "private", NULL };
-const char *const pb_kind_names[] = { "plate", "pattern", "place", "common", "associates", NULL };
+const char *const pb_kind_names[] = { "plate",      "pattern", "place", "common",
+                                      "associates", "subject", NULL };
 const char *const pb_relation_names[] = { "unstated",  "subject", "victim", "witness",
                                           "associate", "other",   NULL };
-const char *const pb_request_fields[] = { "person",   "plate", "jurisdiction",
-                                          "window",   "area",  "purpose",
-                                          "offence",  "case",  "justification",
-                                          "relation", NULL };
+const char *const pb_request_fields[] = { "person",        "plate",    "jurisdiction", "window",
+                                          "area",          "purpose",  "offence",      "case",
+                                          "justification", "relation", "identity",     NULL };
 const char *const pb_visibility_names[] = { "owner", "group", "agency", NULL };
 static const char *const beyond_names[] = { "deny", "second_person", "clip", "allow", NULL };
 

@@ -86,6 +86,8 @@ enum pb_inquiry_kind {
     PB_INQUIRY_PLACE,      /* an area and a window */
     PB_INQUIRY_COMMON,     /* plates seen at two or more places and windows */
     PB_INQUIRY_ASSOCIATES, /* plates seen beside a plate */
+    PB_INQUIRY_SUBJECT,    /* subject access: what the own agency holds of a plate, and who was
+                            * given it */
 };
 const char *pb_inquiry_kind_name(enum pb_inquiry_kind kind); /* "plate", "pattern", ... */
 
@@ -117,6 +119,7 @@ struct pb_policy_request {
     double exposure_km2_hours;   /* sum over the places of area times window; 0: area_m2 times the
                                   * window above */
 
+    struct pb_str identity;      /* SUBJECT: how the person whose plate it is proved that */
     bool has_stepped_up;         /* proved themselves again for this inquiry */
     bool is_break_glass;
     bool is_export;

@@ -99,6 +99,7 @@ enum pb_request_field {
     PB_ASKS_CASE,
     PB_ASKS_JUSTIFICATION,
     PB_ASKS_RELATION,
+    PB_ASKS_IDENTITY,
 };
 
 /* What happens past a limit. */

@@ -534,6 +534,44 @@ auditors_see_every_count_of_their_own(void **state)
     assert_int_equal(1, room_leaves(&programs->room, "kansas-pd", "audit-read", NULL));
 }
 
+/* ---- subject access ---- */
+
+#define SUBJECT                                                                       \
+    "\"kind\":\"subject\",\"plate\":\"KSA123\",\"jurisdiction\":\"US-KS\","           \
+    "\"purpose\":\"subject-access\",\"case_number\":\"SAR-12\","                      \
+    "\"justification\":\"Letter of May asks for all reads\",\"identity\":\"Passport " \
+    "seen\"," WINDOW
+
+static void
+who_was_given_a_plate_is_told_to_whom_it_belongs(void **state)
+{
+    struct programs *programs = *state;
+    char aud[PB_TOKEN_TEXT_BYTES], sup[PB_TOKEN_TEXT_BYTES], token[1024] = "", body[2048];
+    struct client client;
+    json_t *answer;
+
+    add_token(programs, "kansas-pd", PB_TOKEN_ASK, "aud", NULL, aud);
+    add_token(programs, "kansas-pd", PB_TOKEN_ASK, "sup", NULL, sup);
+    room_add(&programs->room, "KSA123", "k1", PB_HOUR_US);
+    service_start(&programs->service);
+    expect_post(programs, "/v1/inquiries", programs->ask, "{" PLATE "}", 200, "\"count\":1");
+    expect_post(programs, "/v1/inquiries", programs->ask, "{" SUBJECT "}", 403,
+                "\"id\":\"platebase-base.permission\"");
+    assert_int_equal(409, post(programs, &client, "/v1/inquiries", aud, "{" SUBJECT "}"));
+    answer = json_loads(client_body(&client), 0, NULL);
+    (void)snprintf(token, sizeof(token), "%s", json_string_value(json_object_get(answer, "token")));
+    json_decref(answer);
+    client_close(&client);
+    (void)snprintf(body, sizeof(body),
+                   "{\"token\":\"%s\",\"decision\":\"approve\",\"why\":\"The letter fits\"}",
+                   token);
+    expect_post(programs, "/v1/approvals", sup, body, 200, "approved");
+    (void)snprintf(body, sizeof(body), "{" SUBJECT ",\"approval\":\"%s\"}", token);
+    expect_post(programs, "/v1/inquiries", aud, body, 200,
+                "\"agency\":\"kansas-pd\",\"purpose\":\"criminal-investigation\","
+                "\"kind\":\"plate\",\"reads\":1,\"case_open\":true}],\"cut\":false");
+}
+
 /* ---- faults ---- */
 
 /* An export while the n-th allocation fails: whole, cut off so that the client sees it, or none. */
@@ -588,6 +626,7 @@ main(void)
         CASE(the_rules_in_force_can_be_read_by_whoever_is_known),
         CASE(figures_are_public_where_the_agency_says_so),
         CASE(auditors_see_every_count_of_their_own),
+        CASE(who_was_given_a_plate_is_told_to_whom_it_belongs),
         CASE(an_export_without_memory_is_refused_or_whole),
     };
 
