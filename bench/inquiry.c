@@ -1,15 +1,20 @@
 /*
  * How fast audited inquiries are: policy, query leaf, search, result leaf, each leaf synced.
  *
- * usage: bench_inquiry DIR [READS [DAYS [SECONDS [THREADS]]]]
+ * usage: bench_inquiry DIR [READS [DAYS [SECONDS [THREADS [RATE]]]]]
  *
  * DIR is made with so many synthetic reads of one agency if it does not exist (20,000,000 over 365
  * days), then asked by so many threads (64) for so many seconds (10). Prints one JSON object.
+ *
+ * Without RATE each thread asks again as soon as it was answered: how much can be done. With it
+ * so many inquiries are due each second, evenly, whoever is free asks the next one, and its time
+ * counts from when it was due: what an asker waits at that load, queue included.
  * Common plates are asked of three places and days, associates over the whole time.
  */
 #include <inttypes.h>
 #include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +40,9 @@
 struct bench {
     const struct pb_env *env;
     const char *path;
-    uint64_t reads, days, seconds, threads;
+    uint64_t reads, days, seconds, threads, rate; /* rate: a second; 0: without a pause */
+    _Atomic uint64_t due;                         /* inquiries that somebody has taken on */
+    int64_t began_ns;
     int64_t from_us, to_us;
     struct pb_synth *synth;
     struct pb_site *site;
@@ -233,6 +240,24 @@ struct asker {
     struct pb_error error;
 };
 
+/* When the next inquiry begins to count: now, or when it is due, which is waited for. */
+static int64_t
+wait_for_next(struct bench *bench)
+{
+    uint64_t number;
+    int64_t due_ns, now_ns = pb_monotonic_ns(bench->env);
+    struct timespec until;
+
+    if (bench->rate == 0)
+        return now_ns;
+    number = atomic_fetch_add(&bench->due, 1);
+    due_ns = bench->began_ns + (int64_t)(number * 1000000000 / bench->rate);
+    until = (struct timespec){ .tv_sec = due_ns / 1000000000, .tv_nsec = due_ns % 1000000000 };
+    if (now_ns < due_ns)
+        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+    return due_ns;
+}
+
 static void *
 ask_on(void *context)
 {
@@ -245,7 +270,7 @@ ask_on(void *context)
            asker->count < asker->room) {
         struct pb_inquiry inquiry = inquiry_of(bench, PB_INQUIRY_PLATE, plate++);
         struct pb_answer *answer = NULL;
-        int64_t started_ns = pb_monotonic_ns(bench->env);
+        int64_t started_ns = wait_for_next(bench);
         enum pb_status status = pb_inquiry_ask(bench->site, &inquiry, &answer, &asker->error);
 
         asker->latencies_ns[asker->count++] = pb_monotonic_ns(bench->env) - started_ns;
@@ -286,6 +311,7 @@ bench_rate(struct bench *bench)
     double spent_s = 0.0;
     bool is_fine = askers != NULL && all != NULL;
 
+    bench->began_ns = started_ns;
     for (uint32_t i = 0; i < bench->threads && is_fine; i++) {
         askers[i] = (struct asker){ .bench = bench,
                                     .number = i,
@@ -307,6 +333,8 @@ bench_rate(struct bench *bench)
         }
         free(askers[i].latencies_ns);
     }
+    if (bench->rate > 0)
+        printf("\"rate\":%" PRIu64 ",", bench->rate);
     printf("\"threads\":%" PRIu64 ",\"inquiries\":%" PRIu64 ",\"rows\":%" PRIu64
            ",\"inquiries_per_s\":%.0f,\"p50_ms\":%.2f,\"p99_ms\":%.2f",
            bench->threads, count, rows, (double)count / spent_s, quantile_ms(all, count, 0.5),
@@ -551,11 +579,12 @@ main(int argc, char **argv)
     struct bench bench = {
         .env = pb_env_system(), .reads = 20000000, .days = 365, .seconds = 10, .threads = 64
     };
-    uint64_t *numbers[] = { &bench.reads, &bench.days, &bench.seconds, &bench.threads };
+    uint64_t *numbers[] = { &bench.reads, &bench.days, &bench.seconds, &bench.threads,
+                            &bench.rate };
     bool is_fine = false;
 
-    if (argc < 2 || argc > 6) {
-        fprintf(stderr, "usage: bench_inquiry DIR [READS [DAYS [SECONDS [THREADS]]]]\n");
+    if (argc < 2 || argc > 7) {
+        fprintf(stderr, "usage: bench_inquiry DIR [READS [DAYS [SECONDS [THREADS [RATE]]]]]\n");
         return 2;
     }
     bench.path = argv[1];
