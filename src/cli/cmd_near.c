@@ -87,7 +87,7 @@ pb_cmd_near(struct pb_cli *cli, int argc, char **argv)
         .lon_e7 = PB_NO_POSITION,
     };
     struct pb_inquiry inquiry = { .kind = PB_INQUIRY_PLACE };
-    struct pb_cli_place place = { .area = NULL };
+    struct pb_cli_place place = { .from_us = 0 };
     struct pb_place view;
     struct pb_cli_usage usage;
     enum pb_cli_parsed parsed;
