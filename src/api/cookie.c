@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "api/attempts.h"
+#include "api/device.h"
 #include "api/session.h"
 #include "base/text.h"
 
@@ -112,4 +113,23 @@ void
 pb_api_attempt_cookie_set(struct pb_reply *reply, bool is_secure, struct pb_str value)
 {
     set(reply, is_secure, attempt_name_of(is_secure), value, PB_ATTEMPT_LIFE_S, "Lax");
+}
+
+static const char *
+device_name_of(bool is_secure)
+{
+    return is_secure ? "__Host-platebase-device" : "platebase-device";
+}
+
+unsigned
+pb_api_device_cookie_find(const struct pb_request *request, bool is_secure,
+                          struct pb_str *ret_value)
+{
+    return find(request, device_name_of(is_secure), ret_value);
+}
+
+void
+pb_api_device_cookie_set(struct pb_reply *reply, bool is_secure, struct pb_str value)
+{
+    set(reply, is_secure, device_name_of(is_secure), value, PB_DEVICE_DAYS * 24 * 3600, "Strict");
 }

@@ -27,4 +27,9 @@ unsigned pb_api_attempt_cookie_find(const struct pb_request *request, bool is_se
                                     struct pb_str *ret_value);
 void pb_api_attempt_cookie_set(struct pb_reply *reply, bool is_secure, struct pb_str value);
 
+/* The same for the cookie of a browser at which somebody has signed in (api/device.h). */
+unsigned pb_api_device_cookie_find(const struct pb_request *request, bool is_secure,
+                                   struct pb_str *ret_value);
+void pb_api_device_cookie_set(struct pb_reply *reply, bool is_secure, struct pb_str value);
+
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/api_private.h"
+#include "api/device.h"
 #include "api/leaf.h"
 #include "base/arena.h"
 #include "base/env.h"
@@ -15,7 +16,7 @@
 #include "inquiry/site.h"
 #include "net/workers.h"
 
-#define HASHER_THREADS 2u
+#define HASHER_THREADS 1u /* for strangers, and as many for others */
 #define HASHES_WAITING_MAX 32u
 #define FAILURE_LEAVES_PER_MINUTE 60u
 #define MINUTE_NS (INT64_C(60) * 1000000000)
@@ -126,6 +127,9 @@ pb_api_people_init(struct pb_api_people *people, struct pb_api *api, struct pb_e
         status = pb_api_lockout_init(&people->addresses, env, &address_rule, error);
     if (status == PB_OK)
         status = pb_workers_new(env, HASHER_THREADS, HASHES_WAITING_MAX, &people->hashers, error);
+    if (status == PB_OK)
+        status =
+            pb_workers_new(env, HASHER_THREADS, HASHES_WAITING_MAX, &people->known_hashers, error);
     return status;
 }
 
@@ -135,6 +139,7 @@ pb_api_people_done(struct pb_api_people *people, const struct pb_env *env)
     if (people->splash == NULL)
         return;
     pb_workers_free(people->hashers);
+    pb_workers_free(people->known_hashers);
     pb_api_lockout_done(&people->addresses);
     pb_api_lockout_done(&people->proofs);
     pb_api_lockout_done(&people->names);
@@ -222,37 +227,75 @@ refuse_attempt(const struct pb_api_call *call, unsigned wait_s, struct pb_reply 
     return false;
 }
 
+#define DEVICE_NAME_BYTES (PB_DEVICE_ID_CHARACTERS + 2u)
+
+/* What a try is counted by. */
+struct counted {
+    char room[DEVICE_NAME_BYTES];
+    struct pb_str name;
+    bool is_known; /* a browser of the person's, whatever its address */
+};
+
+static void
+count_by(struct pb_api *api, const struct pb_api_call *call, struct pb_str name,
+         struct counted *counted)
+{
+    struct pb_str id;
+
+    counted->name = name;
+    counted->is_known = pb_api_device_find(api, call->request, name, &id);
+    if (!counted->is_known)
+        return;
+    /* No id of the catalog begins so. */
+    counted->room[0] = '@';
+    memcpy(counted->room + 1, id.text, id.bytes);
+    counted->name = (struct pb_str){ counted->room, id.bytes + 1 };
+}
+
 bool
 pb_api_attempt_take(struct pb_api *api, const struct pb_api_call *call, struct pb_str name,
                     bool *ret_is_last, struct pb_reply *reply)
 {
     struct pb_api_people *people = &api->people;
+    struct counted counted;
     bool is_last_of_address;
-    unsigned wait_s = pb_api_lockout_take(&people->names, name, ret_is_last);
+    unsigned wait_s;
 
+    count_by(api, call, name, &counted);
+    wait_s = pb_api_lockout_take(&people->names, counted.name, ret_is_last);
     /* The name first: who tries one that is locked does not lock their neighbours' address. */
     if (wait_s > 0)
         return refuse_attempt(call, wait_s, reply);
+    if (counted.is_known)
+        return true;
     wait_s = pb_api_lockout_take(&people->addresses, address_name(&call->request->peer),
                                  &is_last_of_address);
     if (wait_s == 0)
         return true;
-    pb_api_lockout_give_back(&people->names, name);
+    pb_api_lockout_give_back(&people->names, counted.name);
     return refuse_attempt(call, wait_s, reply);
 }
 
 void
 pb_api_attempt_give_back(struct pb_api *api, const struct pb_api_call *call, struct pb_str name)
 {
-    pb_api_lockout_give_back(&api->people.addresses, address_name(&call->request->peer));
-    pb_api_lockout_give_back(&api->people.names, name);
+    struct counted counted;
+
+    count_by(api, call, name, &counted);
+    if (!counted.is_known)
+        pb_api_lockout_give_back(&api->people.addresses, address_name(&call->request->peer));
+    pb_api_lockout_give_back(&api->people.names, counted.name);
 }
 
 void
 pb_api_attempt_succeeded(struct pb_api *api, const struct pb_api_call *call, struct pb_str name)
 {
-    pb_api_lockout_give_back(&api->people.addresses, address_name(&call->request->peer));
-    pb_api_lockout_clear(&api->people.names, name);
+    struct counted counted;
+
+    count_by(api, call, name, &counted);
+    if (!counted.is_known)
+        pb_api_lockout_give_back(&api->people.addresses, address_name(&call->request->peer));
+    pb_api_lockout_clear(&api->people.names, counted.name);
 }
 
 /* Whether one more leaf may be left this minute, and how many failures had none before it. */

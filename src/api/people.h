@@ -28,7 +28,9 @@ struct pb_api_people {
     struct pb_api_lockout names;     /* tries to sign in */
     struct pb_api_lockout proofs;    /* tries within a session */
     struct pb_api_lockout addresses; /* tries to sign in from there */
-    struct pb_workers *hashers;      /* owned: passwords are hashed by few threads, in turn */
+    /* Owned: passwords are hashed by few threads, in turn; those of people whose browser, or
+     * session, is known do not wait behind those of strangers. */
+    struct pb_workers *hashers, *known_hashers;
     struct pb_password_cost cost;
     bool is_secure; /* cookies are for TLS */
 
@@ -120,7 +122,8 @@ struct pb_str pb_api_methods_text(unsigned methods, char room[96]);
 
 /* ---- failures ---- */
 
-/* Tries to sign in are counted by name and by address. False: the reply says to wait. */
+/* Tries to sign in are counted by name and by address; from a browser at which the name's person
+ * has signed in before, by that browser alone. False: the reply says to wait. */
 bool pb_api_attempt_take(struct pb_api *api, const struct pb_api_call *call, struct pb_str name,
                          bool *ret_is_last, struct pb_reply *reply);
 void pb_api_attempt_succeeded(struct pb_api *api, const struct pb_api_call *call,

@@ -312,7 +312,7 @@ pb_api_handle_session_unlock(struct pb_api *api, const struct pb_api_call *call,
     if (proof->totp.bytes > 0)
         return prove_by_totp(proof, "unlock");
     proof->job.run = run_unlock;
-    if (pb_workers_push(api->people.hashers, &proof->job))
+    if (pb_workers_push(api->people.known_hashers, &proof->job))
         return PB_END;
     pb_api_lockout_give_back(&api->people.proofs, call->caller->person);
     return PB_E_BUSY;
@@ -514,7 +514,7 @@ pb_api_handle_session_enrol(struct pb_api *api, const struct pb_api_call *call,
         return pb_api_problem(call, reply, 400, why, "password");
     }
     proof->job.run = run_enrol;
-    if (pb_workers_push(api->people.hashers, &proof->job))
+    if (pb_workers_push(api->people.known_hashers, &proof->job))
         return PB_END;
     pb_api_lockout_give_back(&api->people.proofs, call->caller->person);
     return PB_E_BUSY;

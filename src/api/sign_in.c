@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "api/api_private.h"
+#include "api/device.h"
 #include "api/texts.h"
 #include "base/arena.h"
 #include "base/env.h"
@@ -131,6 +132,8 @@ run_password(struct pb_job *job)
         pb_api_attempt_succeeded(api, &attempt->call, attempt->person);
         sign_in.is_fresh = (sign_in.methods & PB_BY_TOTP) != 0;
         status = begin_session(attempt, &sign_in);
+        if (status == PB_OK && attempt->reply->status < 400)
+            status = pb_api_device_set(api, attempt->reply, attempt->person);
     } else if (status == PB_NOT_FOUND) {
         status = pb_api_attempt_failed(api, attempt->person, "sign-in", attempt->is_last, &error);
         if (status == PB_OK)
@@ -210,12 +213,16 @@ static enum pb_status
 by_password(struct attempt *attempt)
 {
     struct pb_api *api = attempt->api;
+    struct pb_workers *hashers = api->people.hashers;
+    struct pb_str id;
 
     if (!pb_api_attempt_take(api, &attempt->call, attempt->person, &attempt->is_last,
                              attempt->reply))
         return PB_OK;
+    if (pb_api_device_find(api, attempt->call.request, attempt->person, &id))
+        hashers = api->people.known_hashers;
     attempt->job.run = run_password;
-    if (pb_workers_push(api->people.hashers, &attempt->job))
+    if (pb_workers_push(hashers, &attempt->job))
         return PB_END;
     pb_api_attempt_give_back(api, &attempt->call, attempt->person);
     return PB_E_BUSY;

@@ -137,7 +137,7 @@ void pb_reply_done(struct pb_reply *reply);
 void pb_reply_reset(struct pb_reply *reply);
 
 /* name: static. The value is copied; control characters break the reply. Replaces an earlier one
- * of that name, also the server's defaults. */
+ * of that name, also the server's defaults; but each Set-Cookie stands beside the others. */
 void pb_reply_header(struct pb_reply *reply, const char *name, struct pb_str value);
 void pb_reply_put(struct pb_reply *reply, const void *bytes, size_t count);
 void pb_reply_put_text(struct pb_reply *reply, const char *text);

@@ -55,11 +55,14 @@ is_header_value(struct pb_str value)
     return true;
 }
 
-/* The place for a header: that of an earlier one of its name, or the next. */
+/* The place for a header: that of an earlier one of its name, or the next. Each cookie is a header
+ * of its own. */
 static struct pb_pair *
 header_place(struct pb_reply *reply, struct pb_str name)
 {
-    for (uint32_t i = 0; i < reply->header_count; i++) {
+    bool is_cookie = pb_str_equal(name, pb_str_from("Set-Cookie"));
+
+    for (uint32_t i = 0; i < reply->header_count && !is_cookie; i++) {
         struct pb_pair *header = &reply->headers[i];
 
         if (header->name.bytes == name.bytes &&

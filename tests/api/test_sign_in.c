@@ -587,6 +587,100 @@ an_address_that_tries_many_names_has_to_wait(void **state)
     assert_null(strstr(found.secrets, "name"));
 }
 
+/* The cookie of the browser, which the last sign-in set. */
+static void
+keep_device(const struct browser *browser, char *cookie, size_t room)
+{
+    const char *set = strstr(browser->last.text, "Set-Cookie: platebase-device=");
+
+    assert_non_null(set);
+    (void)snprintf(cookie, room, "Cookie: %.*s\r\n", (int)strcspn(set + 12, ";"), set + 12);
+}
+
+static void
+a_browser_that_is_known_is_not_locked_out_by_others(void **state)
+{
+    struct people *people = *state;
+    struct browser *doe = &people->doe;
+    char device[256], name[16];
+
+    start(people);
+    browser_expect(doe, 201, browser_sign_in(doe));
+    keep_device(doe, device, sizeof(device));
+    for (int i = 0; i < 5; i++)
+        browser_expect(doe, 401, browser_sign_in_with(doe, "doe", "a wrong one", "totp", "1"));
+    for (int i = 0; i < 55; i++) { /* and their address is locked, too */
+        (void)snprintf(name, sizeof(name), "name%d", i);
+        browser_expect(doe, 401, browser_sign_in_with(doe, name, PASSWORD, "totp", "1"));
+    }
+    people->room.now_us += MINUTE;
+    browser_expect(doe, 429, browser_sign_in(doe));
+    (void)snprintf(doe->more, sizeof(doe->more), "%s", device);
+    browser_expect(doe, 201, browser_sign_in(doe));
+    /* It has five failures of its own, and is nobody else's. */
+    for (int i = 0; i < 5; i++)
+        browser_expect(doe, 401, browser_sign_in_with(doe, "doe", "a wrong one", "totp", "1"));
+    people->room.now_us += MINUTE;
+    browser_expect(doe, 429, browser_sign_in(doe));
+    browser_expect(doe, 429, browser_sign_in_with(doe, "adm", PASSWORD, "totp", "1"));
+    doe->more[0] = '\0';
+}
+
+static void
+a_browser_is_known_for_thirty_days(void **state)
+{
+    static const struct {
+        int64_t later;
+        int status;
+    } cases[] = { { 30 * DAY - 13 * HOUR, 201 }, { 30 * DAY - 12 * HOUR, 429 } };
+    struct people *people = *state;
+    struct browser *doe = &people->doe;
+    char device[256];
+
+    start(people);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        /* The room's clock begins at noon: a day ends after twelve hours. */
+        people->room.now_us = ROOM_NOW_US + (int64_t)i * 30 * DAY + 5 * MINUTE;
+        doe->more[0] = '\0';
+        browser_expect(doe, 201, browser_sign_in(doe));
+        keep_device(doe, device, sizeof(device));
+        people->room.now_us = ROOM_NOW_US + (int64_t)i * 30 * DAY + cases[i].later;
+        for (int at = 0; at < 5; at++)
+            browser_expect(doe, 401, browser_sign_in_with(doe, "doe", "a wrong one", "totp", "1"));
+        (void)snprintf(doe->more, sizeof(doe->more), "%s", device);
+        browser_expect(doe, cases[i].status, browser_sign_in(doe));
+    }
+    doe->more[0] = '\0';
+}
+
+static void
+what_is_no_cookie_of_a_browser_counts_for_nothing(void **state)
+{
+    struct people *people = *state;
+    struct browser *doe = &people->doe;
+    char device[256];
+
+    start(people);
+    browser_expect(doe, 201, browser_sign_in(doe));
+    keep_device(doe, device, sizeof(device));
+    for (int i = 0; i < 5; i++)
+        browser_expect(doe, 401, browser_sign_in_with(doe, "doe", "a wrong one", "totp", "1"));
+    people->room.now_us += MINUTE;
+    for (size_t at = strlen("Cookie: platebase-device="); at + 2 < strlen(device); at += 7) {
+        (void)snprintf(doe->more, sizeof(doe->more), "%s", device);
+        doe->more[at] = doe->more[at] == 'a' ? 'b' : 'a';
+        if (strcmp(doe->more, device) == 0 || doe->more[at] == '_')
+            continue;
+        browser_expect(doe, 429, browser_sign_in(doe));
+    }
+    (void)snprintf(doe->more, sizeof(doe->more), "Cookie: platebase-device=\r\n");
+    browser_expect(doe, 429, browser_sign_in(doe));
+    (void)snprintf(doe->more, sizeof(doe->more), "%.120s%s", device,
+                   "Cookie: platebase-device=x\r\n");
+    browser_expect(doe, 429, browser_sign_in(doe));
+    doe->more[0] = '\0';
+}
+
 /* From one address 60 may be tried, then none for a while; so this asks where they are counted. */
 static void
 failures_do_not_flood_the_log(void **state)
@@ -1321,6 +1415,9 @@ main(void)
         CASE(each_lock_is_longer_until_somebody_signs_in),
         CASE(four_failures_are_forgotten_after_a_quarter_of_an_hour),
         CASE(an_address_that_tries_many_names_has_to_wait),
+        CASE(a_browser_that_is_known_is_not_locked_out_by_others),
+        CASE(a_browser_is_known_for_thirty_days),
+        CASE(what_is_no_cookie_of_a_browser_counts_for_nothing),
         CASE(failures_do_not_flood_the_log),
         CASE(a_session_locks_after_a_quarter_of_an_hour),
         CASE(a_one_time_code_unlocks_and_steps_up),
