@@ -121,6 +121,8 @@ pb_password_refuse(struct pb_str password, const struct pb_str *context, unsigne
     struct pb_str folded;
     const char *why = NULL;
 
+    if (password.bytes == 0)
+        return "at least 12 characters";
     if (password.bytes > PB_PASSWORD_BYTES_MAX || !pb_utf8_is_valid(password.text, password.bytes))
         return "at most 512 bytes of UTF-8";
     if (memchr(password.text, '\0', password.bytes) != NULL)

@@ -286,6 +286,7 @@ passwords_that_others_would_try_are_not_taken(void **state)
         const char *password;
         bool is_good;
     } cases[] = {
+        { "", false },
         { "short", false },
         { "elevenchars", false },
         { "twelve chars", true },
