@@ -11,6 +11,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define NOW 1800000000
+#define VECTORS "../shared/data/jose-vectors/json_web_signature_test.json"
 
 static const char *const algorithms[] = { "RS256", "PS256", "ES256", "EdDSA" };
 
@@ -607,6 +608,86 @@ the_hash_of_the_access_token_fits(void **state)
     assert_false(check_claims(claims, PB_JWT_RS256, "token", &why));
 }
 
+/* ---- Wycheproof ---- */
+
+/* Whether the signature of a case holds: its payload need not be claims. */
+static bool
+is_verified(const json_t *key, const char *text)
+{
+    json_t *set = json_pack("{s:[O]}", "keys", key);
+    char *json = json_dumps(set, JSON_COMPACT);
+    struct pb_jwks *jwks = jwks_of(json);
+    enum pb_status status;
+    const char *why;
+
+    status = open_text(text, jwks, &why);
+    pb_jwks_free(jwks);
+    free(json);
+    json_decref(set);
+    return status == PB_OK ||
+           (status == PB_BAD_INPUT && strstr(why, "claims are no object") != NULL);
+}
+
+static bool
+is_taken(const json_t *key)
+{
+    const char *algorithm = json_string_value(json_object_get(key, "alg"));
+
+    for (size_t i = 0; algorithm != NULL && i < COUNT_OF(algorithms); i++) {
+        if (strcmp(algorithm, algorithms[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Returns how many of a group verify. */
+static unsigned
+check_group(const json_t *group)
+{
+    const json_t *public = json_object_get(group, "public"), *test;
+    const json_t *key = public != NULL ? public : json_object_get(group, "private");
+    unsigned verified = 0;
+    size_t i;
+
+    json_array_foreach(json_object_get(group, "tests"), i, test)
+    {
+        const char *result = json_string_value(json_object_get(test, "result"));
+        const char *comment = json_string_value(json_object_get(test, "comment"));
+        bool is_good = is_verified(key, json_string_value(json_object_get(test, "jws")));
+        /* Figure 20 is signed by PS384, which is not taken, whatever its key says. */
+        bool is_wanted =
+            strcmp(result, "valid") == 0 && is_taken(key) && strcmp(comment, "Figure20") != 0;
+
+        if (is_good != is_wanted)
+            fail_msg("case %d (%s): %s", (int)json_integer_value(json_object_get(test, "tcId")),
+                     comment, is_good ? "verified" : "refused");
+        verified += is_good;
+    }
+    return verified;
+}
+
+static void
+the_cases_of_wycheproof_come_out_right(void **state)
+{
+    json_t *root = json_load_file(VECTORS, 0, NULL);
+    const json_t *group;
+    unsigned verified = 0;
+    size_t i;
+
+    (void)state;
+    if (root == NULL) {
+        print_message("no %s: skipped\n", VECTORS);
+        skip();
+    }
+    json_array_foreach(json_object_get(root, "testGroups"), i, group)
+    {
+        verified += check_group(group);
+    }
+    print_message("%u verify\n", verified);
+    assert_true(verified > 0);
+    json_decref(root);
+}
+
 int
 main(void)
 {
@@ -625,6 +706,7 @@ main(void)
         cmocka_unit_test(an_id_token_says_what_it_must),
         cmocka_unit_test(several_audiences_need_the_one_who_asked),
         cmocka_unit_test(the_hash_of_the_access_token_fits),
+        cmocka_unit_test(the_cases_of_wycheproof_come_out_right),
     };
 
     if (sodium_init() < 0)
