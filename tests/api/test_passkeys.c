@@ -804,6 +804,79 @@ memory_that_fails_leaves_a_passkey_whole_or_none(void **state)
     assert_in_range(fail_at, 5, 500);
 }
 
+/* The body of a good answer to a question that was just asked. */
+static void
+prepare_sign_in(struct ways *ways, struct authenticator *authenticator, char body[16384])
+{
+    uint8_t challenge[PB_WEBAUTHN_CHALLENGE_BYTES];
+    struct answer answer;
+    char more[128];
+
+    if (ways->browser.consent[0] == '\0')
+        ways_read_splash(ways);
+    expect_browse(ways, 200, "POST", "/v1/session/passkey/options", NULL);
+    take_challenge(ways, challenge);
+    answer = answer_usual("webauthn.get", challenge);
+    answer_used(&answer, authenticator);
+    (void)snprintf(more, sizeof(more), "\"consent\":\"%s\",", ways->browser.consent);
+    body_of_used(&answer, authenticator, "doe", more, body);
+}
+
+static void
+memory_that_fails_signs_nobody_in_by_half(void **state)
+{
+    struct ways *ways = start(state);
+    struct site_room *room = &ways->room;
+    struct authenticator authenticator;
+    uint64_t fail_at = 0;
+    int status = 0;
+
+    authenticator_init(&authenticator, PB_WEBAUTHN_EDDSA);
+    ways_sign_in(ways, "doe");
+    assert_int_equal(201, add(ways, &authenticator, "key"));
+    forget(ways);
+    while (status != 201) {
+        char body[16384];
+
+        prepare_sign_in(ways, &authenticator, body);
+        room->fault.fail_allocation_at = room->fault.allocation_count + ++fail_at;
+        status = browse(ways, "POST", "/v1/session/passkey", body);
+        room->fault.fail_allocation_at = 0;
+        assert_true(status == 201 || status == 503);
+        assert_true((status == 201) == (ways->browser.session[0] != '\0'));
+        room->now_us += MINUTE_US;
+    }
+    assert_in_range(fail_at, 3, 500);
+    authenticator_done(&authenticator);
+}
+
+static void
+what_cannot_be_put_on_record_signs_nobody_in(void **state)
+{
+    struct ways *ways = start(state);
+    struct site_room *room = &ways->room;
+    struct authenticator authenticator;
+    char body[16384];
+
+    authenticator_init(&authenticator, PB_WEBAUTHN_EDDSA);
+    ways_sign_in(ways, "doe");
+    assert_int_equal(201, add(ways, &authenticator, "key"));
+    forget(ways);
+    prepare_sign_in(ways, &authenticator, body);
+    room->fault.fail_file_mask = FAULT_MUTATING;
+    room->fault.fail_file_call_at = room->fault.file_call_count + 1;
+    room->fault.is_file_failure_lasting = true;
+    assert_in_range(browse(ways, "POST", "/v1/session/passkey", body), 500, 503);
+    assert_string_equal("", ways->browser.session);
+    room->fault.fail_file_call_at = 0;
+    room->fault.is_file_failure_lasting = false;
+    (void)pb_server_stop(ways->service.fixture.server, 0);
+    ways->service.fixture.server = NULL;
+    room_expect(room, PB_E_POISONED, pb_site_close(room->site, &room->error), "close");
+    room_open_as(room, PB_SITE_WRITE);
+    authenticator_done(&authenticator);
+}
+
 static void
 what_cannot_be_put_on_record_is_not_done(void **state)
 {
@@ -895,6 +968,8 @@ main(void)
         cmocka_unit_test(a_note_is_read_as_it_was_written_or_not_at_all),
         CASE(a_damaged_note_signs_nobody_in),
         CASE(memory_that_fails_leaves_a_passkey_whole_or_none),
+        CASE(memory_that_fails_signs_nobody_in_by_half),
+        CASE(what_cannot_be_put_on_record_signs_nobody_in),
         CASE(what_cannot_be_put_on_record_is_not_done),
         CASE(a_passkey_is_used_from_where_it_was),
     };
