@@ -448,6 +448,31 @@ codes_can_be_tried_five_times(void **state)
 }
 
 static void
+memory_that_fails_signs_nobody_in_by_half(void **state)
+{
+    struct journey *journey = start(state);
+    struct site_room *room = &journey->ways.room;
+    uint64_t fail_at = 0;
+    int status = 0;
+
+    while (status != 200) {
+        char query[256];
+
+        assert_int_equal(200, leave_for(journey, "county"));
+        provider_claim(&journey->provider, journey->url, now_s(journey), "doe", INVESTIGATOR);
+        (void)snprintf(query, sizeof(query), "code=%s&state=%s", PROVIDER_CODE, journey->state);
+        room->fault.fail_allocation_at = room->fault.allocation_count + ++fail_at;
+        status = come_back(journey, query);
+        room->fault.fail_allocation_at = 0;
+        assert_true(status == 200 || status == 503);
+        assert_true((status == 200) == (journey->ways.browser.session[0] != '\0'));
+        room->now_us += MINUTE_US;
+    }
+    assert_in_range(fail_at, 5, 500);
+    assert_true(is_signed_in(journey));
+}
+
+static void
 without_providers_nobody_is_sent_anywhere(void **state)
 {
     struct journey *journey = *state;
@@ -491,6 +516,7 @@ main(void)
         CASE(another_subject_under_the_same_name_is_refused),
         CASE(one_factor_there_takes_a_code_here),
         CASE(codes_can_be_tried_five_times),
+        CASE(memory_that_fails_signs_nobody_in_by_half),
         CASE(without_providers_nobody_is_sent_anywhere),
         CASE(nothing_of_a_person_or_a_code_is_logged),
     };
