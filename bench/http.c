@@ -4,15 +4,24 @@
  *
  * usage: bench_http [option...] PORT PATH
  *
- *   --clients N    connections; 64
- *   --seconds N    how long; 5
- *   --token TEXT   shown as bearer
- *   --tls          TLS 1.3, without looking at the certificate
- *   --body FILE    POST this file (application/json)
- *   --reads N      POST N new reads each time (application/x-ndjson), of reader bench-<client>
- *   --slow N       N more connections that send a head byte by byte, one each second
+ *   --clients N       connections; 64
+ *   --seconds N       how long; 5
+ *   --token TEXT      shown as bearer
+ *   --tls             TLS 1.3, without looking at the certificate
+ *   --body FILE       POST this file (application/json)
+ *   --reads N         POST N new reads each time (application/x-ndjson), of reader bench-<client>
+ *   --rate N          no more than N reads a second in all; times count from when each was due
+ *   --ledger FILE     what was acknowledged goes there; the server may end meanwhile
+ *   --check FILE      sends again what a ledger has: all of it must be there
+ *   --slow N          N more connections that send a head byte by byte, one each second
+ *   --slow-bodies N   the same with bodies of reads
+ *   --slow-readers N  the same with replies, which they read byte by byte
+ *   --wrong N         N more requests a second with a token that is none
+ *   --watch PID       memory and descriptors of the server, each ten seconds
  */
 #include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
 #include <getopt.h>
 #include <gnutls/gnutls.h>
 #include <inttypes.h>
@@ -31,12 +40,24 @@
 
 #define SAMPLES_MAX 4000000u
 #define ANSWER_BYTES_MAX (1u << 20)
+#define PIPELINED 50u /* requests of a slow reader: more than a socket's buffers hold */
+#define WATCH_S 10u
+
+enum slowness { SLOW_HEADS, SLOW_BODIES, SLOW_READERS, SLOW_KINDS };
 
 struct options {
     uint16_t port;
-    const char *path, *token, *body_path;
-    unsigned clients, seconds, reads, slow;
+    const char *path, *token, *body_path, *ledger_path, *check_path;
+    unsigned clients, seconds, reads, rate, wrong, watched;
+    unsigned slow[SLOW_KINDS];
     bool is_tls;
+};
+
+/* Reads that were sent together: client, time and number make them again. */
+struct batch {
+    unsigned client, reads;
+    int64_t now_us;
+    uint64_t sent;
 };
 
 struct run {
@@ -45,11 +66,14 @@ struct run {
     gnutls_certificate_credentials_t credentials;
     char *body; /* owned: of --body */
     size_t body_bytes;
-    int64_t end_ns;
+    int64_t start_ns, end_ns;
     _Atomic uint32_t sample_count;
     uint32_t *samples_us; /* owned: SAMPLES_MAX */
     _Atomic uint64_t statuses[6];
-    _Atomic uint64_t reads_stored;
+    _Atomic uint64_t reads_stored, reads_known;
+    _Atomic uint64_t wrong_statuses[6];
+    struct batch *batches; /* owned: to check */
+    size_t batch_count;
 };
 
 struct client {
@@ -61,6 +85,8 @@ struct client {
     uint64_t sent; /* reads so far */
     char *request, *answer;
     size_t request_bytes, request_room;
+    struct batch *acked; /* owned: for the ledger */
+    size_t acked_count, acked_room;
 };
 
 static void
@@ -96,7 +122,16 @@ connect_client(struct client *client)
         die("the handshake failed");
 }
 
-static void
+/* The server has ended a connection: false where that is looked for. */
+static bool
+lose(const struct client *client)
+{
+    if (client->run->options.ledger_path == NULL)
+        die("the server has ended a connection");
+    return false;
+}
+
+static bool
 send_all(struct client *client, const char *bytes, size_t count)
 {
     while (count > 0) {
@@ -104,13 +139,14 @@ send_all(struct client *client, const char *bytes, size_t count)
                                                : send(client->file, bytes, count, MSG_NOSIGNAL);
 
         if (sent <= 0)
-            die("the server has ended a connection");
+            return lose(client);
         bytes += sent;
         count -= (size_t)sent;
     }
+    return true;
 }
 
-/* One whole answer with a Content-Length; returns its status. */
+/* One whole answer with a Content-Length; returns its status, 0 where there is none. */
 static unsigned
 receive(struct client *client)
 {
@@ -125,7 +161,7 @@ receive(struct client *client)
         const char *end, *length;
 
         if (got <= 0)
-            die("the server has ended a connection");
+            return lose(client);
         used += (size_t)got;
         client->answer[used] = '\0';
         if (wanted == 0) {
@@ -158,37 +194,37 @@ put(struct client *client, const char *bytes, size_t count)
 }
 
 static size_t
-put_reads(const struct client *client, char *body, size_t room)
+put_reads(const struct batch *batch, char *body, size_t room)
 {
-    const struct run *run = client->run;
-    int64_t now_us = pb_now_us(run->env);
     size_t used = 0;
 
-    for (unsigned i = 0; i < run->options.reads; i++) {
+    for (unsigned i = 0; i < batch->reads; i++) {
         char time[PB_TIME_BYTES_MAX];
 
-        (void)pb_time_format(now_us - (int64_t)(run->options.reads - i), 0, time);
+        (void)pb_time_format(batch->now_us - (int64_t)(batch->reads - i), 0, time);
         used += (size_t)snprintf(body + used, room - used,
                                  "{\"plate\":\"B%07" PRIu64 "\",\"captured_at\":\"%s\","
                                  "\"reader\":\"bench-%u\",\"lat\":38.64,\"lon\":-98.31,"
                                  "\"confidence\":91.5,\"heading_deg\":181.5}\n",
-                                 (client->sent + i) * 7919 % 10000000, time, client->number);
+                                 (batch->sent + i) * 7919 % 10000000, time, batch->client);
     }
     return used;
 }
 
+/* batch: NULL where the request is always the same. */
 static void
-make_request(struct client *client)
+make_request(struct client *client, const struct batch *batch)
 {
     const struct run *run = client->run;
     const struct options *options = &run->options;
-    size_t room = (size_t)options->reads * 256 + 1, body_bytes = run->body_bytes;
-    char *reads = options->reads > 0 ? malloc(room) : NULL, head[512];
-    bool is_post = options->reads > 0 || run->body != NULL;
+    size_t room = batch != NULL ? (size_t)batch->reads * 256 + 1 : 0;
+    size_t body_bytes = run->body_bytes;
+    char *reads = batch != NULL ? malloc(room) : NULL, head[512];
+    bool is_post = batch != NULL || run->body != NULL;
     int length;
 
-    if (options->reads > 0)
-        body_bytes = put_reads(client, reads, room);
+    if (batch != NULL)
+        body_bytes = put_reads(batch, reads, room);
     client->request_bytes = 0;
     length = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: bench\r\n%s%s%s",
                       is_post ? "POST" : "GET", options->path,
@@ -200,13 +236,87 @@ make_request(struct client *client)
         length = snprintf(head, sizeof(head),
                           "Content-Type: application/%s\r\n"
                           "Content-Length: %zu\r\n",
-                          options->reads > 0 ? "x-ndjson" : "json", body_bytes);
+                          batch != NULL ? "x-ndjson" : "json", body_bytes);
         put(client, head, (size_t)length);
     }
     put(client, "\r\n", 2);
     if (is_post)
-        put(client, options->reads > 0 ? reads : run->body, body_bytes);
+        put(client, batch != NULL ? reads : run->body, body_bytes);
     free(reads);
+}
+
+/* The next reads of a client. */
+static struct batch
+next_batch(const struct client *client)
+{
+    return (struct batch){ .client = client->number,
+                           .reads = client->run->options.reads,
+                           .now_us = pb_now_us(client->run->env),
+                           .sent = client->sent };
+}
+
+static void
+note_acked(struct client *client, const struct batch *batch)
+{
+    if (client->run->options.ledger_path == NULL)
+        return;
+    if (client->acked_count == client->acked_room) {
+        client->acked_room = client->acked_room * 2 + 64;
+        client->acked = realloc(client->acked, client->acked_room * sizeof(*client->acked));
+        if (client->acked == NULL)
+            die("no memory");
+    }
+    client->acked[client->acked_count++] = *batch;
+}
+
+/* The number behind a key of the answer; 0 where it is not there. */
+static uint64_t
+answer_count(const struct client *client, const char *key)
+{
+    const char *at = strstr(client->answer, key);
+
+    return at != NULL ? strtoull(at + strlen(key), NULL, 10) : 0;
+}
+
+/* Sends the request that is made. False: there was no answer. */
+static bool
+exchange(struct client *client, int64_t began_ns)
+{
+    struct run *run = client->run;
+    int64_t took_ns;
+    uint32_t place;
+    unsigned status;
+
+    if (!send_all(client, client->request, client->request_bytes))
+        return false;
+    status = receive(client);
+    if (status == 0)
+        return false;
+    took_ns = pb_monotonic_ns(run->env) - began_ns;
+    place = atomic_fetch_add(&run->sample_count, 1);
+    if (place < SAMPLES_MAX)
+        run->samples_us[place] = (uint32_t)(took_ns / 1000);
+    atomic_fetch_add(&run->statuses[status / 100 % 6], 1);
+    atomic_fetch_add(&run->reads_stored, answer_count(client, "{\"stored\":"));
+    atomic_fetch_add(&run->reads_known, answer_count(client, ",\"duplicate\":"));
+    return true;
+}
+
+/* Waits until the n-th request of a client is due, and returns when that was. */
+static int64_t
+wait_until_due(const struct client *client, uint64_t number)
+{
+    const struct run *run = client->run;
+    const struct options *options = &run->options;
+    int64_t now_ns = pb_monotonic_ns(run->env), due_ns;
+
+    if (options->rate == 0 || options->reads == 0)
+        return now_ns;
+    due_ns = run->start_ns + (int64_t)((double)(number * options->clients + client->number) *
+                                       options->reads / options->rate * 1e9);
+    if (due_ns > now_ns)
+        (void)usleep((useconds_t)((due_ns - now_ns) / 1000));
+    return due_ns;
 }
 
 static void *
@@ -214,56 +324,238 @@ ask_on(void *context)
 {
     struct client *client = context;
     struct run *run = client->run;
+    bool has_reads = run->options.reads > 0;
+    struct batch batch = next_batch(client);
 
     client->answer = malloc(ANSWER_BYTES_MAX);
     connect_client(client);
-    make_request(client);
-    for (;;) {
-        int64_t began_ns = pb_monotonic_ns(run->env), took_ns;
-        uint32_t place;
-        unsigned status;
+    make_request(client, has_reads ? &batch : NULL);
+    for (uint64_t number = 0;; number++) {
+        int64_t began_ns = wait_until_due(client, number);
 
-        if (began_ns >= run->end_ns)
+        if (pb_monotonic_ns(run->env) >= run->end_ns || !exchange(client, began_ns))
             break;
-        send_all(client, client->request, client->request_bytes);
-        status = receive(client);
-        took_ns = pb_monotonic_ns(run->env) - began_ns;
-        place = atomic_fetch_add(&run->sample_count, 1);
-        if (place < SAMPLES_MAX)
-            run->samples_us[place] = (uint32_t)(took_ns / 1000);
-        atomic_fetch_add(&run->statuses[status / 100 % 6], 1);
-        if (run->options.reads > 0) {
-            const char *stored = strstr(client->answer, "{\"stored\":");
-
-            if (stored != NULL)
-                atomic_fetch_add(&run->reads_stored, strtoul(stored + 10, NULL, 10));
-            client->sent += run->options.reads;
-            make_request(client);
-        }
+        if (!has_reads)
+            continue;
+        if (strncmp(client->answer + 9, "200", 3) == 0)
+            note_acked(client, &batch);
+        client->sent += run->options.reads;
+        batch = next_batch(client);
+        make_request(client, &batch);
     }
     free(client->answer);
     free(client->request);
     return NULL;
 }
 
-/* Heads that never end: what the good ones must not notice. */
+/* Sends again what a ledger has. */
+static void *
+check_on(void *context)
+{
+    struct client *client = context;
+    struct run *run = client->run;
+
+    client->answer = malloc(ANSWER_BYTES_MAX);
+    connect_client(client);
+    for (size_t i = client->number; i < run->batch_count; i += run->options.clients) {
+        make_request(client, &run->batches[i]);
+        (void)exchange(client, pb_monotonic_ns(run->env));
+    }
+    free(client->answer);
+    free(client->request);
+    return NULL;
+}
+
+/* ---- those that good clients must not notice ---- */
+
+struct slow {
+    struct run *run;
+    enum slowness how;
+    pthread_t thread;
+};
+
+static void
+begin_slow(struct client *client, enum slowness how)
+{
+    static const char head[] = "POST /v1/reads HTTP/1.1\r\nHost: bench\r\n"
+                               "Content-Type: application/x-ndjson\r\nContent-Length: 9999\r\n\r\n";
+    static const char ask[] = "GET /openapi.json HTTP/1.1\r\nHost: bench\r\n\r\n";
+
+    connect_client(client);
+    if (how == SLOW_BODIES)
+        (void)!send(client->file, head, sizeof(head) - 1, MSG_NOSIGNAL);
+    for (unsigned i = 0; how == SLOW_READERS && i < PIPELINED; i++)
+        (void)!send(client->file, ask, sizeof(ask) - 1, MSG_NOSIGNAL);
+}
+
+/* A byte; one that was cut begins anew. */
+static void
+crawl(struct client *client, enum slowness how)
+{
+    char byte = 'G';
+    ssize_t moved = how == SLOW_READERS ? recv(client->file, &byte, 1, MSG_DONTWAIT)
+                                        : send(client->file, &byte, 1, MSG_NOSIGNAL);
+
+    if (moved > 0 || (how == SLOW_READERS && moved < 0 && errno == EAGAIN))
+        return;
+    (void)close(client->file);
+    begin_slow(client, how);
+}
+
 static void *
 be_slow(void *context)
 {
-    struct run *run = context;
-    struct client *clients = calloc(run->options.slow, sizeof(*clients));
+    struct slow *slow = context;
+    struct run *run = slow->run;
+    unsigned count = run->options.slow[slow->how];
+    struct client *clients = calloc(count, sizeof(*clients));
 
-    for (unsigned i = 0; i < run->options.slow; i++) {
+    for (unsigned i = 0; i < count; i++) {
         clients[i].run = run;
-        connect_client(&clients[i]);
+        begin_slow(&clients[i], slow->how);
     }
     while (pb_monotonic_ns(run->env) < run->end_ns) {
-        for (unsigned i = 0; i < run->options.slow; i++)
-            (void)!send(clients[i].file, "G", 1, MSG_NOSIGNAL);
+        for (unsigned i = 0; i < count; i++)
+            crawl(&clients[i], slow->how);
         (void)sleep(1);
     }
+    for (unsigned i = 0; i < count; i++)
+        (void)close(clients[i].file);
     free(clients);
     return NULL;
+}
+
+static void *
+be_wrong(void *context)
+{
+    struct run *run = context;
+    struct client client = { .run = run, .answer = malloc(ANSWER_BYTES_MAX) };
+    char request[256];
+
+    connect_client(&client);
+    for (unsigned i = 0; pb_monotonic_ns(run->env) < run->end_ns; i++) {
+        int length = snprintf(request, sizeof(request),
+                              "GET /v1/token HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer "
+                              "pb_%012x_%043u\r\n\r\n",
+                              i, i);
+
+        (void)send_all(&client, request, (size_t)length);
+        atomic_fetch_add(&run->wrong_statuses[receive(&client) % 100 == 29 ? 2 : 1], 1);
+        (void)usleep(1000000 / run->options.wrong);
+    }
+    (void)close(client.file);
+    free(client.answer);
+    return NULL;
+}
+
+/* ---- the server's process ---- */
+
+static unsigned long
+resident_kib(unsigned process)
+{
+    char path[64], line[256];
+    unsigned long kib = 0;
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "/proc/%u/status", process);
+    file = fopen(path, "r");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, "VmRSS:", 6) == 0)
+            kib = strtoul(line + 6, NULL, 10);
+    }
+    if (file != NULL)
+        (void)fclose(file);
+    return kib;
+}
+
+static unsigned
+descriptors(unsigned process)
+{
+    char path[64];
+    unsigned count = 0;
+    DIR *directory;
+
+    (void)snprintf(path, sizeof(path), "/proc/%u/fd", process);
+    directory = opendir(path);
+    while (directory != NULL && readdir(directory) != NULL)
+        count++;
+    if (directory != NULL)
+        (void)closedir(directory);
+    return count > 2 ? count - 2 : 0;
+}
+
+static void *
+watch(void *context)
+{
+    struct run *run = context;
+    unsigned process = run->options.watched;
+
+    while (pb_monotonic_ns(run->env) < run->end_ns) {
+        int64_t seconds = (pb_monotonic_ns(run->env) - run->start_ns) / 1000000000;
+
+        printf("%6" PRId64 " s: %lu KiB, %u descriptors, %" PRIu64 " reads stored, %" PRIu64
+               " answers 5xx\n",
+               seconds, resident_kib(process), descriptors(process),
+               atomic_load(&run->reads_stored), atomic_load(&run->statuses[5]));
+        (void)fflush(stdout);
+        (void)sleep(WATCH_S);
+    }
+    return NULL;
+}
+
+/* ---- ledgers ---- */
+
+static void
+write_ledger(const struct run *run, const struct client *clients)
+{
+    FILE *file = fopen(run->options.ledger_path, "w");
+
+    if (file == NULL)
+        die("cannot write the ledger");
+    for (unsigned i = 0; i < run->options.clients; i++) {
+        for (size_t j = 0; j < clients[i].acked_count; j++) {
+            const struct batch *batch = &clients[i].acked[j];
+
+            fprintf(file, "%u %u %" PRId64 " %" PRIu64 "\n", batch->client, batch->reads,
+                    batch->now_us, batch->sent);
+        }
+    }
+    if (fclose(file) != 0)
+        die("cannot write the ledger");
+}
+
+static void
+read_ledger(struct run *run)
+{
+    FILE *file = fopen(run->options.check_path, "r");
+    struct batch batch;
+    size_t room = 0;
+
+    if (file == NULL)
+        die("cannot read the ledger");
+    while (fscanf(file, "%u %u %" SCNd64 " %" SCNu64, &batch.client, &batch.reads, &batch.now_us,
+                  &batch.sent) == 4) {
+        if (run->batch_count == room) {
+            room = room * 2 + 64;
+            run->batches = realloc(run->batches, room * sizeof(*run->batches));
+            if (run->batches == NULL)
+                die("no memory");
+        }
+        run->batches[run->batch_count++] = batch;
+    }
+    (void)fclose(file);
+}
+
+/* 0: everything was there. */
+static int
+report_check(const struct run *run)
+{
+    uint64_t total = 0, known = atomic_load(&run->reads_known);
+
+    for (size_t i = 0; i < run->batch_count; i++)
+        total += run->batches[i].reads;
+    printf("%" PRIu64 " acknowledged reads checked, %" PRIu64 " lost\n", total, total - known);
+    return total == known ? 0 : 1;
 }
 
 /* ---- the run ---- */
@@ -280,7 +572,7 @@ static void
 report(struct run *run)
 {
     uint32_t count = atomic_load(&run->sample_count);
-    double seconds = run->options.seconds;
+    double seconds = (double)(pb_monotonic_ns(run->env) - run->start_ns) / 1e9;
 
     count = count < SAMPLES_MAX ? count : SAMPLES_MAX;
     qsort(run->samples_us, count, sizeof(*run->samples_us), compare);
@@ -292,6 +584,9 @@ report(struct run *run)
            run->statuses[5]);
     if (run->options.reads > 0)
         printf("%.0f reads/s stored\n", (double)run->reads_stored / seconds);
+    if (run->options.wrong > 0)
+        printf("wrong tokens: %" PRIu64 " refused, %" PRIu64 " told to wait\n",
+               run->wrong_statuses[1], run->wrong_statuses[2]);
 }
 
 static void
@@ -308,45 +603,73 @@ load_body(struct run *run)
     (void)fclose(file);
 }
 
+/* The place of an option's number, or NULL. */
+static unsigned *
+number_of(struct options *options, int letter)
+{
+    switch (letter) {
+    case 'c':
+        return &options->clients;
+    case 's':
+        return &options->seconds;
+    case 'r':
+        return &options->reads;
+    case 'R':
+        return &options->rate;
+    case 'l':
+        return &options->slow[SLOW_HEADS];
+    case 'L':
+        return &options->slow[SLOW_BODIES];
+    case 'p':
+        return &options->slow[SLOW_READERS];
+    case 'w':
+        return &options->wrong;
+    case 'W':
+        return &options->watched;
+    default:
+        return NULL;
+    }
+}
+
 static void
 parse(int argc, char **argv, struct options *options)
 {
     static const struct option names[] = {
-        { "clients", required_argument, NULL, 'c' }, { "seconds", required_argument, NULL, 's' },
-        { "token", required_argument, NULL, 't' },   { "tls", no_argument, NULL, 'T' },
-        { "body", required_argument, NULL, 'b' },    { "reads", required_argument, NULL, 'r' },
-        { "slow", required_argument, NULL, 'l' },    { NULL, 0, NULL, 0 },
+        { "clients", required_argument, NULL, 'c' },
+        { "seconds", required_argument, NULL, 's' },
+        { "token", required_argument, NULL, 't' },
+        { "tls", no_argument, NULL, 'T' },
+        { "body", required_argument, NULL, 'b' },
+        { "reads", required_argument, NULL, 'r' },
+        { "rate", required_argument, NULL, 'R' },
+        { "ledger", required_argument, NULL, 'g' },
+        { "check", required_argument, NULL, 'k' },
+        { "slow", required_argument, NULL, 'l' },
+        { "slow-bodies", required_argument, NULL, 'L' },
+        { "slow-readers", required_argument, NULL, 'p' },
+        { "wrong", required_argument, NULL, 'w' },
+        { "watch", required_argument, NULL, 'W' },
+        { NULL, 0, NULL, 0 },
     };
     int letter;
 
     while ((letter = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        unsigned number = optarg != NULL ? (unsigned)strtoul(optarg, NULL, 10) : 0;
+        unsigned *number = number_of(options, letter);
 
-        switch (letter) {
-        case 'c':
-            options->clients = number;
-            break;
-        case 's':
-            options->seconds = number;
-            break;
-        case 't':
+        if (number != NULL)
+            *number = (unsigned)strtoul(optarg, NULL, 10);
+        else if (letter == 't')
             options->token = optarg;
-            break;
-        case 'T':
+        else if (letter == 'T')
             options->is_tls = true;
-            break;
-        case 'b':
+        else if (letter == 'b')
             options->body_path = optarg;
-            break;
-        case 'r':
-            options->reads = number;
-            break;
-        case 'l':
-            options->slow = number;
-            break;
-        default:
+        else if (letter == 'g')
+            options->ledger_path = optarg;
+        else if (letter == 'k')
+            options->check_path = optarg;
+        else
             die("see the head of bench/http.c");
-        }
     }
     if (argc - optind != 2 || options->clients == 0 || options->seconds == 0)
         die("usage: bench_http [option...] PORT PATH");
@@ -354,37 +677,69 @@ parse(int argc, char **argv, struct options *options)
     options->path = argv[optind + 1];
 }
 
+/* Starts those that are beside the clients; returns how many. */
+static unsigned
+start_others(struct run *run, struct slow slow[SLOW_KINDS], pthread_t threads[SLOW_KINDS + 2])
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < SLOW_KINDS; i++) {
+        slow[i] = (struct slow){ .run = run, .how = (enum slowness)i };
+        if (run->options.slow[i] > 0 &&
+            pthread_create(&threads[count++], NULL, be_slow, &slow[i]) != 0)
+            die("no thread");
+    }
+    if (run->options.wrong > 0 && pthread_create(&threads[count++], NULL, be_wrong, run) != 0)
+        die("no thread");
+    if (run->options.watched > 0 && pthread_create(&threads[count++], NULL, watch, run) != 0)
+        die("no thread");
+    return count;
+}
+
 int
 main(int argc, char **argv)
 {
     struct run run = { .env = pb_env_system(), .options = { .clients = 64, .seconds = 5 } };
+    pthread_t others[SLOW_KINDS + 2];
+    struct slow slow[SLOW_KINDS];
     struct client *clients;
-    pthread_t slow;
+    unsigned other_count;
+    int result = 0;
 
     parse(argc, argv, &run.options);
     load_body(&run);
+    if (run.options.check_path != NULL)
+        read_ledger(&run);
     run.samples_us = calloc(SAMPLES_MAX, sizeof(*run.samples_us));
     clients = calloc(run.options.clients, sizeof(*clients));
     if (run.samples_us == NULL || clients == NULL ||
         gnutls_certificate_allocate_credentials(&run.credentials) != 0)
         die("no memory");
-    run.end_ns = pb_monotonic_ns(run.env) + (int64_t)run.options.seconds * 1000000000;
-    if (run.options.slow > 0 && pthread_create(&slow, NULL, be_slow, &run) != 0)
-        die("no thread");
+    run.start_ns = pb_monotonic_ns(run.env);
+    run.end_ns = run.start_ns + (int64_t)run.options.seconds * 1000000000;
+    other_count = start_others(&run, slow, others);
     for (unsigned i = 0; i < run.options.clients; i++) {
         clients[i].run = &run;
         clients[i].number = i;
-        if (pthread_create(&clients[i].thread, NULL, ask_on, &clients[i]) != 0)
+        if (pthread_create(&clients[i].thread, NULL,
+                           run.options.check_path != NULL ? check_on : ask_on, &clients[i]) != 0)
             die("no thread");
     }
     for (unsigned i = 0; i < run.options.clients; i++)
         (void)pthread_join(clients[i].thread, NULL);
     report(&run);
-    if (run.options.slow > 0)
-        (void)pthread_join(slow, NULL);
+    if (run.options.ledger_path != NULL)
+        write_ledger(&run, clients);
+    if (run.options.check_path != NULL)
+        result = report_check(&run);
+    for (unsigned i = 0; i < other_count; i++)
+        (void)pthread_join(others[i], NULL);
+    for (unsigned i = 0; i < run.options.clients; i++)
+        free(clients[i].acked);
     free(clients);
     free(run.samples_us);
+    free(run.batches);
     free(run.body);
     gnutls_certificate_free_credentials(run.credentials);
-    return 0;
+    return result;
 }

@@ -18,6 +18,8 @@
 #include "inquiry/site.h"
 #include "net/listen.h"
 
+#define INLINE_BYTES_MAX 4096u /* some reads: they are parsed in less time than a hand-over takes */
+
 /* The context of one route. */
 struct pb_api_binding {
     struct pb_api *api;
@@ -60,6 +62,8 @@ dispatch(void *context, const struct pb_request *request, struct pb_reply *reply
 
     if (endpoint->permission == PB_API_LOOPBACK && !pb_listen_is_loopback(&request->peer))
         return pb_api_problem(&call, reply, 404, "there is nothing at this address", NULL);
+    if (request->must_not_wait && !pb_api_is_at_hand(binding->api, &call))
+        return PB_NOT_FOUND;
     if (!pb_api_may_try(binding->api, &call, reply))
         return PB_OK;
     if (endpoint->permission >= PB_API_CALLER) {
@@ -73,7 +77,10 @@ dispatch(void *context, const struct pb_request *request, struct pb_reply *reply
         return PB_OK;
     if (!endpoint->takes_any_query && !pb_api_query_check(endpoint->query, request, &field, &why))
         return refuse_query(&call, reply, field, why);
-    return endpoint->handle(binding->api, &call, reply);
+    status = endpoint->handle(binding->api, &call, reply);
+    if (status == PB_NOT_FOUND && request->must_not_wait)
+        pb_api_give_request_back(binding->api, &call);
+    return status;
 }
 
 static struct pb_route
@@ -88,6 +95,10 @@ make_route(const struct pb_api_endpoint *endpoint, struct pb_api_binding *bindin
         .body_bytes_max = endpoint->body_bytes_max,
         .is_quick = endpoint->is_quick,
     };
+
+    if (endpoint->handle == pb_api_handle_reads_send ||
+        endpoint->handle == pb_api_handle_reads_send_by_key)
+        route.inline_bytes_max = INLINE_BYTES_MAX;
 
     static_assert(sizeof(route.body_types) == sizeof(endpoint->body_types), "the same lists");
     memcpy(route.body_types, endpoint->body_types, sizeof(route.body_types));

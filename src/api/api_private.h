@@ -137,6 +137,8 @@ struct pb_api_shown {
     struct pb_str text;
 };
 struct pb_api_shown pb_api_shown(const struct pb_api_call *call);
+/* Can it be judged from memory alone? */
+bool pb_api_is_at_hand(struct pb_api *api, const struct pb_api_call *call);
 
 /* ---- quotas: false, and the reply is a 429 that says how long to wait ---- */
 
@@ -148,6 +150,7 @@ void pb_api_note_try(struct pb_api *api, const struct pb_api_call *call,
 /* Takes one request of the caller's. */
 bool pb_api_take_request(struct pb_api *api, const struct pb_api_call *call,
                          struct pb_reply *reply);
+void pb_api_give_request_back(struct pb_api *api, const struct pb_api_call *call);
 /* For endpoints that give out rows: before they are looked for, and when they are given. */
 bool pb_api_may_have_rows(struct pb_api *api, const struct pb_api_call *call,
                           struct pb_reply *reply);

@@ -53,6 +53,18 @@ pb_api_shown(const struct pb_api_call *call)
     return shown;
 }
 
+bool
+pb_api_is_at_hand(struct pb_api *api, const struct pb_api_call *call)
+{
+    struct pb_api_shown shown = pb_api_shown(call);
+    struct pb_str id = pb_api_token_id(shown.via, shown.text);
+    char room[PB_TOKEN_CACHED_BYTES];
+    uint64_t drops;
+
+    return id.bytes > 0 && pb_api_token_cache_get(&api->token_cache, id, pb_monotonic_ns(api->env),
+                                                  room, &drops) > 0;
+}
+
 /* ---- how often ---- */
 
 static bool
@@ -75,8 +87,8 @@ pb_api_may_try(struct pb_api *api, const struct pb_api_call *call, struct pb_rep
 
     if (shown.text.bytes == 0)
         return true;
-    seconds = pb_api_quota_failures_wait(&api->quota, &call->request->peer,
-                                         pb_monotonic_ns(api->env));
+    seconds =
+        pb_api_quota_failures_wait(&api->quota, &call->request->peer, pb_monotonic_ns(api->env));
     if (seconds == 0)
         return true;
     /* Others of the same address go on with a token that is known here. */
@@ -118,6 +130,14 @@ pb_api_take_request(struct pb_api *api, const struct pb_api_call *call, struct p
         return true;
     return refuse(call, reply, "more requests than may be made: nothing was done",
                   pb_api_quota_request(&api->quota, &holder, pb_monotonic_ns(api->env)));
+}
+
+void
+pb_api_give_request_back(struct pb_api *api, const struct pb_api_call *call)
+{
+    const struct pb_api_quota_holder holder = holder_of(call);
+
+    pb_api_quota_give_back(&api->quota, &holder, pb_monotonic_ns(api->env));
 }
 
 bool

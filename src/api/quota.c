@@ -141,19 +141,20 @@ wait_for(struct pb_api_quota *quota, enum what what, const struct pb_api_quota_h
 
 static void
 take_all(struct pb_api_quota *quota, enum what what, const struct pb_api_quota_holder *holder,
-         uint64_t units, int64_t now_ns)
+         int64_t units, int64_t now_ns)
 {
     for (unsigned who = 0; who < PB_QUOTA_WHO_COUNT; who++) {
         struct rate rate;
-        uint64_t key, most;
+        uint64_t key;
+        int64_t most;
 
         if (!rate_of(quota, what, (enum pb_quota_who)who, &rate))
             continue;
         key = key_of(quota, what, (enum pb_quota_who)who, holder);
         if (key == 0)
             continue;
-        most = (uint64_t)(rate.room_ns / rate.unit_ns + 1) * OVERDRAWN_MAX;
-        take(quota, &rate, key, (int64_t)(units < most ? units : most), now_ns);
+        most = (rate.room_ns / rate.unit_ns + 1) * OVERDRAWN_MAX;
+        take(quota, &rate, key, units < most ? units : most, now_ns);
     }
 }
 
@@ -169,6 +170,15 @@ pb_api_quota_request(struct pb_api_quota *quota, const struct pb_api_quota_holde
         take_all(quota, WHAT_REQUESTS, holder, 1, now_ns);
     (void)pthread_mutex_unlock(&quota->lock);
     return seconds;
+}
+
+void
+pb_api_quota_give_back(struct pb_api_quota *quota, const struct pb_api_quota_holder *holder,
+                       int64_t now_ns)
+{
+    (void)pthread_mutex_lock(&quota->lock);
+    take_all(quota, WHAT_REQUESTS, holder, -1, now_ns);
+    (void)pthread_mutex_unlock(&quota->lock);
 }
 
 uint32_t
@@ -188,7 +198,7 @@ pb_api_quota_rows_given(struct pb_api_quota *quota, const struct pb_api_quota_ho
                         uint64_t rows, int64_t now_ns)
 {
     (void)pthread_mutex_lock(&quota->lock);
-    take_all(quota, WHAT_ROWS, holder, rows, now_ns);
+    take_all(quota, WHAT_ROWS, holder, rows < INT64_MAX ? (int64_t)rows : INT64_MAX, now_ns);
     (void)pthread_mutex_unlock(&quota->lock);
 }
 

@@ -69,6 +69,9 @@ void pb_api_quota_done(struct pb_api_quota *quota);
  */
 uint32_t pb_api_quota_request(struct pb_api_quota *quota, const struct pb_api_quota_holder *holder,
                               int64_t now_ns);
+/* One that was taken, and nothing came of it. */
+void pb_api_quota_give_back(struct pb_api_quota *quota, const struct pb_api_quota_holder *holder,
+                            int64_t now_ns);
 uint32_t pb_api_quota_rows_wait(struct pb_api_quota *quota,
                                 const struct pb_api_quota_holder *holder, int64_t now_ns);
 uint32_t pb_api_quota_failures_wait(struct pb_api_quota *quota, const struct pb_peer *peer,

@@ -85,6 +85,7 @@ struct taking {
     enum pb_status *batch_status; /* owned */
     uint32_t batch_count, batch_capacity;
     bool has_new_readers; /* some of the batch are of readers that the view does not know */
+    bool must_not_wait, would_wait; /* for the catalog */
 
     uint8_t *outcomes; /* owned: enum outcome of each read so far */
     size_t outcome_count, outcome_capacity;
@@ -190,14 +191,24 @@ make_taker(const struct pb_env *env, struct pb_str sample, struct pb_api_taker *
     return PB_OK;
 }
 
+static bool
+is_fresh(const struct pb_env *env, const struct pb_api_taker *taker, struct pb_str agency)
+{
+    return taker->stamper != NULL && pb_str_equal(agency, pb_str_from(taker->agency)) &&
+           pb_monotonic_ns(env) - taker->made_ns < FRESH_NS;
+}
+
 /* Takes one at rest from a list, rather one that has served this agency. */
 static struct pb_api_taker *
-pick_taker(struct pb_api_taker **list, struct pb_str agency)
+pick_taker(struct pb_api_taker **list, const struct pb_env *env, struct pb_str agency,
+           bool must_be_fresh)
 {
     struct pb_api_taker **place = list, *taker;
 
     while (*place != NULL && !pb_str_equal(agency, pb_str_from((*place)->agency)))
         place = &(*place)->next;
+    if (must_be_fresh && (*place == NULL || !is_fresh(env, *place, agency)))
+        return NULL;
     if (*place == NULL)
         place = list;
     taker = *place;
@@ -215,8 +226,7 @@ refresh(struct pb_api *api, struct pb_api_taker *taker, struct pb_str agency,
     int64_t now_ns = pb_monotonic_ns(api->env);
     enum pb_status status;
 
-    if (taker->stamper != NULL && pb_str_equal(agency, pb_str_from(taker->agency)) &&
-        now_ns - taker->made_ns < FRESH_NS)
+    if (is_fresh(api->env, taker, agency))
         return PB_OK;
     drop_stamper(taker);
     memcpy(taker->agency, agency.text, agency.bytes);
@@ -233,18 +243,21 @@ refresh(struct pb_api *api, struct pb_api_taker *taker, struct pb_str agency,
                           error);
 }
 
+/* PB_NOT_FOUND: there is none at hand, and must_not_wait. */
 static enum pb_status
 take_taker(struct pb_api *api, enum layout layout, struct pb_str body, struct pb_str agency,
-           struct pb_api_taker **ret_taker, struct pb_error *error)
+           bool must_not_wait, struct pb_api_taker **ret_taker, struct pb_error *error)
 {
     struct pb_api_taker *taker = NULL;
     enum pb_status status = PB_OK;
 
     if (layout != LAYOUT_OTHER) {
         (void)pthread_mutex_lock(&api->takers_lock);
-        taker = pick_taker(&api->takers[layout], agency);
+        taker = pick_taker(&api->takers[layout], api->env, agency, must_not_wait);
         (void)pthread_mutex_unlock(&api->takers_lock);
     }
+    if (taker == NULL && must_not_wait)
+        return PB_NOT_FOUND;
     if (taker == NULL)
         status = make_taker(api->env, sample_of(layout, body), &taker, error);
     if (status == PB_OK)
@@ -358,6 +371,10 @@ take_read(struct taking *taking, struct pb_read *read)
 
     if (!is_in_scope(taking, read))
         return add_outcome(taking, OUTCOME_REFUSED);
+    if (taking->must_not_wait && taking->has_new_readers) {
+        taking->would_wait = true;
+        return PB_E_BUSY;
+    }
     status = pb_stamper_stamp(taking->taker->stamper, read, &reason, &taking->error);
     if (status < 0)
         return status;
@@ -428,8 +445,13 @@ note_statuses(struct taking *taking)
 static enum pb_status
 close_batch(struct taking *taking)
 {
+    enum pb_status status;
+
+    /* There are none then, and what else the stamper has to tell has time. */
+    if (taking->must_not_wait)
+        return PB_OK;
     /* New readers are in the catalog before reads of theirs are said to be stored. */
-    enum pb_status status = pb_stamper_flush(taking->taker->stamper, &taking->error);
+    status = pb_stamper_flush(taking->taker->stamper, &taking->error);
 
     return status == PB_OK && taking->has_new_readers ? check_new_readers(taking) : status;
 }
@@ -500,8 +522,9 @@ take_body(struct taking *taking, struct pb_str body, bool is_lines)
     /* An array's elements begin behind its bracket. */
     uint32_t start = layout == LAYOUT_ARRAY ? lead_bytes(body) + 1 : 0;
     enum pb_status status = take_taker(taking->api, layout, body, taking->token->agency,
-                                       &taking->taker, &taking->error);
+                                       taking->must_not_wait, &taking->taker, &taking->error);
 
+    taking->would_wait = status == PB_NOT_FOUND;
     if (status != PB_OK)
         return status;
     status = pb_parser_chunk(taking->taker->parser, (const uint8_t *)body.text + start,
@@ -595,6 +618,7 @@ enum pb_status
 pb_api_handle_reads_send(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply)
 {
     struct taking *taking;
+    bool is_waiting;
     enum pb_status status;
 
     if (!api->options.takes_reads)
@@ -605,6 +629,7 @@ pb_api_handle_reads_send(struct pb_api *api, const struct pb_api_call *call, str
     taking->api = api;
     taking->token = call->caller->token;
     taking->reply = reply;
+    taking->must_not_wait = call->request->must_not_wait;
     pb_arena_init(&taking->arena, api->env, 4096);
     status = take_body(taking, call->request->body, says_lines(call->request));
     if (status == PB_OK && taking->batch_count > 0) {
@@ -618,7 +643,10 @@ pb_api_handle_reads_send(struct pb_api *api, const struct pb_api_call *call, str
     }
     if (status == PB_OK)
         put_result(reply, taking);
+    is_waiting = taking->would_wait;
     free_taking(taking);
+    if (is_waiting)
+        return PB_NOT_FOUND;
     /* An answer that is none of a read's is a failure here. */
     return status <= PB_OK ? status : PB_E_CORRUPT;
 }

@@ -409,21 +409,26 @@ pb_exchange_conclude(struct pb_exchange *exchange, enum pb_status status)
                          exchange->handled_ns - exchange->handling_ns);
 }
 
-bool
-pb_exchange_handle(struct pb_exchange *exchange)
+enum pb_handled
+pb_exchange_handle(struct pb_exchange *exchange, bool must_not_wait)
 {
     const struct pb_route *route = exchange->request.route;
     enum pb_status status;
 
     exchange->handling_ns = pb_monotonic_ns(exchange->server->env);
-    pb_metric_observe_ns(exchange->server->metrics.stages[PB_STAGE_QUEUE],
-                         exchange->handling_ns - exchange->received_ns);
     exchange->request.body = (struct pb_str){ exchange->body, (uint32_t)exchange->body_bytes };
+    exchange->request.must_not_wait = must_not_wait;
+    /* After PB_END the exchange may be gone, so what is counted is counted before. */
+    if (!must_not_wait)
+        pb_metric_observe_ns(exchange->server->metrics.stages[PB_STAGE_QUEUE],
+                             exchange->handling_ns - exchange->received_ns);
     status = route->handle(route->context, &exchange->request, &exchange->reply);
     if (status == PB_END)
-        return false;
+        return PB_HANDLED_LATER;
+    if (status == PB_NOT_FOUND && must_not_wait)
+        return PB_HANDLED_NOT;
     pb_exchange_conclude(exchange, status);
-    return true;
+    return PB_HANDLED;
 }
 
 /* ---- the reply ---- */

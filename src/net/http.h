@@ -67,6 +67,7 @@ struct pb_request {
     const struct pb_pair *headers; /* as sent, in order */
     uint32_t header_count;
     struct pb_str body; /* whole */
+    bool must_not_wait; /* see pb_route.inline_bytes_max */
 
     struct pb_arena *arena; /* for the handler's use; lives until the reply is sent */
 };
@@ -172,6 +173,7 @@ const char *pb_http_reason(unsigned status);
  * Returns  PB_OK   the reply is filled
  *          PB_END  it will be filled by another thread, which calls pb_reply_finish; not of a
  *                  route that is quick
+ *          PB_NOT_FOUND  with must_not_wait alone: it would have had to wait, and has done nothing
  *          a failure, which drops the reply and is answered with 500, or with 503 where it is
  *          PB_E_NOMEM, PB_E_FULL, PB_E_BUSY or PB_E_POISONED
  */
@@ -191,6 +193,11 @@ struct pb_route {
     size_t body_bytes_max;     /* 0: takes no body */
     const char *body_types[4]; /* "application/json"; ends with NULL */
     bool is_quick;             /* never blocks: runs where it was read, without a worker */
+
+    /* Where a body is no larger, the handler is called where it was read first, with must_not_wait:
+     * then it does what it can do from memory at once, or nothing, and returns PB_NOT_FOUND to be
+     * called again on a worker. 0: never. */
+    size_t inline_bytes_max;
 };
 
 #endif

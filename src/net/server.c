@@ -65,7 +65,7 @@ run_job(struct pb_job *job)
     /* The job is the exchange's first member. */
     struct pb_exchange *exchange = (struct pb_exchange *)job;
 
-    if (pb_exchange_handle(exchange))
+    if (pb_exchange_handle(exchange, false) == PB_HANDLED)
         give_back(exchange);
 }
 
@@ -78,6 +78,21 @@ finish_later(struct pb_reply *reply, enum pb_status status)
 
     pb_exchange_conclude(exchange, status);
     give_back(exchange);
+}
+
+/* Has it been handled here, without a worker? A hand-over costs more than a small body does. */
+static bool
+is_done_inline(struct pb_exchange *exchange)
+{
+    size_t most = exchange->request.route->inline_bytes_max;
+    enum pb_handled handled;
+
+    if (exchange->body_bytes > most || most == 0)
+        return false;
+    handled = pb_exchange_handle(exchange, true);
+    if (handled == PB_HANDLED)
+        give_back(exchange);
+    return handled != PB_HANDLED_NOT;
 }
 
 /* The whole request is here. */
@@ -93,10 +108,10 @@ dispatch(struct pb_exchange *exchange)
         return pb_exchange_send(exchange);
     pb_connection_enter(&server->connections, exchange->connection, PB_PHASE_WORKING);
     if (exchange->request.route->is_quick) {
-        bool is_filled = pb_exchange_handle(exchange);
+        enum pb_handled handled = pb_exchange_handle(exchange, false);
 
-        assert(is_filled);
-        return is_filled ? pb_exchange_send(exchange) : MHD_NO;
+        assert(handled == PB_HANDLED);
+        return handled == PB_HANDLED ? pb_exchange_send(exchange) : MHD_NO;
     }
     exchange->job.run = run_job;
     exchange->reply.finish = finish_later;
@@ -106,6 +121,8 @@ dispatch(struct pb_exchange *exchange)
     (void)pthread_mutex_unlock(&server->lock);
     /* Suspended first: the worker may be done before push returns. */
     MHD_suspend_connection(exchange->mhd);
+    if (is_done_inline(exchange))
+        return MHD_YES;
     if (!pb_workers_push(server->workers, &exchange->job)) {
         pb_exchange_refuse(exchange, 503, "too many requests are waiting");
         give_back(exchange);

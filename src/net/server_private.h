@@ -104,8 +104,13 @@ void pb_exchange_free(struct pb_exchange *exchange);
  * sent at once) or is_swallowing. */
 void pb_exchange_begin(struct pb_exchange *exchange, const char *method, const char *version);
 void pb_exchange_add_body(struct pb_exchange *exchange, const char *bytes, size_t count);
-/* Runs the handler. False: the reply comes later, and the exchange may be gone already. */
-bool pb_exchange_handle(struct pb_exchange *exchange);
+enum pb_handled {
+    PB_HANDLED,
+    PB_HANDLED_LATER, /* the reply comes later, and the exchange may be gone already */
+    PB_HANDLED_NOT,   /* it must not wait, and would have had to */
+};
+/* Runs the handler. */
+enum pb_handled pb_exchange_handle(struct pb_exchange *exchange, bool must_not_wait);
 /* What the handler's status means for the reply. */
 void pb_exchange_conclude(struct pb_exchange *exchange, enum pb_status status);
 void pb_exchange_refuse(struct pb_exchange *exchange, unsigned status, const char *detail);

@@ -603,6 +603,48 @@ each_quota_of_requests_is_told_by_what_refuses(void **state)
                                     "statuses"));
 }
 
+/* A reader that nobody knew, behind a token and an agency that are at hand: it is in the catalog
+ * before its read is said to be stored, though the first try was not to wait. */
+static void
+a_new_reader_is_added_before_its_read_is_stored(void **state)
+{
+    struct readers *readers = *state;
+    struct site_room *room = &readers->room;
+    const struct pb_catalog_view *view = NULL;
+    char any[PB_TOKEN_TEXT_BYTES], body[160];
+
+    room_expect(room, PB_OK, add(readers, PB_TOKEN_HEADER, PB_TOKEN_READS, NULL, NULL, any), "any");
+    service_start(&readers->service);
+    for (unsigned i = 0; i < 8; i++) {
+        (void)snprintf(body, sizeof(body), "{\"plate\":\"KSA%u\",\"reader\":\"new-%u\"," AT "}", i,
+                       i / 2);
+        assert_int_equal(200, send_read(readers, any, false, body, "\"statuses\":[\"stored\"]"));
+        room_expect(room, PB_OK,
+                    pb_catalog_view_take(pb_site_catalog(room->site), &view, &room->error), "view");
+        (void)snprintf(body, sizeof(body), "new-%u", i / 2);
+        assert_int_not_equal(PB_NO_INDEX, pb_view_reader(view, pb_str_from(body)));
+        pb_catalog_view_drop(view);
+    }
+}
+
+/* Each new reader makes the first try wait: what the second one takes is not taken twice. */
+static void
+a_request_that_was_tried_twice_is_one(void **state)
+{
+    struct readers *readers = *state;
+    char any[PB_TOKEN_TEXT_BYTES], body[160];
+
+    room_expect(&readers->room, PB_OK,
+                add(readers, PB_TOKEN_HEADER, PB_TOKEN_READS, NULL, NULL, any), "any");
+    readers->service.options.quotas.requests_per_second[PB_QUOTA_TOKEN] = 3;
+    service_start(&readers->service);
+    for (unsigned i = 0; i < 6; i++) {
+        (void)snprintf(body, sizeof(body), "{\"plate\":\"KSA1\",\"reader\":\"new-%u\"," AT "}", i);
+        assert_int_equal(200, send_read(readers, any, false, body, "stored"));
+    }
+    assert_int_equal(429, send_read(readers, any, false, "{}", "Retry-After: 1\r\n"));
+}
+
 int
 main(void)
 {
@@ -622,6 +664,8 @@ main(void)
         CASE(rows_are_counted_and_whoever_had_theirs_waits),
         CASE(wrong_credentials_of_an_address_are_slowed_and_known_tokens_are_not),
         CASE(each_quota_of_requests_is_told_by_what_refuses),
+        CASE(a_new_reader_is_added_before_its_read_is_stored),
+        CASE(a_request_that_was_tried_twice_is_one),
     };
 #undef CASE
 

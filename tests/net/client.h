@@ -38,7 +38,7 @@ struct fixture {
     struct pb_log log;
     struct pb_server *server;
     const struct pb_env *env;
-    sem_t entered, go; /* of /slow: it says that it runs, then waits */
+    sem_t entered, go;      /* of /slow: it says that it runs, then waits */
     struct pb_reply *later; /* of /later: set before entered is posted */
     pthread_mutex_t lock;
     char logged[1 << 16]; /* guarded by lock: what went to the log, cut where it is full */
@@ -102,6 +102,22 @@ answer_later(void *context, const struct pb_request *request, struct pb_reply *r
     fixture->later = reply;
     (void)sem_post(&fixture->entered);
     return PB_END;
+}
+
+/* Says where it was called. ?wait: it would have to wait; ?later: the reply is the test's. */
+static inline enum pb_status
+answer_inline(void *context, const struct pb_request *request, struct pb_reply *reply)
+{
+    if (request->must_not_wait && pb_request_query(request, "wait") != NULL)
+        return PB_NOT_FOUND;
+    if (pb_request_query(request, "later") != NULL)
+        return answer_later(context, request, reply);
+    if (pb_request_query(request, "failing") != NULL)
+        return PB_E_BUSY;
+    reply->content_type = "text/plain";
+    pb_reply_put_text(reply, request->must_not_wait ? "inline " : "worker ");
+    pb_reply_put(reply, request->body.text, request->body.bytes);
+    return PB_OK;
 }
 
 static inline enum pb_status
@@ -186,7 +202,7 @@ answer_metrics(void *context, const struct pb_request *request, struct pb_reply 
     return PB_OK;
 }
 
-#define FIXTURE_ROUTES 10u
+#define FIXTURE_ROUTES 11u
 static inline struct pb_route *
 fixture_routes(struct fixture *fixture)
 {
@@ -202,6 +218,13 @@ fixture_routes(struct fixture *fixture)
         { .name = "path", .path = "/at/{place}/of/{rest+}", .handle = answer_echo },
         { .name = "slow", .path = "/slow", .handle = answer_slow },
         { .name = "later", .path = "/later", .handle = answer_later },
+        { .name = "inline",
+          .method = PB_METHOD_POST,
+          .path = "/inline",
+          .handle = answer_inline,
+          .body_bytes_max = 1000,
+          .body_types = { "text/plain" },
+          .inline_bytes_max = 10 },
         { .name = "failing", .path = "/failing", .handle = answer_failure_status },
         { .name = "stream", .path = "/stream", .handle = answer_stream },
         { .name = "file", .path = "/file", .handle = answer_file },

@@ -333,6 +333,76 @@ metrics_count_requests_and_time_their_stages(void **state)
     client_close(&client);
 }
 
+/* POSTs to /inline; the caller closes the client. */
+static int
+post_inline(struct fixture *fixture, struct client *client, const char *query, const char *body)
+{
+    char request[512];
+
+    (void)snprintf(request, sizeof(request),
+                   "POST /inline%s HTTP/1.1\r\n" HOST "Content-Type: text/plain\r\n"
+                   "Content-Length: %zu\r\n\r\n%s",
+                   query, strlen(body), body);
+    *client = client_connect(fixture);
+    assert_true(client_say(client, request));
+    return client_reply(client);
+}
+
+static void
+small_bodies_are_handled_where_they_are_read_unless_that_would_wait(void **state)
+{
+    static const struct {
+        const char *query, *body, *says;
+        int status;
+    } cases[] = {
+        { "", "", "inline ", 200 },
+        { "", "0123456789", "inline 0123456789", 200 },
+        { "", "0123456789a", "worker 0123456789a", 200 },
+        { "?wait", "012", "worker 012", 200 },
+        { "?failing", "012", "cannot be done at the moment", 503 },
+        { "?failing&wait", "012", "cannot be done at the moment", 503 },
+    };
+    struct fixture *fixture = *state;
+    struct client client;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(cases[i].status,
+                         post_inline(fixture, &client, cases[i].query, cases[i].body));
+        if (strstr(client_body(&client), cases[i].says) == NULL)
+            fail_msg("case %zu: %s", i, client_body(&client));
+        client_close(&client);
+    }
+}
+
+static void *
+finish_one(void *context)
+{
+    struct fixture *fixture = context;
+
+    (void)sem_wait(&fixture->entered);
+    fixture->later->content_type = "text/plain";
+    pb_reply_put_text(fixture->later, "later");
+    pb_reply_finish(fixture->later, PB_OK);
+    return NULL;
+}
+
+static void
+a_reply_may_come_later_wherever_its_handler_ran(void **state)
+{
+    static const char *const queries[] = { "?later", "?later&wait" };
+    struct fixture *fixture = *state;
+    struct client client;
+    pthread_t thread;
+
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(0, pthread_create(&thread, NULL, finish_one, fixture));
+        assert_int_equal(200, post_inline(fixture, &client, queries[i], ""));
+        assert_string_equal("later", client_body(&client));
+        client_close(&client);
+        assert_int_equal(0, pthread_join(thread, NULL));
+    }
+}
+
 int
 main(void)
 {
@@ -351,6 +421,8 @@ main(void)
         CASE(a_stream_that_fails_is_cut_and_never_looks_whole),
         CASE(http_1_0_is_served),
         CASE(the_log_tells_what_happened_and_nothing_that_was_sent),
+        CASE(small_bodies_are_handled_where_they_are_read_unless_that_would_wait),
+        CASE(a_reply_may_come_later_wherever_its_handler_ran),
         CASE(metrics_count_requests_and_time_their_stages),
     };
 
