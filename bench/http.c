@@ -10,7 +10,8 @@
  *   --tls             TLS 1.3, without looking at the certificate
  *   --body FILE       POST this file (application/json)
  *   --reads N         POST N new reads each time (application/x-ndjson), of reader bench-<client>
- *   --rate N          no more than N reads a second in all; times count from when each was due
+ *   --rate N          no more than N reads (or requests without any) a second in all; times count
+ *                     from when each was due
  *   --ledger FILE     what was acknowledged goes there; the server may end meanwhile
  *   --check FILE      sends again what a ledger has: all of it must be there
  *   --slow N          N more connections that send a head byte by byte, one each second
@@ -40,7 +41,8 @@
 
 #define SAMPLES_MAX 4000000u
 #define ANSWER_BYTES_MAX (1u << 20)
-#define PIPELINED 50u /* requests of a slow reader: more than a socket's buffers hold */
+#define PIPELINED 50u  /* requests of a slow reader: more than a socket's buffers hold */
+#define SLOW_ROOM 4096 /* what a slow reader takes without reading it */
 #define WATCH_S 10u
 
 enum slowness { SLOW_HEADS, SLOW_BODIES, SLOW_READERS, SLOW_KINDS };
@@ -96,8 +98,9 @@ die(const char *what)
     exit(1);
 }
 
+/* room: of what comes, in the system; 0: as usual. */
 static void
-connect_client(struct client *client)
+connect_client(struct client *client, int room)
 {
     const struct run *run = client->run;
     struct sockaddr_in address = {
@@ -108,6 +111,8 @@ connect_client(struct client *client)
     int one = 1;
 
     client->file = socket(AF_INET, SOCK_STREAM, 0);
+    if (room > 0)
+        (void)setsockopt(client->file, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
     if (connect(client->file, (struct sockaddr *)&address, sizeof(address)) != 0)
         die("cannot connect");
     (void)setsockopt(client->file, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -309,11 +314,12 @@ wait_until_due(const struct client *client, uint64_t number)
     const struct run *run = client->run;
     const struct options *options = &run->options;
     int64_t now_ns = pb_monotonic_ns(run->env), due_ns;
+    double before = (double)(number * options->clients + client->number);
 
-    if (options->rate == 0 || options->reads == 0)
+    if (options->rate == 0)
         return now_ns;
-    due_ns = run->start_ns + (int64_t)((double)(number * options->clients + client->number) *
-                                       options->reads / options->rate * 1e9);
+    before *= options->reads > 0 ? options->reads : 1;
+    due_ns = run->start_ns + (int64_t)(before / options->rate * 1e9);
     if (due_ns > now_ns)
         (void)usleep((useconds_t)((due_ns - now_ns) / 1000));
     return due_ns;
@@ -328,7 +334,7 @@ ask_on(void *context)
     struct batch batch = next_batch(client);
 
     client->answer = malloc(ANSWER_BYTES_MAX);
-    connect_client(client);
+    connect_client(client, 0);
     make_request(client, has_reads ? &batch : NULL);
     for (uint64_t number = 0;; number++) {
         int64_t began_ns = wait_until_due(client, number);
@@ -356,7 +362,7 @@ check_on(void *context)
     struct run *run = client->run;
 
     client->answer = malloc(ANSWER_BYTES_MAX);
-    connect_client(client);
+    connect_client(client, 0);
     for (size_t i = client->number; i < run->batch_count; i += run->options.clients) {
         make_request(client, &run->batches[i]);
         (void)exchange(client, pb_monotonic_ns(run->env));
@@ -381,7 +387,7 @@ begin_slow(struct client *client, enum slowness how)
                                "Content-Type: application/x-ndjson\r\nContent-Length: 9999\r\n\r\n";
     static const char ask[] = "GET /openapi.json HTTP/1.1\r\nHost: bench\r\n\r\n";
 
-    connect_client(client);
+    connect_client(client, how == SLOW_READERS ? SLOW_ROOM : 0);
     if (how == SLOW_BODIES)
         (void)!send(client->file, head, sizeof(head) - 1, MSG_NOSIGNAL);
     for (unsigned i = 0; how == SLOW_READERS && i < PIPELINED; i++)
@@ -432,7 +438,7 @@ be_wrong(void *context)
     struct client client = { .run = run, .answer = malloc(ANSWER_BYTES_MAX) };
     char request[256];
 
-    connect_client(&client);
+    connect_client(&client, 0);
     for (unsigned i = 0; pb_monotonic_ns(run->env) < run->end_ns; i++) {
         int length = snprintf(request, sizeof(request),
                               "GET /v1/token HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer "

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -22,6 +23,9 @@
 /* A connection's memory in the library: the head and what is made of it, then a piece of body. */
 #define CONNECTION_BYTES 32768u
 #define ACCEPTED_AT_ONCE 64u
+/* Bytes that wait in the system to be sent to a client. Without a bound a thousand clients that ask
+ * and do not read would take gigabytes of the system's memory, which all connections share. */
+#define UNSENT_BYTES_MAX 131072
 #define IO_THREADS_MAX 64u
 #define WORKER_THREADS_MAX 1024u
 
@@ -321,9 +325,11 @@ turn_away(const struct pb_server *server, int file)
 static void
 greet(struct pb_server *server, int file, const struct sockaddr_storage *address, socklen_t bytes)
 {
+    const int unsent_bytes = UNSENT_BYTES_MAX;
     enum pb_status status = PB_E_IO;
     struct pb_peer peer;
 
+    (void)setsockopt(file, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_bytes, sizeof(unsent_bytes));
     if (pb_peer_from_address(address, &peer))
         status = pb_connections_add(&server->connections, file, &peer);
     if (status != PB_OK) {

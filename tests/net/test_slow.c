@@ -1,6 +1,7 @@
 /*
  * Slow clients, against a clock that the test moves: no test waits for a real time-out.
  */
+#include <netinet/tcp.h>
 #include <sched.h>
 
 #include "net/client.h"
@@ -249,6 +250,42 @@ who_does_not_read_the_reply_is_ended(void **state)
     client_close(&slow);
 }
 
+/* The server's end of a client's connection: it is in this process, too. */
+static int
+other_end(const struct client *client)
+{
+    struct sockaddr_in own, peer;
+    socklen_t bytes = sizeof(own);
+
+    assert_int_equal(0, getsockname(client->file, (struct sockaddr *)&own, &bytes));
+    for (int file = 3; file < 1024; file++) {
+        bytes = sizeof(peer);
+        if (file != client->file && getpeername(file, (struct sockaddr *)&peer, &bytes) == 0 &&
+            peer.sin_family == AF_INET && peer.sin_port == own.sin_port)
+            return file;
+    }
+    fail_msg("the server has no such connection");
+    return -1;
+}
+
+/* What clients do not read lies in the system's memory, which all connections share. */
+static void
+what_waits_to_be_sent_is_bounded(void **state)
+{
+    struct clocked *clocked = *state;
+    struct client client;
+    int bound = 0;
+    socklen_t bytes = sizeof(bound);
+
+    client = client_connect(&clocked->fixture);
+    assert_true(client_say(&client, "GET /hello HTTP/1.1\r\n" HOST "\r\n"));
+    assert_int_equal(200, client_reply(&client));
+    assert_int_equal(0, getsockopt(other_end(&client), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bound,
+                                   &bytes));
+    assert_int_equal(131072, bound);
+    client_close(&client);
+}
+
 static void
 a_handler_has_all_the_time_it_needs(void **state)
 {
@@ -302,6 +339,7 @@ main(void)
         CASE(a_body_that_trickles_is_ended),
         CASE(a_body_that_flows_has_all_the_time_it_needs),
         CASE(who_does_not_read_the_reply_is_ended),
+        CASE(what_waits_to_be_sent_is_bounded),
         CASE(a_handler_has_all_the_time_it_needs),
         CASE(slow_ones_in_hundreds_do_not_keep_others_out),
     };
