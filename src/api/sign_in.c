@@ -210,6 +210,19 @@ parse(struct attempt *attempt, const char **ret_field, const char **ret_why)
 }
 
 static enum pb_status
+refuse_crowd(struct attempt *attempt)
+{
+    struct pb_problem problem = {
+        .status = 429,
+        .detail = "too many sign in at once: nothing was looked at",
+        .retry_after_s = 5,
+    };
+
+    pb_reply_problem(attempt->reply, attempt->call.request, &problem);
+    return PB_OK;
+}
+
+static enum pb_status
 by_password(struct attempt *attempt)
 {
     struct pb_api *api = attempt->api;
@@ -225,7 +238,7 @@ by_password(struct attempt *attempt)
     if (pb_workers_push(hashers, &attempt->job))
         return PB_END;
     pb_api_attempt_give_back(api, &attempt->call, attempt->person);
-    return PB_E_BUSY;
+    return refuse_crowd(attempt);
 }
 
 static enum pb_status
