@@ -248,13 +248,15 @@ check_actor(const struct pb_catalog_view *view, struct pb_str actor, uint32_t pe
 {
     uint32_t index = pb_view_person(view, actor);
 
-    if (person == PB_NO_INDEX)
-        return pb_fail(error, PB_BAD_INPUT, "person: the catalog has nobody of that id");
     if (actor.bytes == 0)
-        return PB_OK;
-    if (!pb_view_may(view, index, PB_MAY_ADMINISTER, now_us) ||
+        return person != PB_NO_INDEX
+                   ? PB_OK
+                   : pb_fail(error, PB_BAD_INPUT, "person: the catalog has nobody of that id");
+    /* Whether another agency has such a person is not told. */
+    if (!pb_view_may(view, index, PB_MAY_ADMINISTER, now_us) || person == PB_NO_INDEX ||
         view->people[index].agency != view->people[person].agency)
-        return pb_fail(error, PB_BAD_INPUT, "person: is not the actor's to administer");
+        return pb_fail(error, PB_BAD_INPUT,
+                       "person: nobody of that id is the actor's to administer");
     if (index == person)
         return pb_fail(error, PB_BAD_INPUT, "person: nobody changes their own account");
     return PB_OK;

@@ -71,7 +71,8 @@ pb_api_handle_session_end(struct pb_api *api, const struct pb_api_call *call,
     (void)pb_api_sessions_end(&api->people.sessions, call->caller->person,
                               pb_str_from(call->caller->session->id));
     pb_api_cookie_set(reply, api->people.is_secure, (struct pb_str){ NULL, 0 });
-    pb_reply_header(reply, "Clear-Site-Data", pb_str_from("\"cache\", \"cookies\", \"storage\""));
+    /* Not all cookies: the browser stays known. */
+    pb_reply_header(reply, "Clear-Site-Data", pb_str_from("\"cache\", \"storage\""));
     reply->content_type = "application/json";
     pb_reply_put_text(reply, "{\"ended\":1}\n");
     return leave(api, call, "out");

@@ -396,6 +396,16 @@ enrolling_anew_needs_a_fresh_proof_and_ends_other_sessions(void **state)
     browser_done(&other);
 }
 
+/* The cookie of the browser, which the last sign-in set. */
+static void
+keep_device(const struct browser *browser, char *cookie, size_t room)
+{
+    const char *set = strstr(browser->last.text, "Set-Cookie: platebase-device=");
+
+    assert_non_null(set);
+    (void)snprintf(cookie, room, "Cookie: %.*s\r\n", (int)strcspn(set + 12, ";"), set + 12);
+}
+
 /* ---- codes ---- */
 
 static void
@@ -450,6 +460,54 @@ a_recovery_code_signs_in_once(void **state)
                                         doe->recovery[1]));
     browser_expect(doe, 201,
                    browser_sign_in_with(doe, "doe", PASSWORD, "recovery_code", doe->recovery[1]));
+}
+
+struct at_once {
+    struct browser browser;
+    pthread_t thread;
+    char code[8];
+    int status;
+};
+
+static void *
+sign_in_at_once(void *context)
+{
+    struct at_once *one = context;
+
+    one->status = browser_sign_in_with(&one->browser, "doe", PASSWORD, "totp", one->code);
+    return NULL;
+}
+
+/* One from a browser that is known and one from a stranger's: they are hashed side by side. */
+static void
+of_two_at_once_with_one_code_one_signs_in(void **state)
+{
+    struct people *people = *state;
+    struct browser *doe = &people->doe;
+    struct at_once both[2];
+    char device[256];
+
+    start(people);
+    browser_expect(doe, 201, browser_sign_in(doe));
+    keep_device(doe, device, sizeof(device));
+    for (int round = 0; round < 10; round++) {
+        people->room.now_us += PB_TOTP_STEP_US;
+        for (int i = 0; i < 2; i++) {
+            browser_init(&both[i].browser, &people->service, &people->room.now_us, "doe");
+            memcpy(both[i].browser.consent, doe->consent, sizeof(doe->consent));
+            (void)browser_code(doe, 0, both[i].code);
+        }
+        (void)snprintf(both[0].browser.more, sizeof(both[0].browser.more), "%s", device);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(0, pthread_create(&both[i].thread, NULL, sign_in_at_once, &both[i]));
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(0, pthread_join(both[i].thread, NULL));
+        assert_int_equal(201 + 401, both[0].status + both[1].status);
+        for (int i = 0; i < 2; i++)
+            browser_done(&both[i].browser);
+        /* Failures must not add up: the window of counting goes by. */
+        people->room.now_us += 15 * MINUTE;
+    }
 }
 
 /* ---- failures ---- */
@@ -596,16 +654,6 @@ an_address_that_tries_many_names_has_to_wait(void **state)
     browser_expect(doe, 201, browser_sign_in(doe));
     assert_int_equal(60, room_leaves(&people->room, "operator", "sign-in", &found));
     assert_null(strstr(found.secrets, "name"));
-}
-
-/* The cookie of the browser, which the last sign-in set. */
-static void
-keep_device(const struct browser *browser, char *cookie, size_t room)
-{
-    const char *set = strstr(browser->last.text, "Set-Cookie: platebase-device=");
-
-    assert_non_null(set);
-    (void)snprintf(cookie, room, "Cookie: %.*s\r\n", (int)strcspn(set + 12, ";"), set + 12);
 }
 
 static void
@@ -1099,6 +1147,7 @@ a_second_administrator_approves_what_one_asked_for(void **state)
 {
     struct people *people = *state;
     struct browser *adm = &people->adm, second;
+    char of_others[512], of_none[512];
 
     service_start(&people->service);
     room_account(&people->room, "adm2", "sup");
@@ -1111,6 +1160,10 @@ a_second_administrator_approves_what_one_asked_for(void **state)
     expect_in(client_body(&adm->last), "\"state\":\"requested\",\"creator\":\"adm\"");
     browser_expect(adm, 409, browser_send(adm, "POST", "/v1/accounts", "{\"person\":\"low\"}"));
     browser_expect(adm, 403, browser_send(adm, "POST", "/v1/accounts", "{\"person\":\"roe\"}"));
+    plain_reply(adm, of_others, sizeof(of_others));
+    browser_expect(adm, 403, browser_send(adm, "POST", "/v1/accounts", "{\"person\":\"none\"}"));
+    plain_reply(adm, of_none, sizeof(of_none));
+    assert_string_equal(of_others, of_none);
     browser_expect(adm, 403, browser_send(adm, "POST", "/v1/accounts", "{\"person\":\"adm\"}"));
     browser_expect(adm, 403,
                    browser_ask(adm, "POST", "/v1/accounts/low/approve",
@@ -1421,6 +1474,7 @@ main(void)
         CASE(enrolling_anew_needs_a_fresh_proof_and_ends_other_sessions),
         CASE(a_code_signs_in_once_and_a_step_to_either_side),
         CASE(a_recovery_code_signs_in_once),
+        CASE(of_two_at_once_with_one_code_one_signs_in),
         CASE(who_does_not_sign_in_is_not_told_why),
         CASE(five_failures_lock_a_name_whether_or_not_it_exists),
         CASE(each_lock_is_longer_until_somebody_signs_in),
