@@ -31,6 +31,7 @@ enum pb_status {
     PB_CONFLICT = 5,   /* already stored, other content */
     PB_END = 6,        /* no more rows */
     PB_EXPIRED = 7,    /* not stored: past its delete_after, or erased before */
+    PB_DENIED = 8,     /* who asks may not */
 
     /* Failures. */
     PB_E_NOMEM = -1,     /* no memory; nothing was changed */

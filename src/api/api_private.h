@@ -15,6 +15,7 @@
 #include "api/quota.h"
 #include "api/token.h"
 #include "api/token_cache.h"
+#include "inquiry/site.h"
 #include "net/http.h"
 
 /* Types of fields in a query; scripts/make-api knows the same. */
@@ -72,6 +73,7 @@ struct pb_api_endpoint {
     bool is_quick;
     const struct pb_api_field *query; /* ends with a name of NULL */
     bool takes_any_query;             /* fields of other names, too; the handler looks at all */
+    const char *entity;               /* of the catalog, whose records it is about; or NULL */
     size_t body_bytes_max;
     const char *body_types[4];
 };
@@ -130,6 +132,17 @@ unsigned pb_api_verbs_needed(enum pb_api_permission permission);
 bool pb_api_authenticate_session(struct pb_api *api, const struct pb_api_call *call,
                                  struct pb_str cookie, struct pb_api_caller *ret_caller,
                                  struct pb_reply *reply, enum pb_status *ret_status);
+/* Answers with what a room below made of it: who may not (403), not there (404), taken (409), no
+ * longer as it was seen (412), wrong (400), with the field that error names. A failure is returned.
+ */
+enum pb_status pb_api_answer_refused(const struct pb_api_call *call, struct pb_reply *reply,
+                             enum pb_status status, const struct pb_error *error);
+/* For whom the caller acts. False: the reply is filled (it is nobody), or ret_status is a failure.
+ * ret_actor is the request's. */
+bool pb_api_actor(const struct pb_api_call *call, struct pb_actor *ret_actor,
+                  struct pb_reply *reply, enum pb_status *ret_status);
+/* A COUNT of the query, or what is usual. */
+uint64_t pb_api_query_count(const struct pb_request *request, const char *name, uint64_t usual);
 
 /* What a request shows of a credential, and how; text is empty where it shows none. */
 struct pb_api_shown {
@@ -201,6 +214,11 @@ pb_api_handler_fn pb_api_handle_policy_explain;
 pb_api_handler_fn pb_api_handle_reads_send;
 pb_api_handler_fn pb_api_handle_reads_send_by_key;
 pb_api_handler_fn pb_api_handle_ready;
+pb_api_handler_fn pb_api_handle_records_add;
+pb_api_handler_fn pb_api_handle_records_change;
+pb_api_handler_fn pb_api_handle_records_list;
+pb_api_handler_fn pb_api_handle_records_remove;
+pb_api_handler_fn pb_api_handle_records_show;
 pb_api_handler_fn pb_api_handle_rules_list;
 pb_api_handler_fn pb_api_handle_session_begin;
 pb_api_handler_fn pb_api_handle_session_end;

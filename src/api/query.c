@@ -39,6 +39,19 @@ is_count(struct pb_str text, uint64_t max)
     return text.bytes > 0 && text.bytes <= 18 && (max == 0 || number <= max);
 }
 
+uint64_t
+pb_api_query_count(const struct pb_request *request, const char *name, uint64_t usual)
+{
+    const struct pb_str *text = pb_request_query(request, name);
+    uint64_t number = 0;
+
+    if (text == NULL)
+        return usual;
+    for (uint32_t i = 0; i < text->bytes; i++)
+        number = number * 10 + (uint64_t)(text->text[i] - '0');
+    return number;
+}
+
 static bool
 fits(const struct pb_api_field *field, struct pb_str value, const char **ret_why)
 {

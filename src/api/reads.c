@@ -435,6 +435,7 @@ note_statuses(struct taking *taking)
         [PB_DUPLICATE] = OUTCOME_DUPLICATE, [PB_BAD_INPUT] = OUTCOME_REFUSED,
         [PB_OVER_LIMIT] = OUTCOME_REFUSED,  [PB_CONFLICT] = OUTCOME_CONFLICT,
         [PB_END] = OUTCOME_REFUSED,         [PB_EXPIRED] = OUTCOME_EXPIRED,
+        [PB_DENIED] = OUTCOME_REFUSED,
     };
 
     for (uint32_t i = 0; i < taking->batch_count; i++)

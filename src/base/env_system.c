@@ -26,10 +26,11 @@
 #define HUGE_FROM_BYTES ((size_t)4 << 20)
 #define WRITE_BACK_BYTES ((size_t)512 << 10)
 
-/* What a store holds is sensitive: nothing for others, and the group may only read. */
+/* What a store holds is sensitive: directories are their owner's alone. Whoever opens one to a
+ * group lets it read the files, but for keys. */
 #define FILE_MODE 0640
 #define PRIVATE_FILE_MODE 0600
-#define DIRECTORY_MODE 0750
+#define DIRECTORY_MODE 0700
 
 struct pb_file {
     int descriptor;

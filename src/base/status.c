@@ -26,6 +26,8 @@ pb_status_name(enum pb_status status)
         return "end";
     case PB_EXPIRED:
         return "expired";
+    case PB_DENIED:
+        return "denied";
     case PB_E_NOMEM:
         return "out of memory";
     case PB_E_IO:

@@ -6,8 +6,8 @@
  * (synchronous=FULL) and takes its own memory from its own allocator. docs/internals/catalog.md.
  * Two ways in:
  *
- *   records  one entity, one row, every field as text and checked: what commands, YAML and later
- *            the network use. pb_catalog_entities() describes them, so that nobody lists
+ *   records  one entity, one row, every field as text and checked: what commands, YAML and the
+ *            network use. pb_catalog_entities() describes them, so that nobody lists
  *            fields twice.
  *   view     everything that decisions look at, in memory, immutable and reference counted. A
  *            change (also by another process) makes a new view; who asks holds the one it began
@@ -128,6 +128,11 @@ PB_MUST_CHECK enum pb_status pb_catalog_show(struct pb_catalog *catalog,
 PB_MUST_CHECK enum pb_status pb_catalog_list(struct pb_catalog *catalog,
                                              const struct pb_entity *entity, pb_record_fn *each,
                                              void *context, struct pb_error *error);
+/* Those behind an id, which need not be there; PB_OVER_LIMIT where it is none. */
+PB_MUST_CHECK enum pb_status pb_catalog_list_after(struct pb_catalog *catalog,
+                                                   const struct pb_entity *entity,
+                                                   struct pb_str after, pb_record_fn *each,
+                                                   void *context, struct pb_error *error);
 
 /*
  * The whole catalog as YAML (docs/formats/catalog-yaml.md), and back: one transaction, all or
@@ -204,6 +209,8 @@ enum pb_permission {
     PB_MAY_AUDIT = 1u << 8,      /* open own agency's audit entries, review */
     PB_MAY_ADMINISTER = 1u << 9, /* change the catalog */
     PB_MAY_BREAK_GLASS = 1u << 10,
+    PB_MAY_OPERATE = 1u << 11, /* as the operator of the machine: agencies, offences, rule packs,
+                                * and whatever the catalog holds */
 };
 
 struct pb_person {

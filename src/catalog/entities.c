@@ -17,7 +17,8 @@ const char *const pb_agency_classes[] = { "local", "state", "federal", "private"
 const char *const pb_person_statuses[] = { "requested", "active", "suspended", "closed", NULL };
 const char *const pb_permission_words[] = { "plate",      "pattern",    "place",       "common",
                                             "associates", "export",     "correct",     "approve",
-                                            "audit",      "administer", "break-glass", NULL };
+                                            "audit",      "administer", "break-glass",
+                                            "operate",    NULL };
 
 static const char *const open_or_closed[] = { "active", "closed", NULL };
 static const char *const case_statuses[] = { "open", "closed", NULL };
@@ -27,7 +28,7 @@ static const char *const offence_classes[] = { "felony", "gross-misdemeanor", "m
 static const char *const hold_authorities[] = { "sworn-statement", "court-order", "request", NULL };
 static const char *const roles[] = {
     "investigator", "task-force-officer", "analyst", "assistant", "officer", "supervisor",
-    "auditor",      "administrator",      NULL
+    "auditor",      "administrator",      "operator", NULL
 };
 
 /* Along `roles`. Everything beyond the full plate is granted to a person, never to a role. */
@@ -40,6 +41,7 @@ static const uint32_t role_permissions[] = {
     PB_MAY_PLATE | PB_MAY_EXPORT | PB_MAY_CORRECT | PB_MAY_APPROVE,
     PB_MAY_AUDIT,
     PB_MAY_ADMINISTER,
+    PB_MAY_ADMINISTER | PB_MAY_OPERATE,
 };
 static_assert(sizeof(role_permissions) / sizeof(role_permissions[0]) + 1 ==
                   sizeof(roles) / sizeof(roles[0]),

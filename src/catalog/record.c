@@ -519,13 +519,23 @@ enum pb_status
 pb_catalog_list(struct pb_catalog *catalog, const struct pb_entity *entity, pb_record_fn *each,
                 void *context, struct pb_error *error)
 {
-    struct pb_tuple *tuples = pb_calloc(catalog->env, PB_PAGE_ROWS, sizeof(*tuples));
+    return pb_catalog_list_after(catalog, entity, (struct pb_str){ "", 0 }, each, context, error);
+}
+
+enum pb_status
+pb_catalog_list_after(struct pb_catalog *catalog, const struct pb_entity *entity,
+                      struct pb_str after, pb_record_fn *each, void *context,
+                      struct pb_error *error)
+{
+    struct pb_tuple *tuples;
     char last[PB_CATALOG_ID_BYTES_MAX];
-    struct pb_str after = { .text = last, .bytes = 0 };
     enum pb_status status = PB_OK;
     bool goes_on = true;
     unsigned count = PB_PAGE_ROWS;
 
+    if (after.bytes > PB_CATALOG_ID_BYTES_MAX)
+        return pb_fail(error, PB_OVER_LIMIT, "after: too long for an id");
+    tuples = pb_calloc(catalog->env, PB_PAGE_ROWS, sizeof(*tuples));
     if (tuples == NULL)
         return PB_E_NOMEM;
     while (status == PB_OK && goes_on && count == PB_PAGE_ROWS) {

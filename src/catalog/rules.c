@@ -233,6 +233,10 @@ check_hold(struct pb_put *put)
     if (!pb_str_equal(found.values[CASE_AGENCY].text, text(put, HOLD_AGENCY)))
         return pb_put_fail(put, HOLD_CASE, "must be a case of the hold's agency");
     status = must_be_before(put, HOLD_FROM, HOLD_TO);
+    /* What a query-only agency submits is never to be found in here, and a hold's plate would be:
+     * it asks an owner to hold its reads. One from before this rule can be released. */
+    if (status == PB_OK && number(put, HOLD_RELEASED) == 0)
+        status = check_contributes(put, HOLD_AGENCY);
     if (status == PB_OK)
         status = check_owner_of_readers(put, HOLD_READERS, HOLD_OWNER);
     return status;

@@ -7,6 +7,7 @@
  * of them are there.
  */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -241,6 +242,61 @@ refers_to_own_kind(const struct pb_entity *entity)
     return false;
 }
 
+/* ---- an id once ---- */
+
+struct named {
+    struct pb_str id; /* without the spaces at its ends, which do not count */
+    unsigned line;
+};
+
+static int
+compare_named(const void *left, const void *right)
+{
+    const struct named *a = left, *b = right;
+    int order = pb_str_compare(a->id, b->id);
+
+    return order != 0 ? order : (a->line > b->line) - (a->line < b->line);
+}
+
+static struct pb_str
+trimmed(struct pb_str text)
+{
+    while (text.bytes > 0 && text.text[0] == ' ')
+        text = (struct pb_str){ text.text + 1, text.bytes - 1 };
+    while (text.bytes > 0 && text.text[text.bytes - 1] == ' ')
+        text.bytes--;
+    return text;
+}
+
+/* Two records of one id in one file: which of them was meant? */
+static enum pb_status
+check_ids(struct import *import, const struct pb_entity *entity, const struct pb_yaml *list)
+{
+    struct named *named = pb_calloc(import->catalog->env, list->count + 1u, sizeof(*named));
+    enum pb_status status = PB_OK;
+    uint32_t count = 0;
+
+    if (named == NULL)
+        return PB_E_NOMEM;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct pb_yaml *id =
+            list->items[i].kind == PB_YAML_MAP ? pb_yaml_get(&list->items[i], "id") : NULL;
+
+        if (id != NULL && id->kind == PB_YAML_SCALAR)
+            named[count++] = (struct named){ trimmed(id->text), id->line };
+    }
+    qsort(named, count, sizeof(*named), compare_named);
+    for (uint32_t i = 1; status == PB_OK && i < count; i++) {
+        if (pb_str_equal(named[i - 1].id, named[i].id))
+            status = pb_fail(import->error, PB_BAD_INPUT,
+                             "line %u: %s %.*s: id: is on line %u already", named[i].line,
+                             entity->name, named[i].id.bytes < 64 ? (int)named[i].id.bytes : 64,
+                             named[i].id.text, named[i - 1].line);
+    }
+    pb_free(import->catalog->env, named);
+    return status;
+}
+
 static enum pb_status
 take_entity(struct import *import, const struct pb_entity *entity, const struct pb_yaml *list)
 {
@@ -251,6 +307,7 @@ take_entity(struct import *import, const struct pb_entity *entity, const struct 
     if (list->kind != PB_YAML_LIST)
         return pb_fail(import->error, PB_BAD_INPUT, "line %u: %s: must be a list of records",
                        list->line, entity->plural);
+    status = check_ids(import, entity, list);
     for (uint32_t i = 0; status == PB_OK && i < list->count; i++) {
         struct pb_put put = new_put(import, entity);
 

@@ -103,6 +103,7 @@ mend_of(enum pb_status status)
     case PB_CONFLICT:
     case PB_END:
     case PB_EXPIRED:
+    case PB_DENIED:
     case PB_E_IO:
         break;
     }
@@ -121,7 +122,7 @@ pb_cli_failure(const struct pb_cli *cli, enum pb_status status, const struct pb_
                    pb_status_name(status));
     if (mend != NULL)
         pb_cli_say(cli, "%s", mend);
-    return PB_CLI_EXIT_FAILURE;
+    return status == PB_DENIED ? PB_CLI_EXIT_DENIED : PB_CLI_EXIT_FAILURE;
 }
 
 void

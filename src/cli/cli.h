@@ -25,7 +25,7 @@ enum pb_cli_exit {
     PB_CLI_EXIT_OK = 0,
     PB_CLI_EXIT_FAILURE = 1,       /* it was asked rightly and did not work */
     PB_CLI_EXIT_USAGE = 2,         /* it was asked wrongly; nothing was done */
-    PB_CLI_EXIT_DENIED = 3,        /* a rule forbids it */
+    PB_CLI_EXIT_DENIED = 3,        /* a rule forbids it, or who asks may not */
     PB_CLI_EXIT_NEEDS = 4,         /* somebody must confirm or approve it first */
     PB_CLI_EXIT_INTERRUPTED = 130, /* SIGINT or SIGTERM; what was in hand is finished */
 };
@@ -51,7 +51,7 @@ void pb_cli_say(const struct pb_cli *cli, const char *format, ...) PB_PRINTF(2, 
  * Returns PB_CLI_EXIT_USAGE. */
 int pb_cli_usage_error(const struct pb_cli *cli, const char *format, ...) PB_PRINTF(2, 3);
 /* Says what failed (or the status's name where error is empty) and how to mend it where that is
- * known. Returns PB_CLI_EXIT_FAILURE. */
+ * known. Returns PB_CLI_EXIT_FAILURE, or PB_CLI_EXIT_DENIED where who asks may not. */
 int pb_cli_failure(const struct pb_cli *cli, enum pb_status status, const struct pb_error *error);
 /* A pb_damage_fn whose context is the struct pb_cli: says what an answer leaves out. */
 void pb_cli_tell_damage(void *cli, const char *file, uint64_t offset, const char *what);

@@ -70,7 +70,7 @@ open_file(struct pb_cli_rejects *rejects)
     const struct pb_env *env = rejects->cli->env;
     char buffer[128];
 
-    if (rejects->directory != NULL && mkdir(rejects->directory, 0750) != 0 && errno != EEXIST) {
+    if (rejects->directory != NULL && mkdir(rejects->directory, 0700) != 0 && errno != EEXIST) {
         rejects->status = pb_fail(&rejects->error, PB_E_IO, "cannot make directory '%s': %s",
                                   rejects->directory, strerror_r(errno, buffer, sizeof(buffer)));
         return;

@@ -56,74 +56,33 @@ load_before(struct pb_site *site, const struct pb_entity *entity, const char *id
     return status == PB_OK ? before->status : status;
 }
 
-static const char *
-value_of(const struct pb_record *record, const char *name)
+/* A record as "name=value" lines: what is committed to, and what marks are made of. */
+static void
+digest_record(const struct pb_record *record, uint8_t ret_digest[PB_DIGEST_BYTES])
 {
+    crypto_hash_sha256_state state;
+
+    (void)crypto_hash_sha256_init(&state);
     for (unsigned i = 0; i < record->entity->field_count; i++) {
-        if (strcmp(record->entity->fields[i].name, name) == 0)
-            return record->values[i];
+        const char *parts[] = { record->entity->fields[i].name, "=", record->values[i], "\n" };
+
+        for (unsigned part = 0; record->values[i] != NULL && part < 4; part++)
+            (void)crypto_hash_sha256_update(&state, (const unsigned char *)parts[part],
+                                            strlen(parts[part]));
     }
-    return NULL;
+    (void)crypto_hash_sha256_final(&state, ret_digest);
 }
 
-/* Writes a record as "name=value" lines: what is hashed and committed to. */
-static struct pb_str
-record_text(const struct pb_record *record, char *room, size_t room_bytes)
+void
+pb_site_record_mark(const struct pb_record *record, char ret_mark[PB_RECORD_MARK_BYTES])
 {
-    struct pb_text_out out = pb_text_out(room, room_bytes);
+    uint8_t digest[PB_DIGEST_BYTES];
 
-    for (unsigned i = 0; i < record->entity->field_count; i++) {
-        if (record->values[i] == NULL)
-            continue;
-        pb_put_text(&out, record->entity->fields[i].name);
-        pb_put_char(&out, '=');
-        pb_put_text(&out, record->values[i]);
-        pb_put_char(&out, '\n');
-    }
-    return (struct pb_str){ room, (uint32_t)(out.at - room) };
-}
-
-/* ---- who ---- */
-
-/* Whose record it is: the agency itself, that of a case's id, the owner of an agreement, or of
- * whatever has one. room holds an id. */
-static const char *
-agency_of(const struct pb_record *record, char room[PB_CATALOG_ID_BYTES_MAX + 1])
-{
-    const char *id = value_of(record, "id");
-    const char *agency = value_of(record, "agency");
-
-    if (strcmp(record->entity->name, "agency") == 0)
-        return id;
-    if (strcmp(record->entity->name, "case") == 0) {
-        pb_site_id_text((struct pb_str){ id, (uint32_t)strcspn(id, ":") }, room);
-        return room;
-    }
-    return agency != NULL ? agency : value_of(record, "owner");
-}
-
-/* A person changes records of their own agency, if they may; the operator changes any. */
-static enum pb_status
-check_actor(const struct pb_catalog_view *view, const struct pb_actor *actor, const char *agency,
-            bool is_agency, int64_t now_us, struct pb_error *error)
-{
-    uint32_t index = PB_NO_INDEX;
-
-    if (actor->person == NULL)
-        return PB_OK;
-    index = pb_view_person(view, pb_str_from(actor->person));
-    if (!pb_view_may(view, index, PB_MAY_ADMINISTER, now_us))
-        return pb_fail(error, PB_BAD_INPUT, "person: may not change the catalog");
-    if (agency == NULL || is_agency ||
-        !pb_str_equal(view->agencies[view->people[index].agency].id, pb_str_from(agency)))
-        return pb_fail(error, PB_BAD_INPUT,
-                       "person: changes only what belongs to their own agency");
-    return PB_OK;
+    digest_record(record, digest);
+    (void)sodium_bin2hex(ret_mark, PB_RECORD_MARK_BYTES, digest, PB_RECORD_MARK_BYTES / 2);
 }
 
 /* ---- the leaf ---- */
-
-#define RECORD_TEXT_BYTES_MAX (PB_ENTITY_FIELDS_MAX * (PB_CATALOG_TEXT_BYTES_MAX + 64u))
 
 struct change {
     const struct pb_actor *actor;
@@ -174,16 +133,10 @@ static enum pb_status
 leave_leaf(struct pb_site *site, const struct pb_catalog_view *view, const struct change *change,
            const char *agency, uint64_t *ret_index, struct pb_error *error)
 {
-    size_t room_bytes = 2 * (size_t)RECORD_TEXT_BYTES_MAX;
-    char *room = pb_alloc(site->env, room_bytes);
     uint8_t digests[2][PB_DIGEST_BYTES];
     char fields[1024];
     struct pb_draft leaf;
-    struct pb_str text;
-    enum pb_status status = PB_OK;
 
-    if (room == NULL)
-        return PB_E_NOMEM;
     pb_draft_init(&leaf, log_of(view, agency), "change", PB_KEEP_OPENINGS_US);
     pb_draft_text(&leaf, "entity", pb_str_from(change->entity->name));
     pb_draft_text(&leaf, "verb", pb_str_from(change_verb(change)));
@@ -191,18 +144,14 @@ leave_leaf(struct pb_site *site, const struct pb_catalog_view *view, const struc
     pb_draft_secret(&leaf, "id", pb_str_from(change->id));
     pb_draft_secret(&leaf, "person", pb_str_from(change->actor->person));
     if (change->before.is_there) {
-        text = record_text(&change->before.record, room, room_bytes);
-        (void)crypto_hash_sha256(digests[0], (const unsigned char *)text.text, text.bytes);
+        digest_record(&change->before.record, digests[0]);
         pb_draft_secret(&leaf, "before", (struct pb_str){ (char *)digests[0], PB_DIGEST_BYTES });
     }
     if (change->after != NULL) {
-        text = record_text(change->after, room, room_bytes);
-        (void)crypto_hash_sha256(digests[1], (const unsigned char *)text.text, text.bytes);
+        digest_record(change->after, digests[1]);
         pb_draft_secret(&leaf, "after", (struct pb_str){ (char *)digests[1], PB_DIGEST_BYTES });
     }
-    status = pb_drafts_append(site, &leaf, 1, ret_index, error);
-    pb_free(site->env, room);
-    return status;
+    return pb_drafts_append(site, &leaf, 1, ret_index, error);
 }
 
 /* Says that a change whose leaf stands was refused or failed. Its own failure changes nothing. */
@@ -227,8 +176,8 @@ static enum pb_status
 check_hold(struct pb_site *site, const struct pb_facts *facts, const struct pb_record *record,
            struct pb_error *error)
 {
-    const char *expires = value_of(record, "expires_at");
-    const char *owner = value_of(record, "owner");
+    const char *expires = pb_record_value(record, "expires_at");
+    const char *owner = pb_record_value(record, "owner");
     uint32_t owner_index =
         owner == NULL ? PB_NO_INDEX : pb_view_agency(facts->view, pb_str_from(owner));
     int64_t now_us = pb_now_us(site->env);
@@ -266,28 +215,56 @@ apply(struct pb_site *site, const struct change *change, struct pb_error *error)
     return status;
 }
 
+/* May they, and is it as they saw it? What is not there for them is not there. */
+static enum pb_status
+check_change(const struct pb_rights *rights, const struct change *change, struct pb_error *error)
+{
+    const struct pb_record *before = change->before.is_there ? &change->before.record : NULL;
+    bool is_seen = before != NULL && pb_rights_see(rights, before);
+    bool is_added = change->after != NULL && change->mode != PB_PUT_CHANGE;
+    char mark[PB_RECORD_MARK_BYTES];
+    enum pb_status status = PB_OK;
+
+    if (!is_seen && !is_added)
+        return pb_fail(error, PB_NOT_FOUND, "there is no %s %.100s", change->entity->name,
+                       change->id);
+    status = pb_rights_change(rights, is_seen ? before : NULL, change->after, error);
+    if (status != PB_OK)
+        return status;
+    if (before != NULL && !is_seen)
+        return pb_fail(error, PB_CONFLICT, "id: taken already");
+    if (change->actor->seen == NULL)
+        return PB_OK;
+    if (is_seen)
+        pb_site_record_mark(before, mark);
+    return is_seen && strcmp(mark, change->actor->seen) == 0
+               ? PB_OK
+               : pb_fail(error, PB_EXPIRED, "somebody changed it meanwhile: look at it again");
+}
+
 static enum pb_status
 change_record(struct pb_site *site, const struct pb_facts *facts, struct change *change,
               struct pb_error *error)
 {
     char room[PB_CATALOG_ID_BYTES_MAX + 1];
+    struct pb_rights rights;
     const char *agency = NULL;
     uint64_t index = 0;
-    enum pb_status status = load_before(site, change->entity, change->id, &change->before, error);
+    enum pb_status status =
+        pb_rights_of(facts->view, change->actor, pb_now_us(site->env), &rights, error);
 
+    if (status == PB_OK)
+        status = load_before(site, change->entity, change->id, &change->before, error);
+    if (status == PB_OK)
+        status = check_change(&rights, change, error);
+    if (status == PB_OK && change->after != NULL)
+        status = check_hold(site, facts, change->after, error);
     if (status != PB_OK)
         return status;
     /* The owner that a record has counts, not one that a change would give it. */
-    if (change->before.is_there)
-        agency = agency_of(&change->before.record, room);
-    else if (change->after != NULL)
-        agency = agency_of(change->after, room);
-    status = check_actor(facts->view, change->actor, agency,
-                         strcmp(change->entity->name, "agency") == 0, pb_now_us(site->env), error);
-    if (status == PB_OK && change->after != NULL)
-        status = check_hold(site, facts, change->after, error);
-    if (status == PB_OK)
-        status = leave_leaf(site, facts->view, change, agency, &index, error);
+    agency =
+        pb_record_agency(change->before.is_there ? &change->before.record : change->after, room);
+    status = leave_leaf(site, facts->view, change, agency, &index, error);
     if (status != PB_OK)
         return status;
     status = apply(site, change, error);
@@ -364,8 +341,9 @@ pb_site_import_yaml(struct pb_site *site, const struct pb_actor *actor, const ch
     uint64_t index = 0;
     enum pb_status status = PB_OK;
 
-    if (actor->person != NULL)
-        return pb_fail(error, PB_BAD_INPUT, "only the operator of the site imports a catalog");
+    status = pb_site_may_operate(site, actor, error);
+    if (status != PB_OK)
+        return status;
     (void)pthread_mutex_lock(&site->change_lock);
     status = leave_import(site, actor, text, bytes, &index, error);
     if (status == PB_OK) {
@@ -377,6 +355,21 @@ pb_site_import_yaml(struct pb_site *site, const struct pb_actor *actor, const ch
         status = pb_site_add_logs(site, error);
     (void)pthread_mutex_unlock(&site->change_lock);
     return status;
+}
+
+enum pb_status
+pb_site_export_yaml(struct pb_site *site, const struct pb_actor *actor, char **ret_text,
+                    size_t *ret_bytes, struct pb_error *error)
+{
+    struct pb_draft leaf;
+    uint64_t index = 0;
+    enum pb_status status = pb_site_may_operate(site, actor, error);
+
+    pb_draft_init(&leaf, PB_AUDIT_OPERATOR, "catalog-read", PB_KEEP_OPENINGS_US);
+    pb_draft_secret(&leaf, "person", pb_str_from(actor->person));
+    if (status == PB_OK && actor->person != NULL)
+        status = pb_drafts_append(site, &leaf, 1, &index, error);
+    return status == PB_OK ? pb_catalog_to_yaml(site->catalog, ret_text, ret_bytes, error) : status;
 }
 
 /* ---- readers that reads brought with them ---- */

@@ -87,6 +87,32 @@ PB_MUST_CHECK enum pb_status pb_site_load_rules(struct pb_site *site, struct pb_
  * held. */
 PB_MUST_CHECK enum pb_status pb_site_follow_rules(struct pb_site *site, struct pb_error *error);
 
+/* ---- who sees and changes what of the catalog ---- */
+
+/* Of somebody who administers, at one moment. */
+struct pb_rights {
+    const struct pb_catalog_view *view; /* borrowed */
+    const char *person;                 /* NULL: the operator of the machine */
+    struct pb_str agency;               /* theirs; empty for the operator of the machine */
+    bool is_operator;                   /* of the machine, or somebody who does the same */
+};
+/* PB_DENIED: they have nothing to do with the catalog. */
+PB_MUST_CHECK enum pb_status pb_rights_of(const struct pb_catalog_view *view,
+                                          const struct pb_actor *actor, int64_t now_us,
+                                          struct pb_rights *ret_rights, struct pb_error *error);
+bool pb_rights_see(const struct pb_rights *rights, const struct pb_record *record);
+/* before is NULL where a record is added, after where it is removed; after holds what is given.
+ * PB_DENIED; PB_BAD_INPUT where it names what is not there for them. */
+PB_MUST_CHECK enum pb_status pb_rights_change(const struct pb_rights *rights,
+                                              const struct pb_record *before,
+                                              const struct pb_record *after,
+                                              struct pb_error *error);
+/* A field's value, or NULL. */
+const char *pb_record_value(const struct pb_record *record, const char *name);
+/* Whose record it is; NULL: nobody's. room holds an id. */
+const char *pb_record_agency(const struct pb_record *record,
+                             char room[PB_CATALOG_ID_BYTES_MAX + 1]);
+
 /* "DIR/name" or "DIR/folder/name"; PB_OVER_LIMIT where it is too long. */
 PB_MUST_CHECK enum pb_status pb_site_path(const struct pb_site *site, const char *name,
                                           char ret_path[PB_PATH_BYTES_MAX], struct pb_error *error);

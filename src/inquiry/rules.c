@@ -258,8 +258,9 @@ pb_site_put_pack(struct pb_site *site, const struct pb_actor *actor, const char 
         return pb_fail(error, PB_BAD_INPUT, "name: a rule pack's file is named like us-ks.yaml");
     if (bytes > PB_PACK_BYTES_MAX)
         return pb_fail(error, PB_OVER_LIMIT, "%s: larger than %u bytes", name, PB_PACK_BYTES_MAX);
-    if (actor->person != NULL)
-        return pb_fail(error, PB_BAD_INPUT, "only the operator of the site puts rule packs");
+    status = pb_site_may_operate(site, actor, error);
+    if (status != PB_OK)
+        return status;
     /* All rules together must compile before the leaf says that they changed. */
     status = compile_all(site, &source, &rules, error);
     if (status != PB_OK)

@@ -75,15 +75,46 @@ void pb_site_subkey(const struct pb_site *site, const char *purpose, uint8_t ret
 /* Who changes something: a person of the catalog, or NULL for the operator of the machine. */
 struct pb_actor {
     const char *person; /* id, or NULL */
+    const char *seen;   /* mark of the record as they saw it; NULL: however it is now */
 };
-/* As pb_catalog_put and pb_catalog_remove; the leaf (entity, id, names of fields, digests of the
- * record before and after) is synced before the change is made. Adding an agency adds its log. */
+/*
+ * As pb_catalog_put and pb_catalog_remove; the leaf (entity, id, names of fields, digests of the
+ * record before and after) is synced before the change is made. Adding an agency adds its log.
+ *
+ * Who may is in docs/internals/inquiry.md; besides those of the catalog, it returns
+ *          PB_DENIED     they may not; nothing changed, and nothing is told of the record
+ *          PB_NOT_FOUND  it is not there, or not there for them
+ *          PB_EXPIRED    it is no longer as they saw it
+ */
 PB_MUST_CHECK enum pb_status pb_site_put(struct pb_site *site, const struct pb_actor *actor,
                                          const struct pb_record *record, enum pb_put_mode mode,
                                          struct pb_error *error);
 PB_MUST_CHECK enum pb_status pb_site_remove(struct pb_site *site, const struct pb_actor *actor,
                                             const struct pb_entity *entity, const char *id,
                                             struct pb_error *error);
+/* As pb_catalog_show and pb_catalog_list_after, of what is there for who looks. */
+PB_MUST_CHECK enum pb_status pb_site_show(struct pb_site *site, const struct pb_actor *actor,
+                                          const struct pb_entity *entity, const char *id,
+                                          pb_record_fn *each, void *context,
+                                          struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_site_list(struct pb_site *site, const struct pb_actor *actor,
+                                          const struct pb_entity *entity, struct pb_str after,
+                                          pb_record_fn *each, void *context,
+                                          struct pb_error *error);
+/* Tells one state of a record from another: hexadecimal digits and a NUL. */
+#define PB_RECORD_MARK_BYTES 33u
+void pb_site_record_mark(const struct pb_record *record, char ret_mark[PB_RECORD_MARK_BYTES]);
+/* PB_OK, or PB_DENIED: may they administer what belongs to the agency, or operate? */
+PB_MUST_CHECK enum pb_status pb_site_may_administer(struct pb_site *site,
+                                                    const struct pb_actor *actor,
+                                                    struct pb_str agency, struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_site_may_operate(struct pb_site *site,
+                                                 const struct pb_actor *actor,
+                                                 struct pb_error *error);
+/* The whole catalog, for who operates; a person's taking it is a leaf. The caller frees it. */
+PB_MUST_CHECK enum pb_status pb_site_export_yaml(struct pb_site *site, const struct pb_actor *actor,
+                                                 char **ret_text, size_t *ret_bytes,
+                                                 struct pb_error *error);
 PB_MUST_CHECK enum pb_status pb_site_import_yaml(struct pb_site *site, const struct pb_actor *actor,
                                                  const char *text, size_t bytes,
                                                  struct pb_catalog_changes *ret_changes,

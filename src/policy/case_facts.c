@@ -19,7 +19,8 @@
 static const char *const statuses[] = { "requested", "active", "suspended", "closed", NULL };
 static const char *const permissions[] = { "plate",      "pattern",    "place",       "common",
                                            "associates", "export",     "correct",     "approve",
-                                           "audit",      "administer", "break-glass", NULL };
+                                           "audit",      "administer", "break-glass",
+                                           "operate",    NULL };
 
 /* Records, as they are read. Each begins with its id. */
 struct agency_record {

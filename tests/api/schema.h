@@ -5,6 +5,7 @@
 #ifndef PB_TESTS_API_SCHEMA_H
 #define PB_TESTS_API_SCHEMA_H
 
+#include <regex.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -113,6 +114,35 @@ schema_fits_object(struct schema_check *check, const char *path, const json_t *s
     return true;
 }
 
+/* Patterns are such as POSIX extended expressions know, too. */
+static inline bool
+schema_matches(const char *text, const json_t *pattern)
+{
+    regex_t expression;
+    bool fits = regcomp(&expression, json_string_value(pattern), REG_EXTENDED | REG_NOSUB) == 0 &&
+                regexec(&expression, text, 0, NULL, 0) == 0;
+
+    regfree(&expression);
+    return fits;
+}
+
+static inline bool
+schema_fits_any(struct schema_check *check, const char *path, const json_t *list,
+                const json_t *value)
+{
+    size_t index;
+    json_t *one;
+
+    json_array_foreach(list, index, one)
+    {
+        if (schema_fits(check, path, one, value)) {
+            check->where[0] = '\0';
+            return true;
+        }
+    }
+    return false;
+}
+
 static inline bool
 schema_fits(struct schema_check *check, const char *path, const json_t *schema, const json_t *value)
 {
@@ -134,6 +164,16 @@ schema_fits(struct schema_check *check, const char *path, const json_t *schema, 
             fits = !json_is_number(value) || json_number_value(value) >= json_number_value(rule);
         else if (strcmp(key, "maximum") == 0)
             fits = !json_is_number(value) || json_number_value(value) <= json_number_value(rule);
+        else if (strcmp(key, "minLength") == 0)
+            fits = !json_is_string(value) ||
+                   json_string_length(value) >= (size_t)json_integer_value(rule);
+        else if (strcmp(key, "minItems") == 0)
+            fits =
+                !json_is_array(value) || json_array_size(value) >= (size_t)json_integer_value(rule);
+        else if (strcmp(key, "pattern") == 0)
+            fits = !json_is_string(value) || schema_matches(json_string_value(value), rule);
+        else if (strcmp(key, "anyOf") == 0)
+            fits = schema_fits_any(check, path, rule, value);
         else if (strcmp(key, "maxLength") == 0)
             fits = !json_is_string(value) ||
                    json_string_length(value) <= (size_t)json_integer_value(rule);

@@ -15,6 +15,16 @@
 #define CALLERS_MAX 256u
 #define CELLS_MIN 10000u
 
+/* One of each for an agency: kansas-pd.d, kansas-pd.h. */
+#define DECLARATION(agency)                                                              \
+    "  - { id: " agency ".d, agency: " agency ", jurisdiction: US-IL, subject: il-test," \
+    " signer: S. Igner, signed_at: 2026-01-01, expires_at: 2027-01-01, text_sha256: "    \
+    "0000000000000000000000000000000000000000000000000000000000000000 }\n"
+#define HOLD(agency)                                                                       \
+    "  - { id: " agency ".h, agency: " agency ", case: \"" agency ":1\", facts: an order," \
+    " authority: court-order, plate: HELD001, from: 2026-05-01, to: 2026-05-02,"           \
+    " expires_at: 2026-06-05 }\n"
+
 static const char more_catalog[] =
     "agencies:\n"
     "  - { id: lake-pd, name: Example Lake Police, class: local, jurisdiction: US-KS,"
@@ -34,6 +44,8 @@ static const char more_catalog[] =
     " training_valid_until: 2027-06-01 }\n"
     "  - { id: rivspare, agency: river-pd, name: R. Spare, role: officer, status: active,"
     " training_valid_until: 2027-06-01 }\n"
+    "  - { id: lakex, agency: lake-pd, name: L. Ake, role: officer }\n"
+    "  - { id: hillx, agency: hill-pd, name: H. Ill, role: officer }\n"
     "  - { id: left, agency: kansas-pd, name: L. Eft, role: investigator, status: active,"
     " training_valid_until: 2027-06-01 }\n"
     "  - { id: gonedoe, agency: gone-pd, name: G. Doe, role: investigator, status: active,"
@@ -45,7 +57,15 @@ static const char more_catalog[] =
     "  - { id: lake-kansas, owner: lake-pd, asker: kansas-pd, purposes: criminal-investigation,"
     " starts_at: 2025-01-01, ends_at: 2026-05-31 }\n"
     "  - { id: hill-kansas, owner: hill-pd, asker: kansas-pd, purposes: criminal-investigation,"
-    " starts_at: 2026-01-01, ends_at: 2027-01-01 }\n";
+    " starts_at: 2026-01-01, ends_at: 2027-01-01 }\n"
+    "  - { id: coast-pine, owner: coast-pd, asker: pine-pd, starts_at: 2026-01-01,"
+    " ends_at: 2027-01-01 }\n"
+    "cases:\n"
+    "  - { id: \"kansas-pd:1\" }\n  - { id: \"coast-pd:1\" }\n  - { id: \"river-pd:1\" }\n"
+    "  - { id: \"lake-pd:1\" }\n  - { id: \"hill-pd:1\" }\n"
+    "declarations:\n" DECLARATION("kansas-pd") DECLARATION("coast-pd") DECLARATION("river-pd")
+        DECLARATION("lake-pd") DECLARATION("hill-pd") "holds:\n" HOLD("kansas-pd") HOLD("coast-pd")
+            HOLD("river-pd") HOLD("lake-pd") HOLD("hill-pd");
 
 /* How somebody calls. */
 enum kind {
@@ -473,7 +493,7 @@ credentials(struct tenants *tenants, const struct caller *caller, char *text, si
 
 static int
 request(struct tenants *tenants, const char *method, const char *target, const char *type,
-        const struct caller *caller, const char *body)
+        const char *more, const struct caller *caller, const char *body)
 {
     size_t room = strlen(target) + strlen(body) + 1024;
     char *whole = malloc(room), who[512];
@@ -484,8 +504,9 @@ request(struct tenants *tenants, const char *method, const char *target, const c
     if (caller->kind == BY_LOCKED_SESSION)
         tenants->room.now_us += PB_SESSION_IDLE_NS / 1000;
     (void)snprintf(whole, room,
-                   "%s %s HTTP/1.1\r\n" HOST "%sContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s",
-                   method, target, who, type, strlen(body), body);
+                   "%s %s HTTP/1.1\r\n" HOST "%s%sContent-Type: %s\r\nContent-Length: %zu\r\n"
+                   "\r\n%s",
+                   method, target, who, more, type, strlen(body), body);
     /* The server may have ended the connection after the request before. */
     for (int attempt = 0; attempt < 2 && status == 0; attempt++) {
         if (tenants->client.file < 0 || tenants->client.is_at_end) {
@@ -685,7 +706,8 @@ prepare(struct tenants *tenants, const json_t *before)
         if (caller == NULL)
             fail_msg("before: no caller %s", as);
         status = request(tenants, text_of(step, "method", "POST"), target,
-                         text_of(step, "type", "application/json"), caller, body);
+                         text_of(step, "type", "application/json"), text_of(step, "headers", ""),
+                         caller, body);
         if (status < 200 || status > 299)
             fail_msg("before: %s %s: %d: %s", text_of(step, "method", "POST"), target, status,
                      client_body(&tenants->client));
@@ -717,7 +739,7 @@ ask_cell(struct tenants *tenants, const char *method, const char *template, cons
         target = written_out(tenants, text_of(cell, "target", ""));
         body = body_text(tenants, json_object_get(cell, "body"));
         status = request(tenants, method, target, text_of(cells, "type", "application/json"),
-                         caller, body);
+                         text_of(cells, "headers", ""), caller, body);
         tenants->cells++;
         if (!is_as_expected(&expected, status, client_body(&tenants->client)))
             complain(tenants, what, object, caller, expected.status, status);
@@ -747,7 +769,7 @@ ask_other_methods(struct tenants *tenants, const char *template, const json_t *m
 
             if (json_object_get(methods, small) != NULL)
                 break;
-            status = request(tenants, all[at], written, "application/json", caller, "{}");
+            status = request(tenants, all[at], written, "application/json", "", caller, "{}");
             tenants->cells++;
             if (status != 405)
                 complain(tenants, all[at], template, caller, 405, status);

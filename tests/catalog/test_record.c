@@ -259,6 +259,27 @@ a_record_that_is_wrong_as_a_whole_is_not_added(void **state)
 }
 
 static void
+a_query_only_agency_makes_no_hold(void **state)
+{
+    struct catalog_room *room = *state;
+    const char *const hold[] = { "id",         "i",          "agency",     "fed",        "case",
+                                 "fed:1",      "plate",      "AB12C",      "authority",  "request",
+                                 "facts",      "f",          "from",       "2025-01-01", "to",
+                                 "2025-02-01", "expires_at", "2026-02-01", "released",   "no",
+                                 NULL };
+    const char *released[sizeof(hold) / sizeof(hold[0])];
+
+    room_furnish(room);
+    room_put(room, "case", PAIRS("id", "fed:1"));
+    room_expect(room, PB_BAD_INPUT, room_try(room, PB_PUT_ADD, "hold", hold), "hold");
+    assert_non_null(strstr(room->error.message, "hold i: agency: must be an agency that contri"));
+    /* One from before that rule can be released, which is how it looks when it is. */
+    memcpy(released, hold, sizeof(released));
+    released[sizeof(hold) / sizeof(hold[0]) - 2] = "yes";
+    room_expect(room, PB_OK, room_try(room, PB_PUT_ADD, "hold", released), "released");
+}
+
+static void
 texts_end_at_their_limits(void **state)
 {
     static char text[20001];
@@ -519,6 +540,8 @@ main(void)
         cmocka_unit_test_setup_teardown(what_is_wrong_is_refused_with_entity_id_and_field,
                                         room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(a_record_that_is_wrong_as_a_whole_is_not_added, room_setup,
+                                        room_teardown),
+        cmocka_unit_test_setup_teardown(a_query_only_agency_makes_no_hold, room_setup,
                                         room_teardown),
         cmocka_unit_test_setup_teardown(texts_end_at_their_limits, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(a_list_may_be_long, room_setup, room_teardown),

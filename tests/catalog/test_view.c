@@ -116,10 +116,12 @@ each_role_begins_with_what_it_needs_and_no_more(void **state)
         { "supervisor", PB_MAY_PLATE | PB_MAY_EXPORT | PB_MAY_CORRECT | PB_MAY_APPROVE },
         { "auditor", PB_MAY_AUDIT },
         { "administrator", PB_MAY_ADMINISTER },
+        { "operator", PB_MAY_ADMINISTER | PB_MAY_OPERATE },
     };
     static const char *const words[] = { "plate",      "pattern",    "place",      "common",
                                          "associates", "export",     "correct",    "approve",
-                                         "audit",      "administer", "break-glass" };
+                                         "audit",      "administer", "break-glass",
+                                         "operate" };
     struct catalog_room *room = *state;
     const struct pb_catalog_view *view;
 

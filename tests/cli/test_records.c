@@ -212,7 +212,7 @@ what_is_wrong_is_refused_in_words(void **state)
         { { "agency", "change", "ks", "--clear", "name" }, 2, "name: must be given" },
         { { "agency", "change", "ks", "--retention-days", "0" }, 2, "must be a whole number" },
         { { "agency", "change", "ks", "--name", "a\x1b[2J" }, 2, "without control characters" },
-        { { "agency", "change", "ks", "--contact", "c", "--person", "ks.doe" }, 2, "may not" },
+        { { "agency", "change", "ks", "--contact", "c", "--person", "ks.doe" }, 3, "may not" },
         { { "agency", "remove", "ks" }, 1, "is referred to by person ks.doe" },
         { { "agency", "remove", "fed" }, 1, "is referred to by agreement a-1" },
         { { "person", "remove", "ks.doe" }, 1, "set its status to closed" },
