@@ -228,6 +228,94 @@ places_of_every_shape_are_understood(void **state)
     }
 }
 
+/* ---- words that are none ---- */
+
+/* One field of an inquiry is something else than it should be; all others are fine. */
+static void
+put_inquiry(char *body, size_t room, const char *field, const char *text)
+{
+    static const char *const fields[][2] = {
+        { "plate", "KSA123" },
+        { "jurisdiction", "US-KS" },
+        { "purpose", "criminal-investigation" },
+        { "offence", "burglary" },
+        { "case_number", "26-00471" },
+        { "relation", "subject" },
+        { "justification", "Burglary series on Elm Street, vehicle seen by a witness" },
+        { "from", "2026-05-02T00:00:00Z" },
+        { "to", "2026-06-02T00:00:00Z" },
+    };
+    size_t used = (size_t)snprintf(body, room, "{");
+
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        used +=
+            (size_t)snprintf(body + used, room - used, "%s\"%s\":\"%s\"", i > 0 ? "," : "",
+                             fields[i][0], strcmp(fields[i][0], field) == 0 ? text : fields[i][1]);
+        assert_true(used < room);
+    }
+    (void)snprintf(body + used, room - used, "}");
+}
+
+/* What nobody may see as it is: control characters, and what turns the direction of text. */
+static void
+expect_harmless(const struct client *client, const char *what)
+{
+    const char *body = client_body(client);
+
+    for (const char *at = body; *at != '\0'; at++) {
+        if ((unsigned char)*at < 0x20 && *at != '\n')
+            fail_msg("%s: a control character in %s", what, body);
+    }
+    if (strstr(body, "\xE2\x80\xAE") != NULL)
+        fail_msg("%s: turned text in %s", what, body);
+}
+
+static void
+hostile_words_are_refused_or_stay_words_in_every_field(void **state)
+{
+    static const char *const texts[] = {
+        "=HYPERLINK(\\\"x\\\") burglary on Elm Street",   /* a cell that is a formula */
+        "Elm \\u001b[31mStreet\\u001b[0m at night, seen", /* a terminal's colours */
+        "Elm \\u202e Street burglary, seen at night",     /* the rest runs backwards */
+        "Elm Street\\r\\nSet-Cookie: seen at night",      /* a second line */
+        "Elm \\u0000 Street burglary, seen at night",     /* the end, for C */
+        "Elm \\u200b Street burglary, seen at night",     /* something that nobody sees */
+        "Elm \\ud800 Street burglary, seen at night",     /* half a character */
+        "Elm \xff Street burglary, seen at night",        /* none */
+        "",
+    };
+    static const char *const fields[] = { "plate",       "jurisdiction", "purpose",       "offence",
+                                          "case_number", "relation",     "justification", "from" };
+    struct programs *programs = *state;
+    char *body = malloc(16384), *long_text = malloc(10241);
+    struct client client;
+
+    room_add(&programs->room, "KSA123", "k1", PB_HOUR_US);
+    service_start(&programs->service);
+    for (size_t i = 0; i < 10240; i++)
+        long_text[i] = i % 7 == 6 ? ' ' : (char)('a' + i % 26);
+    long_text[10240] = '\0';
+    for (size_t f = 0; f < sizeof(fields) / sizeof(fields[0]); f++) {
+        for (size_t i = 0; i <= sizeof(texts) / sizeof(texts[0]); i++) {
+            const char *text = i < sizeof(texts) / sizeof(texts[0]) ? texts[i] : long_text;
+            bool is_reason = strcmp(fields[f], "justification") == 0;
+            int status;
+
+            put_inquiry(body, 16384, fields[f], text);
+            status = post(programs, &client, "/v1/inquiries", programs->ask, body);
+            if (status != 400 && status != 403 && status != 200)
+                fail_msg("%s, %zu: %d: %s", fields[f], i, status, client.text);
+            /* A formula is words, too; what hides something is no reason. */
+            if (is_reason && i > 0 && strstr(client.text, "\"decision\":\"allow\"") != NULL)
+                fail_msg("%s, %zu: allowed: %s", fields[f], i, client.text);
+            expect_harmless(&client, fields[f]);
+            client_close(&client);
+        }
+    }
+    free(body);
+    free(long_text);
+}
+
 /* ---- may I? ---- */
 
 static void
@@ -614,6 +702,7 @@ main(void)
         CASE(an_answer_says_what_was_left_out_and_by_which_rule),
         CASE(a_program_breaks_no_glass),
         CASE(places_of_every_shape_are_understood),
+        CASE(hostile_words_are_refused_or_stay_words_in_every_field),
         CASE(whether_one_may_is_told_without_asking),
         CASE(a_colleague_sees_what_they_approve_and_then_it_is_answered_once),
         CASE(what_a_colleague_refuses_is_not_answered),

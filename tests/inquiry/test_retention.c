@@ -109,6 +109,48 @@ questions_about_plates_and_exports_forget_at_the_same_second(void **state)
     room_done(&room);
 }
 
+/* What each way to ask gives of four reads, of which the three in Maine may be over. */
+static void
+expect_by_all_ways(struct site_room *room, bool is_over)
+{
+    struct pb_inquiry together = room_inquiry(room, PB_INQUIRY_ASSOCIATES, "KSC777");
+
+    together.query.from_us = room->now_us - 40 * PB_DAY_US;
+    together.together_min = 1;
+    assert_int_equal(is_over ? 0 : 2, room_rows(room, &together));
+    assert_int_equal(is_over ? 0 : 1, count_plates_by(room, PB_INQUIRY_COMMON));
+    assert_int_equal(is_over ? 1 : 2, count_export(room));
+    assert_int_equal(is_over ? 1 : 2, room_count_plate(room, "KSC777"));
+    assert_int_equal(is_over ? 0 : 1, room_count_plate(room, "KSD888"));
+    assert_int_equal(is_over ? 0 : 1, count_by(room, PB_INQUIRY_PLATE, false));
+    assert_int_equal(is_over ? 0 : 1, count_by(room, PB_INQUIRY_PATTERN, false));
+    assert_int_equal(is_over ? 0 : 1, count_by(room, PB_INQUIRY_PATTERN, true));
+    assert_int_equal(is_over ? 0 : 3, count_by(room, PB_INQUIRY_PLACE, false));
+}
+
+static void
+every_way_to_ask_forgets_within_the_same_second(void **state)
+{
+    struct site_room room;
+
+    (void)state;
+    room_init(&room);
+    room_add(&room, "KSC777", "k2", 0);
+    room_add(&room, "KSC777", "m1", 0);
+    room_add(&room, "KSD888", "m1", 0);
+    room_add(&room, "KSA123", "m1", 0);
+    room.now_us = ROOM_NOW_US + MAINE_US - PB_SECOND_US;
+    expect_by_all_ways(&room, false);
+    for (int second = 0; second <= 1; second++) {
+        room.now_us = ROOM_NOW_US + MAINE_US + second * PB_SECOND_US;
+        expect_by_all_ways(&room, true);
+        /* On disk it may be still: a fresh opening gives no more of it. */
+        room_reopen(&room);
+        expect_by_all_ways(&room, true);
+    }
+    room_done(&room);
+}
+
 static void
 the_law_holds_also_for_rows_that_were_stored_with_a_later_date(void **state)
 {
@@ -402,6 +444,7 @@ reads_of_new_hampshire_are_never_written(void **state)
     struct site_room room;
     struct pb_stamper *stamper = NULL;
     struct pb_read read;
+    char backup[256];
     const char *reason = NULL;
 
     (void)state;
@@ -417,9 +460,15 @@ reads_of_new_hampshire_are_never_written(void **state)
     assert_ptr_equal(pb_stamp_never_stored, reason);
     pb_stamper_free(stamper);
     room_add(&room, "KSA123", "k1", 0); /* so that there is something to look through */
-    room_close(&room);
+    /* Also while journals and what SQLite writes ahead are still there, and in a copy of it all. */
     assert_int_equal(0, files_with(room.path, "NHQ4711"));
     assert_true(files_with(room.path, "KSA123") > 0);
+    (void)snprintf(backup, sizeof(backup), "%s/backup", room.directory);
+    room_expect(&room, PB_OK, pb_site_backup(room.site, backup, NULL, &room.error), "backup");
+    assert_int_equal(0, files_with(backup, "NHQ4711"));
+    assert_true(files_with(backup, "platebase-site") > 0);
+    room_close(&room);
+    assert_int_equal(0, files_with(room.path, "NHQ4711"));
     room_done(&room);
 }
 
@@ -456,6 +505,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_is_gone_from_the_second_at_which_its_time_is_over),
         cmocka_unit_test(questions_about_plates_and_exports_forget_at_the_same_second),
+        cmocka_unit_test(every_way_to_ask_forgets_within_the_same_second),
         cmocka_unit_test(the_law_holds_also_for_rows_that_were_stored_with_a_later_date),
         cmocka_unit_test(a_date_that_came_with_the_read_holds_too),
         cmocka_unit_test(a_rule_that_becomes_shorter_counts_at_once),

@@ -453,8 +453,10 @@ a_restored_backup_gives_nothing_that_expired_meanwhile(void **state)
     restored.now_us += 21 * PB_DAY_US - PB_SECOND_US;
     room_open_as(&restored, PB_SITE_WRITE);
     assert_int_equal(2, room_count_plate(&restored, "KSA123"));
-    restored.now_us += PB_SECOND_US;
-    assert_int_equal(1, room_count_plate(&restored, "KSA123"));
+    for (int second = 0; second <= 1; second++) {
+        restored.now_us += PB_SECOND_US;
+        assert_int_equal(1, room_count_plate(&restored, "KSA123"));
+    }
     room_close(&restored);
     assert_true(fault_env_is_clean(&restored.fault));
     room_done(&room);
