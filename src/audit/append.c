@@ -432,7 +432,7 @@ commit_group(struct pb_audit *audit, struct pb_append_request *requests, uint32_
         audit->commit++;
     }
     (void)pthread_mutex_unlock(&audit->tails);
-    if (status != PB_OK && error != NULL)
+    if (status != PB_OK)
         *error = cause;
     return status;
 }

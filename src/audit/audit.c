@@ -275,8 +275,7 @@ sync_parent(const struct pb_env *env, const char *path, struct pb_error *error)
         bytes--;
     while (bytes > 0 && path[bytes - 1] != '/')
         bytes--;
-    if (bytes >= sizeof(parent))
-        return pb_fail(error, PB_OVER_LIMIT, "the path of a directory is too long");
+    assert(bytes < sizeof(parent)); /* files were made in it */
     memcpy(parent, bytes > 0 ? path : ".", bytes > 0 ? bytes : 1);
     parent[bytes > 0 ? bytes : 1] = '\0';
     return env->files->sync_directory(env->file_context, parent, error);
@@ -292,8 +291,8 @@ pb_audit_create(const struct pb_env *env, const char *path, const char *keys_pat
     enum pb_status status;
 
     assert(env != NULL && path != NULL && keys_path != NULL);
-    if (sodium_init() < 0 ||
-        env->random(env->random_context, state.audit_id, PB_AUDIT_ID_BYTES) != PB_OK)
+    pb_seal_ready();
+    if (env->random(env->random_context, state.audit_id, PB_AUDIT_ID_BYTES) != PB_OK)
         return pb_fail(error, PB_E_IO, "no random bytes for audit logs");
     status = pb_place_join(path, "temporary", NULL, temporary, error);
     if (status == PB_OK)
@@ -519,8 +518,7 @@ pb_audit_open_restarting(const struct pb_env *env, const char *path, const char 
     enum pb_status status;
 
     assert(env != NULL && path != NULL && ret_audit != NULL);
-    if (sodium_init() < 0)
-        return pb_fail(error, PB_E_IO, "libsodium cannot be used");
+    pb_seal_ready();
     audit = pb_calloc(env, 1, sizeof(*audit));
     if (audit == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory for audit logs");

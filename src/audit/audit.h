@@ -203,12 +203,10 @@ struct pb_audit_evidence {
  * signature and evidence (which may be NULL).
  * PB_OK also where something is wrong: see ret_check->wrong.
  */
-PB_MUST_CHECK enum pb_status pb_audit_verify_log(const struct pb_env *env, const char *path,
-                                                 const char *vkey,
-                                                 const struct pb_audit_evidence *evidence,
-                                                 pb_audit_wrong_fn *on_wrong, void *context,
-                                                 struct pb_audit_check *ret_check,
-                                                 struct pb_error *error);
+PB_MUST_CHECK enum pb_status
+pb_audit_verify_log(const struct pb_env *env, const char *path, const char *vkey,
+                    const struct pb_audit_evidence *evidence, pb_audit_wrong_fn *on_wrong,
+                    void *context, struct pb_audit_check *ret_check, struct pb_error *error);
 /* A proof without openings from a copy of one log's public side: what anybody can make.
  * PB_NOT_FOUND: no such leaf; PB_E_CORRUPT: the copy is damaged, or not of that key. The caller
  * frees it. */

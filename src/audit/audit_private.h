@@ -95,6 +95,7 @@ struct pb_worker {
     void (*work)(struct pb_audit *audit);
     struct pb_audit *audit;
     pthread_t thread;
+    long again_ms; /* after which it tries again */
 
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t wake;

@@ -9,6 +9,7 @@
  * meanwhile. One that gave no answer is not asked again for a while, so what waits for it waits
  * once.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -114,7 +115,12 @@ run_round(struct pb_asking *asking, bool is_old, struct round *ret_round, struct
 
     memset(ret_round, 0, sizeof(*ret_round));
     (void)pthread_mutex_lock(&audit->integrating);
-    status = pb_publish_prepare(audit, asking->log, is_old, asking->candidate, error);
+    if (asking->log->is_stopped)
+        status = pb_fail(error, PB_E_CORRUPT,
+                         "%s: audit log '%s' is stopped, and nothing of it is signed",
+                         audit->place.path, asking->log->id);
+    else
+        status = pb_publish_prepare(audit, asking->log, is_old, asking->candidate, error);
     (void)pthread_mutex_unlock(&audit->integrating);
     for (uint32_t i = 0; i < policy->witness_count && status == PB_OK; i++)
         status = ask_one(asking, i, ret_round, error);
@@ -207,11 +213,12 @@ has_news(struct pb_audit *audit, struct pb_audit_log *log)
 static const char *
 why_not(const struct pb_asking *asking)
 {
-    for (uint32_t i = 0; i < asking->witnesses->policy.witness_count; i++) {
-        if (asking->results[i].outcome != PB_WITNESS_COSIGNED)
-            return asking->results[i].error.message;
-    }
-    return "there are too few of them";
+    uint32_t i = 0;
+
+    while (asking->results[i].outcome == PB_WITNESS_COSIGNED)
+        i++;
+    assert(i < asking->witnesses->policy.witness_count); /* all of them are always enough */
+    return asking->results[i].error.message;
 }
 
 static void

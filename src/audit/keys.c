@@ -571,8 +571,9 @@ pb_keys_term(struct pb_keys *keys, uint32_t term, bool makes, uint8_t ret_key[PB
 {
     enum pb_status status;
 
+    assert(!makes || !keys->is_read_only);
     (void)pthread_mutex_lock(&keys->lock);
-    status = find_term(keys, term, makes && !keys->is_read_only, ret_key, error);
+    status = find_term(keys, term, makes, ret_key, error);
     (void)pthread_mutex_unlock(&keys->lock);
     return status;
 }

@@ -138,18 +138,14 @@ put_field(struct pb_text_out *out, const struct pb_audit_field *field)
     pb_put_char(out, ',');
     put_string(out, pb_str_from(field->name));
     pb_put_char(out, ':');
-    switch (field->kind) {
-    case PB_AUDIT_FIELD_TEXT:
+    if (field->kind == PB_AUDIT_FIELD_TEXT) {
         put_string(out, field->text);
-        break;
-    case PB_AUDIT_FIELD_NUMBER:
+    } else if (field->kind == PB_AUDIT_FIELD_NUMBER) {
         pb_put_i64(out, field->number);
-        break;
-    case PB_AUDIT_FIELD_HASH:
+    } else {
         pb_put_char(out, '"');
         pb_put_hex(out, (const uint8_t *)field->text.text, field->text.bytes);
         pb_put_char(out, '"');
-        break;
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "audit/encode.h"
 #include "audit/note.h"
+#include "audit/seal.h"
 #include "base/env.h"
 
 #define PROOF_LINE "c2sp.org/tlog-proof@v1"
@@ -240,8 +241,7 @@ pb_audit_verify_proof(const struct pb_env *env, struct pb_str proof, const char 
     struct pb_vkey key;
     enum pb_status status;
 
-    if (sodium_init() < 0)
-        return pb_fail(error, PB_E_IO, "libsodium cannot be used");
+    pb_seal_ready();
     status = pb_vkey_parse(pb_str_from(vkey), &key, error);
     if (status != PB_OK)
         return status;

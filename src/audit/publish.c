@@ -371,7 +371,7 @@ pb_publish_candidate(struct pb_audit *audit, struct pb_audit_log *log,
 {
     enum pb_status status;
 
-    if (log->is_stopped || pb_publish_size(audit, log) > candidate->checkpoint.size)
+    if (pb_publish_size(audit, log) > candidate->checkpoint.size)
         return PB_OK;
     status = put_checkpoint(audit, log, candidate->text, candidate->bytes, true, error);
     if (status == PB_OK) {

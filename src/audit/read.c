@@ -81,7 +81,7 @@ read_bundle(struct pb_audit_log *log, struct pb_audit_run *run, unsigned width,
     if (status != PB_OK)
         return status;
     rest = (struct pb_str){ (const char *)run->bytes, (uint32_t)count };
-    for (unsigned i = 0; i < width && status == PB_OK; i++)
+    for (unsigned i = 0; i < width; i++)
         status = pb_bundle_next(&rest, &entries[i]);
     assert(status == PB_OK); /* it was counted when it was read */
     memcpy(run->leaves, entries + skipped, run->count * sizeof(run->leaves[0]));

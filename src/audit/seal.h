@@ -44,4 +44,8 @@ PB_MUST_CHECK enum pb_status pb_unseal(const uint8_t term_key[PB_TERM_KEY_BYTES]
                                        uint32_t term, const uint8_t *sealed, size_t count,
                                        uint8_t *ret_bytes);
 
+/* Readies libsodium; whatever uses it calls this once before. That it may find no source of
+ * randomness is no matter: what is random comes from the environment. */
+void pb_seal_ready(void);
+
 #endif

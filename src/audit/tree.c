@@ -239,7 +239,8 @@ pb_tree_verify_inclusion(uint64_t index, uint64_t size, const struct pb_hash *le
             return PB_BAD_INPUT; /* more hashes than levels */
         if ((node & 1) != 0 || node == last) {
             pb_tree_hash_node(&proof->hashes[i], &hash, &hash);
-            while ((node & 1) == 0 && node != 0) { /* levels where the node has no sibling */
+            while ((node & 1) ==
+                   0) { /* levels where the node has no sibling; it is last, and not 0 */
                 node >>= 1;
                 last >>= 1;
             }
@@ -280,7 +281,7 @@ verify_growth(uint64_t old_size, uint64_t size, const struct pb_hash *old_root,
         if ((node & 1) != 0 || node == last) {
             pb_tree_hash_node(&proof->hashes[at], &old_hash, &old_hash);
             pb_tree_hash_node(&proof->hashes[at], &hash, &hash);
-            while ((node & 1) == 0 && node != 0) {
+            while ((node & 1) == 0) {
                 node >>= 1;
                 last >>= 1;
             }

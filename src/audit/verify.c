@@ -334,8 +334,7 @@ pb_audit_verify_log(const struct pb_env *env, const char *path, const char *vkey
 
     assert(env != NULL && path != NULL && vkey != NULL && ret_check != NULL);
     memset(ret_check, 0, sizeof(*ret_check));
-    if (sodium_init() < 0)
-        return pb_fail(error, PB_E_IO, "libsodium cannot be used");
+    pb_seal_ready();
     verifying = pb_calloc(env, 1, sizeof(*verifying));
     if (verifying == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory for verifying a log");

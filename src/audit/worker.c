@@ -54,7 +54,7 @@ after_milliseconds(long milliseconds)
 static void
 wait_for_first(struct pb_worker *worker)
 {
-    struct timespec until = after_milliseconds(TRY_AGAIN_MS);
+    struct timespec until = after_milliseconds(worker->again_ms);
 
     while (!worker->has_news && !worker->is_stopping) {
         if (!worker->tries_again)
@@ -101,6 +101,7 @@ init(struct pb_worker *worker, struct pb_audit *audit, void (*work)(struct pb_au
 
     worker->work = work;
     worker->audit = audit;
+    worker->again_ms = TRY_AGAIN_MS;
     /* With such attributes these cannot fail on Linux. */
     (void)pthread_mutex_init(&worker->lock, NULL);
     (void)pthread_condattr_init(&monotonic);

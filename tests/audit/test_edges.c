@@ -819,6 +819,79 @@ a_witness_elsewhere_is_asked_over_https_alone(void **state)
 
 #define ROOM_TEST(name) cmocka_unit_test_setup_teardown(name, make_room, drop_room)
 
+/* ---- what is not where it should be, or not as it should be ---- */
+
+static void
+a_directory_without_logs_is_told_from_one_with_damaged_ones(void **state)
+{
+    struct room *room = *state;
+    struct pb_audit_options options = { .is_read_only = true };
+    struct pb_error error = { .message = "" };
+    struct pb_audit *other = NULL;
+
+    assert_int_equal(PB_E_NOT_STORE,
+                     pb_audit_open(&room->env, "data/none", NULL, &options, &other, &error));
+    assert_non_null(strstr(error.message, "holds no audit logs"));
+    must(pb_audit_create(&room->env, "data/more//", "data/more-keys/", &error), &error);
+    must(pb_audit_open(&room->env, "data/more", NULL, &options, &other, &error), &error);
+    must(pb_audit_close(other, &error), &error);
+}
+
+static void
+a_checkpoint_past_all_sizes_is_none(void **state)
+{
+    static char large[PB_NOTE_BYTES_MAX + 2];
+    struct room *room = *state;
+    struct pb_error error = { .message = "" };
+    struct pb_audit_check check;
+    struct pb_place place;
+
+    append_many(room, 0, 3);
+    must(pb_audit_publish(room->audit, NULL, &error), &error);
+    memset(large, 'x', sizeof(large));
+    must(pb_place_init(&place, &room->env, ROOM_PATH "/public/a42", "data/temporary", &error),
+         &error);
+    must(pb_place_write(&place, pb_str_from("checkpoint"), 0, large, sizeof(large), &error),
+         &error);
+    pb_place_done(&place);
+    must(pb_audit_verify_log(&room->env, ROOM_PATH "/public/a42", room->vkey, NULL, NULL, NULL,
+                             &check, &error),
+         &error);
+    assert_int_equal(1, check.wrong);
+    /* The next leaf's checkpoint takes its place. */
+    append_many(room, 3, 1);
+    must(pb_audit_publish(room->audit, NULL, &error), &error);
+    assert_verifies(room, 4);
+}
+
+static void
+every_field_and_secret_of_a_leaf_is_looked_at(void **state)
+{
+    struct room *room = *state;
+    struct room_leaf leaf;
+    struct pb_error error = { .message = "" };
+    uint64_t index = 7;
+
+    /* A bad one in front of a good one. */
+    room_leaf_init(&leaf, "a42", 0);
+    leaf.fields[0].name = "Purpose";
+    assert_int_equal(PB_BAD_INPUT, pb_audit_append(room->audit, &leaf.leaf, 1, &index, &error));
+    room_leaf_init(&leaf, "a42", 0);
+    leaf.secrets[0].name = "pl{te";
+    assert_int_equal(PB_BAD_INPUT, pb_audit_append(room->audit, &leaf.leaf, 1, &index, &error));
+    room_leaf_init(&leaf, "a42", 0);
+    leaf.leaf.secret_count = UINT32_MAX;
+    assert_int_equal(PB_OVER_LIMIT, pb_audit_append(room->audit, &leaf.leaf, 1, &index, &error));
+    room_leaf_init(&leaf, "a42", 0);
+    leaf.leaf.field_count = UINT32_MAX;
+    assert_int_equal(PB_OVER_LIMIT, pb_audit_append(room->audit, &leaf.leaf, 1, &index, &error));
+    assert_int_equal(7, index);
+    room_leaf_init(&leaf, "a42", 0);
+    leaf.fields[1].name = "n-2_3";
+    must(pb_audit_append(room->audit, &leaf.leaf, 1, &index, &error), &error);
+    assert_int_equal(0, index);
+}
+
 int
 main(void)
 {
@@ -842,6 +915,9 @@ main(void)
         cmocka_unit_test(a_witness_is_asked_over_http),
         cmocka_unit_test(a_witness_that_says_nothing_or_too_much_is_not_heard),
         cmocka_unit_test(a_witness_elsewhere_is_asked_over_https_alone),
+        ROOM_TEST(a_directory_without_logs_is_told_from_one_with_damaged_ones),
+        ROOM_TEST(a_checkpoint_past_all_sizes_is_none),
+        ROOM_TEST(every_field_and_secret_of_a_leaf_is_looked_at),
     };
 
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

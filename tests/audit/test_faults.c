@@ -260,6 +260,25 @@ append_some(struct history *history)
     return append(history, 3);
 }
 
+/* Two leaves as one commit. */
+static enum pb_status
+append_pair(struct history *history)
+{
+    struct room_leaf pair[2];
+    struct pb_audit_leaf leaves[2];
+    uint64_t indices[2];
+    enum pb_status status;
+
+    for (uint32_t i = 0; i < 2; i++) {
+        room_leaf_init(&pair[i], "a42", history->acked + i);
+        leaves[i] = pair[i].leaf;
+    }
+    history->sent = history->acked + 2;
+    status = pb_audit_append(history->audit, leaves, 2, indices, NULL);
+    history->acked += status == PB_OK ? 2 : 0;
+    return status;
+}
+
 static enum pb_status
 append_past_a_tile(struct history *history)
 {
@@ -299,7 +318,7 @@ static step_fn *const steps[] = {
     publish,       keep,          read_all,
     prove_one,     back_up,       destroy,
     verify_public, close_audit,   open_witnessed,
-    append_some,   prove_one,     append_some,
+    append_pair,   prove_one,     append_some,
     close_audit,
 };
 

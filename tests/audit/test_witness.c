@@ -940,9 +940,147 @@ what_is_wrong_with_one_log_leaves_the_others_published(void **state)
     room->audit = NULL;
 }
 
-/* ---- T7: what cosignatures say of the time of leaves ---- */
+static void
+a_log_that_a_witness_contradicts_still_has_proofs_of_what_was_published(void **state)
+{
+    struct room *room = *state;
+    struct witnessed witnessed;
+    struct asked asked;
+    struct pb_audit_options options = { .is_read_only = true, .witnesses = &witnessed.witnesses };
+    struct pb_error error = { .message = "" };
+    struct pb_audit *beside;
+    uint32_t requests;
+    char *proof = NULL;
+
+    make_witnessed(&witnessed, room);
+    close_room(room);
+    open_witnessed(room, &witnessed);
+    append_many(room, 0, 5);
+    /* One has signed, and the first that has not says why. */
+    set_away(&witnessed, 6);
+    publish(room);
+    assert_non_null(strstr(witnessed.why, "nobody is there"));
+    close_room(room);
+    set_away(&witnessed, 0);
+    open_witnessed(room, &witnessed);
+    publish(room);
+    append_many(room, 5, 2);
+    witnessed.world.witnesses[1].http_status = 422;
+    witnessed.world.witnesses[1].content_type = "";
+    witnessed.world.witnesses[1].body = "";
+    must(pb_audit_prove(room->audit, "a42", 2, false, &proof, &error), &error);
+    pb_free(&room->env, proof);
+    assert_int_equal(PB_NOT_FOUND, pb_audit_prove(room->audit, "a42", 6, false, &proof, &error));
+
+    /* Nothing of it is signed from then on, though somebody asks by hand. */
+    requests = witnessed.world.witnesses[0].requests;
+    ask(room, &witnessed.world, &asked);
+    assert_int_equal(PB_E_CORRUPT, asked.status);
+    assert_non_null(strstr(asked.error.message, "nothing of it is signed"));
+    assert_int_equal(requests, witnessed.world.witnesses[0].requests);
+    assert_int_equal(5, published_size(room));
+
+    /* Who only reads asks nobody. */
+    must(pb_audit_open(&room->env, ROOM_PATH, ROOM_KEYS, &options, &beside, &error), &error);
+    must(pb_audit_prove(beside, "a42", 2, false, &proof, &error), &error);
+    pb_free(&room->env, proof);
+    must(pb_audit_close(beside, &error), &error);
+    assert_int_equal(requests, witnessed.world.witnesses[0].requests);
+    assert_int_equal(PB_E_CORRUPT, pb_audit_close(room->audit, &error));
+    room->audit = NULL;
+}
+
+/* ---- on a thread of the logs' own ---- */
 
 #define T0_S INT64_C(1767225600)
+
+/* One lock around all that the test and that thread both look at. */
+struct watched {
+    struct witnessed witnessed;
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    uint32_t requests;
+    int64_t monotonic_ns;
+};
+
+static enum pb_status
+post_watched(void *context, const char *url, struct pb_str body, struct pb_witness_reply *ret_reply,
+             struct pb_error *error)
+{
+    struct watched *watched = context;
+    enum pb_status status;
+
+    (void)pthread_mutex_lock(&watched->lock);
+    status = post(&watched->witnessed.world, url, body, ret_reply, error);
+    watched->requests++;
+    (void)pthread_cond_signal(&watched->moved);
+    (void)pthread_mutex_unlock(&watched->lock);
+    return status;
+}
+
+/* Each look at this clock is a minute after the one before: whoever was away is asked again. */
+static int64_t
+hasty_monotonic_ns(void *context)
+{
+    struct watched *watched = context;
+    int64_t now_ns;
+
+    (void)pthread_mutex_lock(&watched->lock);
+    now_ns = watched->monotonic_ns += INT64_C(60000000000);
+    (void)pthread_mutex_unlock(&watched->lock);
+    return now_ns;
+}
+
+static int64_t
+watched_now_us(void *context)
+{
+    (void)context;
+    return T0_S * 1000000;
+}
+
+static void
+wait_for_requests(struct watched *watched, uint32_t count)
+{
+    while (watched->requests < count)
+        (void)pthread_cond_wait(&watched->moved, &watched->lock);
+}
+
+static void
+what_waits_for_witnesses_is_tried_again_without_a_new_leaf(void **state)
+{
+    struct room *room = *state;
+    struct watched watched = { .requests = 0 };
+    struct pb_audit_options options = { .witnesses = &watched.witnessed.witnesses };
+    struct pb_error error = { .message = "" };
+
+    make_witnessed(&watched.witnessed, room);
+    watched.witnessed.witnesses.post = post_watched;
+    watched.witnessed.witnesses.post_context = &watched;
+    watched.witnessed.witnesses.waits = NULL;
+    (void)pthread_mutex_init(&watched.lock, NULL);
+    (void)pthread_cond_init(&watched.moved, NULL);
+    close_room(room);
+    room->env.monotonic_ns = hasty_monotonic_ns;
+    room->env.now_us = watched_now_us;
+    room->env.clock_context = &watched;
+    set_away(&watched.witnessed, 7);
+    must(pb_audit_open(&room->env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error), &error);
+    room->audit->cosigner.again_ms = 1;
+    append_many(room, 0, 1);
+    (void)pthread_mutex_lock(&watched.lock);
+    wait_for_requests(&watched, 3);
+    set_away(&watched.witnessed, 0);
+    wait_for_requests(&watched, 6);
+    (void)pthread_mutex_unlock(&watched.lock);
+    close_room(room);
+    assert_int_equal(1, published_size(room));
+    room->env.now_us = room_now_us;
+    room->env.clock_context = room;
+    (void)pthread_cond_destroy(&watched.moved);
+    (void)pthread_mutex_destroy(&watched.lock);
+}
+
+/* ---- T7: what cosignatures say of the time of leaves ---- */
 
 /* Three leaves are published and signed, then three more; what is wrong with the log then, for who
  * kept the first checkpoint. Seconds are counted from T0. */
@@ -1241,6 +1379,8 @@ main(void)
         ROOM_TEST(without_a_quorum_checkpoints_come_out_with_what_there_is),
         ROOM_TEST(nothing_new_is_signed_before_witnesses_have_said_what_they_know),
         ROOM_TEST(what_is_wrong_with_one_log_leaves_the_others_published),
+        ROOM_TEST(what_waits_for_witnesses_is_tried_again_without_a_new_leaf),
+        ROOM_TEST(a_log_that_a_witness_contradicts_still_has_proofs_of_what_was_published),
         cmocka_unit_test(t7_leaves_are_dated_between_the_cosignatures_around_them),
         ROOM_TEST(evidence_of_too_few_witnesses_is_none),
     };
