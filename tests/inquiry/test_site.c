@@ -489,6 +489,131 @@ a_backup_older_than_the_logs_forks_nothing(void **state)
     room_done(&room);
 }
 
+/* ---- what the logs answer to outside ---- */
+
+static void
+write_setting(const struct site_room *room, const char *name, const char *text)
+{
+    char path[256];
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", room->path, name);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(0, fclose(file));
+}
+
+static enum pb_status
+open_again(struct site_room *room, enum pb_site_mode mode, bool without_copies)
+{
+    struct pb_site_options options = { .mode = mode,
+                                       .publishes_by_hand = true,
+                                       .without_copies = without_copies };
+    enum pb_status status;
+
+    room_close(room);
+    room->error.message[0] = '\0';
+    status = pb_site_open(room->env, room->path, &options, &room->site, &room->error);
+    return status;
+}
+
+static void
+settings_that_cannot_be_obeyed_keep_from_asking_and_not_from_looking(void **state)
+{
+    static const struct {
+        const char *name, *text, *says;
+        enum pb_status status;
+    } cases[] = {
+        { "witnesses", "nonsense\n", "line 1", PB_E_CORRUPT },
+        { "witnesses", "", "without a quorum", PB_E_CORRUPT },
+        { "checkpoint-copies", "", "absolute path", PB_BAD_INPUT },
+        { "checkpoint-copies", "here\n", "absolute path", PB_BAD_INPUT },
+        { "checkpoint-copies", "/tmp/\xE2\x80\xAE\n", "absolute path", PB_BAD_INPUT },
+        { "checkpoint-copies", "/tmp/not-there/at/all", "is not there", PB_E_IO },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct site_room room;
+
+        room_init(&room);
+        write_setting(&room, cases[i].name, cases[i].text);
+        room_expect(&room, cases[i].status, open_again(&room, PB_SITE_ASK, false), cases[i].text);
+        assert_says(room.error.message, cases[i].says);
+        assert_null(room.site);
+        assert_int_equal(cases[i].status,
+                         pb_site_restart_log(room.env, room.path, "operator", &room.error));
+        room_expect(&room, PB_OK, open_again(&room, PB_SITE_LOOK, false), "look");
+        assert_null(pb_site_witnesses(room.site));
+        assert_null(pb_site_copies(room.site));
+        room_done(&room);
+    }
+}
+
+static void
+settings_are_changed_with_a_leaf_and_hold_from_the_next_opening_on(void **state)
+{
+    struct site_room room;
+    struct room_found found;
+    char inside[256], copy[300];
+    struct stat info;
+
+    (void)state;
+    room_init(&room);
+    assert_null(pb_site_witnesses(room.site));
+    assert_null(pb_site_copies(room.site));
+    room_expect(&room, PB_OK,
+                pb_site_put_witnesses(room.site, pb_str_from("quorum none\n"), &room.error),
+                "witnesses");
+    assert_int_equal(1, room_leaves(&room, PB_AUDIT_OPERATOR, "change", &found) > 0);
+    assert_says(found.leaf, "\"id\":\"witnesses\"");
+    assert_null(pb_site_witnesses(room.site));
+    assert_int_equal(PB_BAD_INPUT,
+                     pb_site_put_witnesses(room.site, pb_str_from("quorum\n"), &room.error));
+    (void)snprintf(inside, sizeof(inside), "%s/outside", room.directory);
+    assert_int_equal(PB_E_IO, pb_site_put_copies(room.site, inside, &room.error));
+    assert_int_equal(0, mkdir(inside, 0700));
+    room_expect(&room, PB_OK, pb_site_put_copies(room.site, inside, &room.error), "copies");
+    room_expect(&room, PB_OK, open_again(&room, PB_SITE_WRITE, false), "again");
+    assert_non_null(pb_site_witnesses(room.site));
+    assert_string_equal(inside, pb_site_copies(room.site));
+    (void)room_count_plate(&room, "KSA123");
+    room_expect(&room, PB_OK, open_again(&room, PB_SITE_WRITE, false), "again");
+    (void)snprintf(copy, sizeof(copy), "%s/kansas-pd.checkpoint", inside);
+    assert_int_equal(0, stat(copy, &info));
+
+    /* Who takes both away says so, also where the directory has gone. */
+    (void)snprintf(copy, sizeof(copy), "%s/elsewhere", room.directory);
+    room_close(&room);
+    assert_int_equal(0, rename(inside, copy));
+    room_expect(&room, PB_OK, open_again(&room, PB_SITE_ASK, true), "without copies");
+    room_expect(&room, PB_OK, pb_site_put_copies(room.site, NULL, &room.error), "no copies");
+    room_expect(&room, PB_OK, pb_site_put_copies(room.site, NULL, &room.error), "none to remove");
+    room_expect(&room, PB_OK, pb_site_put_witnesses(room.site, pb_str_from(""), &room.error),
+                "none");
+    room_expect(&room, PB_OK, open_again(&room, PB_SITE_WRITE, false), "again");
+    assert_null(pb_site_witnesses(room.site));
+    assert_null(pb_site_copies(room.site));
+    room_done(&room);
+}
+
+static void
+paths_past_the_longest_are_refused(void **state)
+{
+    static char path[PB_PATH_BYTES_MAX + 1];
+    struct site_room room;
+
+    (void)state;
+    room_init(&room);
+    memset(path, 'x', PB_PATH_BYTES_MAX);
+    path[0] = '/';
+    assert_int_equal(PB_OVER_LIMIT, pb_site_restart_log(room.env, path, "operator", &room.error));
+    assert_int_equal(PB_OVER_LIMIT, pb_site_create(room.env, path, &room.error));
+    assert_int_equal(PB_BAD_INPUT, pb_site_put_copies(room.site, path, &room.error));
+    room_done(&room);
+}
+
 int
 main(void)
 {
@@ -506,6 +631,9 @@ main(void)
         cmocka_unit_test(opening_and_closing_for_writing_say_how_far_the_store_has_come),
         cmocka_unit_test(a_restored_backup_gives_nothing_that_expired_meanwhile),
         cmocka_unit_test(a_backup_older_than_the_logs_forks_nothing),
+        cmocka_unit_test(settings_that_cannot_be_obeyed_keep_from_asking_and_not_from_looking),
+        cmocka_unit_test(settings_are_changed_with_a_leaf_and_hold_from_the_next_opening_on),
+        cmocka_unit_test(paths_past_the_longest_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * write files with each of their file calls failing in turn. What fails says so, leaves nothing
  * behind, and can be done again.
  */
+#include "audit/note.h"
 #include "inquiry/site_room.h"
 
 typedef enum pb_status operation_fn(struct site_room *room);
@@ -265,6 +266,79 @@ back_up(struct site_room *room)
 }
 
 /* In an order in which each finds what it needs. */
+static enum pb_status
+ask_kind(struct site_room *room, enum pb_inquiry_kind kind, const char *plate, bool counts_plates)
+{
+    struct pb_inquiry inquiry = room_inquiry(room, kind, plate);
+    struct pb_answer *answer = NULL;
+    enum pb_status status;
+
+    inquiry.counts_plates = counts_plates;
+    inquiry.rows_wanted = 1;
+    inquiry.together_min = 1;
+    status = pb_inquiry_ask(room->site, &inquiry, &answer, &room->error);
+    pb_answer_free(answer);
+    return status;
+}
+
+static enum pb_status
+ask_pattern(struct site_room *room)
+{
+    return ask_kind(room, PB_INQUIRY_PATTERN, "KSA1?3", false);
+}
+
+static enum pb_status
+ask_counts(struct site_room *room)
+{
+    return ask_kind(room, PB_INQUIRY_PATTERN, "KSA1?3", true);
+}
+
+static enum pb_status
+ask_place(struct site_room *room)
+{
+    return ask_kind(room, PB_INQUIRY_PLACE, "", false);
+}
+
+static enum pb_status
+ask_common(struct site_room *room)
+{
+    return ask_kind(room, PB_INQUIRY_COMMON, "", false);
+}
+
+static enum pb_status
+ask_associates(struct site_room *room)
+{
+    return ask_kind(room, PB_INQUIRY_ASSOCIATES, "KSA123", false);
+}
+
+/* A policy of which nobody has to sign, and nobody can be asked; then none. */
+static enum pb_status
+put_witnesses(struct site_room *room)
+{
+    uint8_t public_key[32] = { 7 };
+    char vkey[PB_VKEY_BYTES_MAX], text[PB_VKEY_BYTES_MAX + 64];
+    struct pb_vkey key;
+    enum pb_status status;
+
+    pb_vkey_make(pb_str_from("w.example"), PB_KEY_COSIGNATURE, public_key, &key);
+    pb_vkey_format(&key, vkey);
+    (void)snprintf(text, sizeof(text), "witness w %s\nquorum none\n", vkey);
+    status = pb_site_put_witnesses(room->site, pb_str_from(text), &room->error);
+    if (status == PB_OK)
+        status = pb_site_put_witnesses(room->site, pb_str_from(""), &room->error);
+    return status;
+}
+
+static enum pb_status
+put_copies(struct site_room *room)
+{
+    enum pb_status status = pb_site_put_copies(room->site, room->directory, &room->error);
+
+    if (status == PB_OK)
+        status = pb_site_put_copies(room->site, NULL, &room->error);
+    return status;
+}
+
 static const struct {
     const char *name;
     operation_fn *run;
@@ -285,6 +359,13 @@ static const struct {
     { "put a case", put_case, false },
     { "import an agency", put_agency, false },
     { "stamp", stamp, false },
+    { "ask for a pattern", ask_pattern, false },
+    { "count plates", ask_counts, false },
+    { "ask for a place", ask_place, false },
+    { "ask for common plates", ask_common, false },
+    { "ask who travels with whom", ask_associates, false },
+    { "put witnesses", put_witnesses, true },
+    { "put copies", put_copies, true },
     { "put a pack", put_pack, true },
     { "purge", purge, true },
     { "back up", back_up, true },
