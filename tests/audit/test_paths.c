@@ -1,6 +1,6 @@
 /*
- * Paths near the longest: whatever a log does with files works, or is refused whole with a word why, and
- * what was acknowledged before is still there.
+ * Paths near the longest: whatever a log does with files works, or is refused whole with a word
+ * why, and what was acknowledged before is still there.
  */
 #include <stdarg.h>
 #include <stddef.h>
