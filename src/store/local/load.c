@@ -56,7 +56,8 @@ struct pb_loader {
     int64_t now_us;
     /* Of whoever writes: */
     struct pb_load_counts counts;
-    bool has_written; /* a stage: later small ones go the same way */
+    bool has_written;     /* a stage: later small ones go the same way */
+    struct pb_crew *crew; /* borrowed: encodes runs while the loader is finished; else NULL */
 };
 
 enum pb_status
@@ -204,7 +205,8 @@ write_run(struct pb_lane *lane, const struct pb_run_commit *commit,
                                     .store_id = store->store_id,
                                     .memory_bytes = lane->loader->lane_bytes / 4,
                                     .commits = commit,
-                                    .commit_count = 1 };
+                                    .commit_count = 1,
+                                    .crew = lane->loader->crew };
 
     return pb_run_write(lane->run, &target, pb_store_take_number, store, ret_entries, ret_count,
                         error);
@@ -783,7 +785,11 @@ pb_loader_finish(struct pb_loader *loader, struct pb_error *error)
 {
     enum pb_status status = PB_OK;
 
+    if (loader->lane_count > 1)
+        status = pb_crew_new(loader->env, loader->lane_count - 1, &loader->crew);
     for (unsigned i = 0; i < loader->lane_count && status == PB_OK; i++)
         status = write_lane(&loader->lanes[i], error);
+    pb_crew_free(loader->crew);
+    loader->crew = NULL;
     return status;
 }

@@ -30,6 +30,7 @@
 #define REVISIONS_MAX 1000u /* of one identity within a run; more are conflicts */
 #define LONG_KEY UINT64_MAX /* sorts long plates behind the ordinary ones */
 #define FIRST_POINTERS 64u
+#define FIRST_EVENTS 256u
 #define LINE_BYTES 64u
 #define AHEAD 24u
 #define COMMON_ROWS (1u << 16) /* of a batch of pb_run_common_rows() */
@@ -67,7 +68,9 @@ struct pb_run {
     uint64_t pairs_room;     /* of a part */
     bool has_repeats;        /* of a sorted part: there may be some */
     struct pb_pair *events;  /* owned: identity and row, of rows that are found by it */
-    uint64_t event_count;
+    uint64_t event_count, event_room;
+    uint64_t correction_count; /* of these rows */
+    bool has_doubtful;         /* some row may be ROW_DOUBTFUL */
     struct partition *partitions; /* owned */
     uint32_t partition_count;
 };
@@ -206,7 +209,7 @@ size_t
 pb_run_memory(const struct pb_run *run)
 {
     return pb_run_memory_of(run->rows) + (size_t)run->heap_count * HEAP_CHUNK_BYTES
-           + pb_names_memory(run->names);
+           + (size_t)run->event_room * sizeof(*run->events) + pb_names_memory(run->names);
 }
 
 /* A row is one cache line, so that fetching it by number costs one miss. */
@@ -234,7 +237,7 @@ fetch_ahead(const struct pb_run *run, const struct pb_pair *pairs, uint64_t i, u
         __builtin_prefetch(row_at(run, pairs[i + AHEAD].value));
 }
 
-static uint8_t *
+static inline uint8_t *
 heap_at(const struct pb_run *run, uint32_t at)
 {
     return &run->heap[at / HEAP_CHUNK_BYTES][at % HEAP_CHUNK_BYTES];
@@ -314,6 +317,24 @@ add_rows(struct pb_run *run)
                      rows * sizeof(struct run_row) + LINE_BYTES);
 }
 
+/* Notes that the next row is found by its identity. */
+static enum pb_status
+add_event(struct pb_run *run, const struct pb_read *read)
+{
+    if (run->event_count == run->event_room) {
+        uint64_t room = run->event_room == 0 ? FIRST_EVENTS : run->event_room * 2;
+        struct pb_pair *larger = pb_realloc(run->env, run->events, (size_t)room * sizeof(*larger));
+
+        if (larger == NULL)
+            return PB_E_NOMEM;
+        run->events = larger;
+        run->event_room = room;
+    }
+    run->events[run->event_count++] = (struct pb_pair){ pb_read_identity(read), run->rows };
+    run->correction_count += read->is_correction;
+    return PB_OK;
+}
+
 enum pb_status
 pb_run_add(struct pb_run *run, const struct pb_read *read, uint32_t commit_row)
 {
@@ -335,6 +356,8 @@ pb_run_add(struct pb_run *run, const struct pb_read *read, uint32_t commit_row)
     if (status == PB_OK && (extras_bytes != 0 || row.code == 0))
         status = put_heap(run, row.code == 0 ? read->plate : (struct pb_str){ NULL, 0 }, extras,
                           extras_bytes, &row.heap);
+    if (status == PB_OK && pb_read_is_event(read))
+        status = add_event(run, read);
     if (status != PB_OK)
         return status;
 
@@ -355,8 +378,6 @@ pb_run_add(struct pb_run *run, const struct pb_read *read, uint32_t commit_row)
                           | (pb_read_is_event(read) ? ROW_EVENT : 0));
     if (read->delete_after_us != PB_NEVER)
         row.keep_us = read->delete_after_us - read->captured_at_us;
-    if (row.flags & ROW_EVENT)
-        run->event_count++;
     *row_at(run, run->rows) = row;
     run->rows++;
     return PB_OK;
@@ -862,33 +883,12 @@ judge_events(struct pb_run *run, const struct pb_pair *events, size_t count,
     }
 }
 
-static enum pb_status
-sort_events(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_counts *counts)
+/* scratch: of as many pairs as there are rows. */
+static void
+sort_events(struct pb_run *run, struct pb_pair *scratch, const struct pb_run_reject *reject,
+            struct pb_load_counts *counts)
 {
-    struct pb_pair *scratch = NULL;
-    uint64_t next = 0;
-
-    if (run->event_count == 0)
-        return PB_OK;
-    run->events = pb_alloc(run->env, (size_t)run->event_count * sizeof(*run->events));
-    scratch = pb_alloc(run->env, (size_t)run->event_count * sizeof(*scratch));
-    if (run->events == NULL || scratch == NULL) {
-        pb_free(run->env, scratch);
-        return PB_E_NOMEM;
-    }
-    for (uint64_t i = 0; i < run->rows; i++) {
-        const struct run_row *row = row_at(run, i);
-        struct pb_run_room room;
-        struct pb_read read;
-
-        if ((row->flags & ROW_EVENT) == 0)
-            continue;
-        read_of(run, row, &room, &read);
-        run->events[next++] = (struct pb_pair){ pb_read_identity(&read), i };
-    }
-    assert(next == run->event_count);
     pb_pairs_sort(run->events, scratch, (size_t)run->event_count);
-    pb_free(run->env, scratch);
     for (uint64_t first = 0; first < run->event_count;) {
         uint64_t end = first + 1;
 
@@ -898,7 +898,6 @@ sort_events(struct pb_run *run, const struct pb_run_reject *reject, struct pb_lo
             judge_events(run, run->events + first, (size_t)(end - first), reject, counts);
         first = end;
     }
-    return PB_OK;
 }
 
 /* The first pair of a partition whose key is at least key. */
@@ -975,9 +974,9 @@ sort_all(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_
     scratch = pb_alloc(run->env, (size_t)run->rows * sizeof(*scratch));
     if (run->pairs == NULL || scratch == NULL)
         goto out;
-    status = reject == NULL ? PB_OK : sort_events(run, reject, counts);
-    if (status == PB_OK)
-        status = split_partitions(run, (uint32_t *)(void *)scratch);
+    if (reject != NULL)
+        sort_events(run, scratch, reject, counts);
+    status = split_partitions(run, (uint32_t *)(void *)scratch);
     for (uint32_t p = 0; p < run->partition_count && status == PB_OK; p++) {
         struct pb_pair *pairs = run->pairs + run->partitions[p].first;
         uint64_t count = run->partitions[p].count;
@@ -985,7 +984,7 @@ sort_all(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_
         pb_pairs_sort(pairs, scratch, (size_t)count);
         finish_groups(run, pairs, scratch, count, reject, counts);
     }
-    if (status == PB_OK && reject != NULL)
+    if (status == PB_OK && reject != NULL && run->correction_count != 0)
         apply_corrections(run);
 
 out:
@@ -1205,6 +1204,7 @@ join_event(struct join *join, const struct pb_pair *event)
     /* The revisions of a read may lie in several segments. */
     if (verdict == PB_VERDICT_CONFLICT && !known.has_revision) {
         row->flags |= ROW_DOUBTFUL;
+        join->run->has_doubtful = true;
         return PB_OK;
     }
     if (verdict == PB_VERDICT_REVISION) {
@@ -1222,13 +1222,75 @@ join_event(struct join *join, const struct pb_pair *event)
     return PB_OK;
 }
 
+/* A segment's events beside the run's, both by identity. */
+struct event_walk {
+    const struct pb_segment *segment;
+    uint32_t next_block, at, count;
+    int64_t keys[PB_BLOCK_ROWS_MAX]; /* of the block before the next one */
+};
+
+/* Whether the segment has an event that may be of an identity; to be asked in ascending order. */
+static enum pb_status
+walk_to_event(struct event_walk *walk, uint64_t identity, bool *ret_is_there,
+              struct pb_error *error)
+{
+    const struct pb_table_view *table = &walk->segment->tables[PB_TABLE_EVENTS];
+    uint64_t key = identity >> 16;
+
+    *ret_is_there = false;
+    for (;;) {
+        struct pb_block block;
+        struct pb_column column;
+        uint32_t block_of_key = 0;
+        enum pb_status status = PB_OK;
+
+        while (walk->at < walk->count && (uint64_t)walk->keys[walk->at] < key)
+            walk->at++;
+        *ret_is_there = walk->at < walk->count && (uint64_t)walk->keys[walk->at] == key;
+        if (walk->at < walk->count || walk->next_block == table->blocks)
+            return PB_OK;
+        block_of_key = pb_segment_find_block(table, key == 0 ? 0 : key - 1);
+        if (block_of_key > walk->next_block)
+            walk->next_block = block_of_key;
+        status = pb_segment_block(walk->segment, PB_TABLE_EVENTS, walk->next_block, &block, error);
+        if (status == PB_OK)
+            status = pb_segment_column(walk->segment, &block, 0, &column, error);
+        if (status != PB_OK)
+            return status;
+        pb_column_all(&column, walk->keys);
+        walk->at = 0;
+        walk->count = block.rows;
+        walk->next_block++;
+    }
+}
+
+/* Events lie in any order of rows, so a row is only looked at where it must be. */
+static enum pb_status
+join_events(struct join *join)
+{
+    const struct pb_run *run = join->run;
+    struct event_walk walk = { .segment = join->segment };
+    enum pb_status status = PB_OK;
+
+    for (uint64_t i = 0; i < run->event_count && status == PB_OK; i++) {
+        bool is_there = true;
+
+        /* What a correction corrects may be no event. */
+        if (run->correction_count == 0)
+            status = walk_to_event(&walk, run->events[i].key, &is_there, join->error);
+        if (status == PB_OK && is_there)
+            status = join_event(join, &run->events[i]);
+    }
+    return status;
+}
+
 bool
 pb_run_settle(struct pb_run *run, const struct pb_run_reject *reject,
               struct pb_load_counts *counts)
 {
     bool has_dropped = false;
 
-    for (uint64_t i = 0; i < run->event_count; i++) {
+    for (uint64_t i = 0; i < run->event_count && run->has_doubtful; i++) {
         struct run_row *row = row_at(run, run->events[i].value);
         struct pb_run_room room;
         struct pb_read read;
@@ -1262,8 +1324,8 @@ pb_run_join(struct pb_run *run, const struct pb_segment *segment,
         if (run->partitions[p].month == segment->entry.month)
             status = join_partition(&join, &run->partitions[p]);
     }
-    for (uint64_t i = 0; i < run->event_count && status == PB_OK; i++)
-        status = join_event(&join, &run->events[i]);
+    if (status == PB_OK)
+        status = join_events(&join);
     pb_reads_block_done(&join.reads, run->env);
     *ret_changed = join.has_changed;
     return status;
@@ -1406,6 +1468,18 @@ row_for_segment(const struct pb_run *run, const struct run_row *row,
                         &ret_row->heading_code);
 }
 
+/* What lies in the heap of a row that was fetched before. */
+static inline __attribute__((always_inline)) void
+fetch_heap_ahead(const struct pb_run *run, const struct pb_pair *pairs, uint64_t i, uint64_t count)
+{
+    if (run->heap_count != 0 && i + AHEAD / 2 < count) {
+        const struct run_row *row = row_at(run, pairs[i + AHEAD / 2].value);
+
+        if (row->heap != HEAP_NONE)
+            __builtin_prefetch(heap_at(run, row->heap));
+    }
+}
+
 /* moves: NULL where the rows' numbers are the writer's. */
 static enum pb_status
 write_rows(const struct pb_run *run, const struct partition *partition,
@@ -1422,6 +1496,7 @@ write_rows(const struct pb_run *run, const struct partition *partition,
         struct pb_row out;
 
         fetch_ahead(run, pairs, i, partition->count);
+        fetch_heap_ahead(run, pairs, i, partition->count);
         if (row->flags & ROW_DROPPED)
             continue;
         if (before == NULL || row->jurisdiction != jurisdiction
@@ -1474,6 +1549,7 @@ write_partition(const struct pb_run *run, const struct partition *partition,
         .retention_days = partition->retention_days,
         .names = names,
         .memory_bytes = target->memory_bytes,
+        .crew = target->crew,
     };
     struct pb_segment_writer *writer = NULL;
     enum pb_status status = pb_segment_writer_new(run->env, &options, &writer, error);

@@ -119,6 +119,7 @@ struct pb_run_target {
     size_t memory_bytes;
     const struct pb_run_commit *commits; /* ascending */
     uint32_t commit_count;
+    struct pb_crew *crew; /* that encodes; may be NULL, and a stage has its own */
 };
 PB_MUST_CHECK enum pb_status pb_run_write(struct pb_run *run, const struct pb_run_target *target,
                                           uint64_t (*take_number)(void *context), void *context,
