@@ -8,7 +8,9 @@
  */
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
+#include "base/limits.h"
 #include "cli/cli.h"
 #include "cli/input.h"
 #include "cli/job.h"
@@ -180,6 +182,38 @@ finish(void *context, unsigned worker_number, struct pb_error *error)
     return pb_stamper_flush(import->workers[worker_number].stamper, error);
 }
 
+/* ---- imports that were broken off ---- */
+
+/* A file of this name is in the data directory while an import runs. A hint for people: that it
+ * cannot be made or removed changes nothing of the import. */
+#define MARK "importing"
+#define AGAIN "import the same files again: what is stored already is not stored twice"
+
+static void
+begin_mark(struct pb_cli *cli, const char *data)
+{
+    const struct pb_file_ops *files = cli->env->files;
+    char path[PB_PATH_BYTES_MAX];
+    struct pb_file *file = NULL;
+
+    (void)snprintf(path, sizeof(path), "%s/" MARK, data);
+    if (files->open(cli->env->file_context, path, PB_OPEN_READ, &file, NULL) == PB_OK)
+        pb_cli_say(cli, "an import before this one was broken off, and some of its reads are "
+                        "missing: " AGAIN);
+    else if (files->open(cli->env->file_context, path, PB_OPEN_CREATE, &file, NULL) != PB_OK)
+        return;
+    files->close(cli->env->file_context, file);
+}
+
+static void
+end_mark(struct pb_cli *cli, const char *data)
+{
+    char path[PB_PATH_BYTES_MAX];
+
+    (void)snprintf(path, sizeof(path), "%s/" MARK, data);
+    (void)!cli->env->files->unlink(cli->env->file_context, path, NULL);
+}
+
 /* ---- */
 
 /* Everything that one allocation each needs; import_done frees what is there. */
@@ -326,6 +360,7 @@ run_import(struct import *import, const struct import_args *args, uint16_t captu
     struct left_out left_out;
     struct pb_cli_owner owner;
     enum pb_status status, rejects_status;
+    bool is_complete;
 
     status = pb_cli_owner_of(import->site, args->agency, capture_state, pb_now_us(cli->env), &owner,
                              &error);
@@ -355,8 +390,10 @@ run_import(struct import *import, const struct import_args *args, uint16_t captu
         exit_code = PB_CLI_EXIT_FAILURE;
     }
     left_out = sum_up(import, &counts, readers_before);
-    put_summary(import, args, &counts, &left_out,
-                status == PB_OK && import->inputs.failed == 0 && !import->job.interrupt.is_set);
+    is_complete = status == PB_OK && import->inputs.failed == 0 && !import->job.interrupt.is_set;
+    put_summary(import, args, &counts, &left_out, is_complete);
+    if (!is_complete)
+        pb_cli_say(cli, "not all reads are stored: " AGAIN);
     return exit_code;
 }
 
@@ -446,8 +483,11 @@ pb_cmd_import(struct pb_cli *cli, int argc, char **argv)
                        (enum pb_format)args.input.format, &defaults, argv + first,
                        (size_t)(argc - first));
     site_options.memory_bytes = args.memory_bytes;
-    if (pb_cli_open_site(cli, args.data, &site_options, &import.site) == PB_OK)
+    if (pb_cli_open_site(cli, args.data, &site_options, &import.site) == PB_OK) {
+        begin_mark(cli, args.data);
         exit_code = run_import(&import, &args, capture_state);
+        end_mark(cli, args.data);
+    }
     import_done(&import);
     exit_code = pb_cli_close_site(cli, import.site, exit_code);
     return pb_cli_job_end(&import.job, exit_code);

@@ -594,6 +594,48 @@ a_read_past_its_retention_is_not_stored(void **state)
 
 /* ---- signals and closed ends ---- */
 
+/* The command has made its mark when it reads, which it does where more is written than a pipe
+ * holds. */
+static void
+an_import_that_was_killed_is_spoken_of_by_the_next(void **state)
+{
+    const char *arguments[] = { "import", "--data", "store", "-", NULL };
+    struct command *command = *state;
+    size_t bytes = 0, at = 0;
+    int ends[2];
+    pid_t child;
+    char *text;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    make_site(command, "store");
+    run(command, "generate", "--reads", "60000", "--out", "reads.csv", NULL);
+    text = file_text("reads.csv", &bytes);
+    assert_int_equal(0, pipe2(ends, O_CLOEXEC));
+    child = start_with(NULL, ends[0], -1, -1, arguments);
+    assert_int_equal(0, close(ends[0]));
+    while (at < bytes) {
+        ssize_t put = write(ends[1], text + at, bytes - at);
+
+        assert_true(put > 0);
+        at += (size_t)put;
+    }
+    assert_int_equal(0, kill(child, SIGKILL));
+    assert_int_equal(child, waitpid(child, NULL, 0));
+    assert_int_equal(0, close(ends[1]));
+    free(text);
+
+    for (int time = 0; time < 2; time++) {
+        json_t *summary;
+
+        run(command, "import", "--data", "store", "reads.csv", NULL);
+        expect_exit(command, 0);
+        assert_int_equal(time == 0, strstr(command->err, "broken off") != NULL);
+        summary = out_object(command);
+        assert_int_equal(60000, number_of(summary, "stored") + number_of(summary, "duplicate"));
+        json_decref(summary);
+    }
+}
+
 /*
  * More than a pipe holds is written, so when the writing returns the command is reading, and has
  * long set up its signals.
@@ -631,6 +673,7 @@ an_interrupted_import_keeps_what_it_has_in_hand(void **state)
 
     expect_exit(command, 130);
     expect_text(command->err, "interrupted");
+    expect_text(command->err, "import the same files again");
     summary = out_object(command);
     stored = number_of(summary, "stored");
     assert_in_range(stored, 1, 60000);
@@ -748,6 +791,7 @@ main(void)
         CASE(rejects_that_cannot_be_kept_fail_the_import_but_store_the_rest),
         CASE(defaults_of_the_source_fill_what_records_lack),
         CASE(a_read_past_its_retention_is_not_stored),
+        CASE(an_import_that_was_killed_is_spoken_of_by_the_next),
         CASE(an_interrupted_import_keeps_what_it_has_in_hand),
         CASE(a_reader_that_leaves_early_is_no_failure),
         CASE(a_full_disk_under_standard_output_is_a_failure),
