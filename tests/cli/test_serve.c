@@ -340,6 +340,45 @@ what_cannot_be_served_is_said_before_anything_starts(void **state)
     expect_text(command->err, "there is no file 'none.yaml'");
 }
 
+static void
+a_provider_s_secret_is_read_from_where_it_lies(void **state)
+{
+    static const char head[] =
+        "origin: https://plates.example.org\nproviders:\n  - { name: county, "
+        "issuer: https://login.example.org, client: c, agency: a, ";
+    static const struct {
+        const char *where, *secret; /* what the file holds; NULL: there is none */
+        bool is_by_systemd;
+        const char *says;
+    } cases[] = {
+        { "secret_file: secret }\n", "word\n", false, "no data directory" }, /* it got that far */
+        { "secret_file: secret }\n", NULL, false, "secret" },
+        { "secret_file: secret }\n", "\n", false, "a secret on one line" },
+        { "secret_credential: secret }\n", "word", true, "no data directory" },
+        { "secret_credential: other }\n", "word", true, "other" },
+        { "secret_credential: secret }\n", "word", false, "LoadCredential=" },
+        { "label: County }\n", NULL, false, "no data directory" },
+    };
+    struct command *command = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[512];
+
+        (void)snprintf(text, sizeof(text), "%s%s", head, cases[i].where);
+        write_text("config.yaml", text);
+        (void)unlink("secret");
+        if (cases[i].secret != NULL)
+            write_text("secret", cases[i].secret);
+        assert_int_equal(0, cases[i].is_by_systemd ? setenv("CREDENTIALS_DIRECTORY", ".", 1)
+                                                   : unsetenv("CREDENTIALS_DIRECTORY"));
+        run(command, "serve", "--config", "config.yaml", NULL);
+        assert_int_not_equal(0, command->exit_code);
+        expect_text(command->err, cases[i].says);
+        assert_null(strstr(command->err, "word"));
+    }
+    assert_int_equal(0, unsetenv("CREDENTIALS_DIRECTORY"));
+}
+
 #define ORIGIN "origin: https://plates.example.org\n"
 #define PROVIDER "providers:\n  - { name: county, issuer: https://login.example.org, "
 
@@ -393,7 +432,8 @@ a_configuration_is_checked_to_the_line(void **state)
         { "origin: 'https://'\n", "origin: wanted is" },
         { ORIGIN "providers: []\n", NULL },
         { ORIGIN PROVIDER "client: c, agency: a }\n", NULL },
-        { ORIGIN PROVIDER "client: c, agency: a, label: County, scopes: openid, "
+        { ORIGIN PROVIDER
+          "client: c, agency: a, label: County, scopes: openid, "
           "person_claim: email, suffix: '@county.example', groups_claim: g, trusted: ca.pem, "
           "roles: { a: auditor, i: investigator }, acr: [gold], amr: [mfa, hwk], "
           "adds_people: yes, secret_credential: county }\n",
@@ -414,10 +454,10 @@ a_configuration_is_checked_to_the_line(void **state)
         { ORIGIN PROVIDER "client: c, agency: a, adds_people: perhaps }\n", "yes or no" },
         { ORIGIN PROVIDER "client: c, agency: a, adds_people: yes }\n", "which groups" },
         { ORIGIN "providers:\n  - { name: County, issuer: https://a.example, client: c, "
-          "agency: a }\n",
+                 "agency: a }\n",
           "provider 'County': name" },
         { ORIGIN "providers:\n  - { name: county, issuer: http://a.example, client: c, "
-          "agency: a }\n",
+                 "agency: a }\n",
           "issuer: an address that begins with https" },
         { "- a\n", "keys with values" },
     };
@@ -451,6 +491,7 @@ main(void)
         CASE(a_new_certificate_is_taken_on_hangup),
         CASE(what_cannot_be_served_is_said_before_anything_starts),
         CASE(a_configuration_is_checked_to_the_line),
+        CASE(a_provider_s_secret_is_read_from_where_it_lies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
