@@ -251,6 +251,7 @@ pb_http_reason(unsigned status)
         { 429, "Too Many Requests" },
         { 431, "Request Header Fields Too Large" },
         { 500, "Internal Server Error" },
+        { 502, "Bad Gateway" },
         { 503, "Service Unavailable" },
         { 505, "HTTP Version Not Supported" },
     };

@@ -258,6 +258,7 @@ a_provider_that_does_not_answer_is_said_to_be_so(void **state)
 
     journey->provider.status = 500;
     assert_int_equal(502, leave_for(journey, "county"));
+    expect_in(journey->ways.browser.text, "\"title\":\"Bad Gateway\"");
     assert_int_equal(503, leave_for(journey, "county"));
     journey->ways.room.now_us += MINUTE_US;
     journey->provider.status = 200;
