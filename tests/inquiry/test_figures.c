@@ -3,6 +3,8 @@
  */
 #include "inquiry/site_room.h"
 
+#include <pthread.h>
+
 #include "inquiry/figures.h"
 
 struct figures_room {
@@ -454,6 +456,60 @@ a_file_that_cannot_be_believed_is_as_none(void **state)
     }
 }
 
+/* ---- at once ---- */
+
+#define READERS 6u
+#define ROUNDS 20u
+
+struct at_once {
+    struct figures_room *test;
+    bool is_fine;
+};
+
+static void *
+read_on(void *context)
+{
+    struct at_once *at_once = context;
+    struct pb_error error = { "" };
+    struct pb_arena arena;
+
+    at_once->is_fine = true;
+    pb_arena_init(&arena, pb_env_system(), 4096);
+    for (unsigned i = 0; i < ROUNDS && at_once->is_fine; i++) {
+        struct pb_figures figures;
+        enum pb_status status;
+
+        pb_arena_reset(&arena);
+        status = pb_figures_read(at_once->test->room.site, pb_str_from(NULL),
+                                 pb_str_from("kansas-pd"), JUNE, &arena, &figures, &error);
+        at_once->is_fine = status == PB_OK && figures.inquiries == 9;
+    }
+    pb_arena_clear(&arena);
+    return NULL;
+}
+
+/* Whoever counts, what was counted before they looked is in what they are told, once. */
+static void
+many_may_look_while_the_log_grows(void **state)
+{
+    struct figures_room *test = *state;
+    struct at_once readers[READERS];
+    pthread_t threads[READERS];
+
+    ask_times(test, 9, "criminal-investigation", PB_POLICY_ALLOW);
+    go_to_july(test);
+    for (unsigned i = 0; i < READERS; i++) {
+        readers[i] = (struct at_once){ .test = test };
+        assert_int_equal(0, pthread_create(&threads[i], NULL, read_on, &readers[i]));
+    }
+    ask_times(test, 12, "criminal-investigation", PB_POLICY_ALLOW);
+    for (unsigned i = 0; i < READERS; i++) {
+        assert_int_equal(0, pthread_join(threads[i], NULL));
+        assert_true(readers[i].is_fine);
+    }
+    assert_int_equal(12, figures_of(test, JUNE + 1)->inquiries);
+}
+
 /* ---- faults ---- */
 
 /* Counting fails at any allocation or write: told, and right the next time. */
@@ -520,6 +576,7 @@ main(void)
         CASE(what_was_removed_is_held_no_longer),
         CASE(what_a_kill_may_have_lost_is_said),
         CASE(a_file_that_cannot_be_believed_is_as_none),
+        CASE(many_may_look_while_the_log_grows),
         CASE(counting_may_fail_anywhere_and_is_right_after_it),
         CASE(no_leaf_no_figures),
     };
