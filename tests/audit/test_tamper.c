@@ -306,12 +306,15 @@ static void
 t3_a_rewritten_leaf_under_a_fresh_signature_contradicts_any_saved_checkpoint(void **state)
 {
     struct room *room = *state;
+    struct pb_error error = { .message = "" };
+    struct pb_place place;
     char *saved;
 
     append_many(room, 0, 10);
     must(pb_audit_publish(room->audit, NULL, NULL), &(struct pb_error){ "" });
     saved = read_text(room, PUBLIC, "checkpoint");
     append_many(room, 10, 10);
+    must(pb_audit_publish(room->audit, NULL, NULL), &error);
     take_leaves(room, &forgery);
     write_forgery(room, &forgery);
     assert_int_equal(0, count_wrong(room, FORGED, saved));
@@ -319,6 +322,15 @@ t3_a_rewritten_leaf_under_a_fresh_signature_contradicts_any_saved_checkpoint(voi
     write_forgery(room, &forgery);
     assert_int_equal(0, count_wrong(room, FORGED, NULL)); /* right in itself */
     assert_true(count_wrong(room, FORGED, saved) > 0);
+    pb_free(&room->env, saved);
+
+    /* Under the true checkpoint nothing is wrong with the forged files but their root. */
+    saved = read_text(room, PUBLIC, "checkpoint");
+    must(pb_place_init(&place, &room->env, FORGED, "data/temporary", &error), &error);
+    must(pb_place_write(&place, pb_str_from("checkpoint"), 0, saved, strlen(saved), &error),
+         &error);
+    pb_place_done(&place);
+    assert_int_equal(1, count_wrong(room, FORGED, NULL));
     pb_free(&room->env, saved);
 }
 
