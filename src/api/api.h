@@ -18,6 +18,7 @@
 #include "api/quota.h"
 
 struct pb_api; /* opaque */
+struct pb_audit;
 struct pb_env;
 struct pb_log;
 struct pb_metrics;
@@ -30,6 +31,7 @@ struct pb_api_options {
     struct pb_metrics *metrics; /* borrowed */
     const struct pb_log *log;   /* borrowed; NULL: none */
 
+    struct pb_audit *audit;             /* borrowed; NULL: nobody is told the keys of the logs */
     struct pb_site *site;               /* borrowed; NULL: nothing that needs a token is served */
     bool takes_inquiries;               /* it is open to ask */
     bool takes_reads;                   /* it is open to write */

@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "api/attempts.h"
+#include "api/body.h"
 #include "api/committer.h"
 #include "api/oidc.h"
 #include "api/people.h"
@@ -141,6 +142,11 @@ enum pb_status pb_api_answer_refused(const struct pb_api_call *call, struct pb_r
  * ret_actor is the request's. */
 bool pb_api_actor(const struct pb_api_call *call, struct pb_actor *ret_actor,
                   struct pb_reply *reply, enum pb_status *ret_status);
+/* Reads the body. PB_OK: into is filled, and its texts live until the caller drops ret_root, which
+ * begins as NULL. PB_END: the reply is filled with what is wrong. */
+enum pb_status pb_api_read_body(struct pb_api *api, const struct pb_api_call *call,
+                                struct pb_reply *reply, pb_api_read_fn *read, void *into,
+                                json_t **ret_root);
 /* A COUNT of the query, or what is usual. */
 uint64_t pb_api_query_count(const struct pb_request *request, const char *name, uint64_t usual);
 
@@ -191,7 +197,15 @@ pb_api_handler_fn pb_api_handle_accounts_show;
 pb_api_handler_fn pb_api_handle_approvals_give;
 pb_api_handler_fn pb_api_handle_approvals_show;
 pb_api_handler_fn pb_api_handle_audit_checkpoint;
+pb_api_handler_fn pb_api_handle_audit_consistency;
+pb_api_handler_fn pb_api_handle_audit_export;
+pb_api_handler_fn pb_api_handle_audit_keys;
+pb_api_handler_fn pb_api_handle_audit_open;
+pb_api_handler_fn pb_api_handle_audit_prove;
+pb_api_handler_fn pb_api_handle_audit_search;
 pb_api_handler_fn pb_api_handle_audit_tile;
+pb_api_handler_fn pb_api_handle_catalog_export;
+pb_api_handler_fn pb_api_handle_catalog_import;
 pb_api_handler_fn pb_api_handle_corrections_make;
 pb_api_handler_fn pb_api_handle_docs;
 pb_api_handler_fn pb_api_handle_health;
@@ -219,7 +233,16 @@ pb_api_handler_fn pb_api_handle_records_change;
 pb_api_handler_fn pb_api_handle_records_list;
 pb_api_handler_fn pb_api_handle_records_remove;
 pb_api_handler_fn pb_api_handle_records_show;
+pb_api_handler_fn pb_api_handle_review_close;
+pb_api_handler_fn pb_api_handle_review_detect;
+pb_api_handler_fn pb_api_handle_review_disclosures;
+pb_api_handler_fn pb_api_handle_review_finish;
+pb_api_handler_fn pb_api_handle_review_items;
+pb_api_handler_fn pb_api_handle_review_notices;
+pb_api_handler_fn pb_api_handle_review_sample;
+pb_api_handler_fn pb_api_handle_review_take;
 pb_api_handler_fn pb_api_handle_rules_list;
+pb_api_handler_fn pb_api_handle_rules_put;
 pb_api_handler_fn pb_api_handle_session_begin;
 pb_api_handler_fn pb_api_handle_session_end;
 pb_api_handler_fn pb_api_handle_session_enrol;
@@ -233,6 +256,8 @@ pb_api_handler_fn pb_api_handle_sessions_list;
 pb_api_handler_fn pb_api_handle_sign_in_page;
 pb_api_handler_fn pb_api_handle_sign_in_send;
 pb_api_handler_fn pb_api_handle_token_show;
+pb_api_handler_fn pb_api_handle_tokens_add;
+pb_api_handler_fn pb_api_handle_tokens_list;
 pb_api_handler_fn pb_api_handle_tokens_revoke;
 pb_api_handler_fn pb_api_handle_transparency_own;
 pb_api_handler_fn pb_api_handle_transparency_public;

@@ -69,4 +69,7 @@ void pb_api_need(struct pb_api_reading *reading, const char *key, struct pb_str 
 PB_MUST_CHECK enum pb_status pb_api_body_end(struct pb_api_reading *reading,
                                              struct pb_api_refusal *ret_refusal);
 
+/* Reads a body into what `into` is; pb_api_body_end says whether it was right. */
+typedef void pb_api_read_fn(struct pb_api_reading *reading, void *into);
+
 #endif

@@ -49,11 +49,9 @@ refuse_question(const struct pb_api_call *call, struct pb_reply *reply, enum pb_
                           field);
 }
 
-/* PB_OK: into is filled, and its texts live until the caller drops ret_root. PB_END: the reply is
- * filled with what is wrong. */
-static enum pb_status
-read_body(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply,
-          pb_api_read_fn *read, void *into, json_t **ret_root)
+enum pb_status
+pb_api_read_body(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply,
+                 pb_api_read_fn *read, void *into, json_t **ret_root)
 {
     struct pb_api_reading reading = { .env = api->env };
     struct pb_api_refusal refusal;
@@ -202,7 +200,7 @@ pb_api_handle_approvals_give(struct pb_api *api, const struct pb_api_call *call,
 
     if (!takes_inquiries(api, call, reply))
         return PB_OK;
-    status = read_body(api, call, reply, pb_api_read_approval, &approval, &root);
+    status = pb_api_read_body(api, call, reply, pb_api_read_approval, &approval, &root);
     if (status == PB_OK)
         status = pb_inquiry_approve(api->options.site, call->caller->person, approval.token,
                                     !approval.is_refused, approval.why, &error);
@@ -243,7 +241,7 @@ pb_api_handle_approvals_show(struct pb_api *api, const struct pb_api_call *call,
 
     if (!takes_inquiries(api, call, reply))
         return PB_OK;
-    status = read_body(api, call, reply, pb_api_read_approval_token, &approval, &root);
+    status = pb_api_read_body(api, call, reply, pb_api_read_approval_token, &approval, &root);
     if (status == PB_OK)
         status = pb_review_pending(api->options.site, call->caller->person, approval.token,
                                    put_pending, reply, &error);
@@ -265,7 +263,7 @@ pb_api_handle_corrections_make(struct pb_api *api, const struct pb_api_call *cal
 
     if (!api->options.takes_reads)
         return pb_api_problem(call, reply, 503, "this server was not started to write", NULL);
-    status = read_body(api, call, reply, pb_api_read_correction, &correction, &root);
+    status = pb_api_read_body(api, call, reply, pb_api_read_correction, &correction, &root);
     if (status == PB_OK)
         status = pb_inquiry_correct(api->options.site, &correction, &error);
     status = tell(call, reply, status, &error, "{\"status\":\"corrected\"}\n");

@@ -440,7 +440,7 @@ leave_leaf(struct pb_site *site, const struct pb_api_token *token, const char *v
           .kind = PB_AUDIT_FIELD_NUMBER,
           .number = token->expires_at_us / 1000000 },
     };
-    struct pb_audit_secret secrets[3] = { { "id", token->id } };
+    struct pb_audit_secret secrets[4] = { { "id", token->id } };
     struct pb_audit_leaf leaf = {
         .log = agency,
         .event = "change",
@@ -459,6 +459,8 @@ leave_leaf(struct pb_site *site, const struct pb_api_token *token, const char *v
         secrets[leaf.secret_count++] = (struct pb_audit_secret){ "person", token->person };
     if (token->label.bytes > 0)
         secrets[leaf.secret_count++] = (struct pb_audit_secret){ "label", token->label };
+    if (token->maker.bytes > 0)
+        secrets[leaf.secret_count++] = (struct pb_audit_secret){ "maker", token->maker };
     return pb_audit_append(pb_site_audit(site), &leaf, 1, &index, error);
 }
 

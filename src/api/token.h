@@ -59,6 +59,8 @@ struct pb_api_token {
     struct pb_str agency;
     struct pb_str person;         /* for whom ASK asks; empty where it does not */
     struct pb_str label;          /* what it is for; empty: nothing said */
+    struct pb_str maker;          /* who makes it, for the record; not kept, and empty: the
+                                   * operator of the machine */
     unsigned verbs;               /* of enum pb_api_token_verb */
     const struct pb_str *readers; /* whose reads it may send; none: all of the agency's */
     uint32_t reader_count;

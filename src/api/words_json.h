@@ -14,8 +14,6 @@ struct pb_api_approval {
     bool is_refused;
 };
 
-/* Reads a body into what `into` is; pb_api_body_end says whether it was right. */
-typedef void pb_api_read_fn(struct pb_api_reading *reading, void *into);
 pb_api_read_fn pb_api_read_approval;       /* struct pb_api_approval */
 pb_api_read_fn pb_api_read_approval_token; /* of it only the token */
 pb_api_read_fn pb_api_read_correction;     /* struct pb_correction, but for the person */

@@ -11,6 +11,7 @@
 #include "audit/audit.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -318,9 +319,64 @@ pb_audit_create(const struct pb_env *env, const char *path, const char *keys_pat
 
 /* ---- opening ---- */
 
-/* Another process holds the lock for as long as one command takes. */
+/* What stands in the lock file, as far as it is such a text. */
+static void
+read_holder(const struct pb_env *env, struct pb_file *file,
+            char ret_holder[PB_AUDIT_HOLDER_BYTES])
+{
+    uint64_t bytes = 0;
+
+    if (env->files->size(env->file_context, file, &bytes, NULL) != PB_OK ||
+        bytes >= PB_AUDIT_HOLDER_BYTES ||
+        env->files->read(env->file_context, file, 0, ret_holder, (size_t)bytes, NULL) != PB_OK ||
+        !pb_text_is_plain((struct pb_str){ ret_holder, (uint32_t)bytes }))
+        bytes = 0;
+    ret_holder[bytes] = '\0';
+}
+
+void
+pb_audit_holder(const struct pb_env *env, const char *path, char ret_holder[PB_AUDIT_HOLDER_BYTES])
+{
+    char lock_path[PB_PATH_BYTES_MAX];
+    struct pb_file *file = NULL;
+    int length = snprintf(lock_path, sizeof(lock_path), "%s/" LOCK, path);
+
+    ret_holder[0] = '\0';
+    if (length < 0 || (size_t)length >= sizeof(lock_path) ||
+        env->files->open(env->file_context, lock_path, PB_OPEN_READ, &file, NULL) != PB_OK)
+        return;
+    read_holder(env, file, ret_holder);
+    env->files->close(env->file_context, file);
+}
+
+/* For who comes next. That it cannot be written is no reason to fail. */
+static void
+write_holder(const struct pb_audit *audit, const char *holder)
+{
+    const struct pb_file_ops *files = audit->env->files;
+    size_t bytes = holder == NULL ? 0 : strlen(holder);
+
+    if (bytes == 0 || bytes >= PB_AUDIT_HOLDER_BYTES ||
+        files->truncate(audit->env->file_context, audit->lock, 0, NULL) != PB_OK)
+        return;
+    if (files->write(audit->env->file_context, audit->lock, 0, holder, bytes, NULL) != PB_OK)
+        return;
+}
+
+/* Another process holds the lock for as long as one command takes, or for good. */
+static bool
+may_wait(const struct pb_audit *audit, const struct pb_audit_options *options)
+{
+    char holder[PB_AUDIT_HOLDER_BYTES];
+
+    if (options->on_busy == NULL)
+        return true;
+    read_holder(audit->env, audit->lock, holder);
+    return options->on_busy(options->busy_context, holder);
+}
+
 static enum pb_status
-take_lock(struct pb_audit *audit, struct pb_error *error)
+take_lock(struct pb_audit *audit, const struct pb_audit_options *options, struct pb_error *error)
 {
     const struct pb_file_ops *files = audit->env->files;
     char path[PB_PATH_BYTES_MAX];
@@ -335,7 +391,8 @@ take_lock(struct pb_audit *audit, struct pb_error *error)
         return status;
     for (int attempt = 1;; attempt++) {
         status = files->lock(audit->env->file_context, audit->lock, error);
-        if (status != PB_E_BUSY || attempt == LOCK_ATTEMPTS)
+        if (status != PB_E_BUSY || attempt == LOCK_ATTEMPTS ||
+            (attempt == 1 && !may_wait(audit, options)))
             break;
         pb_pause_us(audit->env, LOCK_PAUSE_US);
     }
@@ -344,6 +401,8 @@ take_lock(struct pb_audit *audit, struct pb_error *error)
                        "%s: another process writes to these audit logs; wait for it "
                        "or stop it",
                        audit->place.path);
+    if (status == PB_OK)
+        write_holder(audit, options->holder);
     return status;
 }
 
@@ -527,7 +586,7 @@ pb_audit_open_restarting(const struct pb_env *env, const char *path, const char 
     if (status == PB_OK && !audit->is_read_only && keys_path == NULL)
         status = pb_fail(error, PB_BAD_INPUT, "writing needs the directory of keys");
     if (status == PB_OK && !audit->is_read_only)
-        status = take_lock(audit, error);
+        status = take_lock(audit, options, error);
     if (status == PB_OK)
         status = audit->is_read_only ? load_beside_writer(audit, error) : load(audit, error);
     if (status == PB_OK && keys_path != NULL)

@@ -41,6 +41,13 @@ struct pb_audit_options {
     /* Nothing is published but by pb_audit_publish and at close; otherwise a thread does it, within
      * a second. */
     bool publishes_by_hand;
+    /* What a process that finds the lock taken is told of this one: "serve, process 4711". NULL:
+     * nothing. */
+    const char *holder;
+    /* The lock is taken, by what its holder says of itself ("" where it says nothing): true to wait
+     * for some seconds. NULL: waits. */
+    bool (*on_busy)(void *context, const char *holder);
+    void *busy_context;
     /* Directory outside, which exists: each published checkpoint is copied there, and the copies
      * are looked at when opening; NULL: none. */
     const char *checkpoint_copies;
@@ -53,6 +60,11 @@ struct pb_audit_options {
  * keys (each file 0600), apart so that it can lie on other storage. */
 PB_MUST_CHECK enum pb_status pb_audit_create(const struct pb_env *env, const char *path,
                                              const char *keys_path, struct pb_error *error);
+/* What whoever holds the lock, or held it last, says of itself; "" where it said nothing, or where
+ * that cannot be read. */
+#define PB_AUDIT_HOLDER_BYTES 96u
+void pb_audit_holder(const struct pb_env *env, const char *path,
+                     char ret_holder[PB_AUDIT_HOLDER_BYTES]);
 PB_MUST_CHECK enum pb_status pb_audit_open(const struct pb_env *env, const char *path,
                                            const char *keys_path,
                                            const struct pb_audit_options *options,
@@ -181,6 +193,15 @@ PB_MUST_CHECK enum pb_status pb_audit_destroy_expired(struct pb_audit *audit, in
 PB_MUST_CHECK enum pb_status pb_audit_prove(struct pb_audit *audit, const char *log, uint64_t index,
                                             bool with_openings, char **ret_text,
                                             struct pb_error *error);
+
+/* A proof that the newest checkpoint's tree begins with the first old_size leaves: "old <size>",
+ * the hashes in base64 a line each, an empty line and the checkpoint, as c2sp.org/tlog-witness has
+ * it.
+ * PB_NOT_FOUND: no such log, or it never had so many leaves under a checkpoint. The caller frees
+ * it. */
+PB_MUST_CHECK enum pb_status pb_audit_prove_consistency(struct pb_audit *audit, const char *log,
+                                                        uint64_t old_size, char **ret_text,
+                                                        struct pb_error *error);
 
 /* ---- checking, offline, from copied files alone ---- */
 

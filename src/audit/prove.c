@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "audit/audit_private.h"
+#include "audit/encode.h"
 #include "audit/proof.h"
 
 /* Everything that a proof is made of. */
@@ -146,6 +147,72 @@ pb_audit_prove(struct pb_audit *audit, const char *log, uint64_t index, bool wit
     pb_free(audit->env, making->plain);
     pb_free(audit->env, making->checkpoint_text);
     pb_audit_run_done(&making->run, audit->env);
+    pb_free(audit->env, making);
+    return status;
+}
+
+/* ---- consistency ---- */
+
+static enum pb_status
+write_consistency(struct pb_audit *audit, const struct making *making, uint64_t old_size,
+                  char **ret_text, struct pb_error *error)
+{
+    size_t bytes = 64 + making->inclusion.count * 48u + making->checkpoint_bytes;
+    char *text = pb_alloc(audit->env, bytes);
+    struct pb_text_out out = pb_text_out(text, bytes);
+
+    if (text == NULL)
+        return pb_fail(error, PB_E_NOMEM, "no memory for a proof");
+    pb_put_text(&out, "old ");
+    pb_put_u64(&out, old_size);
+    pb_put_char(&out, '\n');
+    for (uint32_t i = 0; i < making->inclusion.count; i++) {
+        pb_put_base64(&out, making->inclusion.hashes[i].bytes, PB_HASH_BYTES);
+        pb_put_char(&out, '\n');
+    }
+    pb_put_char(&out, '\n');
+    pb_put_bytes(&out, making->checkpoint_text, making->checkpoint_bytes);
+    pb_put_char(&out, '\0');
+    assert(!out.is_cut);
+    *ret_text = text;
+    return PB_OK;
+}
+
+static enum pb_status
+prove_consistency(struct pb_audit *audit, struct pb_audit_log *log, uint64_t old_size,
+                  struct making *making, char **ret_text, struct pb_error *error)
+{
+    struct pb_nodes nodes;
+    enum pb_status status =
+        find_checkpoint(audit, log, old_size > 0 ? old_size - 1 : 0, making, error);
+
+    if (status != PB_OK)
+        return status;
+    pb_nodes_init(&nodes, &log->public_place, making->checkpoint.size);
+    status = pb_tree_prove_consistency(old_size, making->checkpoint.size, pb_nodes_node, &nodes,
+                                       &making->inclusion, error);
+    return status == PB_OK ? write_consistency(audit, making, old_size, ret_text, error) : status;
+}
+
+enum pb_status
+pb_audit_prove_consistency(struct pb_audit *audit, const char *log, uint64_t old_size,
+                           char **ret_text, struct pb_error *error)
+{
+    struct pb_audit_log *found = pb_audit_find(audit, pb_str_from(log));
+    struct making *making = NULL;
+    enum pb_status status;
+
+    if (found == NULL)
+        return pb_fail(error, PB_NOT_FOUND, "there is no audit log '%.64s'", log);
+    making = pb_calloc(audit->env, 1, sizeof(*making));
+    if (making == NULL)
+        return pb_fail(error, PB_E_NOMEM, "no memory for a proof");
+    status = ask_witnesses(audit, found, error);
+    (void)pthread_mutex_lock(&audit->integrating);
+    if (status == PB_OK)
+        status = prove_consistency(audit, found, old_size, making, ret_text, error);
+    (void)pthread_mutex_unlock(&audit->integrating);
+    pb_free(audit->env, making->checkpoint_text);
     pb_free(audit->env, making);
     return status;
 }

@@ -311,7 +311,7 @@ pb_cli_audit_export(struct pb_cli *cli, int argc, char **argv)
     entries.out = sheet.out;
     entries.form = format == 0 ? FORM_CSV : FORM_JSON;
     if (entries.form == FORM_CSV)
-        pb_cli_put_text(sheet.out, pb_cli_entry_csv_header);
+        pb_cli_put_text(sheet.out, pb_entry_csv_header);
     exit_code = read_entries(cli, &args.look, &filter, &entries);
     status = pb_cli_sheet_close(cli->env, &sheet, exit_code != PB_CLI_EXIT_OK, &error);
     if (status != PB_OK)

@@ -81,7 +81,7 @@ mend_of(enum pb_status status)
 {
     switch (status) {
     case PB_E_BUSY:
-        return "another process writes there: wait for it or stop it; asking goes on meanwhile";
+        return "what only looks (stats, verify, list, show, audit verify) goes on meanwhile";
     case PB_E_NOT_STORE:
         return "make a data directory with 'platebase init DIR'";
     case PB_E_FULL:
@@ -168,21 +168,73 @@ tell_waiting(void *context, const char *log, const char *why)
                log, why);
 }
 
+/* A server holds a directory for as long as it runs: there is nothing to wait for. */
+static bool
+is_server(const char *holder)
+{
+    return strncmp(holder, "platebase serve", strlen("platebase serve")) == 0;
+}
+
+static bool
+tell_busy(void *context, const char *holder)
+{
+    const struct pb_cli *cli = context;
+
+    if (is_server(holder))
+        return false;
+    pb_cli_say(cli, "%s is at work on this directory: waiting for it for some seconds",
+               holder[0] != '\0' ? holder : "another process");
+    return true;
+}
+
+void
+pb_cli_holder(const struct pb_cli *cli, char ret_text[PB_AUDIT_HOLDER_BYTES])
+{
+    (void)snprintf(ret_text, PB_AUDIT_HOLDER_BYTES, "platebase %.40s (process %ld)",
+                   cli->command != NULL ? cli->command : "", (long)getpid());
+}
+
+/* Who keeps others from writing, and what to do instead. */
+static void
+tell_holder(const struct pb_cli *cli, const char *path)
+{
+    char audit_path[PB_PATH_BYTES_MAX], holder[PB_AUDIT_HOLDER_BYTES];
+    int length = snprintf(audit_path, sizeof(audit_path), "%s/audit", path);
+
+    if (length < 0 || (size_t)length >= sizeof(audit_path))
+        return;
+    pb_audit_holder(cli->env, audit_path, holder);
+    if (is_server(holder))
+        pb_cli_say(cli,
+                   "'%s' is being served by %s: ask the server for this (its addresses are at "
+                   "/docs), or stop it first",
+                   path, holder);
+    else if (holder[0] != '\0')
+        pb_cli_say(cli, "'%s' is in use by %s: wait for it or stop it", path, holder);
+}
+
 enum pb_status
 pb_cli_open_site(const struct pb_cli *cli, const char *path, const struct pb_site_options *options,
                  struct pb_site **ret_site)
 {
     struct pb_site_options told = *options;
+    char holder[PB_AUDIT_HOLDER_BYTES];
     struct pb_error error = { "" };
     enum pb_status status;
 
     if (!pb_cli_is_site(cli, path))
         return PB_E_NOT_STORE;
+    pb_cli_holder(cli, holder);
+    told.holder = holder;
+    told.on_busy = tell_busy;
+    told.busy_context = (void *)(uintptr_t)cli;
     told.waits = tell_waiting;
     told.waits_context = (void *)(uintptr_t)cli;
     status = pb_site_open(cli->env, path, &told, ret_site, &error);
     if (status == PB_NOT_FOUND && error.message[0] == '\0')
         (void)pb_fail(&error, status, "there is no directory '%s'", path);
+    if (status == PB_E_BUSY)
+        tell_holder(cli, path);
     if (status != PB_OK)
         (void)pb_cli_failure(cli, status, &error);
     return status;

@@ -17,6 +17,7 @@
 #include <platebase/status.h>
 #include <platebase/store.h>
 
+#include "audit/audit.h"
 #include "base/env.h"
 #include "cli/out.h"
 #include "inquiry/site.h"
@@ -62,6 +63,8 @@ PB_MUST_CHECK bool pb_cli_is_site(const struct pb_cli *cli, const char *path);
 PB_MUST_CHECK enum pb_status pb_cli_open_site(const struct pb_cli *cli, const char *path,
                                               const struct pb_site_options *options,
                                               struct pb_site **ret_site);
+/* How this process is told of to others that find the directory in use. */
+void pb_cli_holder(const struct pb_cli *cli, char ret_text[PB_AUDIT_HOLDER_BYTES]);
 /* Closes it (NULL is fine), and says what failed; returns exit_code, or PB_CLI_EXIT_FAILURE where
  * that was PB_CLI_EXIT_OK and closing failed. */
 int pb_cli_close_site(const struct pb_cli *cli, struct pb_site *site, int exit_code);

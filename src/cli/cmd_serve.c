@@ -212,9 +212,10 @@ start(struct service *service, int socket, struct pb_error *error)
 {
     const struct pb_env *env = service->cli->env;
     const struct pb_cli_config *config = &service->config;
-    const struct pb_site_options site_options = { .mode = config->mode,
-                                                  .waits = log_waiting,
-                                                  .waits_context = &service->log };
+    char holder[PB_AUDIT_HOLDER_BYTES];
+    const struct pb_site_options site_options = {
+        .mode = config->mode, .waits = log_waiting, .waits_context = &service->log, .holder = holder
+    };
     struct pb_api_options api_options = {
         .data_path = config->data,
         .metrics = &service->metrics,
@@ -241,10 +242,14 @@ start(struct service *service, int socket, struct pb_error *error)
         .log = &service->log,
         .metrics = &service->metrics,
     };
-    enum pb_status status = pb_site_open(env, config->data, &site_options, &service->site, error);
+    enum pb_status status = PB_OK;
+
+    pb_cli_holder(service->cli, holder);
+    status = pb_site_open(env, config->data, &site_options, &service->site, error);
 
     if (status != PB_OK)
         return status;
+    api_options.audit = pb_site_audit(service->site);
     /* Who only looks holds no lock, and can put nothing on record. */
     if (config->mode != PB_SITE_LOOK)
         api_options.site = service->site;

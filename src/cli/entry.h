@@ -8,20 +8,14 @@
 
 #include "audit/audit.h"
 #include "cli/cli.h"
+#include "inquiry/entry.h"
 
 /* All of it, for a person to read. */
 void pb_cli_put_entry(struct pb_cli_out *out, const struct pb_audit_entry *entry);
 /* One object on one line: log, index, at, event, leaf (as it was hashed) and what it hides. */
 void pb_cli_put_entry_json(struct pb_cli_out *out, const struct pb_audit_entry *entry);
-/* One row with the columns of pb_cli_entry_csv_header; a cell that a spreadsheet would run as a
+/* One row with the columns of pb_entry_csv_header; a cell that a spreadsheet would run as a
  * formula gets an apostrophe. */
-extern const char pb_cli_entry_csv_header[];
 void pb_cli_put_entry_csv(struct pb_cli_out *out, const struct pb_audit_entry *entry);
-
-/* What an entry hides under a name; empty where it hides nothing of that name, or where the key is
- * gone. */
-struct pb_str pb_cli_entry_secret(const struct pb_audit_entry *entry, const char *name);
-/* A member of the leaf in the open, as text without its quotes; empty where there is none. */
-struct pb_str pb_cli_entry_member(const struct pb_audit_entry *entry, const char *name);
 
 #endif

@@ -294,7 +294,7 @@ struct pb_look {
     char log[PB_CATALOG_ID_BYTES_MAX + 1];
     int64_t now_us;
 };
-/* PB_BAD_INPUT: they may not. end is needed in any case. */
+/* PB_DENIED: they may not. end is needed in any case. */
 PB_MUST_CHECK enum pb_status pb_look_begin(struct pb_look *look, struct pb_site *site,
                                            struct pb_str person, struct pb_error *error);
 void pb_look_end(struct pb_look *look);

@@ -19,7 +19,7 @@ check_auditor(struct pb_look *look, uint32_t permission, struct pb_error *error)
     uint32_t index = pb_view_person(view, look->person);
 
     if (!pb_view_may(view, index, permission, look->now_us))
-        return pb_fail(error, PB_BAD_INPUT, "person: may not look at the audit log");
+        return pb_fail(error, PB_DENIED, "person: may not look at the audit log");
     look->agency = view->people[index].agency;
     pb_site_id_text(view->agencies[look->agency].id, look->log);
     return PB_OK;
@@ -227,6 +227,24 @@ pb_review_prove(struct pb_site *site, struct pb_str person, uint64_t index, bool
                                 (struct pb_str){ room, (uint32_t)length }, error);
     if (status == PB_OK)
         status = pb_audit_prove(site->audit, look.log, index, with_openings, ret_text, error);
+    pb_look_end(&look);
+    return status;
+}
+
+enum pb_status
+pb_review_prove_consistency(struct pb_site *site, struct pb_str person, uint64_t old_size,
+                            char **ret_text, struct pb_error *error)
+{
+    char room[32];
+    int length = snprintf(room, sizeof(room), "old=%llu", (unsigned long long)old_size);
+    struct pb_look look;
+    enum pb_status status = pb_look_begin(&look, site, person, error);
+
+    if (status == PB_OK)
+        status =
+            pb_look_record(&look, "consistency", (struct pb_str){ room, (uint32_t)length }, error);
+    if (status == PB_OK)
+        status = pb_audit_prove_consistency(site->audit, look.log, old_size, ret_text, error);
     pb_look_end(&look);
     return status;
 }

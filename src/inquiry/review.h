@@ -32,7 +32,7 @@ struct pb_review_filter {
  * person      who looks; empty: the operator
  *
  * Returns  PB_OK
- *          PB_BAD_INPUT   they may not; nothing was shown
+ *          PB_DENIED      they may not; nothing was shown
  *          as pb_audit_read
  */
 PB_MUST_CHECK enum pb_status pb_review_read(struct pb_site *site, struct pb_str person,
@@ -45,6 +45,12 @@ PB_MUST_CHECK enum pb_status pb_review_prove(struct pb_site *site, struct pb_str
                                              uint64_t index, bool with_openings, char **ret_text,
                                              struct pb_error *error);
 
+/* A proof that the log of today extends that of old_size entries (pb_audit_prove_consistency). The
+ * caller frees it. */
+PB_MUST_CHECK enum pb_status pb_review_prove_consistency(struct pb_site *site, struct pb_str person,
+                                                         uint64_t old_size, char **ret_text,
+                                                         struct pb_error *error);
+
 /* What a second person is asked to approve: the entry that the token stands for. Only for who could
  * approve it (pb_inquiry_approve). */
 PB_MUST_CHECK enum pb_status pb_review_pending(struct pb_site *site, struct pb_str person,
@@ -56,6 +62,7 @@ PB_MUST_CHECK enum pb_status pb_review_pending(struct pb_site *site, struct pb_s
 enum pb_review_state { PB_REVIEW_OPEN, PB_REVIEW_FINE, PB_REVIEW_MISUSE };
 
 struct pb_review_item {
+    struct pb_str taken_by; /* who looks into it; empty: nobody yet */
     const char *key;   /* to name it with: "kansas-sheriff/00000000000000000042-sample" */
     struct pb_str why; /* "sample", or which detector */
     uint64_t index;    /* of the entry */
@@ -81,7 +88,12 @@ PB_MUST_CHECK enum pb_status pb_review_detect(struct pb_site *site, struct pb_st
 PB_MUST_CHECK enum pb_status pb_review_items(struct pb_site *site, struct pb_str person,
                                              bool with_closed, pb_review_item_fn *each,
                                              void *context, struct pb_error *error);
-/* Says what was found; a leaf of the log. PB_NOT_FOUND: no such open item. */
+/* The item is the person's to look into from now on, whoever had it; a leaf of the log.
+ * PB_NOT_FOUND: no such open item. */
+PB_MUST_CHECK enum pb_status pb_review_take(struct pb_site *site, struct pb_str person,
+                                            const char *key, struct pb_error *error);
+/* Says what was found; a leaf of the log. PB_CONFLICT: another person took it. PB_NOT_FOUND: no
+ * such open item. */
 PB_MUST_CHECK enum pb_status pb_review_close(struct pb_site *site, struct pb_str person,
                                              const char *key, enum pb_review_state state,
                                              struct pb_str finding, struct pb_error *error);

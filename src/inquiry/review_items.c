@@ -13,7 +13,7 @@
 
 #define ITEM_NOTE "review"
 #define SAMPLE_MAX 10000u
-#define VALUE_BYTES_MAX 160u
+#define VALUE_BYTES_MAX 256u
 
 /* ---- one item ---- */
 
@@ -28,11 +28,15 @@ item_key(const struct pb_look *look, uint64_t index, const char *why,
 }
 
 static struct pb_str
-item_value(enum pb_review_state state, int64_t entry_us, int64_t at_us, char room[VALUE_BYTES_MAX])
+item_value(enum pb_review_state state, int64_t entry_us, int64_t at_us, struct pb_str taken_by,
+           char room[VALUE_BYTES_MAX])
 {
     int length = snprintf(room, VALUE_BYTES_MAX, "state=%s\nentry=%lld\nat=%lld\n",
                           state_names[state], (long long)entry_us, (long long)at_us);
 
+    if (taken_by.bytes > 0)
+        length += snprintf(room + length, VALUE_BYTES_MAX - (size_t)length, "taken=%.*s\n",
+                           (int)taken_by.bytes, taken_by.text);
     return (struct pb_str){ room, (uint32_t)length };
 }
 
@@ -40,6 +44,21 @@ struct item {
     struct pb_review_item item;
     int64_t entry_us;
 };
+
+/* Who took it, as a view of the value; empty: nobody. */
+static struct pb_str
+read_taker(struct pb_str value)
+{
+    static const char word[] = "\ntaken=";
+    const char *at = memmem(value.text, value.bytes, word, sizeof(word) - 1);
+    const char *end;
+
+    if (at == NULL)
+        return (struct pb_str){ 0 };
+    at += sizeof(word) - 1;
+    end = memchr(at, '\n', (size_t)(value.text + value.bytes - at));
+    return end == NULL ? (struct pb_str){ 0 } : (struct pb_str){ at, (uint32_t)(end - at) };
+}
 
 /* Reads what item_value wrote, and the key. false: not an item. */
 static bool
@@ -63,6 +82,7 @@ read_item(const char *key, struct pb_str value, struct item *ret_item)
                                          .why = pb_str_from(slash + 22),
                                          .index = index,
                                          .at_us = at_us,
+                                         .taken_by = read_taker(value),
                                          .state = PB_REVIEW_MISUSE },
                                .entry_us = entry_us };
     for (int i = 0; i < 3; i++) {
@@ -82,7 +102,9 @@ put_item(struct pb_look *look, uint64_t index, const char *why, int64_t entry_us
 
     item_key(look, index, why, key);
     status = pb_catalog_note_swap(look->site->catalog, ITEM_NOTE, key, (struct pb_str){ 0 },
-                                  item_value(PB_REVIEW_OPEN, entry_us, look->now_us, value), error);
+                                  item_value(PB_REVIEW_OPEN, entry_us, look->now_us,
+                                             (struct pb_str){ 0 }, value),
+                                  error);
     return status == PB_CONFLICT ? PB_OK : status; /* it is an item already */
 }
 
@@ -400,38 +422,76 @@ find_item(void *context, const char *key, struct pb_str value)
 {
     struct search *search = context;
 
-    if (strcmp(key, search->key) != 0 || !read_item(search->key, value, &search->item))
+    if (strcmp(key, search->key) != 0 || value.bytes > sizeof(search->value))
         return true;
     memcpy(search->value, value.text, value.bytes);
     search->value_bytes = value.bytes;
-    search->is_found = true;
-    return false;
+    search->is_found =
+        read_item(search->key, (struct pb_str){ search->value, value.bytes }, &search->item);
+    return !search->is_found;
 }
 
-/* The leaf first, then the note, from the state that was seen. */
+/* The leaf first, then the note, from the state that was seen. PB_CONFLICT: it is another one by
+ * now. */
 static enum pb_status
-close_item(struct pb_look *look, const struct search *search, enum pb_review_state state,
-           struct pb_str finding, struct pb_error *error)
+change_item(struct pb_look *look, const struct search *search, const char *what,
+            enum pb_review_state state, struct pb_str finding, struct pb_error *error)
 {
+    const struct item *item = &search->item;
     char value[VALUE_BYTES_MAX];
     struct pb_draft leaf;
     uint64_t index = 0;
     enum pb_status status = PB_OK;
 
     pb_draft_init(&leaf, look->log, "review", PB_KEEP_OPENINGS_US);
-    pb_draft_number(&leaf, "of", (int64_t)search->item.item.index);
-    pb_draft_text(&leaf, "finding", pb_str_from(state_names[state]));
+    pb_draft_number(&leaf, "of", (int64_t)item->item.index);
+    pb_draft_text(&leaf, "finding", pb_str_from(what));
     pb_draft_secret(&leaf, "person", look->person);
     pb_draft_secret(&leaf, "reason", finding);
     status = pb_drafts_append(look->site, &leaf, 1, &index, error);
     if (status != PB_OK)
         return status;
+    return pb_catalog_note_swap(look->site->catalog, ITEM_NOTE, search->key,
+                                (struct pb_str){ search->value, search->value_bytes },
+                                item_value(state, item->entry_us,
+                                           state == PB_REVIEW_OPEN ? item->item.at_us
+                                                                   : look->now_us,
+                                           look->person, value),
+                                error);
+}
+
+/* An open item of the agency, by its name. */
+static enum pb_status
+find_open(const struct pb_look *look, struct search *search, struct pb_error *error)
+{
+    char prefix[PB_CATALOG_ID_BYTES_MAX + 2];
+    enum pb_status status = PB_OK;
+
+    pb_look_prefix(look, prefix);
+    if (strncmp(search->key, prefix, strlen(prefix)) != 0)
+        return pb_fail(error, PB_NOT_FOUND, "item: not one of your agency");
     status =
-        pb_catalog_note_swap(look->site->catalog, ITEM_NOTE, search->key,
-                             (struct pb_str){ search->value, search->value_bytes },
-                             item_value(state, search->item.entry_us, look->now_us, value), error);
-    return status == PB_CONFLICT ? pb_fail(error, PB_NOT_FOUND, "item: somebody else closed it")
-                                 : status;
+        pb_catalog_notes(look->site->catalog, ITEM_NOTE, search->key, find_item, search, error);
+    if (status == PB_OK && (!search->is_found || search->item.item.state != PB_REVIEW_OPEN))
+        status = pb_fail(error, PB_NOT_FOUND, "item: no open one by that name");
+    return status;
+}
+
+enum pb_status
+pb_review_take(struct pb_site *site, struct pb_str person, const char *key, struct pb_error *error)
+{
+    struct search search = { .key = key };
+    struct pb_look look;
+    enum pb_status status = pb_look_begin(&look, site, person, error);
+
+    if (status == PB_OK)
+        status = find_open(&look, &search, error);
+    if (status == PB_OK)
+        status = change_item(&look, &search, "taken", PB_REVIEW_OPEN, (struct pb_str){ 0 }, error);
+    pb_look_end(&look);
+    return status == PB_CONFLICT
+               ? pb_fail(error, status, "item: somebody else took or closed it meanwhile")
+               : status;
 }
 
 enum pb_status
@@ -439,7 +499,6 @@ pb_review_close(struct pb_site *site, struct pb_str person, const char *key,
                 enum pb_review_state state, struct pb_str finding, struct pb_error *error)
 {
     struct search search = { .key = key };
-    char prefix[PB_CATALOG_ID_BYTES_MAX + 2];
     struct pb_look look;
     enum pb_status status = PB_OK;
 
@@ -449,17 +508,18 @@ pb_review_close(struct pb_site *site, struct pb_str person, const char *key,
         return pb_fail(error, PB_BAD_INPUT, "finding: say what was found, in at most %u bytes",
                        PB_JUSTIFICATION_BYTES_MAX);
     status = pb_look_begin(&look, site, person, error);
-    if (status == PB_OK) {
-        pb_look_prefix(&look, prefix);
-        if (strncmp(key, prefix, strlen(prefix)) != 0)
-            status = pb_fail(error, PB_NOT_FOUND, "item: not one of your agency");
+    if (status == PB_OK)
+        status = find_open(&look, &search, error);
+    if (status == PB_OK && search.item.item.taken_by.bytes > 0 &&
+        !pb_str_equal(search.item.item.taken_by, person))
+        status = pb_fail(error, PB_CONFLICT, "item: %.*s looks into it",
+                         (int)search.item.item.taken_by.bytes, search.item.item.taken_by.text);
+    else if (status == PB_OK) {
+        status = change_item(&look, &search, state_names[state], state, finding, error);
+        if (status == PB_CONFLICT)
+            status =
+                pb_fail(error, PB_NOT_FOUND, "item: somebody else took or closed it meanwhile");
     }
-    if (status == PB_OK)
-        status = pb_catalog_notes(site->catalog, ITEM_NOTE, key, find_item, &search, error);
-    if (status == PB_OK && (!search.is_found || search.item.item.state != PB_REVIEW_OPEN))
-        status = pb_fail(error, PB_NOT_FOUND, "item: no open one by that name");
-    if (status == PB_OK)
-        status = close_item(&look, &search, state, finding, error);
     pb_look_end(&look);
     return status;
 }

@@ -254,7 +254,10 @@ open_audit(struct pb_site *site, const struct pb_site_options *site_options, str
 {
     const struct pb_env *env = site->env;
     struct pb_audit_options options = { .is_read_only = site->mode == PB_SITE_LOOK,
-                                        .publishes_by_hand = site_options->publishes_by_hand };
+                                        .publishes_by_hand = site_options->publishes_by_hand,
+                                        .holder = site_options->holder,
+                                        .on_busy = site_options->on_busy,
+                                        .busy_context = site_options->busy_context };
     char path[PB_PATH_BYTES_MAX];
     char keys_path[PB_PATH_BYTES_MAX];
     bool has_keys = false;

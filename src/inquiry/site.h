@@ -42,7 +42,10 @@ enum pb_site_mode {
 struct pb_site_options {
     enum pb_site_mode mode;
     bool skips_damaged;
-    bool publishes_by_hand; /* as in struct pb_audit_options */
+    bool publishes_by_hand; /* this and what follows as in struct pb_audit_options */
+    const char *holder;
+    bool (*on_busy)(void *context, const char *holder);
+    void *busy_context;
     bool without_copies;    /* opens though the directory for copies of checkpoints is missing */
     uint64_t memory_bytes;
     /* Told, from any thread, when a log's checkpoint begins to wait for witnesses; or NULL. */

@@ -368,6 +368,7 @@ setup(void **state)
     service_init(&tenants->service);
     tenants->service.env = room->env;
     tenants->service.options.site = room->site;
+    tenants->service.options.audit = pb_site_audit(room->site);
     tenants->service.options.takes_inquiries = true;
     tenants->service.options.takes_reads = true;
     tenants->service.options.origin = "https://plates.example.org";

@@ -361,7 +361,7 @@ only_an_agencys_own_auditors_look_and_each_look_is_an_entry(void **state)
     run(command, "search", "--data", "demo", PLAINS, RUR, WINDOW, NULL);
     expect_exit(command, 0);
     run(command, "audit", "search", "--data", "demo", "--person", "plains.investigator", NULL);
-    expect_exit(command, 1);
+    expect_exit(command, 3);
     assert_string_equal("", command->out);
     run(command, "audit", "open", "--data", "demo", "--person", "federal.auditor", "--log",
         "plains-police", "--index", "0", NULL);
@@ -957,7 +957,7 @@ auditors_draw_look_and_close(void **state)
     assert_int_equal(1, count_lines(command->out));
     run(command, "audit", "review", "list", "--data", "demo", "--person", "plains.investigator",
         NULL);
-    expect_exit(command, 1);
+    expect_exit(command, 3);
     free(item);
 }
 

@@ -476,12 +476,54 @@ a_configuration_is_checked_to_the_line(void **state)
     expect_exit(command, 2);
 }
 
+/* A server keeps others from writing for as long as it runs. Who wants to is told so at once, and
+ * what only looks goes on. */
+static void
+commands_beside_a_server_look_and_are_told_where_to_write(void **state)
+{
+    const char *const arguments[] = { "serve",    "--data",      "site",   "--mode",
+                                      "write",    "--listen",    "127.0.0.1:0", NULL };
+    static const char *const looking[][6] = {
+        { "stats", "--data", "site" },
+        { "verify", "--data", "site" },
+        { "audit", "verify", "--data", "site" },
+        { "audit", "keys", "--data", "site" },
+        { "agency", "list", "--data", "site" },
+        { "catalog", "export", "--data", "site" },
+        { "rules", "list", "--data", "site" },
+        { "token", "list", "--data", "site" },
+    };
+    static const char *const writing[][8] = {
+        { "agency", "remove", "nobody", "--data", "site" },
+        { "purge", "--data", "site" },
+        { "audit", "review", "list", "--data", "site", "--person", "x" },
+    };
+    struct command *command = *state;
+    struct running running;
+
+    make_site(command, "site");
+    start_service(&running, arguments);
+    for (size_t i = 0; i < sizeof(looking) / sizeof(looking[0]); i++) {
+        wait_for(command, start_with(NULL, -1, -1, -1, looking[i]));
+        expect_exit(command, 0);
+    }
+    for (size_t i = 0; i < sizeof(writing) / sizeof(writing[0]); i++) {
+        wait_for(command, start_with(NULL, -1, -1, -1, writing[i]));
+        expect_exit(command, 1);
+        expect_text(command->err, "is being served by platebase serve (process ");
+    }
+    end_service(&running, SIGTERM);
+    wait_for(command, start_with(NULL, -1, -1, -1, writing[1]));
+    expect_exit(command, 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
         CASE(a_directory_is_served_until_the_service_is_told_to_stop),
+        CASE(commands_beside_a_server_look_and_are_told_where_to_write),
         CASE(programs_show_tokens_that_the_command_has_made),
         CASE(readers_have_credentials_of_their_own),
         CASE(what_was_acknowledged_survives_a_kill),

@@ -84,7 +84,7 @@ only_auditors_look_and_only_at_their_own_log(void **state)
     room_add(&room, "KSA123", "r1", PB_HOUR_US);
     ask_some(&room);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        assert_int_equal(PB_BAD_INPUT, review(&room, others[i], &filter, &found));
+        assert_int_equal(PB_DENIED, review(&room, others[i], &filter, &found));
         assert_int_equal(0, found.count);
     }
     /* The auditor of another agency sees that agency's log. */
@@ -96,7 +96,7 @@ only_auditors_look_and_only_at_their_own_log(void **state)
     assert_says(found.secrets, "person=doe\n");
     room_import(&room, "people:\n  - { id: aud, agency: kansas-pd, name: A. Udit, role: auditor,"
                        " status: suspended }\n");
-    assert_int_equal(PB_BAD_INPUT, review(&room, "aud", &filter, &found));
+    assert_int_equal(PB_DENIED, review(&room, "aud", &filter, &found));
     /* The operator has the operator's log, and no agency's. */
     filter.event = NULL;
     filter.plate = pb_str_from("KSA123");
@@ -241,7 +241,7 @@ a_sample_is_never_larger_than_what_there_is(void **state)
     assert_int_equal(3, list_items(&room, false, &items));
     assert_int_equal(PB_BAD_INPUT,
                      pb_review_sample(room.site, pb_str_from("aud"), 0, 1, 0, &drawn, &room.error));
-    assert_int_equal(PB_BAD_INPUT,
+    assert_int_equal(PB_DENIED,
                      pb_review_sample(room.site, pb_str_from("doe"), 0, 1, 1, &drawn, &room.error));
     room_done(&room);
 }
@@ -298,7 +298,7 @@ what_detectors_find_becomes_an_item(void **state)
         (void)room_ask(&room, &inquiry);
         room.now_us += PB_DAY_US;
     }
-    assert_int_equal(PB_BAD_INPUT,
+    assert_int_equal(PB_DENIED,
                      pb_review_detect(room.site, pb_str_from("doe"), 0, room.now_us, NULL,
                                       note_finding, &findings, &found, &room.error));
     room_expect(&room, PB_OK,
@@ -390,7 +390,7 @@ a_proof_is_given_to_auditors_with_a_leaf_and_checks_offline(void **state)
     room_init(&room);
     ask_some(&room);
     (void)room_leaves(&room, "kansas-pd", "query", &query);
-    assert_int_equal(PB_BAD_INPUT, pb_review_prove(room.site, pb_str_from("doe"), query.index, true,
+    assert_int_equal(PB_DENIED, pb_review_prove(room.site, pb_str_from("doe"), query.index, true,
                                                    &proof, &room.error));
     assert_null(proof);
     room_expect(&room, PB_OK,
