@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "inquiry/entry.h"
 #include "inquiry/inquiry.h"
 #include "inquiry/site.h"
 
@@ -229,7 +230,6 @@ PB_MUST_CHECK enum pb_status pb_drafts_append(struct pb_site *site, const struct
                                               struct pb_error *error);
 
 /* What follows a member's name in a leaf: a text without its quotes, or digits; empty: none. */
-struct pb_str pb_entry_member(const struct pb_audit_entry *entry, const char *name);
 uint64_t pb_entry_number(const struct pb_audit_entry *entry, const char *name);
 /* How long openings are kept where no decision says it: seven years (governance.md L5). */
 #define PB_KEEP_OPENINGS_US (7 * 366 * PB_DAY_US)

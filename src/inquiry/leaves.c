@@ -131,27 +131,6 @@ pb_drafts_append(struct pb_site *site, const struct pb_draft *leaves, uint32_t c
 
 /* ---- reading ---- */
 
-/* What follows a member's name in a leaf, up to its end: a text between quotes, or a number. */
-struct pb_str
-pb_entry_member(const struct pb_audit_entry *entry, const char *name)
-{
-    char start[40];
-    int length = snprintf(start, sizeof(start), "\"%s\":", name);
-    const char *end = entry->leaf.text + entry->leaf.bytes;
-    const char *at = memmem(entry->leaf.text, entry->leaf.bytes, start, (size_t)length);
-    struct pb_str value = { 0 };
-
-    if (at == NULL)
-        return value;
-    at += length;
-    at += at < end && *at == '"';
-    value.text = at;
-    while (at < end && *at != '"' && *at != ',' && *at != '}')
-        at++;
-    value.bytes = (uint32_t)(at - value.text);
-    return value;
-}
-
 uint64_t
 pb_entry_number(const struct pb_audit_entry *entry, const char *name)
 {
