@@ -37,7 +37,7 @@ answer(struct pb_api *api, const struct pb_api_call *call, struct pb_str person,
         status = pb_figures_to_json(&figures, call->request->arena, &text);
     if (status == PB_NOT_FOUND)
         return pb_api_problem(call, reply, 404, error.message, NULL);
-    if (status == PB_BAD_INPUT && error.message[0] == 'p')
+    if (status == PB_DENIED || (status == PB_BAD_INPUT && error.message[0] == 'p'))
         return pb_api_problem(call, reply, 403, error.message, "person");
     if (status == PB_BAD_INPUT)
         return pb_api_problem(call, reply, 400, error.message, "month");

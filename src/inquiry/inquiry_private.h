@@ -229,7 +229,7 @@ PB_MUST_CHECK enum pb_status pb_drafts_append(struct pb_site *site, const struct
                                               uint32_t count, uint64_t *ret_indices,
                                               struct pb_error *error);
 
-/* What follows a member's name in a leaf: a text without its quotes, or digits; empty: none. */
+/* A member of digits; 0 where there is none. */
 uint64_t pb_entry_number(const struct pb_audit_entry *entry, const char *name);
 /* How long openings are kept where no decision says it: seven years (governance.md L5). */
 #define PB_KEEP_OPENINGS_US (7 * 366 * PB_DAY_US)
