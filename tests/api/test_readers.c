@@ -322,9 +322,9 @@ make_pair(const struct readers *readers, const char *name, unsigned char serial,
 static void
 what_is_no_certificate_has_no_print(void **state)
 {
-    static const char *const texts[] = { "", "none",
-                                         "-----BEGIN CERTIFICATE-----\nAAAA\n"
-                                         "-----END CERTIFICATE-----\n" };
+    static const char *const texts[] = {
+        "", "none", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    };
     char print[PB_TLS_PRINT_BYTES] = "";
     int64_t ends_us = 0;
 

@@ -785,6 +785,7 @@ nothing_is_published_before_enough_witnesses_have_signed_it(void **state)
     assert_non_null(strstr(proof, "w3.example"));
     pb_free(&room->env, proof);
     assert_verifies(room, 11);
+    close_room(room); /* whose witnesses end here */
 }
 
 static void
@@ -806,6 +807,7 @@ a_witness_that_gave_no_answer_is_not_asked_again_for_a_while(void **state)
     close_room(room);
     requests = witnessed.world.witnesses[0].requests;
     assert_int_equal(1, requests);
+    close_room(room); /* whose witnesses end here */
 }
 
 static void
@@ -831,6 +833,7 @@ what_waited_is_published_at_the_next_opening_without_a_new_leaf(void **state)
     }
     open_room(room);
     assert_verifies(room, 600);
+    close_room(room); /* whose witnesses end here */
 }
 
 static void
@@ -849,6 +852,7 @@ without_a_quorum_checkpoints_come_out_with_what_there_is(void **state)
     assert_int_equal(5, published_size(room));
     assert_int_equal(2, who_has_signed(room, &witnessed.world, NULL));
     assert_int_equal(0, witnessed.told);
+    close_room(room); /* whose witnesses end here */
 }
 
 /* The rule at the start: what witnesses know is asked before anything new is signed. */
@@ -1183,6 +1187,7 @@ evidence_of_too_few_witnesses_is_none(void **state)
          &error);
     assert_int_equal(1, check.wrong);
     pb_free(&room->env, text);
+    close_room(room); /* whose witnesses end here */
 }
 
 /* ---- beginning again ---- */
