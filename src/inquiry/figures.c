@@ -396,10 +396,13 @@ take_entry(void *context, const struct pb_audit_entry *entry)
     counting->status = status;
     if (status != PB_OK)
         return false;
-    count_entry(counting->current, entry);
     if (is_event(entry, "purge"))
         counting->removed += pb_entry_number(entry, "n");
-    counting->current->next = entry->index + 1;
+    /* Somebody else may have counted it since the place was looked for. */
+    if (entry->index >= counting->current->next) {
+        count_entry(counting->current, entry);
+        counting->current->next = entry->index + 1;
+    }
     return true;
 }
 
