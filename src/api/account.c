@@ -259,6 +259,11 @@ check_actor(const struct pb_catalog_view *view, struct pb_str actor, uint32_t pe
                        "person: nobody of that id is the actor's to administer");
     if (index == person)
         return pb_fail(error, PB_BAD_INPUT, "person: nobody changes their own account");
+    /* Who gives a link to an account could go in by it, as somebody who may do more. */
+    if ((view->people[person].permissions & PB_MAY_OPERATE) != 0 &&
+        !pb_view_may(view, index, PB_MAY_OPERATE, now_us))
+        return pb_fail(error, PB_BAD_INPUT,
+                       "person: the account of who operates is kept by who operates");
     return PB_OK;
 }
 

@@ -1243,6 +1243,41 @@ approving_needs_somebody_else_of_the_agency(void **state)
     }
 }
 
+/* An administrator who could would go in as who operates. */
+static void
+accounts_of_who_operates_are_kept_by_who_operates(void **state)
+{
+    struct people *people = *state;
+    struct site_room *room = &people->room;
+    struct pb_str nothing = { NULL, 0 }, target = pb_str_from("opr"), adm = pb_str_from("adm");
+    char code[PB_ACCOUNT_CODE_BYTES];
+
+    room_import(room, "people:\n"
+                      "  - { id: opr, agency: kansas-pd, name: O. Pr, role: operator,"
+                      " status: active, training_valid_until: 2027-06-01 }\n"
+                      "  - { id: opr2, agency: kansas-pd, name: O. Pr, role: operator,"
+                      " status: active, training_valid_until: 2027-06-01 }\n");
+    room_expect(room, PB_BAD_INPUT,
+                pb_api_account_add(room->env, room->site, adm, target, &room->error), "add");
+    room_expect(room, PB_OK,
+                pb_api_account_add(room->env, room->site, nothing, target, &room->error), "add");
+    room_expect(room, PB_OK,
+                pb_api_account_approve(room->env, room->site, pb_str_from("sup"), target,
+                                       &room->error),
+                "approve");
+    room_expect(room, PB_BAD_INPUT,
+                pb_api_account_link(room->env, room->site, adm, target, code, &room->error),
+                "link by an administrator");
+    room_expect(room, PB_BAD_INPUT,
+                pb_api_account_disable(room->env, room->site, adm, target, pb_str_from("no"),
+                                       &room->error),
+                "disable by an administrator");
+    room_expect(room, PB_OK,
+                pb_api_account_link(room->env, room->site, pb_str_from("opr2"), target, code,
+                                    &room->error),
+                "link by who operates");
+}
+
 static void
 who_is_disabled_is_out_with_the_next_request(void **state)
 {
@@ -1512,6 +1547,7 @@ main(void)
         CASE(what_changes_anything_needs_the_csrf_and_comes_from_here),
         CASE(a_second_administrator_approves_what_one_asked_for),
         CASE(approving_needs_somebody_else_of_the_agency),
+        CASE(accounts_of_who_operates_are_kept_by_who_operates),
         CASE(who_is_disabled_is_out_with_the_next_request),
         CASE(who_is_no_longer_active_in_the_catalog_is_out),
         CASE(an_account_that_nobody_uses_is_disabled_after_thirty_days),
