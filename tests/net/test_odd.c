@@ -183,7 +183,8 @@ odd_requests_are_refused_and_end_their_connection(void **state)
 
         send_odd(*state, odd, &client);
         status = client_reply(&client);
-        if (status != odd->status || strstr(client.text, "hello\n") != NULL) {
+        if ((status != odd->status && !(status == 0 && library_is_strict())) ||
+            strstr(client.text, "hello\n") != NULL) {
             print_error("%s: %d instead of %d: %s\n", odd->what, status, odd->status, client.text);
             wrong++;
         }
