@@ -369,7 +369,7 @@ may_wait(const struct pb_audit *audit, const struct pb_audit_options *options)
 {
     char holder[PB_AUDIT_HOLDER_BYTES];
 
-    if (options->on_busy == NULL)
+    if (options == NULL || options->on_busy == NULL)
         return true;
     read_holder(audit->env, audit->lock, holder);
     return options->on_busy(options->busy_context, holder);
@@ -402,7 +402,7 @@ take_lock(struct pb_audit *audit, const struct pb_audit_options *options, struct
                        "or stop it",
                        audit->place.path);
     if (status == PB_OK)
-        write_holder(audit, options->holder);
+        write_holder(audit, options != NULL ? options->holder : NULL);
     return status;
 }
 

@@ -162,9 +162,8 @@ who_approves_sees_what_and_nothing_else(void **state)
     ask_held(&room, &inquiry, token);
     inquiry.query.plate = pb_str_from("KSB999");
     (void)room_ask_for(&room, &inquiry, PB_POLICY_NEEDS_SECOND_PERSON);
-    assert_int_equal(PB_BAD_INPUT,
-                     pb_review_pending(room.site, pb_str_from("low"), pb_str_from(token),
-                                       keep_entry, &found, &room.error));
+    assert_int_equal(PB_DENIED, pb_review_pending(room.site, pb_str_from("low"), pb_str_from(token),
+                                                  keep_entry, &found, &room.error));
     room_expect(&room, PB_OK,
                 pb_review_pending(room.site, pb_str_from("sup"), pb_str_from(token), keep_entry,
                                   &found, &room.error),
