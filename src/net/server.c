@@ -99,6 +99,19 @@ is_done_inline(struct pb_exchange *exchange)
     return handled != PB_HANDLED_NOT;
 }
 
+/* False where the server ends: workers may be gone by the time that they would be asked. */
+static bool
+begin_working(struct pb_server *server)
+{
+    bool is_taken;
+
+    (void)pthread_mutex_lock(&server->lock);
+    is_taken = !atomic_load(&server->is_ending);
+    server->working += is_taken ? 1 : 0;
+    (void)pthread_mutex_unlock(&server->lock);
+    return is_taken;
+}
+
 /* The whole request is here. */
 static enum MHD_Result
 dispatch(struct pb_exchange *exchange)
@@ -117,12 +130,13 @@ dispatch(struct pb_exchange *exchange)
         assert(handled == PB_HANDLED);
         return handled == PB_HANDLED ? pb_exchange_send(exchange) : MHD_NO;
     }
+    if (!begin_working(server)) {
+        pb_exchange_refuse(exchange, 503, "the server is stopping");
+        return pb_exchange_send(exchange);
+    }
     exchange->job.run = run_job;
     exchange->reply.finish = finish_later;
     atomic_store(&exchange->state, PB_EXCHANGE_WORKING);
-    (void)pthread_mutex_lock(&server->lock);
-    server->working++;
-    (void)pthread_mutex_unlock(&server->lock);
     /* Suspended first: the worker may be done before push returns. */
     MHD_suspend_connection(exchange->mhd);
     if (is_done_inline(exchange))
@@ -724,9 +738,9 @@ pb_server_stop(struct pb_server *server, int64_t grace_ms)
         cut = drain(server, grace_ms);
     close_if_open(server->socket);
     /* What is queued is still done, and what others fill is waited for: a suspended connection
-     * could not be ended. */
-    pb_workers_free(server->workers);
+     * could not be ended. Nothing new is begun meanwhile. */
     wait_for_working(server);
+    pb_workers_free(server->workers);
     if (server->daemon != NULL)
         MHD_stop_daemon(server->daemon);
     if (server->has_connections)
