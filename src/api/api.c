@@ -40,13 +40,9 @@ static enum pb_status
 refuse_query(const struct pb_api_call *call, struct pb_reply *reply, struct pb_str field,
              const char *why)
 {
-    char *name = pb_arena_alloc(call->request->arena, (size_t)field.bytes + 1);
+    const char *name = pb_arena_text(call->request->arena, field);
 
-    if (name == NULL)
-        return PB_E_NOMEM;
-    memcpy(name, field.text, field.bytes);
-    name[field.bytes] = '\0';
-    return pb_api_problem(call, reply, 400, why, name);
+    return name != NULL ? pb_api_problem(call, reply, 400, why, name) : PB_E_NOMEM;
 }
 
 static enum pb_status

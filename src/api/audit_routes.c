@@ -3,7 +3,6 @@
  * logs. src/inquiry/review.h judges who may, and leaves an entry of each look before anything is
  * shown.
  */
-#include <string.h>
 
 #include "api/api_private.h"
 #include "api/body.h"
@@ -148,17 +147,10 @@ read_export(struct pb_api_reading *reading, void *into)
 static enum pb_status
 keep_event(const struct pb_api_call *call, struct search *search)
 {
-    char *event;
-
     if (search->event.bytes == 0)
         return PB_OK;
-    event = pb_arena_alloc(call->request->arena, (size_t)search->event.bytes + 1);
-    if (event == NULL)
-        return PB_E_NOMEM;
-    memcpy(event, search->event.text, search->event.bytes);
-    event[search->event.bytes] = '\0';
-    search->filter.event = event;
-    return PB_OK;
+    search->filter.event = pb_arena_text(call->request->arena, search->event);
+    return search->filter.event != NULL ? PB_OK : PB_E_NOMEM;
 }
 
 static void

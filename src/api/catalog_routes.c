@@ -2,7 +2,6 @@
  * Catalog: the whole of it as YAML, out and in, and rule packs; for who operates, as
  * src/inquiry/rights.c judges.
  */
-#include <string.h>
 
 #include "api/api_private.h"
 #include "base/arena.h"
@@ -65,15 +64,13 @@ enum pb_status
 pb_api_handle_rules_put(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply)
 {
     struct pb_str name = pb_request_param(call->request, "name"), body = call->request->body;
-    char *file = pb_arena_alloc(call->request->arena, (size_t)name.bytes + 1);
+    const char *file = pb_arena_text(call->request->arena, name);
     struct pb_error error = { "" };
     struct pb_actor actor;
     enum pb_status status = PB_E_NOMEM;
 
     if (file == NULL || !pb_api_actor(call, &actor, reply, &status))
         return status;
-    memcpy(file, name.text, name.bytes);
-    file[name.bytes] = '\0';
     status = pb_site_put_pack(api->options.site, &actor, file, body.text, body.bytes, &error);
     if (status != PB_OK)
         return pb_api_answer_refused(call, reply, status, &error);

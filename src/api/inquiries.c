@@ -32,7 +32,7 @@ refuse_question(const struct pb_api_call *call, struct pb_reply *reply, enum pb_
                 const struct pb_error *error)
 {
     size_t bytes = strcspn(error->message, ": ");
-    char *field;
+    const char *field;
 
     if (status == PB_NOT_FOUND)
         return pb_api_problem(call, reply, 404, error->message, NULL);
@@ -40,11 +40,9 @@ refuse_question(const struct pb_api_call *call, struct pb_reply *reply, enum pb_
         return pb_api_problem(call, reply, 409, error->message, NULL);
     if (error->message[bytes] != ':')
         return pb_api_problem(call, reply, 400, error->message, NULL);
-    field = pb_arena_alloc(call->request->arena, bytes + 1);
+    field = pb_arena_text(call->request->arena, (struct pb_str){ error->message, (uint32_t)bytes });
     if (field == NULL)
         return PB_E_NOMEM;
-    memcpy(field, error->message, bytes);
-    field[bytes] = '\0';
     return pb_api_problem(call, reply, strcmp(field, "person") == 0 ? 403 : 400, error->message,
                           field);
 }

@@ -104,14 +104,8 @@ refuse(struct reading *reading, const char *why)
 static enum pb_status
 keep(struct reading *reading, struct pb_str text, const char **ret_text)
 {
-    char *copy = pb_arena_alloc(reading->arena, (size_t)text.bytes + 1);
-
-    if (copy == NULL)
-        return PB_E_NOMEM;
-    memcpy(copy, text.text, text.bytes);
-    copy[text.bytes] = '\0';
-    *ret_text = copy;
-    return PB_OK;
+    *ret_text = pb_arena_text(reading->arena, text);
+    return *ret_text != NULL ? PB_OK : PB_E_NOMEM;
 }
 
 static enum pb_status

@@ -2,7 +2,6 @@
  * Records of the catalog: list, show, add, change and remove, for every entity by the tables that
  * describe it. Who may is judged by src/inquiry; what is another agency's is not there.
  */
-#include <string.h>
 
 #include "api/api_private.h"
 #include "api/record_json.h"
@@ -15,20 +14,6 @@
 
 /* ---- who and what ---- */
 
-/* A text of the request, NUL-terminated; NULL without memory. */
-static char *
-keep_text(const struct pb_api_call *call, struct pb_str text)
-{
-    char *copy = pb_arena_alloc(call->request->arena, (size_t)text.bytes + 1);
-
-    if (copy == NULL)
-        return NULL;
-    if (text.bytes > 0)
-        memcpy(copy, text.text, text.bytes);
-    copy[text.bytes] = '\0';
-    return copy;
-}
-
 bool
 pb_api_actor(const struct pb_api_call *call, struct pb_actor *ret_actor, struct pb_reply *reply,
              enum pb_status *ret_status)
@@ -40,7 +25,7 @@ pb_api_actor(const struct pb_api_call *call, struct pb_actor *ret_actor, struct 
         *ret_status = pb_api_problem(call, reply, 403, "a person is wanted who may do that", NULL);
         return false;
     }
-    ret_actor->person = keep_text(call, call->caller->person);
+    ret_actor->person = pb_arena_text(call->request->arena, call->caller->person);
     if (ret_actor->person == NULL)
         *ret_status = PB_E_NOMEM;
     return ret_actor->person != NULL;
@@ -65,8 +50,8 @@ take_seen(const struct pb_api_call *call, struct pb_actor *actor, struct pb_repl
     /* Anything but one mark in quotes is none that was ever given out. */
     if (header->bytes == PB_RECORD_MARK_BYTES + 1 && header->text[0] == '"' &&
         header->text[header->bytes - 1] == '"')
-        actor->seen =
-            keep_text(call, (struct pb_str){ header->text + 1, PB_RECORD_MARK_BYTES - 1 });
+        actor->seen = pb_arena_text(call->request->arena,
+                                    (struct pb_str){ header->text + 1, PB_RECORD_MARK_BYTES - 1 });
     else
         actor->seen = "";
     if (actor->seen == NULL)
@@ -182,7 +167,7 @@ enum pb_status
 pb_api_handle_records_show(struct pb_api *api, const struct pb_api_call *call,
                            struct pb_reply *reply)
 {
-    const char *id = keep_text(call, pb_request_param(call->request, "id"));
+    const char *id = pb_arena_text(call->request->arena, pb_request_param(call->request, "id"));
     struct pb_actor actor;
     enum pb_status status;
 
@@ -232,7 +217,7 @@ enum pb_status
 pb_api_handle_records_change(struct pb_api *api, const struct pb_api_call *call,
                              struct pb_reply *reply)
 {
-    const char *id = keep_text(call, pb_request_param(call->request, "id"));
+    const char *id = pb_arena_text(call->request->arena, pb_request_param(call->request, "id"));
     struct pb_error error = { "" };
     struct pb_record record;
     struct pb_actor actor;
@@ -253,7 +238,7 @@ enum pb_status
 pb_api_handle_records_remove(struct pb_api *api, const struct pb_api_call *call,
                              struct pb_reply *reply)
 {
-    const char *id = keep_text(call, pb_request_param(call->request, "id"));
+    const char *id = pb_arena_text(call->request->arena, pb_request_param(call->request, "id"));
     struct pb_error error = { "" };
     struct pb_actor actor;
     enum pb_status status = PB_E_NOMEM;

@@ -54,16 +54,14 @@ pb_api_answer_refused(const struct pb_api_call *call, struct pb_reply *reply, en
 {
     const char *at = NULL;
     size_t bytes = find_field(call->endpoint, error->message, &at);
-    char *field = NULL;
+    const char *field = NULL;
 
     if (status < PB_OK)
         return status;
     if (bytes > 0) {
-        field = pb_arena_alloc(call->request->arena, bytes + 1);
+        field = pb_arena_text(call->request->arena, (struct pb_str){ at, (uint32_t)bytes });
         if (field == NULL)
             return PB_E_NOMEM;
-        memcpy(field, at, bytes);
-        field[bytes] = '\0';
     }
     /* Where somebody may not, no field of the request is at fault. */
     if (field != NULL && strcmp(field, "person") == 0 && status == PB_DENIED)

@@ -297,19 +297,6 @@ pb_api_handle_review_items(struct pb_api *api, const struct pb_api_call *call,
     return end_page(call, &page, status, &error, reply);
 }
 
-/* The item's name, NUL-terminated; NULL without memory. */
-static char *
-item_name(const struct pb_api_call *call, const struct word *word)
-{
-    char *name = pb_arena_alloc(call->request->arena, (size_t)word->item.bytes + 1);
-
-    if (name == NULL)
-        return NULL;
-    memcpy(name, word->item.text, word->item.bytes);
-    name[word->item.bytes] = '\0';
-    return name;
-}
-
 enum pb_status
 pb_api_handle_review_take(struct pb_api *api, const struct pb_api_call *call,
                           struct pb_reply *reply)
@@ -321,7 +308,7 @@ pb_api_handle_review_take(struct pb_api *api, const struct pb_api_call *call,
     enum pb_status status;
 
     if (begin(api, call, read_take, &word, &actor, &root, reply, &status)) {
-        const char *name = item_name(call, &word);
+        const char *name = pb_arena_text(call->request->arena, word.item);
 
         status = name == NULL
                      ? PB_E_NOMEM
@@ -343,7 +330,7 @@ pb_api_handle_review_close(struct pb_api *api, const struct pb_api_call *call,
     enum pb_status status;
 
     if (begin(api, call, read_close, &word, &actor, &root, reply, &status)) {
-        const char *name = item_name(call, &word);
+        const char *name = pb_arena_text(call->request->arena, word.item);
 
         status = name == NULL ? PB_E_NOMEM
                               : pb_review_close(api->options.site, pb_str_from(actor.person), name,

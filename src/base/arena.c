@@ -135,3 +135,16 @@ pb_arena_copy(struct pb_arena *arena, struct pb_str text, struct pb_str *ret_cop
     *ret_copy = (struct pb_str){ .text = copy, .bytes = text.bytes };
     return PB_OK;
 }
+
+char *
+pb_arena_text(struct pb_arena *arena, struct pb_str text)
+{
+    char *copy = pb_arena_alloc(arena, (size_t)text.bytes + 1);
+
+    if (copy == NULL)
+        return NULL;
+    if (text.bytes > 0)
+        memcpy(copy, text.text, text.bytes);
+    copy[text.bytes] = '\0';
+    return copy;
+}

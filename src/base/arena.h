@@ -29,5 +29,7 @@ void *pb_arena_alloc(struct pb_arena *arena, size_t bytes);
 /* Copies text; PB_E_NOMEM leaves ret_copy alone. An empty text needs no memory. */
 PB_MUST_CHECK enum pb_status pb_arena_copy(struct pb_arena *arena, struct pb_str text,
                                            struct pb_str *ret_copy);
+/* A copy of text that ends with a NUL; NULL without memory. */
+char *pb_arena_text(struct pb_arena *arena, struct pb_str text);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/encode.h"
 #include "audit/witness.h"
 #include "base/limits.h"
 #include "base/text.h"
@@ -327,9 +328,8 @@ put_opening(struct pb_cli_out *out, struct pb_str line)
         return;
     value_at = memchr(name_end + 1, ' ', (size_t)(line_end - name_end - 1));
     value_at = value_at != NULL ? value_at + 1 : line_end;
-    if (sodium_base642bin((unsigned char *)value, sizeof(value), value_at,
-                          (size_t)(line_end - value_at), NULL, &value_bytes, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (pb_base64_decode((struct pb_str){ value_at, (uint32_t)(line_end - value_at) },
+                         (uint8_t *)value, sizeof(value), &value_bytes) != PB_OK)
         return;
     pb_cli_put_json(out, line.text, (size_t)(name_end - line.text));
     pb_cli_put_text(out, ": ");
