@@ -137,7 +137,7 @@ bool pb_api_authenticate_session(struct pb_api *api, const struct pb_api_call *c
  * longer as it was seen (412), wrong (400), with the field that error names. A failure is returned.
  */
 enum pb_status pb_api_answer_refused(const struct pb_api_call *call, struct pb_reply *reply,
-                             enum pb_status status, const struct pb_error *error);
+                                     enum pb_status status, const struct pb_error *error);
 /* For whom the caller acts. False: the reply is filled (it is nobody), or ret_status is a failure.
  * ret_actor is the request's. */
 bool pb_api_actor(const struct pb_api_call *call, struct pb_actor *ret_actor,
@@ -170,10 +170,17 @@ void pb_api_note_try(struct pb_api *api, const struct pb_api_call *call,
 bool pb_api_take_request(struct pb_api *api, const struct pb_api_call *call,
                          struct pb_reply *reply);
 void pb_api_give_request_back(struct pb_api *api, const struct pb_api_call *call);
-/* For endpoints that give out rows: before they are looked for, and when they are given. */
-bool pb_api_may_have_rows(struct pb_api *api, const struct pb_api_call *call,
-                          struct pb_reply *reply);
-void pb_api_rows_given(struct pb_api *api, const struct pb_api_call *call, uint64_t rows);
+/* Rows of the caller's quotas that a question has taken. */
+struct pb_api_rows {
+    uint32_t taken;
+    int64_t taken_ns;
+};
+/* For endpoints that give out rows: takes as many as there may be (400: there never can), and when
+ * it is known how many were given, gives back the others. */
+bool pb_api_take_rows(struct pb_api *api, const struct pb_api_call *call, uint64_t rows,
+                      struct pb_api_rows *ret_rows, struct pb_reply *reply);
+void pb_api_rows_given(struct pb_api *api, const struct pb_api_call *call,
+                       const struct pb_api_rows *rows, uint64_t given);
 
 /* ---- attempts to sign in ---- */
 

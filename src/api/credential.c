@@ -2,6 +2,8 @@
  * What a request shows of a credential, and how often it may: RFC 6750 in the Authorization header,
  * a key in the path where the endpoint has one, or the certificate of a TLS client.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <strings.h>
 
 #include "api/api_private.h"
@@ -68,9 +70,15 @@ pb_api_is_at_hand(struct pb_api *api, const struct pb_api_call *call)
 /* ---- how often ---- */
 
 static bool
-refuse(const struct pb_api_call *call, struct pb_reply *reply, const char *detail, uint32_t seconds)
+refuse(const struct pb_api_call *call, struct pb_reply *reply, const char *detail,
+       const char *field, uint32_t seconds)
 {
-    struct pb_problem problem = { .status = 429, .detail = detail, .retry_after_s = seconds };
+    struct pb_problem problem = {
+        .status = 429,
+        .detail = detail,
+        .field = field,
+        .retry_after_s = seconds,
+    };
 
     if (seconds == 0)
         return true;
@@ -95,7 +103,8 @@ pb_api_may_try(struct pb_api *api, const struct pb_api_call *call, struct pb_rep
     id = pb_api_token_id(shown.via, shown.text);
     if (id.bytes > 0 && pb_api_token_cache_knows(&api->token_cache, id))
         return true;
-    return refuse(call, reply, "too many wrong credentials have come from this address", seconds);
+    return refuse(call, reply, "too many wrong credentials have come from this address", NULL,
+                  seconds);
 }
 
 void
@@ -128,7 +137,7 @@ pb_api_take_request(struct pb_api *api, const struct pb_api_call *call, struct p
     /* What tells whether we live must not depend on how much else is asked. */
     if (call->endpoint->is_quick)
         return true;
-    return refuse(call, reply, "more requests than may be made: nothing was done",
+    return refuse(call, reply, "more requests than may be made: nothing was done", NULL,
                   pb_api_quota_request(&api->quota, &holder, pb_monotonic_ns(api->env)));
 }
 
@@ -140,19 +149,45 @@ pb_api_give_request_back(struct pb_api *api, const struct pb_api_call *call)
     pb_api_quota_give_back(&api->quota, &holder, pb_monotonic_ns(api->env));
 }
 
+/* More than an hour's worth never fits; the caller is told how many do. */
+static bool
+refuse_many(const struct pb_api_call *call, struct pb_reply *reply, uint32_t most)
+{
+    char text[96];
+    int length =
+        snprintf(text, sizeof(text), "at most %" PRIu32 " rows may be had in an hour", most);
+    const char *detail =
+        pb_arena_text(call->request->arena, (struct pb_str){ text, (uint32_t)length });
+
+    (void)pb_api_problem(call, reply, 400, detail, "limit");
+    return false;
+}
+
 bool
-pb_api_may_have_rows(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply)
+pb_api_take_rows(struct pb_api *api, const struct pb_api_call *call, uint64_t rows,
+                 struct pb_api_rows *ret_rows, struct pb_reply *reply)
 {
     const struct pb_api_quota_holder holder = holder_of(call);
+    uint32_t most = pb_api_quota_rows_max(&api->quota, &holder);
 
-    return refuse(call, reply, "more rows than may be had in an hour: nothing was asked",
-                  pb_api_quota_rows_wait(&api->quota, &holder, pb_monotonic_ns(api->env)));
+    if (rows > most)
+        return refuse_many(call, reply, most);
+    *ret_rows = (struct pb_api_rows){ (uint32_t)rows, pb_monotonic_ns(api->env) };
+    return refuse(call, reply, "more rows than are left of this hour: nothing was asked", "limit",
+                  pb_api_quota_rows_take(&api->quota, &holder, ret_rows->taken,
+                                         ret_rows->taken_ns));
 }
 
 void
-pb_api_rows_given(struct pb_api *api, const struct pb_api_call *call, uint64_t rows)
+pb_api_rows_given(struct pb_api *api, const struct pb_api_call *call,
+                  const struct pb_api_rows *rows, uint64_t given)
 {
     const struct pb_api_quota_holder holder = holder_of(call);
+    int64_t now_ns = pb_monotonic_ns(api->env);
 
-    pb_api_quota_rows_given(&api->quota, &holder, rows, pb_monotonic_ns(api->env));
+    if (given > rows->taken)
+        pb_api_quota_rows_given(&api->quota, &holder, given - rows->taken, now_ns);
+    else
+        pb_api_quota_rows_give_back(&api->quota, &holder, rows->taken - (uint32_t)given,
+                                    rows->taken_ns, now_ns);
 }

@@ -95,18 +95,18 @@ takes_inquiries(const struct pb_api *api, const struct pb_api_call *call, struct
 
 static enum pb_status
 ask(struct pb_api *api, const struct pb_api_call *call, const struct pb_inquiry *inquiry,
-    struct pb_reply *reply)
+    const struct pb_api_rows *rows, struct pb_reply *reply)
 {
     struct pb_answer *answer = NULL;
     struct pb_error error = { "" };
     enum pb_status status = pb_inquiry_ask(api->options.site, inquiry, &answer, &error);
+    bool is_given = status == PB_OK && pb_answer_decision(answer)->verdict == PB_POLICY_ALLOW;
 
+    pb_api_rows_given(api, call, rows, is_given ? pb_answer_rows(answer) : 0);
     if (status > PB_OK)
         return refuse_question(call, reply, status, &error);
     if (status != PB_OK)
         return status;
-    if (pb_answer_decision(answer)->verdict == PB_POLICY_ALLOW)
-        pb_api_rows_given(api, call, pb_answer_rows(answer));
     if (pb_answer_decision(answer)->verdict != PB_POLICY_ALLOW)
         pb_api_answer_refusal(reply, call->request, answer);
     else if (inquiry->is_export)
@@ -153,13 +153,15 @@ pb_api_handle_inquiries_ask(struct pb_api *api, const struct pb_api_call *call,
                             struct pb_reply *reply)
 {
     struct pb_api_inquiry request = { .json = NULL };
+    struct pb_api_rows rows = { .taken = 0 };
     enum pb_status status;
 
     if (!take_inquiry(api, call, reply, &request, &status))
         return status;
-    /* Danger to life waits for no quota. */
-    if (request.inquiry.is_break_glass || pb_api_may_have_rows(api, call, reply))
-        status = ask(api, call, &request.inquiry, reply);
+    /* Danger to life waits for no quota; what it was given is counted after. */
+    if (request.inquiry.is_break_glass ||
+        pb_api_take_rows(api, call, request.inquiry.rows_wanted, &rows, reply))
+        status = ask(api, call, &request.inquiry, &rows, reply);
     pb_api_inquiry_done(&request);
     return status;
 }

@@ -4,6 +4,7 @@
  */
 #include "api/quota.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -88,14 +89,17 @@ set_of(struct pb_api_quota *quota, uint64_t key)
     return quota->buckets[(key >> 32) % PB_QUOTA_SETS];
 }
 
+/* Until so many units can be taken, of which a bucket holds as many. */
 static int64_t
-wait_ns(struct pb_api_quota *quota, const struct rate *rate, uint64_t key, int64_t now_ns)
+wait_ns(struct pb_api_quota *quota, const struct rate *rate, uint64_t key, int64_t units,
+        int64_t now_ns)
 {
     const struct pb_api_bucket *set = set_of(quota, key);
+    int64_t room_ns = rate->room_ns - (units - 1) * rate->unit_ns;
 
     for (unsigned i = 0; i < PB_QUOTA_WAYS; i++) {
         if (set[i].key == key) {
-            int64_t wait = set[i].empty_ns - now_ns - rate->room_ns;
+            int64_t wait = set[i].empty_ns - now_ns - room_ns;
 
             return wait > 0 ? wait : 0;
         }
@@ -103,9 +107,9 @@ wait_ns(struct pb_api_quota *quota, const struct rate *rate, uint64_t key, int64
     return 0;
 }
 
+/* What fills in so many nanoseconds; below 0 it is given back. */
 static void
-take(struct pb_api_quota *quota, const struct rate *rate, uint64_t key, int64_t units,
-     int64_t now_ns)
+take(struct pb_api_quota *quota, uint64_t key, int64_t ns, int64_t now_ns)
 {
     struct pb_api_bucket *set = set_of(quota, key), *bucket = &set[0];
 
@@ -113,15 +117,18 @@ take(struct pb_api_quota *quota, const struct rate *rate, uint64_t key, int64_t 
         if (set[i].key == key || set[i].empty_ns < bucket->empty_ns)
             bucket = &set[i];
     }
+    /* Who was forgotten meanwhile is owed nothing, and nobody makes room for that. */
+    if (ns < 0 && bucket->key != key)
+        return;
     if (bucket->key != key || bucket->empty_ns < now_ns)
         *bucket = (struct pb_api_bucket){ key, now_ns };
-    bucket->empty_ns += units * rate->unit_ns;
+    bucket->empty_ns += ns;
 }
 
-/* Seconds until each of a holder's buckets of a kind has something to give. */
+/* Seconds until each of a holder's buckets of a kind has so many to give. */
 static uint32_t
 wait_for(struct pb_api_quota *quota, enum what what, const struct pb_api_quota_holder *holder,
-         int64_t now_ns)
+         int64_t units, int64_t now_ns)
 {
     int64_t longest_ns = 0;
 
@@ -133,7 +140,7 @@ wait_for(struct pb_api_quota *quota, enum what what, const struct pb_api_quota_h
         if (!rate_of(quota, what, (enum pb_quota_who)who, &rate))
             continue;
         key = key_of(quota, what, (enum pb_quota_who)who, holder);
-        ns = key != 0 ? wait_ns(quota, &rate, key, now_ns) : 0;
+        ns = key != 0 ? wait_ns(quota, &rate, key, units, now_ns) : 0;
         longest_ns = ns > longest_ns ? ns : longest_ns;
     }
     return (uint32_t)((longest_ns + SECOND_NS - 1) / SECOND_NS);
@@ -154,7 +161,7 @@ take_all(struct pb_api_quota *quota, enum what what, const struct pb_api_quota_h
         if (key == 0)
             continue;
         most = (rate.room_ns / rate.unit_ns + 1) * OVERDRAWN_MAX;
-        take(quota, &rate, key, units < most ? units : most, now_ns);
+        take(quota, key, (units < most ? units : most) * rate.unit_ns, now_ns);
     }
 }
 
@@ -165,7 +172,7 @@ pb_api_quota_request(struct pb_api_quota *quota, const struct pb_api_quota_holde
     uint32_t seconds;
 
     (void)pthread_mutex_lock(&quota->lock);
-    seconds = wait_for(quota, WHAT_REQUESTS, holder, now_ns);
+    seconds = wait_for(quota, WHAT_REQUESTS, holder, 1, now_ns);
     if (seconds == 0)
         take_all(quota, WHAT_REQUESTS, holder, 1, now_ns);
     (void)pthread_mutex_unlock(&quota->lock);
@@ -182,15 +189,53 @@ pb_api_quota_give_back(struct pb_api_quota *quota, const struct pb_api_quota_hol
 }
 
 uint32_t
-pb_api_quota_rows_wait(struct pb_api_quota *quota, const struct pb_api_quota_holder *holder,
-                       int64_t now_ns)
+pb_api_quota_rows_max(const struct pb_api_quota *quota, const struct pb_api_quota_holder *holder)
+{
+    uint32_t least = UINT32_MAX;
+
+    for (unsigned who = 0; who < PB_QUOTA_WHO_COUNT; who++) {
+        uint32_t bound = quota->limits.rows_per_hour[who];
+
+        if (bound > 0 && bound < least &&
+            key_of(quota, WHAT_ROWS, (enum pb_quota_who)who, holder) != 0)
+            least = bound;
+    }
+    return least;
+}
+
+uint32_t
+pb_api_quota_rows_take(struct pb_api_quota *quota, const struct pb_api_quota_holder *holder,
+                       uint32_t rows, int64_t now_ns)
 {
     uint32_t seconds;
 
+    assert(rows > 0 && rows <= pb_api_quota_rows_max(quota, holder));
     (void)pthread_mutex_lock(&quota->lock);
-    seconds = wait_for(quota, WHAT_ROWS, holder, now_ns);
+    seconds = wait_for(quota, WHAT_ROWS, holder, rows, now_ns);
+    if (seconds == 0)
+        take_all(quota, WHAT_ROWS, holder, rows, now_ns);
     (void)pthread_mutex_unlock(&quota->lock);
     return seconds;
+}
+
+void
+pb_api_quota_rows_give_back(struct pb_api_quota *quota, const struct pb_api_quota_holder *holder,
+                            uint32_t rows, int64_t taken_ns, int64_t now_ns)
+{
+    (void)pthread_mutex_lock(&quota->lock);
+    for (unsigned who = 0; who < PB_QUOTA_WHO_COUNT; who++) {
+        struct rate rate;
+        uint64_t key;
+        int64_t ns;
+
+        if (!rate_of(quota, WHAT_ROWS, (enum pb_quota_who)who, &rate))
+            continue;
+        key = key_of(quota, WHAT_ROWS, (enum pb_quota_who)who, holder);
+        ns = rows * rate.unit_ns - (now_ns - taken_ns);
+        if (key != 0 && ns > 0)
+            take(quota, key, -ns, now_ns);
+    }
+    (void)pthread_mutex_unlock(&quota->lock);
 }
 
 void
@@ -209,7 +254,7 @@ pb_api_quota_failures_wait(struct pb_api_quota *quota, const struct pb_peer *pee
     uint32_t seconds;
 
     (void)pthread_mutex_lock(&quota->lock);
-    seconds = wait_for(quota, WHAT_FAILURES, &holder, now_ns);
+    seconds = wait_for(quota, WHAT_FAILURES, &holder, 1, now_ns);
     (void)pthread_mutex_unlock(&quota->lock);
     return seconds;
 }

@@ -2,9 +2,12 @@
  * Quotas: how much may be asked of us, by whom.
  *
  * A quota is a bucket that fills steadily: of requests (two seconds' worth), of rows that inquiries
- * gave out (an hour's worth), of wrong credentials (a minute's worth). A token, a person, an agency
+ * give out (an hour's worth), of wrong credentials (a minute's worth). A token, a person, an agency
  * and an address has one of each. What is told as a time to wait is true: whoever waits so long and
  * is not overtaken by others of the same quota is let in.
+ *
+ * Rows are reserved: all that an answer may hold is taken before anybody looks for it, and what it
+ * did not hold is given back. So many inquiries at once have no more than one after the other.
  *
  * Buckets lie in a table of fixed size. Where it is full of others, the one that owes least makes
  * room, which errs to the generous side and needs no memory from outside. Nothing is kept over a
@@ -72,12 +75,24 @@ uint32_t pb_api_quota_request(struct pb_api_quota *quota, const struct pb_api_qu
 /* One that was taken, and nothing came of it. */
 void pb_api_quota_give_back(struct pb_api_quota *quota, const struct pb_api_quota_holder *holder,
                             int64_t now_ns);
-uint32_t pb_api_quota_rows_wait(struct pb_api_quota *quota,
-                                const struct pb_api_quota_holder *holder, int64_t now_ns);
+/* Of rows all are taken, from all of the holder's quotas or from none; at most
+ * pb_api_quota_rows_max can ever be. */
+uint32_t pb_api_quota_rows_take(struct pb_api_quota *quota,
+                                const struct pb_api_quota_holder *holder, uint32_t rows,
+                                int64_t now_ns);
 uint32_t pb_api_quota_failures_wait(struct pb_api_quota *quota, const struct pb_peer *peer,
                                     int64_t now_ns);
 
-/* What was given out, or failed. An answer may overdraw: who asks next waits. */
+/* The most that one answer can be let have; UINT32_MAX: there is no bound. */
+uint32_t pb_api_quota_rows_max(const struct pb_api_quota *quota,
+                               const struct pb_api_quota_holder *holder);
+/* Of what was taken at taken_ns, so many were not given out. What time has filled since comes off:
+ * it was not kept from anybody. */
+void pb_api_quota_rows_give_back(struct pb_api_quota *quota,
+                                 const struct pb_api_quota_holder *holder, uint32_t rows,
+                                 int64_t taken_ns, int64_t now_ns);
+
+/* What was given out unasked, or failed. It may overdraw: who asks next waits. */
 void pb_api_quota_rows_given(struct pb_api_quota *quota, const struct pb_api_quota_holder *holder,
                              uint64_t rows, int64_t now_ns);
 void pb_api_quota_failed(struct pb_api_quota *quota, const struct pb_peer *peer, int64_t now_ns);

@@ -1,5 +1,6 @@
 /*
- * Readers' own credentials, in a path or as a certificate; quotas; and wrong credentials.
+ * Readers' own credentials, in a path or as a certificate; quotas of requests; and wrong
+ * credentials.
  */
 #include "api/service.h"
 #include "inquiry/site_room.h"
@@ -431,18 +432,18 @@ the_wait_that_is_told_is_true(void **state)
     assert_int_equal(1, wait);
     assert_int_equal(0, pb_api_quota_request(quota, &holder, now_ns + wait * SECOND_NS));
 
-    assert_int_equal(0, pb_api_quota_rows_wait(quota, &holder, now_ns));
-    pb_api_quota_rows_given(quota, &holder, 99, now_ns);
-    assert_int_equal(0, pb_api_quota_rows_wait(quota, &holder, now_ns));
-    pb_api_quota_rows_given(quota, &holder, 51, now_ns);
-    wait = pb_api_quota_rows_wait(quota, &holder, now_ns);
+    assert_int_equal(100, pb_api_quota_rows_max(quota, &holder));
+    assert_int_equal(0, pb_api_quota_rows_take(quota, &holder, 99, now_ns));
+    wait = pb_api_quota_rows_take(quota, &holder, 52, now_ns);
     assert_int_equal(51 * 36, wait);
-    assert_true(pb_api_quota_rows_wait(quota, &holder, now_ns + (wait - 1) * SECOND_NS) > 0);
-    assert_int_equal(0, pb_api_quota_rows_wait(quota, &holder, now_ns + wait * SECOND_NS));
-    /* Nobody waits longer than a day and an hour, whatever was given. */
-    pb_api_quota_rows_given(quota, &holder, UINT64_MAX, now_ns + wait * SECOND_NS);
-    wait = pb_api_quota_rows_wait(quota, &holder, now_ns + wait * SECOND_NS);
-    assert_true(wait > 3600 && wait <= 25 * 3600);
+    assert_true(pb_api_quota_rows_take(quota, &holder, 52, now_ns + (wait - 1) * SECOND_NS) > 0);
+    assert_int_equal(0, pb_api_quota_rows_take(quota, &holder, 1, now_ns)); /* the hundredth */
+    now_ns += (wait + 36) * SECOND_NS;
+    assert_int_equal(0, pb_api_quota_rows_take(quota, &holder, 52, now_ns));
+    /* Nobody waits longer than a day and two hours, whatever was given. */
+    pb_api_quota_rows_given(quota, &holder, UINT64_MAX, now_ns);
+    wait = pb_api_quota_rows_take(quota, &holder, 100, now_ns);
+    assert_true(wait > 24 * 3600 && wait <= 26 * 3600);
 
     for (unsigned i = 0; i < 4; i++) {
         assert_int_equal(0, pb_api_quota_failures_wait(quota, &peer, now_ns));
@@ -496,17 +497,10 @@ a_full_table_keeps_who_owes_most(void **state)
         pb_api_quota_rows_given(quota, &holder, 1, SECOND_NS);
     }
     holder.ids[PB_QUOTA_PERSON] = pb_str_from("doe");
-    assert_true(pb_api_quota_rows_wait(quota, &holder, SECOND_NS) > 0);
+    assert_true(pb_api_quota_rows_take(quota, &holder, 1, SECOND_NS) > 0);
     pb_api_quota_done(quota);
     free(quota);
 }
-
-#define QUESTION                                                              \
-    "{\"plate\":\"KSA123\",\"jurisdiction\":\"US-KS\","                       \
-    "\"purpose\":\"criminal-investigation\",\"offence\":\"burglary\","        \
-    "\"case_number\":\"26-00471\",\"relation\":\"subject\","                  \
-    "\"justification\":\"Burglary series on Elm Street, seen by a witness\"," \
-    "\"from\":\"2026-05-02T00:00:00Z\",\"to\":\"2026-06-02T00:00:00Z\"}"
 
 /* The number in Retry-After. */
 static int64_t
@@ -516,41 +510,6 @@ wait_of(const struct client *client)
 
     assert_non_null(text);
     return strtoll(text + 13, NULL, 10);
-}
-
-static int
-ask_question(const struct readers *readers, int64_t *ret_wait_s)
-{
-    struct client client;
-    int status = post(readers, &client, "/v1/inquiries", "/v1/inquiries", readers->ask, QUESTION);
-
-    if (status != 200 && status != 429)
-        fail_msg("%d: %s", status, client.text);
-    *ret_wait_s = status == 429 ? wait_of(&client) : 0;
-    client_close(&client);
-    return status;
-}
-
-static void
-rows_are_counted_and_whoever_had_theirs_waits(void **state)
-{
-    struct readers *readers = *state;
-    struct site_room *room = &readers->room;
-    uint64_t leaves;
-    int64_t wait_s;
-
-    for (unsigned i = 0; i < 3; i++)
-        room_add(room, "KSA123", "k1", PB_DAY_US + i * 60000000);
-    readers->service.options.quotas.rows_per_hour[PB_QUOTA_PERSON] = 4;
-    service_start(&readers->service);
-    assert_int_equal(200, ask_question(readers, &wait_s)); /* 3 of 4 */
-    assert_int_equal(200, ask_question(readers, &wait_s)); /* 6: two too many */
-    leaves = room_leaves(room, "kansas-pd", "query", NULL);
-    assert_int_equal(429, ask_question(readers, &wait_s));
-    assert_int_equal(leaves, room_leaves(room, "kansas-pd", "query", NULL));
-    assert_true(wait_s > 0 && wait_s <= 3 * 900);
-    room->now_us += wait_s * 1000000;
-    assert_int_equal(200, ask_question(readers, &wait_s));
 }
 
 static void
@@ -661,7 +620,6 @@ main(void)
         cmocka_unit_test(the_wait_that_is_told_is_true),
         cmocka_unit_test(an_address_of_ipv6_is_its_first_half),
         cmocka_unit_test(a_full_table_keeps_who_owes_most),
-        CASE(rows_are_counted_and_whoever_had_theirs_waits),
         CASE(wrong_credentials_of_an_address_are_slowed_and_known_tokens_are_not),
         CASE(each_quota_of_requests_is_told_by_what_refuses),
         CASE(a_new_reader_is_added_before_its_read_is_stored),
