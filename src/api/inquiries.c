@@ -25,28 +25,6 @@ refuse_body(const struct pb_api_call *call, struct pb_reply *reply,
                           refusal->field[0] != '\0' ? refusal->field : NULL);
 }
 
-/* What the door itself takes for none: "places: 3 given; ..." names its field. Where it is the
- * person, it is not for them to mend. */
-static enum pb_status
-refuse_question(const struct pb_api_call *call, struct pb_reply *reply, enum pb_status status,
-                const struct pb_error *error)
-{
-    size_t bytes = strcspn(error->message, ": ");
-    const char *field;
-
-    if (status == PB_NOT_FOUND)
-        return pb_api_problem(call, reply, 404, error->message, NULL);
-    if (status == PB_CONFLICT)
-        return pb_api_problem(call, reply, 409, error->message, NULL);
-    if (error->message[bytes] != ':')
-        return pb_api_problem(call, reply, 400, error->message, NULL);
-    field = pb_arena_text(call->request->arena, (struct pb_str){ error->message, (uint32_t)bytes });
-    if (field == NULL)
-        return PB_E_NOMEM;
-    return pb_api_problem(call, reply, strcmp(field, "person") == 0 ? 403 : 400, error->message,
-                          field);
-}
-
 enum pb_status
 pb_api_read_body(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply,
                  pb_api_read_fn *read, void *into, json_t **ret_root)
@@ -74,7 +52,7 @@ tell(const struct pb_api_call *call, struct pb_reply *reply, enum pb_status stat
     if (status == PB_END)
         return PB_OK;
     if (status > PB_OK)
-        return refuse_question(call, reply, status, error);
+        return pb_api_answer_refused(call, reply, status, error);
     if (status == PB_OK && answer != NULL) {
         reply->content_type = "application/json";
         pb_reply_put_text(reply, answer);
@@ -104,7 +82,7 @@ ask(struct pb_api *api, const struct pb_api_call *call, const struct pb_inquiry 
 
     pb_api_rows_given(api, call, rows, is_given ? pb_answer_rows(answer) : 0);
     if (status > PB_OK)
-        return refuse_question(call, reply, status, &error);
+        return pb_api_answer_refused(call, reply, status, &error);
     if (status != PB_OK)
         return status;
     if (pb_answer_decision(answer)->verdict != PB_POLICY_ALLOW)
@@ -182,7 +160,7 @@ pb_api_handle_policy_explain(struct pb_api *api, const struct pb_api_call *call,
     if (status == PB_OK)
         pb_api_decision_put(reply, &decision);
     else if (status > PB_OK)
-        status = refuse_question(call, reply, status, &error);
+        status = pb_api_answer_refused(call, reply, status, &error);
     pb_api_inquiry_done(&request);
     return status;
 }

@@ -63,9 +63,6 @@ pb_api_answer_refused(const struct pb_api_call *call, struct pb_reply *reply, en
         if (field == NULL)
             return PB_E_NOMEM;
     }
-    /* Where somebody may not, no field of the request is at fault. */
-    if (field != NULL && strcmp(field, "person") == 0 && status == PB_DENIED)
-        field = NULL;
     return pb_api_problem(call, reply, code_of(status),
                           error->message[0] != '\0' ? error->message : NULL, field);
 }

@@ -35,14 +35,8 @@ answer(struct pb_api *api, const struct pb_api_call *call, struct pb_str person,
                              &figures, &error);
     if (status == PB_OK)
         status = pb_figures_to_json(&figures, call->request->arena, &text);
-    if (status == PB_NOT_FOUND)
-        return pb_api_problem(call, reply, 404, error.message, NULL);
-    if (status == PB_DENIED || (status == PB_BAD_INPUT && error.message[0] == 'p'))
-        return pb_api_problem(call, reply, 403, error.message, "person");
-    if (status == PB_BAD_INPUT)
-        return pb_api_problem(call, reply, 400, error.message, "month");
     if (status != PB_OK)
-        return status;
+        return pb_api_answer_refused(call, reply, status, &error);
     reply->content_type = "application/json";
     pb_reply_put(reply, text.text, text.bytes);
     pb_reply_put_text(reply, "\n");

@@ -110,11 +110,11 @@ pb_approver_check(const struct pb_catalog_view *view, struct pb_str person,
     uint32_t asker = pb_view_person(view, token->person);
 
     if (!pb_view_may(view, index, PB_MAY_APPROVE, now_us))
-        return pb_fail(error, PB_BAD_INPUT, "person: may not approve inquiries");
+        return pb_fail(error, PB_DENIED, "person: may not approve inquiries");
     if (asker == PB_NO_INDEX || view->people[asker].agency != view->people[index].agency)
-        return pb_fail(error, PB_BAD_INPUT, "person: approves only inquiries of their own agency");
+        return pb_fail(error, PB_DENIED, "person: approves only inquiries of their own agency");
     if (index == asker || pb_str_equal(person, token->beneficiary))
-        return pb_fail(error, PB_BAD_INPUT,
+        return pb_fail(error, PB_DENIED,
                        "person: nobody approves what they ask, or what is asked for them");
     return PB_OK;
 }

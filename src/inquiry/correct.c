@@ -63,7 +63,7 @@ check_person(struct correcting *correcting, struct pb_error *error)
     uint32_t index = pb_view_person(view, correcting->correction->person);
 
     if (!pb_view_may(view, index, PB_MAY_CORRECT, correcting->now_us))
-        return pb_fail(error, PB_BAD_INPUT, "person: may not correct reads");
+        return pb_fail(error, PB_DENIED, "person: may not correct reads");
     correcting->person = &view->people[index];
     correcting->reader = pb_view_reader(view, correcting->correction->reader);
     if (correcting->reader == PB_NO_INDEX)

@@ -86,7 +86,8 @@ struct pb_figures {
  *
  * Returns  PB_OK
  *          PB_NOT_FOUND  the agency publishes none, or is none
- *          PB_BAD_INPUT  the person may not, or the month is not there; error names the field
+ *          PB_DENIED     the person may not
+ *          PB_BAD_INPUT  the month is not there
  */
 PB_MUST_CHECK enum pb_status pb_figures_read(struct pb_site *site, struct pb_str person,
                                              struct pb_str agency, int32_t month,

@@ -152,14 +152,14 @@ pb_inquiry_explain(struct pb_site *site, const struct pb_inquiry *inquiry, struc
                    struct pb_decision *ret_decision, struct pb_error *error);
 
 /* The second person approves (or refuses) what a token of NEEDS_SECOND_PERSON stands for; valid for
- * a day, for just that inquiry of just that person. */
+ * a day, for just that inquiry of just that person. PB_DENIED: they may not. */
 PB_MUST_CHECK enum pb_status pb_inquiry_approve(struct pb_site *site, struct pb_str person,
                                                 struct pb_str token, bool is_approved,
                                                 struct pb_str why, struct pb_error *error);
 
 /* A person's word that a read is wrong: a revision that keeps the reader's own text, never matched
  * against lists. plate empty: no plate can be read. The read is named by (reader, captured_at,
- * plate) or its event id. */
+ * plate) or its event id. PB_DENIED: the person may not. */
 struct pb_correction {
     struct pb_str person, why;
     struct pb_str reader, wrong_plate, event_id;

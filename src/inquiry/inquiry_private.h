@@ -414,7 +414,7 @@ PB_MUST_CHECK enum pb_status pb_decision_copy(struct pb_arena *arena,
 /* Who approved the inquiry, if its token says so; and marks it as used, once and for all. */
 PB_MUST_CHECK enum pb_status pb_approval_find(struct pb_question *question, struct pb_error *error);
 PB_MUST_CHECK enum pb_status pb_approval_use(struct pb_question *question, struct pb_error *error);
-/* PB_BAD_INPUT where the person may not approve what the token stands for. */
+/* PB_DENIED where the person may not approve what the token stands for. */
 PB_MUST_CHECK enum pb_status pb_approver_check(const struct pb_catalog_view *view,
                                                struct pb_str person,
                                                const struct pb_inquiry_token *token, int64_t now_us,

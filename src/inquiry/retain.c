@@ -489,7 +489,7 @@ pb_site_purge(struct pb_site *site, const struct pb_actor *actor,
     if (site->mode != PB_SITE_WRITE)
         return pb_fail(error, PB_BAD_INPUT, "the data directory is not open for writing");
     if (actor->person != NULL)
-        return pb_fail(error, PB_BAD_INPUT, "only the operator of the site purges");
+        return pb_fail(error, PB_DENIED, "only the operator of the site purges");
     memset(ret_counts, 0, sizeof(*ret_counts));
     status = restamp_today(site, progress, &restamped, error);
     if (status == PB_OK)

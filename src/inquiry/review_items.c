@@ -581,7 +581,7 @@ pb_review_finish(struct pb_site *site, struct pb_str person, int64_t until_us,
     enum pb_status status = pb_look_begin(&look, site, person, error);
 
     if (status == PB_OK && look.agency == PB_NO_INDEX)
-        status = pb_fail(error, PB_BAD_INPUT, "person: a review is ended by an agency's auditor");
+        status = pb_fail(error, PB_DENIED, "person: a review is ended by an agency's auditor");
     if (status == PB_OK && until_us > look.now_us)
         status = pb_fail(error, PB_BAD_INPUT, "until: what is still to come cannot be reviewed");
     if (status == PB_OK) {

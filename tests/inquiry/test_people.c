@@ -75,18 +75,18 @@ nobody_approves_what_is_not_theirs_to_approve(void **state)
     inquiry = held_inquiry(&room);
     ask_held(&room, &inquiry, token);
     for (size_t i = 0; i < sizeof(people) / sizeof(people[0]); i++)
-        assert_int_equal(PB_BAD_INPUT, approve(&room, people[i], token, true));
+        assert_int_equal(PB_DENIED, approve(&room, people[i], token, true));
     assert_int_equal(PB_BAD_INPUT, approve(&room, "sup", "AAAA", true));
     /* Not for oneself by way of somebody else either. */
     inquiry.on_behalf_of = pb_str_from("sup");
     ask_held(&room, &inquiry, token);
-    assert_int_equal(PB_BAD_INPUT, approve(&room, "sup", token, true));
+    assert_int_equal(PB_DENIED, approve(&room, "sup", token, true));
     assert_says(room.error.message, "asked for them");
     /* A supervisor who asks needs another one. */
     inquiry = held_inquiry(&room);
     inquiry.person = pb_str_from("sup");
     ask_held(&room, &inquiry, token);
-    assert_int_equal(PB_BAD_INPUT, approve(&room, "sup", token, true));
+    assert_int_equal(PB_DENIED, approve(&room, "sup", token, true));
     assert_int_equal(0, room_leaves(&room, "kansas-pd", "approve", NULL));
     room_done(&room);
 }
@@ -350,7 +350,7 @@ only_who_may_corrects_and_the_owner_is_told(void **state)
     room_add(&room, "KS8123", "r1", PB_HOUR_US);
     room_add(&room, "KS8123", "r2", PB_HOUR_US);
     correction = correction_of(&room, "aud", "r1", PB_HOUR_US);
-    assert_int_equal(PB_BAD_INPUT, pb_inquiry_correct(room.site, &correction, &room.error));
+    assert_int_equal(PB_DENIED, pb_inquiry_correct(room.site, &correction, &room.error));
     correction = correction_of(&room, "doe", "r2", PB_HOUR_US); /* not in the agreement */
     assert_int_equal(PB_BAD_INPUT, pb_inquiry_correct(room.site, &correction, &room.error));
     correction = correction_of(&room, "doe", "stray", PB_HOUR_US);
