@@ -366,27 +366,15 @@ digit_of(char character)
     return character >= 'a' && character <= 'f' ? character - 'a' + 10 : -1;
 }
 
-/* A number of at most six digits, and what follows it; -1: none. */
-static int32_t
-take_number(struct pb_str *line, char end)
-{
-    int32_t number = 0;
-    uint32_t at = 0;
-
-    for (; at < line->bytes && at < 7 && line->text[at] >= '0' && line->text[at] <= '9'; at++)
-        number = number * 10 + (line->text[at] - '0');
-    if (at == 0 || at == 7 || at == line->bytes || line->text[at] != end)
-        return -1;
-    line->text += at + 1;
-    line->bytes -= at + 1;
-    return number;
-}
-
 static enum pb_status
-take_line(struct pb_activity *activity, struct pb_str line)
+take_line(void *context, struct pb_str line)
 {
-    int32_t day = take_number(&line, '\t');
-    const char *tab = day < 0 ? NULL : memchr(line.text, '\t', line.bytes);
+    struct pb_activity *activity = context;
+    uint64_t first = 0;
+    const char *tab = pb_counted_number(&line, '\t', &first) && first < DAYS_MAX
+                          ? memchr(line.text, '\t', line.bytes)
+                          : NULL;
+    int32_t day = (int32_t)first;
     struct pb_str name = { 0 };
     uint32_t index = 0;
     enum pb_status status = PB_OK;
@@ -394,7 +382,7 @@ take_line(struct pb_activity *activity, struct pb_str line)
     if (tab == NULL)
         return PB_BAD_INPUT;
     name.text = tab + 1;
-    name.bytes = (uint32_t)(line.text + line.bytes - name.text);
+    name.bytes = (uint32_t)(line.text + line.bytes - name.text) - 1; /* less the line's end */
     if (name.bytes == 0 || name.bytes > PB_READER_BYTES_MAX)
         return PB_BAD_INPUT;
     status = find_or_add(activity, name, &index);
@@ -412,58 +400,20 @@ take_line(struct pb_activity *activity, struct pb_str line)
 }
 
 enum pb_status
-pb_activity_parse(struct pb_activity *activity, struct pb_str text)
+pb_activity_parse(void *activity, struct pb_str text)
 {
-    static const struct pb_str head = { HEAD, sizeof(HEAD) - 1 };
-    static const struct pb_str end = { "end ", 4 };
-    int32_t lines = 0;
-
-    if (text.bytes < head.bytes || memcmp(text.text, head.text, head.bytes) != 0)
-        return PB_BAD_INPUT;
-    text.text += head.bytes;
-    text.bytes -= head.bytes;
-    while (text.bytes > 0) {
-        const char *line_end = memchr(text.text, '\n', text.bytes);
-        struct pb_str line = text;
-        enum pb_status status = PB_OK;
-
-        if (line_end == NULL)
-            return PB_BAD_INPUT;
-        line.bytes = (uint32_t)(line_end - text.text);
-        if (line.bytes > end.bytes && memcmp(line.text, end.text, end.bytes) == 0) {
-            line = (struct pb_str){ text.text + end.bytes, text.bytes - end.bytes };
-            return take_number(&line, '\n') == lines && line.bytes == 0 ? PB_OK : PB_BAD_INPUT;
-        }
-        status = take_line(activity, line);
-        if (status != PB_OK)
-            return status;
-        lines++;
-        text.text += line.bytes + 1;
-        text.bytes -= line.bytes + 1;
-    }
-    return PB_BAD_INPUT;
+    return pb_counted_word(&text, HEAD) ? pb_counted_lines(text, take_line, activity)
+                                        : PB_BAD_INPUT;
 }
 
 enum pb_status
 pb_activity_load(struct pb_site *site, struct pb_error *error)
 {
-    char path[PB_PATH_BYTES_MAX];
-    char *text = NULL;
-    size_t bytes = 0;
-    enum pb_status status = pb_site_path(site, FILE_NAME, path, error);
+    struct pb_activity *activity = site->activity;
 
-    if (status == PB_OK)
-        status = pb_site_read_file(site->env, path, FILE_BYTES_MAX, &text, &bytes, error);
-    if (status == PB_NOT_FOUND || status == PB_OVER_LIMIT)
-        return PB_OK; /* not known */
-    if (status == PB_OK)
-        status = pb_activity_parse(site->activity, (struct pb_str){ text, (uint32_t)bytes });
-    pb_free(site->env, text);
-    site->activity->is_known = status == PB_OK;
-    site->activity->saved_ns = pb_monotonic_ns(site->env);
-    if (status == PB_E_NOMEM)
-        return pb_fail(error, status, "no memory for which readers were up");
-    return status == PB_BAD_INPUT ? PB_OK : status;
+    activity->saved_ns = pb_monotonic_ns(site->env);
+    return pb_counted_load(site, FILE_NAME, FILE_BYTES_MAX, pb_activity_parse, activity,
+                           &activity->is_known, error);
 }
 
 enum pb_status

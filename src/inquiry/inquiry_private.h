@@ -154,6 +154,22 @@ PB_MUST_CHECK enum pb_status pb_site_add_readers(struct pb_site *site, struct pb
                                                  const struct pb_str *readers, uint32_t count,
                                                  struct pb_error *error);
 
+/* ---- files of counted lines: a head, lines, "end COUNT" ---- */
+
+/* Takes a number of at most 18 digits and what must stand behind it; false: there is none. */
+bool pb_counted_number(struct pb_str *text, char end, uint64_t *ret_number);
+bool pb_counted_word(struct pb_str *text, const char *word);
+typedef enum pb_status pb_counted_line_fn(void *context, struct pb_str text);
+/* Gives each line, with its end, to `take`. PB_BAD_INPUT: cut off, or not so many. */
+PB_MUST_CHECK enum pb_status pb_counted_lines(struct pb_str text, pb_counted_line_fn *take,
+                                              void *context);
+/* Gives a file of the directory to `parse`. PB_OK also where it is not there, or says nothing that
+ * can be believed: then it is not known. */
+PB_MUST_CHECK enum pb_status pb_counted_load(struct pb_site *site, const char *name,
+                                             size_t bytes_max, pb_counted_line_fn *parse,
+                                             void *context, bool *ret_is_known,
+                                             struct pb_error *error);
+
 /* ---- which readers were up ---- */
 
 struct pb_answer;
@@ -169,7 +185,7 @@ PB_MUST_CHECK enum pb_status pb_activity_create(const struct pb_env *env, const 
 /* PB_OK also where there is no file, or none that can be believed: then nothing is known. */
 PB_MUST_CHECK enum pb_status pb_activity_load(struct pb_site *site, struct pb_error *error);
 /* Takes what a file says; PB_BAD_INPUT leaves what was read so far. */
-PB_MUST_CHECK enum pb_status pb_activity_parse(struct pb_activity *activity, struct pb_str text);
+PB_MUST_CHECK enum pb_status pb_activity_parse(void *activity, struct pb_str text);
 /* Writes the file where it changed: at the end, else once a minute. */
 PB_MUST_CHECK enum pb_status pb_activity_save(struct pb_site *site, bool is_last,
                                               struct pb_error *error);
@@ -193,7 +209,7 @@ PB_MUST_CHECK enum pb_status pb_received_create(const struct pb_env *env, const 
 /* PB_OK also where there is no file, or none that can be believed: then nothing is known. */
 PB_MUST_CHECK enum pb_status pb_received_load(struct pb_site *site, struct pb_error *error);
 /* Takes what a file says; PB_BAD_INPUT leaves what was read so far. */
-PB_MUST_CHECK enum pb_status pb_received_parse(struct pb_received *received, struct pb_str text);
+PB_MUST_CHECK enum pb_status pb_received_parse(void *received, struct pb_str text);
 /* Writes the file where it changed: the first time, at the end, else once a minute. */
 PB_MUST_CHECK enum pb_status pb_received_save(struct pb_site *site, bool is_last,
                                               struct pb_error *error);

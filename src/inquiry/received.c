@@ -289,73 +289,38 @@ pb_received_save(struct pb_site *site, bool is_last, struct pb_error *error)
 
 /* ---- reading it ---- */
 
-/* Takes a number and what must stand behind it; false: there is none. */
-static bool
-take_number(struct pb_str *text, char end, uint64_t *ret_number)
-{
-    uint64_t number = 0;
-    uint32_t at = 0;
-
-    for (; at < text->bytes && at < 18 && text->text[at] >= '0' && text->text[at] <= '9'; at++)
-        number = number * 10 + (uint64_t)(text->text[at] - '0');
-    if (at == 0 || at == text->bytes || text->text[at] != end)
-        return false;
-    text->text += at + 1;
-    text->bytes -= at + 1;
-    *ret_number = number;
-    return true;
-}
-
-static bool
-take_word(struct pb_str *text, const char *word)
-{
-    size_t bytes = strlen(word);
-
-    if (text->bytes < bytes || memcmp(text->text, word, bytes) != 0)
-        return false;
-    text->text += bytes;
-    text->bytes -= (uint32_t)bytes;
-    return true;
-}
-
 static enum pb_status
-take_line(struct pb_received *received, struct pb_str *text)
+take_line(void *context, struct pb_str line)
 {
-    const char *tab = memchr(text->text, '\t', text->bytes);
-    struct pb_str id = *text;
+    const char *tab = memchr(line.text, '\t', line.bytes);
+    struct pb_str id = line;
     uint64_t day, reads;
 
-    if (tab == NULL || tab == text->text)
+    if (tab == NULL || tab == line.text)
         return PB_BAD_INPUT;
-    id.bytes = (uint32_t)(tab - text->text);
-    text->text += id.bytes + 1;
-    text->bytes -= id.bytes + 1;
-    if (id.bytes > PB_CATALOG_ID_BYTES_MAX || !take_number(text, '\t', &day) ||
-        !take_number(text, '\n', &reads) || day >= DAYS_MAX || reads == 0 ||
-        memchr(id.text, '\n', id.bytes) != NULL)
+    id.bytes = (uint32_t)(tab - line.text);
+    line.text += id.bytes + 1;
+    line.bytes -= id.bytes + 1;
+    if (id.bytes > PB_CATALOG_ID_BYTES_MAX || !pb_counted_number(&line, '\t', &day) ||
+        !pb_counted_number(&line, '\n', &reads) || day >= DAYS_MAX || reads == 0)
         return PB_BAD_INPUT;
-    return add(received, id, (int64_t)day, reads);
+    return add(context, id, (int64_t)day, reads);
 }
 
 enum pb_status
-pb_received_parse(struct pb_received *received, struct pb_str text)
+pb_received_parse(void *received, struct pb_str text)
 {
-    uint64_t lines = 0, open_day = 0, said = 0;
+    uint64_t open_day = 0;
     bool is_open;
-    enum pb_status status = PB_OK;
+    enum pb_status status;
 
-    if (!take_word(&text, HEAD))
+    if (!pb_counted_word(&text, HEAD))
         return PB_BAD_INPUT;
-    is_open = take_word(&text, OPEN);
-    if (is_open ? !take_number(&text, '\n', &open_day) || open_day >= DAYS_MAX - 1
-                : !take_word(&text, WHOLE))
+    is_open = pb_counted_word(&text, OPEN);
+    if (is_open ? !pb_counted_number(&text, '\n', &open_day) || open_day >= DAYS_MAX - 1
+                : !pb_counted_word(&text, WHOLE))
         return PB_BAD_INPUT;
-    while (status == PB_OK && !take_word(&text, "end ")) {
-        status = take_line(received, &text);
-        lines++;
-    }
-    if (status == PB_OK && (!take_number(&text, '\n', &said) || said != lines || text.bytes > 0))
-        return PB_BAD_INPUT;
+    status = pb_counted_lines(text, take_line, received);
     /* Up to a minute after it was written is missing, which may be of the day after. */
     if (status == PB_OK && is_open)
         status = add(received, pb_str_from(LOST), (int64_t)open_day, 1);
@@ -365,23 +330,11 @@ pb_received_parse(struct pb_received *received, struct pb_str text)
 enum pb_status
 pb_received_load(struct pb_site *site, struct pb_error *error)
 {
-    char path[PB_PATH_BYTES_MAX];
-    char *text = NULL;
-    size_t bytes = 0;
-    enum pb_status status = pb_site_path(site, FILE_NAME, path, error);
+    struct pb_received *received = site->received;
 
-    if (status == PB_OK)
-        status = pb_site_read_file(site->env, path, FILE_BYTES_MAX, &text, &bytes, error);
-    if (status == PB_NOT_FOUND || status == PB_OVER_LIMIT)
-        return PB_OK; /* not known */
-    if (status == PB_OK)
-        status = pb_received_parse(site->received, (struct pb_str){ text, (uint32_t)bytes });
-    pb_free(site->env, text);
-    site->received->is_known = status == PB_OK;
-    site->received->saved_ns = pb_monotonic_ns(site->env);
-    if (status == PB_E_NOMEM)
-        return pb_fail(error, status, "no memory for how many reads came in");
-    return status == PB_BAD_INPUT || status == PB_OVER_LIMIT ? PB_OK : status;
+    received->saved_ns = pb_monotonic_ns(site->env);
+    return pb_counted_load(site, FILE_NAME, FILE_BYTES_MAX, pb_received_parse, received,
+                           &received->is_known, error);
 }
 
 enum pb_status
