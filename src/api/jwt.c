@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/base64.h"
 #include "base/env.h"
 #include "base/text.h"
 
@@ -90,14 +91,6 @@ pb_jwt_has(const json_t *claims, const char *name, struct pb_str text)
     return false;
 }
 
-static bool
-decode(struct pb_str text, uint8_t *ret_bytes, size_t room, size_t *ret_count)
-{
-    return text.bytes > 0 &&
-           sodium_base642bin(ret_bytes, room, text.text, text.bytes, NULL, ret_count, NULL,
-                             sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0;
-}
-
 /* ---- keys ---- */
 
 static bool
@@ -107,8 +100,8 @@ import_rsa(struct key *key, const json_t *jwk)
     size_t n_bytes = 0, e_bytes = 0;
     gnutls_datum_t modulus, exponent;
 
-    if (!decode(pb_jwt_text(jwk, "n"), n, sizeof(n), &n_bytes) ||
-        !decode(pb_jwt_text(jwk, "e"), e, sizeof(e), &e_bytes))
+    if (pb_base64url_decode(pb_jwt_text(jwk, "n"), n, sizeof(n), &n_bytes) != PB_OK ||
+        pb_base64url_decode(pb_jwt_text(jwk, "e"), e, sizeof(e), &e_bytes) != PB_OK)
         return false;
     modulus = (gnutls_datum_t){ n, (unsigned)n_bytes };
     /* Some write a zero before it. */
@@ -129,9 +122,11 @@ import_curve(struct key *key, const json_t *jwk, bool is_p256)
     gnutls_datum_t x_datum = { x, sizeof(x) }, y_datum = { y, sizeof(y) };
     size_t x_bytes = 0, y_bytes = 0;
 
-    if (!decode(pb_jwt_text(jwk, "x"), x, sizeof(x), &x_bytes) || x_bytes != sizeof(x))
+    if (pb_base64url_decode(pb_jwt_text(jwk, "x"), x, sizeof(x), &x_bytes) != PB_OK ||
+        x_bytes != sizeof(x))
         return false;
-    if (is_p256 && (!decode(pb_jwt_text(jwk, "y"), y, sizeof(y), &y_bytes) || y_bytes != sizeof(y)))
+    if (is_p256 && (pb_base64url_decode(pb_jwt_text(jwk, "y"), y, sizeof(y), &y_bytes) != PB_OK ||
+                    y_bytes != sizeof(y)))
         return false;
     key->kind = is_p256 ? KEY_P256 : KEY_ED25519;
     return gnutls_pubkey_import_ecc_raw(key->key,
@@ -310,7 +305,7 @@ load_part(struct pb_str part, uint8_t *room)
     json_error_t wrong;
     size_t count = 0;
 
-    if (!decode(part, room, PB_JWT_BYTES_MAX, &count))
+    if (pb_base64url_decode(part, room, PB_JWT_BYTES_MAX, &count) != PB_OK)
         return NULL;
     object = json_loadb((const char *)room, count, JSON_REJECT_DUPLICATES, &wrong);
     if (!json_is_object(object)) {
@@ -366,7 +361,7 @@ verify(const struct key *key, enum pb_jwt_algorithm algorithm, const struct part
     size_t count = 0;
     bool is_good;
 
-    if (!decode(parts->signature, bytes, sizeof(bytes), &count))
+    if (pb_base64url_decode(parts->signature, bytes, sizeof(bytes), &count) != PB_OK)
         return false;
     if (algorithm != PB_JWT_ES256)
         return verify_bytes(key, algorithm, parts->signed_text,
@@ -497,7 +492,8 @@ check_access_hash(const struct pb_jwt *jwt, struct pb_str access_token)
         (void)crypto_hash_sha512(wanted, text, access_token.bytes);
     else
         (void)crypto_hash_sha256(wanted, text, access_token.bytes);
-    return decode(pb_jwt_text(jwt->claims, "at_hash"), given, sizeof(given), &count) &&
+    return pb_base64url_decode(pb_jwt_text(jwt->claims, "at_hash"), given, sizeof(given), &count) ==
+               PB_OK &&
            count == half && sodium_memcmp(given, wanted, half) == 0;
 }
 

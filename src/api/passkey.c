@@ -10,6 +10,7 @@
 #include "api/leaf.h"
 #include "api/note_lines.h"
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/env.h"
 #include "base/text.h"
 #include "catalog/catalog.h"
@@ -104,10 +105,10 @@ take_bytes(struct pb_str *rest, const char *word, uint8_t *room, size_t bytes_ma
     size_t count = 0;
 
     if (!pb_api_line_take(rest, word, &text) ||
-        sodium_base642bin(room, bytes_max, text.text, text.bytes, NULL, &count, NULL, BASE64) != 0)
+        pb_base64url_decode(text, room, bytes_max, &count) != PB_OK)
         return false;
     *ret_bytes = (uint32_t)count;
-    return count > 0;
+    return true;
 }
 
 static bool

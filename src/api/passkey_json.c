@@ -8,6 +8,7 @@
 
 #include "api/webauthn.h"
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/text.h"
 
 #define WORD_BYTES_MAX 256u
@@ -34,6 +35,7 @@ take_bytes(struct reading *reading, const json_t *object, const char *name, size
 {
     const json_t *value = json_object_get(object, name);
     size_t text_bytes = json_string_length(value), count = 0;
+    struct pb_str text;
     uint8_t *bytes;
 
     if (!json_is_string(value) || text_bytes == 0 || text_bytes / 4 * 3 > bytes_max) {
@@ -45,9 +47,8 @@ take_bytes(struct reading *reading, const json_t *object, const char *name, size
         reading->is_out_of_memory = true;
         return;
     }
-    if (sodium_base642bin(bytes, bytes_max, json_string_value(value), text_bytes, NULL, &count,
-                          NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 ||
-        count == 0)
+    text = (struct pb_str){ json_string_value(value), (uint32_t)text_bytes };
+    if (pb_base64url_decode(text, bytes, bytes_max, &count) != PB_OK)
         refuse(reading, name, "wanted are some bytes, in base64url without padding");
     *ret_bytes = (struct pb_str){ (const char *)bytes, (uint32_t)count };
 }
@@ -110,8 +111,8 @@ take_word(struct reading *reading, const json_t *root, const char *name, struct 
 
 enum pb_status
 pb_api_passkey_read(struct pb_arena *arena, struct pb_str body, bool is_made, const char *word,
-                       struct pb_api_credential *ret_credential, const char **ret_field,
-                       const char **ret_why)
+                    struct pb_api_credential *ret_credential, const char **ret_field,
+                    const char **ret_why)
 {
     struct pb_api_credential credential = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 },
                                             { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };

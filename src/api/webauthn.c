@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "api/cbor.h"
+#include "base/base64.h"
 #include "base/text.h"
 
 #define DATA_BYTES_MIN 37u
@@ -53,9 +54,9 @@ is_challenge(const json_t *object, const uint8_t *challenge)
     size_t count = 0;
 
     return json_is_string(value) &&
-           sodium_base642bin(bytes, sizeof(bytes), json_string_value(value),
-                             json_string_length(value), NULL, &count, NULL,
-                             sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0 &&
+           pb_base64url_decode((struct pb_str){ json_string_value(value),
+                                                (uint32_t)json_string_length(value) },
+                               bytes, sizeof(bytes), &count) == PB_OK &&
            count == sizeof(bytes) && sodium_memcmp(bytes, challenge, sizeof(bytes)) == 0;
 }
 

@@ -3,67 +3,9 @@
  */
 #include "audit/encode.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "base/text.h"
-
-void
-pb_put_base64(struct pb_text_out *out, const void *bytes, size_t count)
-{
-    size_t text_bytes = (count + 2) / 3 * 4;
-    char text[64 + 1]; /* of 48 bytes */
-
-    if (text_bytes > (size_t)(out->end - out->at)) {
-        out->is_cut = true;
-        return;
-    }
-    for (size_t done = 0; done < count; done += 48) {
-        size_t part = count - done < 48 ? count - done : 48;
-
-        (void)sodium_bin2base64(text, sizeof(text), (const uint8_t *)bytes + done, part,
-                                sodium_base64_VARIANT_ORIGINAL);
-        pb_put_text(out, text);
-    }
-}
-
-/* libsodium 1.0.18 takes some bytes past 0x7f for digits. */
-static bool
-is_ascii(struct pb_str text)
-{
-    for (uint32_t i = 0; i < text.bytes; i++) {
-        if (((uint8_t)text.text[i] & 0x80u) != 0)
-            return false;
-    }
-    return true;
-}
-
-enum pb_status
-pb_base64_decode(struct pb_str text, uint8_t *ret_bytes, size_t room, size_t *ret_count)
-{
-    if (text.bytes % 4 != 0 || !is_ascii(text))
-        return PB_BAD_INPUT;
-    if (text.bytes == 0) {
-        *ret_count = 0;
-        return PB_OK;
-    }
-    if (sodium_base642bin(ret_bytes, room, text.text, text.bytes, NULL, ret_count, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) != 0)
-        return PB_BAD_INPUT;
-    return PB_OK;
-}
-
-enum pb_status
-pb_base64_decode_exact(struct pb_str text, uint8_t *ret_bytes, size_t count)
-{
-    size_t decoded = 0;
-
-    if (pb_base64_decode(text, ret_bytes, count, &decoded) != PB_OK || decoded != count)
-        return PB_BAD_INPUT;
-    return PB_OK;
-}
 
 void
 pb_put_hex(struct pb_text_out *out, const uint8_t *bytes, size_t count)

@@ -1,5 +1,5 @@
 /*
- * Text forms of bytes and numbers in notes, proofs and leaves: base64, hexadecimal, decimal.
+ * Text forms of bytes and numbers in notes, proofs and leaves: hexadecimal, decimal, lines.
  * Each value has one spelling; any other is refused.
  *
  * Threads: everything here is pure.
@@ -14,15 +14,6 @@
 #include <platebase/status.h>
 
 struct pb_text_out;
-
-/* RFC 4648 section 4, padded. What does not fit sets out->is_cut. */
-void pb_put_base64(struct pb_text_out *out, const void *bytes, size_t count);
-/* At most room bytes are written to ret_bytes. PB_BAD_INPUT: another spelling, or too long. */
-PB_MUST_CHECK enum pb_status pb_base64_decode(struct pb_str text, uint8_t *ret_bytes, size_t room,
-                                              size_t *ret_count);
-/* Exactly count bytes. */
-PB_MUST_CHECK enum pb_status pb_base64_decode_exact(struct pb_str text, uint8_t *ret_bytes,
-                                                    size_t count);
 
 void pb_put_hex(struct pb_text_out *out, const uint8_t *bytes, size_t count); /* lower case */
 /* Exactly 2 * count lower-case digits. */

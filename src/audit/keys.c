@@ -18,6 +18,7 @@
 #include <sodium.h>
 
 #include "audit/encode.h"
+#include "base/base64.h"
 #include "base/bytes.h"
 #include "base/env.h"
 #include "base/time.h"

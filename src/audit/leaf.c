@@ -12,6 +12,7 @@
 #include <sodium.h>
 
 #include "audit/encode.h"
+#include "base/base64.h"
 #include "base/bytes.h"
 
 /* ---- commitments ---- */

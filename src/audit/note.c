@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "audit/encode.h"
+#include "base/base64.h"
 
 #define DASH "\xe2\x80\x94 " /* em dash and space */
 #define DASH_BYTES 4u

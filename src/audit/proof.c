@@ -10,6 +10,7 @@
 #include "audit/encode.h"
 #include "audit/note.h"
 #include "audit/seal.h"
+#include "base/base64.h"
 #include "base/env.h"
 
 #define PROOF_LINE "c2sp.org/tlog-proof@v1"

@@ -7,8 +7,8 @@
 #include <sodium.h>
 
 #include "audit/audit_private.h"
-#include "audit/encode.h"
 #include "audit/proof.h"
+#include "base/base64.h"
 
 /* Everything that a proof is made of. */
 struct making {

@@ -9,6 +9,7 @@
 
 #include "audit/cosign.h"
 #include "audit/encode.h"
+#include "base/base64.h"
 
 #define SIZE_TYPE "text/x.tlog.size"
 

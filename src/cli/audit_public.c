@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit/encode.h"
 #include "audit/witness.h"
+#include "base/base64.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "cli/audit.h"

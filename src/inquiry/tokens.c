@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "geo/geo.h"
 #include "inquiry/inquiry_private.h"
 
@@ -107,21 +108,6 @@ pb_inquiry_token_seal(const struct pb_site *site, const struct pb_inquiry_token 
                             length + MAC_BYTES, BASE64_VARIANT);
 }
 
-/* Decodes a token's text; only the one spelling that was given out is taken. */
-static bool
-decode(struct pb_str text, uint8_t room[PB_INQUIRY_TOKEN_BYTES_MAX], size_t *ret_length)
-{
-    char again[PB_INQUIRY_TOKEN_BYTES_MAX + 1];
-
-    if (text.bytes == 0 || text.bytes >= PB_INQUIRY_TOKEN_BYTES_MAX ||
-        sodium_base642bin(room, PB_INQUIRY_TOKEN_BYTES_MAX, text.text, text.bytes, NULL, ret_length,
-                          NULL, BASE64_VARIANT) != 0 ||
-        *ret_length <= MAC_BYTES)
-        return false;
-    (void)sodium_bin2base64(again, sizeof(again), room, *ret_length, BASE64_VARIANT);
-    return strlen(again) == text.bytes && memcmp(again, text.text, text.bytes) == 0;
-}
-
 bool
 pb_inquiry_token_open(const struct pb_site *site, enum pb_token_kind kind, struct pb_str text,
                       int64_t now_us, uint8_t room[PB_INQUIRY_TOKEN_BYTES_MAX],
@@ -132,7 +118,10 @@ pb_inquiry_token_open(const struct pb_site *site, enum pb_token_kind kind, struc
     const uint8_t *digest = NULL;
     size_t length = 0;
 
-    if (!decode(text, room, &length))
+    /* Only the one spelling that was given out is taken. */
+    if (text.bytes >= PB_INQUIRY_TOKEN_BYTES_MAX ||
+        pb_base64url_decode(text, room, PB_INQUIRY_TOKEN_BYTES_MAX, &length) != PB_OK ||
+        length <= MAC_BYTES)
         return false;
     length -= MAC_BYTES;
     /* Compares in constant time. Nothing of a token is looked at before. */

@@ -12,6 +12,7 @@
 #include "audit/encode.h"
 #include "audit/tree.h"
 #include "audit/witness.h"
+#include "base/base64.h"
 
 struct fake_witness {
     struct pb_vkey key;

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit/encode.h"
 #include "audit/proof.h"
 #include "audit/record.h"
+#include "base/base64.h"
 #include "base/bytes.h"
 #include "base/env.h"
 #include "base/time.h"

@@ -12,9 +12,9 @@
 
 #include "audit/audit_private.h"
 #include "audit/audit_room.h"
-#include "audit/encode.h"
 #include "audit/proof.h"
 #include "audit/verify_script.h"
+#include "base/base64.h"
 
 #define PUBLIC ROOM_PATH "/public/a42"
 #define FORGED "data/forged"

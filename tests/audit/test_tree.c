@@ -15,6 +15,7 @@
 
 #include "audit/encode.h"
 #include "audit/tree.h"
+#include "base/base64.h"
 #include "base/text.h"
 
 #define LEAVES 70u
