@@ -2,9 +2,9 @@
  * Corrections: a person's word that a read is wrong.
  *
  * The reader's own text is never lost: a correction is a revision that carries it along. It may be
- * made by people of the agency that owns the reader, and of agencies that have an agreement over
- * it; the owner's log tells of it in either case. The leaves stand before the store is even asked
- * for the read.
+ * made by people of the agency that owns the reader, and of agencies that an agreement lets ask
+ * over it, judged as the policy does; the owner's log tells of it in either case. The leaves stand
+ * before the store is even asked for the read.
  */
 #include <stdio.h>
 #include <string.h>
@@ -29,31 +29,13 @@ struct correcting {
 /* ---- may they? ---- */
 
 static bool
-names_reader(const struct pb_agreement *agreement, uint32_t reader)
+is_theirs(const struct correcting *correcting)
 {
-    for (uint32_t i = 0; i < agreement->reader_count; i++) {
-        if (agreement->readers[i] == reader)
-            return true;
-    }
-    return agreement->reader_count == 0;
-}
+    const struct pb_facts *facts = correcting->facts;
 
-static bool
-has_agreement(const struct correcting *correcting)
-{
-    const struct pb_catalog_view *view = correcting->facts->view;
-
-    for (uint32_t i = 0; i < view->agreement_count; i++) {
-        const struct pb_agreement *agreement = &view->agreements[i];
-
-        if (agreement->owner == correcting->owner &&
-            agreement->asker == correcting->person->agency && !agreement->is_revoked &&
-            agreement->starts_at_us <= correcting->now_us &&
-            correcting->now_us < agreement->ends_at_us &&
-            names_reader(agreement, correcting->reader))
-            return true;
-    }
-    return false;
+    return correcting->owner == correcting->person->agency ||
+           pb_policy_has_agreement(facts->rules, facts->view, correcting->person->agency,
+                                   correcting->reader, correcting->now_us);
 }
 
 static enum pb_status
@@ -69,7 +51,7 @@ check_person(struct correcting *correcting, struct pb_error *error)
     if (correcting->reader == PB_NO_INDEX)
         return pb_fail(error, PB_BAD_INPUT, "reader: not in the catalog");
     correcting->owner = view->readers[correcting->reader].agency;
-    if (correcting->owner != correcting->person->agency && !has_agreement(correcting))
+    if (!is_theirs(correcting))
         return pb_fail(error, PB_BAD_INPUT,
                        "reader: belongs to an agency whose reads are not yours to correct");
     return PB_OK;

@@ -10,41 +10,6 @@
 
 /* ---- purposes ---- */
 
-bool
-pb_purpose_is_permitted(const struct pb_asking *asking, const struct pb_purpose_set *set)
-{
-    uint64_t any = 0, missing = 0, given_away = 0;
-
-    if (asking->purpose < 0)
-        return false;
-    for (size_t i = 0; i < sizeof(set->bits) / sizeof(set->bits[0]); i++) {
-        any |= asking->counts_as.bits[i];
-        missing |= asking->counts_as.bits[i] & ~set->bits[i];
-        given_away |= asking->meaning.bits[i] & ~asking->own_meaning.bits[i] & ~set->bits[i];
-    }
-    /* What the justification gives away must be permitted like what was stated. */
-    if (given_away != 0)
-        return false;
-    return pb_purpose_set_has(set, (unsigned)asking->purpose) || (any != 0 && missing == 0);
-}
-
-bool
-pb_agreement_permits(const struct pb_asking *asking, const struct pb_agreement *agreement)
-{
-    struct pb_purpose_set set = { { 0 } };
-
-    if (agreement->is_revoked || asking->now_us < agreement->starts_at_us ||
-        asking->now_us >= agreement->ends_at_us)
-        return false;
-    for (uint32_t i = 0; i < agreement->purpose_count; i++) {
-        int number = pb_purpose_number(asking->rules, agreement->purposes[i]);
-
-        if (number >= 0)
-            pb_purpose_set_add(&set, (unsigned)number);
-    }
-    return pb_purpose_is_permitted(asking, &set);
-}
-
 void
 pb_check_purpose_known(const struct pb_rule *rule, struct pb_asking *asking,
                        const struct pb_profile *profile, struct pb_findings *findings)

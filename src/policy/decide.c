@@ -154,37 +154,6 @@ find_people(struct pb_asking *asking)
     find_parties(asking);
 }
 
-static bool
-is_pack_in_force(const struct pb_asking *asking, const struct pb_pack *pack)
-{
-    return pack->valid_from_us <= asking->now_us;
-}
-
-/* A purpose is known where a pack in force declares it. */
-static void
-find_purpose(struct pb_asking *asking)
-{
-    const struct pb_rules *rules = asking->rules;
-    int number = pb_purpose_number(rules, asking->request->purpose);
-
-    asking->purpose = -1;
-    for (uint32_t i = 0; number >= 0 && i < rules->purpose_count; i++) {
-        const struct pb_purpose *purpose = &rules->purposes[i];
-
-        if ((int)purpose->number != number || !is_pack_in_force(asking, purpose->pack))
-            continue;
-        asking->purpose = number;
-        asking->purpose_class = purpose->class;
-        for (size_t j = 0; j < sizeof(purpose->counts_as.bits) / sizeof(purpose->counts_as.bits[0]);
-             j++)
-            asking->counts_as.bits[j] |= purpose->counts_as.bits[j];
-    }
-    asking->own_meaning = asking->counts_as;
-    if (asking->purpose >= 0)
-        pb_purpose_set_add(&asking->own_meaning, (unsigned)asking->purpose);
-    asking->meaning = asking->own_meaning;
-}
-
 static void
 find_offence(struct pb_asking *asking)
 {
@@ -216,7 +185,7 @@ static void
 find_facts(struct pb_asking *asking)
 {
     find_people(asking);
-    find_purpose(asking);
+    pb_purpose_find(asking);
     find_offence(asking);
     bind_packs(asking, asking->asker_agency);
     if (asking->beneficiary_agency != asking->asker_agency)

@@ -181,6 +181,11 @@ PB_MUST_CHECK enum pb_status pb_policy_decide(const struct pb_rules *rules,
                                               int64_t now_us, struct pb_arena *arena,
                                               struct pb_decision *ret_decision);
 
+/* Whether an agreement in force lets that agency ask over a reader of another's, for whatever
+ * purpose: what a decision about some purpose would count. For what is asked under none. */
+bool pb_policy_has_agreement(const struct pb_rules *rules, const struct pb_catalog_view *view,
+                             uint32_t asker, uint32_t reader, int64_t now_us);
+
 /* ---- retention ---- */
 
 /*

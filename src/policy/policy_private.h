@@ -4,6 +4,7 @@
  *   compile.c      packs of YAML to rules; which version is in force
  *   members.c      what a kind of rule takes, read from YAML into struct pb_rule
  *   kinds.c        the closed vocabulary of kinds: a table
+ *   purposes.c     what a purpose means, and which agreement permits it
  *   check_*.c      one small function a kind: is it satisfied?
  *   decide.c       which rules speak, and what follows from it
  *   retention.c    how long reads, holds and logs last; alert.c: life of a list entry
@@ -459,6 +460,10 @@ pb_rule_check pb_check_account_active, pb_check_approver, pb_check_area, pb_chec
     pb_check_roles, pb_check_row_brake, pb_check_scope, pb_check_second_person, pb_check_step_up,
     pb_check_text_counts_as, pb_check_training, pb_check_veto, pb_check_window;
 
+/* ---- purposes (purposes.c) ---- */
+
+/* What the stated purpose means, as far as packs in force know it. */
+void pb_purpose_find(struct pb_asking *asking);
 /* All of a purpose's meaning is in the set: what an agreement or a statute must list. */
 bool pb_purpose_is_permitted(const struct pb_asking *asking, const struct pb_purpose_set *set);
 /* As above, with the codes of an agreement. */

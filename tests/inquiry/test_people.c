@@ -370,6 +370,43 @@ only_who_may_corrects_and_the_owner_is_told(void **state)
 }
 
 static void
+reads_of_others_are_corrected_under_an_agreement_alone(void **state)
+{
+    static const struct {
+        const char *fields;
+        enum pb_status expected;
+    } cases[] = {
+        { "purposes: \"\", starts_at: 2026-01-01, ends_at: 2027-01-01", PB_BAD_INPUT },
+        { "purposes: unheard-of, starts_at: 2026-01-01, ends_at: 2027-01-01", PB_BAD_INPUT },
+        { "purposes: emergency, starts_at: 2026-01-01, ends_at: 2026-06-01T12:00:00Z",
+          PB_BAD_INPUT },
+        { "purposes: emergency, starts_at: 2026-01-01, ends_at: 2026-06-01T12:00:00.000001Z",
+          PB_OK },
+    };
+    struct site_room room;
+    struct pb_correction correction;
+    char yaml[300];
+
+    (void)state;
+    room_init(&room);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        enum pb_status status;
+
+        (void)snprintf(yaml, sizeof(yaml),
+                       "agreements:\n  - { id: river-kansas, owner: river-pd, asker: kansas-pd, "
+                       "readers: r1, %s }\n",
+                       cases[i].fields);
+        room_import(&room, yaml);
+        room_add(&room, "KS8123", "r1", (int64_t)(i + 1) * PB_HOUR_US);
+        correction = correction_of(&room, "doe", "r1", (int64_t)(i + 1) * PB_HOUR_US);
+        status = pb_inquiry_correct(room.site, &correction, &room.error);
+        room_expect(&room, cases[i].expected, status, cases[i].fields);
+    }
+    assert_int_equal(1, room_leaves(&room, "river-pd", "corrected", NULL));
+    room_done(&room);
+}
+
+static void
 an_expired_read_is_not_there_to_be_corrected(void **state)
 {
     struct site_room room;
@@ -402,6 +439,7 @@ main(void)
         cmocka_unit_test(a_correction_moves_a_read_and_keeps_what_the_reader_said),
         cmocka_unit_test(a_read_without_a_readable_plate_is_in_no_answer),
         cmocka_unit_test(only_who_may_corrects_and_the_owner_is_told),
+        cmocka_unit_test(reads_of_others_are_corrected_under_an_agreement_alone),
         cmocka_unit_test(an_expired_read_is_not_there_to_be_corrected),
     };
 

@@ -448,6 +448,44 @@ the_newest_version_whose_day_has_come_is_in_force(void **state)
     pb_rules_unref(NULL);
 }
 
+struct told {
+    unsigned count, unverified, count_max;
+};
+
+static bool
+take_rule(void *context, const struct pb_rule_info *rule)
+{
+    struct told *told = context;
+
+    if (!pb_str_equal(rule->pack, pb_str_from("t")))
+        return true;
+    assert_string_equal("duty", rule->kind);
+    assert_true(rule->id.bytes > 0 && rule->text.bytes > 0 && rule->source.bytes > 0);
+    told->unverified += !rule->is_verified;
+    return ++told->count < told->count_max;
+}
+
+static void
+rules_are_told_of_the_packs_in_force_until_nobody_listens(void **state)
+{
+    static const char text[] = PACK_HEAD(
+        "t", "everyone") "- { id: t.a, text: A, source: S, verified: yes, kind: duty, of: x }\n"
+                         "- { id: t.b, text: B, source: S, verified: no, kind: duty, of: x }\n";
+    struct told before = { .count_max = 9 }, all = before, first = { .count_max = 1 };
+    struct pb_rules *rules = NULL;
+
+    (void)state;
+    assert_int_equal(PB_OK, pack_compile(pb_env_system(), text, &rules, NULL));
+    pb_rules_each_rule(rules, 0, take_rule, &before);
+    pb_rules_each_rule(rules, FACTS_NOW, take_rule, &all);
+    pb_rules_each_rule(rules, FACTS_NOW, take_rule, &first);
+    assert_int_equal(0, before.count);
+    assert_int_equal(2, all.count);
+    assert_int_equal(1, all.unverified);
+    assert_int_equal(1, first.count);
+    pb_rules_unref(rules);
+}
+
 static void
 versions_grow_with_their_dates(void **state)
 {
@@ -701,6 +739,7 @@ main(void)
         cmocka_unit_test(without_the_base_pack_there_are_no_rules),
         cmocka_unit_test(a_base_pack_that_leaves_the_door_open_is_refused),
         cmocka_unit_test(the_newest_version_whose_day_has_come_is_in_force),
+        cmocka_unit_test(rules_are_told_of_the_packs_in_force_until_nobody_listens),
         cmocka_unit_test(versions_grow_with_their_dates),
         cmocka_unit_test(several_packs_may_be_of_one_state_and_ids_may_have_any_letters),
         cmocka_unit_test(a_pack_is_found_by_id_and_by_version),
