@@ -147,13 +147,20 @@ sort_places(const struct pb_env *env, size_t memory_bytes, struct pb_crew *crew,
     uint64_t given = 0;
     size_t pair_count = 0;
     uint32_t got = 0;
-    enum pb_status status = pb_places_new(env, SPILL, memory_bytes, crew, &places);
+    uint64_t sample[1000];
+    size_t sample_count = shape < 4 ? 0 : shape == 4 ? 255 : 1000;
+    enum pb_status status = PB_OK;
 
+    for (size_t i = 0; i < sample_count; i++)
+        sample[i] = maker_random(&random) >> (shape == 6 ? 40 : 0);
+    status = pb_places_new(env, SPILL, memory_bytes, crew, sample_count == 0 ? NULL : sample,
+                           sample_count, &places);
     for (uint32_t i = 0; i < count && status == PB_OK; i++) {
         uint64_t key = maker_random(&random);
 
-        /* Anything, few values, one, and a sample that says nothing of what follows. */
-        key = shape == 0 ? key : shape == 1 ? key % 10 : shape == 2 ? 7 : i < 16384 ? 1 : key;
+        /* Anything, few values, one, and first rows that say nothing of what follows; then, of
+         * anything, samples that are too small, true and wrong. */
+        key = shape == 1 ? key % 10 : shape == 2 ? 7 : shape == 3 && i < 16384 ? 1 : key;
         added += key * 31 + i;
         status = pb_places_add(places, key, i, NULL);
     }
@@ -182,7 +189,7 @@ places_come_out_in_order_of_key_and_row(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-        for (int shape = 0; shape < 4; shape++) {
+        for (int shape = 0; shape < 7; shape++) {
             struct sim_fs *fs = sim_fs_new();
             struct pb_env base = sim_fs_env(fs);
             struct pb_crew *crew = NULL;
@@ -198,6 +205,28 @@ places_come_out_in_order_of_key_and_row(void **state)
             sim_fs_free(fs);
         }
     }
+}
+
+static void
+a_sample_of_places_has_every_nth_key_whatever_their_number(void **state)
+{
+    static const uint32_t counts[] = { 0, 1, 4096, 4097, 1000000 };
+    struct pb_place_sample *sample = malloc(sizeof(*sample));
+
+    (void)state;
+    assert_non_null(sample);
+    for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++) {
+        memset(sample, 0, sizeof(*sample));
+        for (uint64_t key = 0; key < counts[c]; key++) {
+            if (pb_place_sample_is_due(sample))
+                pb_place_sample_add(sample, key);
+        }
+        assert_int_equal(sample->count, counts[c] == 0 ? 0 : (counts[c] - 1) / sample->stride + 1);
+        for (uint32_t i = 0; i < sample->count; i++)
+            assert_int_equal(i * sample->stride, sample->keys[i]);
+        assert_true(counts[c] < 4097 || sample->count >= 2048);
+    }
+    free(sample);
 }
 
 static void
@@ -327,6 +356,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_come_back_in_order_whether_they_were_spilled_or_not),
         cmocka_unit_test(places_come_out_in_order_of_key_and_row),
+        cmocka_unit_test(a_sample_of_places_has_every_nth_key_whatever_their_number),
         cmocka_unit_test(faults_while_bins_and_places_are_used_leave_nothing_behind),
         cmocka_unit_test(a_memo_answers_as_names_do),
     };

@@ -17,6 +17,7 @@
 
 #define PROGRESS_ROWS (1u << 18)
 #define FORGET_BLOCKS 4096u
+#define PLACES_SAMPLED 16384u /* block keys, from which the order by place is laid out */
 
 struct input {
     const struct pb_segment *segment;
@@ -542,6 +543,32 @@ merge_plates(struct merge *merge)
     return status;
 }
 
+/* Every so many block's first key of the inputs' orders by place. */
+static enum pb_status
+sample_places(const struct merge *merge, uint64_t **ret_keys, size_t *ret_count)
+{
+    uint64_t blocks = 0, step = 0, at = 0;
+    size_t count = 0;
+    uint64_t *keys = NULL;
+
+    for (uint32_t i = 0; i < merge->count; i++)
+        blocks += merge->inputs[i].segment->tables[PB_TABLE_PLACES].blocks;
+    step = blocks / PLACES_SAMPLED + 1;
+    keys = pb_alloc(merge->env, (blocks / step + 1) * sizeof(*keys));
+    if (keys == NULL)
+        return PB_E_NOMEM;
+    for (uint32_t i = 0; i < merge->count; i++) {
+        const struct pb_table_view *table = &merge->inputs[i].segment->tables[PB_TABLE_PLACES];
+
+        for (; at < table->blocks; at += step)
+            keys[count++] = pb_segment_block_key(table, (uint32_t)at);
+        at -= table->blocks;
+    }
+    *ret_keys = keys;
+    *ret_count = count;
+    return PB_OK;
+}
+
 enum pb_status
 pb_merge(const struct pb_env *env, const struct pb_merge_options *options,
          struct pb_segment *const *segments, uint32_t count, struct pb_segment_entry *ret_entry,
@@ -559,6 +586,7 @@ pb_merge(const struct pb_env *env, const struct pb_merge_options *options,
         .memory_bytes = options->memory_bytes,
         .crew = options->crew,
     };
+    uint64_t *place_keys = NULL;
     enum pb_status status = pb_names_init(&merge.names, env);
 
     if (status != PB_OK)
@@ -575,7 +603,11 @@ pb_merge(const struct pb_env *env, const struct pb_merge_options *options,
     if (status == PB_OK)
         status = sort_contexts(&merge);
     if (status == PB_OK)
+        status = sample_places(&merge, &place_keys, &segment_options.place_sample_count);
+    segment_options.place_sample = place_keys;
+    if (status == PB_OK)
         status = pb_segment_writer_new(env, &segment_options, &merge.writer, error);
+    pb_free(env, place_keys);
     if (status == PB_OK)
         status = merge_commits(&merge);
     if (status == PB_OK)

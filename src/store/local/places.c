@@ -1,5 +1,5 @@
 /*
- * Places: ranges of keys are chosen from the first rows; a bin's keys are found by halving.
+ * Places: ranges of keys are chosen from a sample; a bin's keys are found by halving.
  *
  * A pair takes 12 bytes: the key, and the row.
  */
@@ -11,8 +11,8 @@
 #include "store/local/bins.h"
 #include "base/bytes.h"
 
-#define BINS 256u /* a power of two */
-#define SAMPLE_PAIRS 16384u
+#define BINS 256u           /* a power of two */
+#define SAMPLE_PAIRS 16384u /* of the first rows, where there is no better sample */
 #define PAIR_BYTES 12u
 #define PARTS 3u /* sorted at one time */
 
@@ -46,9 +46,49 @@ struct pb_places {
     uint32_t part_first, part_count;
 };
 
+void
+pb_place_sample_add(struct pb_place_sample *sample, uint64_t key)
+{
+    if (sample->stride == 0)
+        sample->stride = 1;
+    if (sample->count == PB_PLACE_SAMPLE_KEYS) {
+        for (uint32_t i = 0; i < PB_PLACE_SAMPLE_KEYS / 2; i++)
+            sample->keys[i] = sample->keys[2 * i];
+        sample->count = PB_PLACE_SAMPLE_KEYS / 2;
+        sample->stride *= 2;
+    }
+    sample->keys[sample->count++] = key;
+    sample->skip = sample->stride - 1;
+}
+
+/* Draws the borders of bins from some pairs, which it sorts. */
+static void
+choose_keys(struct pb_places *places, struct pb_pair *pairs, struct pb_pair *scratch, size_t count)
+{
+    pb_pairs_sort(pairs, scratch, count);
+    for (uint32_t i = 1; i < BINS; i++)
+        places->keys[i] = count == 0 ? UINT64_MAX : pairs[i * count / BINS].key;
+    places->has_keys = true;
+}
+
+static enum pb_status
+choose_from_sample(struct pb_places *places, const uint64_t *sample, size_t count)
+{
+    struct pb_pair *pairs = pb_alloc(places->env, 2 * count * sizeof(*pairs));
+
+    if (pairs == NULL)
+        return PB_E_NOMEM;
+    for (size_t i = 0; i < count; i++)
+        pairs[i] = (struct pb_pair){ .key = sample[i] };
+    choose_keys(places, pairs, pairs + count, count);
+    pb_free(places->env, pairs);
+    return PB_OK;
+}
+
 enum pb_status
 pb_places_new(const struct pb_env *env, const char *spill_path, size_t memory_bytes,
-              struct pb_crew *crew, struct pb_places **ret_places)
+              struct pb_crew *crew, const uint64_t *sample, size_t sample_count,
+              struct pb_places **ret_places)
 {
     struct pb_places *places = pb_calloc(env, 1, sizeof(*places));
     enum pb_status status = PB_OK;
@@ -64,6 +104,8 @@ pb_places_new(const struct pb_env *env, const char *spill_path, size_t memory_by
            (size_t)places->chunk_bytes * 16 * BINS <= memory_bytes)
         places->chunk_bytes *= 2;
     status = pb_bins_init(&places->bins, env, &places->budget, spill_path);
+    if (status == PB_OK && sample_count >= BINS)
+        status = choose_from_sample(places, sample, sample_count);
     if (status != PB_OK) {
         pb_places_free(places);
         return status;
@@ -148,10 +190,7 @@ spread(struct pb_places *places, struct pb_error *error)
     if (pairs == NULL)
         return PB_E_NOMEM;
     take_pairs(&places->sample, NULL, pairs);
-    pb_pairs_sort(pairs, pairs + count, count);
-    for (uint32_t i = 1; i < BINS; i++)
-        places->keys[i] = count == 0 ? UINT64_MAX : pairs[i * count / BINS].key;
-    places->has_keys = true;
+    choose_keys(places, pairs, pairs + count, count);
     take_pairs(&places->sample, NULL, pairs);
     for (size_t i = 0; i < count && status == PB_OK; i++) {
         uint32_t bin = bin_of(places, pairs[i].key);

@@ -148,6 +148,8 @@ struct pb_segment_options {
                                * contexts are complete */
     size_t memory_bytes;      /* budget of the second orders */
     struct pb_crew *crew;     /* borrowed for the writer's life; NULL: blocks are encoded at once */
+    const uint64_t *place_sample; /* place keys that stand for all, borrowed for the call; or NULL */
+    size_t place_sample_count;
 };
 
 PB_MUST_CHECK enum pb_status pb_segment_writer_new(const struct pb_env *env,

@@ -618,7 +618,8 @@ pb_segment_writer_new(const struct pb_env *env, const struct pb_segment_options 
     }
     (void)snprintf(path, sizeof(path), "%s/tmp/%08llu.places", options->directory,
                    (unsigned long long)options->number);
-    status = pb_places_new(env, path, options->memory_bytes / 2, options->crew, &writer->places);
+    status = pb_places_new(env, path, options->memory_bytes / 2, options->crew,
+                           options->place_sample, options->place_sample_count, &writer->places);
     if (status != PB_OK)
         goto out;
     pb_segment_path(path, sizeof(path), options->directory, options->number);

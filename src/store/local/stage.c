@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "base/time.h"
+#include "geo/geo.h"
 #include "plate/plate_code.h"
 #include "store/local/extras.h"
 #include "store/local/stage_private.h"
@@ -388,6 +389,10 @@ add_read(struct pb_stage *stage, struct stage_lane *lane, const struct pb_read *
                           (read->is_revisable ? PB_ROW_REVISABLE : 0) |
                           (read->is_correction ? PB_ROW_CORRECTION : 0));
     row.tail_bytes = (uint16_t)put_tail(&row, read, &rest, keep_us, tail);
+    if (read->lat_e7 != PB_NO_POSITION && pb_place_sample_is_due(&lane->places)) {
+        pb_place_sample_add(&lane->places, pb_place_key(pb_geo_cell(read->lat_e7, read->lon_e7),
+                                                        read->captured_at_us));
+    }
     lane->rows++;
     if (lane->is_spread)
         return put_by_plate(stage, lane, &row, keep_us, tail, error);

@@ -13,6 +13,7 @@
 #include "store/local/bins.h"
 #include "store/local/extras.h"
 #include "store/local/memo.h"
+#include "store/local/places.h"
 #include "store/local/stage.h"
 
 #define STAGE_BUCKETS 512u /* of ordinary plates; one more of long ones */
@@ -77,6 +78,7 @@ struct stage_lane {
 
     struct pb_bins bins;
     uint32_t chunk_bytes; /* of theirs */
+    struct pb_place_sample places;
 };
 
 struct pb_stage {

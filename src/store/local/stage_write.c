@@ -55,7 +55,9 @@ struct writing {
     struct part parts[PARTS];
     uint32_t part_first, part_count;
     size_t part_bytes;
-    uint32_t month, retention_days;   /* of the partition in work */
+    uint32_t month, retention_days; /* of the partition in work */
+    uint64_t *place_keys;           /* owned: that stand for all rows' */
+    size_t place_key_count;
     struct pb_segment_entry *entries; /* owned */
     uint32_t entry_count, entry_room;
     struct pb_error *error;
@@ -454,6 +456,8 @@ write_segment(struct writing *writing)
         .names = &writing->names,
         .memory_bytes = target->memory_bytes,
         .crew = writing->target->crew,
+        .place_sample = writing->place_keys,
+        .place_sample_count = writing->place_key_count,
     };
     struct pb_segment_entry entry = { .number = options.number };
     struct pb_segment_writer *writer = NULL;
@@ -519,6 +523,31 @@ writing_done(struct writing *writing)
     pb_free(env, writing->lanes);
     pb_names_done(&writing->names);
     pb_free(env, writing->entries);
+    pb_free(env, writing->place_keys);
+}
+
+/* Samples of lanes are of different strides: each has a share by its rows. */
+static enum pb_status
+join_place_samples(struct writing *writing)
+{
+    const struct pb_stage *stage = writing->stage;
+    uint64_t stride = 1;
+
+    for (unsigned i = 0; i < stage->lane_count; i++) {
+        if (stage->lanes[i].places.stride > stride)
+            stride = stage->lanes[i].places.stride;
+    }
+    writing->place_keys = pb_alloc(stage->env, stage->lane_count * (size_t)PB_PLACE_SAMPLE_KEYS *
+                                                   sizeof(*writing->place_keys));
+    if (writing->place_keys == NULL)
+        return PB_E_NOMEM;
+    for (unsigned i = 0; i < stage->lane_count; i++) {
+        const struct pb_place_sample *sample = &stage->lanes[i].places;
+
+        for (uint64_t k = 0; k < sample->count; k += stride / sample->stride)
+            writing->place_keys[writing->place_key_count++] = sample->keys[k];
+    }
+    return PB_OK;
 }
 
 enum pb_status
@@ -534,6 +563,8 @@ pb_stage_write(struct pb_stage *stage, const struct pb_stage_target *target,
     }
     if (status == PB_OK)
         status = join_names(&writing);
+    if (status == PB_OK)
+        status = join_place_samples(&writing);
     if (status == PB_OK)
         status = write_segments(&writing);
     if (status == PB_OK) {
