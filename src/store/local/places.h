@@ -22,7 +22,7 @@
 
 #define PB_PLACE_SAMPLE_KEYS 4096u
 
-/* Every stride-th key of those that went by, whatever their number; zeroed memory is an empty one. */
+/* Every stride-th key of those that went by, whatever their number; zeroed memory is empty. */
 struct pb_place_sample {
     uint64_t keys[PB_PLACE_SAMPLE_KEYS];
     uint32_t count;

@@ -148,7 +148,8 @@ struct pb_segment_options {
                                * contexts are complete */
     size_t memory_bytes;      /* budget of the second orders */
     struct pb_crew *crew;     /* borrowed for the writer's life; NULL: blocks are encoded at once */
-    const uint64_t *place_sample; /* place keys that stand for all, borrowed for the call; or NULL */
+    const uint64_t *place_sample; /* place keys that stand for all rows' (or NULL), borrowed for
+                                   * the call */
     size_t place_sample_count;
 };
 
