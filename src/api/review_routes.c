@@ -17,54 +17,58 @@
 #define SAMPLE_MAX 10000
 #define PAGE_DEFAULT 100u
 
-/* ---- bodies ---- */
+/* ---- what is asked ---- */
 
-struct window {
+struct asked {
+    struct pb_site *site;
+    struct pb_str person;
+    struct pb_reply *reply;
+    struct pb_arena *arena;
+    /* Of the body. */
     int64_t from_us, to_us;
     uint32_t count;
+    struct pb_str item, finding;
+    enum pb_review_state state;
+    uint32_t found;
 };
 
 static void
 read_window(struct pb_api_reading *reading, void *into)
 {
-    struct window *window = into;
+    struct asked *asked = into;
 
-    pb_api_take_time(reading, "from", &window->from_us);
-    pb_api_take_time(reading, "to", &window->to_us);
-    if (window->from_us == 0 || window->to_us <= window->from_us)
-        pb_api_refuse(reading, window->from_us == 0 ? "from" : "to",
+    pb_api_take_time(reading, "from", &asked->from_us);
+    pb_api_take_time(reading, "to", &asked->to_us);
+    if (asked->from_us == 0 || asked->to_us <= asked->from_us)
+        pb_api_refuse(reading, asked->from_us == 0 ? "from" : "to",
                       "wanted is a time, and a later one");
 }
 
 static void
 read_sample(struct pb_api_reading *reading, void *into)
 {
-    struct window *window = into;
+    struct asked *asked = into;
 
     read_window(reading, into);
-    window->count = (uint32_t)pb_api_take_number(reading, "count", 1, SAMPLE_MAX, SAMPLE_DEFAULT);
+    asked->count = (uint32_t)pb_api_take_number(reading, "count", 1, SAMPLE_MAX, SAMPLE_DEFAULT);
 }
 
 static void
 read_until(struct pb_api_reading *reading, void *into)
 {
-    struct window *window = into;
+    struct asked *asked = into;
 
-    pb_api_take_time(reading, "until", &window->to_us);
+    asked->to_us = pb_now_us(reading->env); /* where nothing is said */
+    pb_api_take_time(reading, "until", &asked->to_us);
 }
-
-struct word {
-    struct pb_str item, finding;
-    enum pb_review_state state;
-};
 
 static void
 read_take(struct pb_api_reading *reading, void *into)
 {
-    struct word *word = into;
+    struct asked *asked = into;
 
-    pb_api_take_text(reading, "item", &word->item);
-    pb_api_need(reading, "item", word->item);
+    pb_api_take_text(reading, "item", &asked->item);
+    pb_api_need(reading, "item", asked->item);
 }
 
 static void
@@ -72,31 +76,14 @@ read_close(struct pb_api_reading *reading, void *into)
 {
     /* As enum pb_review_state, but that open is none to close with. */
     static const char *const states[] = { "", "fine", "misuse", NULL };
-    struct word *word = into;
+    struct asked *asked = into;
 
     read_take(reading, into);
-    word->state = (enum pb_review_state)pb_api_take_choice(reading, "state", states, 0);
-    if (word->state == PB_REVIEW_OPEN)
+    asked->state = (enum pb_review_state)pb_api_take_choice(reading, "state", states, 0);
+    if (asked->state == PB_REVIEW_OPEN)
         pb_api_refuse(reading, "state", "wanted is fine or misuse");
-    pb_api_take_text(reading, "finding", &word->finding);
-    pb_api_need(reading, "finding", word->finding);
-}
-
-/* Who looks, and what the body says. False: the reply is filled, or ret_status is a failure. The
- * caller drops ret_root in any case. */
-static bool
-begin(struct pb_api *api, const struct pb_api_call *call, pb_api_read_fn *read, void *into,
-      struct pb_actor *ret_actor, json_t **ret_root, struct pb_reply *reply,
-      enum pb_status *ret_status)
-{
-    *ret_root = NULL;
-    if (!pb_api_actor(call, ret_actor, reply, ret_status))
-        return false;
-    *ret_status = pb_api_read_body(api, call, reply, read, into, ret_root);
-    if (*ret_status == PB_OK)
-        return true;
-    *ret_status = *ret_status == PB_END ? PB_OK : *ret_status;
-    return false;
+    pb_api_take_text(reading, "finding", &asked->finding);
+    pb_api_need(reading, "finding", asked->finding);
 }
 
 static enum pb_status
@@ -111,44 +98,59 @@ answer(const struct pb_api_call *call, struct pb_reply *reply, enum pb_status st
     return PB_OK;
 }
 
+typedef enum pb_status act_fn(struct asked *asked, struct pb_error *error);
+
+/* Who looks and what the body says; does it; and answers, with what ends the text. */
+static enum pb_status
+take_action(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *reply,
+            pb_api_read_fn *read, act_fn *act, const char *text)
+{
+    struct asked asked = { .site = api->options.site,
+                           .reply = reply,
+                           .arena = call->request->arena };
+    struct pb_error error = { "" };
+    struct pb_actor actor;
+    json_t *root = NULL;
+    enum pb_status status;
+
+    if (!pb_api_actor(call, &actor, reply, &status))
+        return status;
+    asked.person = pb_str_from(actor.person);
+    status = pb_api_read_body(api, call, reply, read, &asked, &root);
+    if (status == PB_OK)
+        status = answer(call, reply, act(&asked, &error), &error, text);
+    json_decref(root);
+    return status == PB_END ? PB_OK : status;
+}
+
 /* ---- samples and detectors ---- */
+
+static enum pb_status
+sample(struct asked *asked, struct pb_error *error)
+{
+    uint32_t drawn = 0;
+    enum pb_status status = pb_review_sample(asked->site, asked->person, asked->from_us,
+                                             asked->to_us, asked->count, &drawn, error);
+
+    pb_reply_put_text(asked->reply, "{\"drawn\":");
+    pb_reply_put_number(asked->reply, drawn);
+    return status;
+}
 
 enum pb_status
 pb_api_handle_review_sample(struct pb_api *api, const struct pb_api_call *call,
                             struct pb_reply *reply)
 {
-    struct window window = { .from_us = 0 };
-    struct pb_error error = { "" };
-    struct pb_actor actor;
-    uint32_t drawn = 0;
-    json_t *root;
-    enum pb_status status;
-
-    if (begin(api, call, read_sample, &window, &actor, &root, reply, &status)) {
-        status = pb_review_sample(api->options.site, pb_str_from(actor.person), window.from_us,
-                                  window.to_us, window.count, &drawn, &error);
-        status = answer(call, reply, status, &error, "{\"drawn\":");
-        if (reply->status == 200) {
-            pb_reply_put_number(reply, drawn);
-            pb_reply_put_text(reply, "}\n");
-        }
-    }
-    json_decref(root);
-    return status;
+    return take_action(api, call, reply, read_sample, sample, "}\n");
 }
-
-struct findings {
-    struct pb_reply *reply;
-    uint32_t count;
-};
 
 static bool
 put_finding(void *context, const struct pb_finding *finding)
 {
-    struct findings *findings = context;
-    struct pb_reply *reply = findings->reply;
+    struct asked *asked = context;
+    struct pb_reply *reply = asked->reply;
 
-    pb_reply_put_text(reply, findings->count++ > 0 ? ",{\"finding\":" : "{\"finding\":");
+    pb_reply_put_text(reply, asked->found++ > 0 ? ",{\"finding\":" : "{\"finding\":");
     pb_reply_put_json(reply, pb_str_from(pb_detect_kind_name(finding->kind)));
     pb_reply_put_text(reply, ",\"person\":");
     pb_reply_put_json(reply, finding->person);
@@ -163,26 +165,21 @@ put_finding(void *context, const struct pb_finding *finding)
     return !reply->is_broken;
 }
 
+static enum pb_status
+detect(struct asked *asked, struct pb_error *error)
+{
+    uint32_t count = 0;
+
+    pb_reply_put_text(asked->reply, "{\"findings\":[");
+    return pb_review_detect(asked->site, asked->person, asked->from_us, asked->to_us, NULL,
+                            put_finding, asked, &count, error);
+}
+
 enum pb_status
 pb_api_handle_review_detect(struct pb_api *api, const struct pb_api_call *call,
                             struct pb_reply *reply)
 {
-    struct window window = { .from_us = 0 };
-    struct findings findings = { .reply = reply };
-    struct pb_error error = { "" };
-    struct pb_actor actor;
-    uint32_t count = 0;
-    json_t *root;
-    enum pb_status status;
-
-    if (begin(api, call, read_window, &window, &actor, &root, reply, &status)) {
-        pb_reply_put_text(reply, "{\"findings\":[");
-        status = pb_review_detect(api->options.site, pb_str_from(actor.person), window.from_us,
-                                  window.to_us, NULL, put_finding, &findings, &count, &error);
-        status = answer(call, reply, status, &error, "]}\n");
-    }
-    json_decref(root);
-    return status;
+    return take_action(api, call, reply, read_window, detect, "]}\n");
 }
 
 /* ---- items ---- */
@@ -297,69 +294,49 @@ pb_api_handle_review_items(struct pb_api *api, const struct pb_api_call *call,
     return end_page(call, &page, status, &error, reply);
 }
 
+static enum pb_status
+take(struct asked *asked, struct pb_error *error)
+{
+    const char *item = pb_arena_text(asked->arena, asked->item);
+
+    return item == NULL ? PB_E_NOMEM : pb_review_take(asked->site, asked->person, item, error);
+}
+
 enum pb_status
 pb_api_handle_review_take(struct pb_api *api, const struct pb_api_call *call,
                           struct pb_reply *reply)
 {
-    struct word word = { .item = { NULL, 0 } };
-    struct pb_error error = { "" };
-    struct pb_actor actor;
-    json_t *root;
-    enum pb_status status;
+    return take_action(api, call, reply, read_take, take, "{\"taken\":true}\n");
+}
 
-    if (begin(api, call, read_take, &word, &actor, &root, reply, &status)) {
-        const char *name = pb_arena_text(call->request->arena, word.item);
+static enum pb_status
+close_item(struct asked *asked, struct pb_error *error)
+{
+    const char *item = pb_arena_text(asked->arena, asked->item);
 
-        status = name == NULL
-                     ? PB_E_NOMEM
-                     : pb_review_take(api->options.site, pb_str_from(actor.person), name, &error);
-        status = answer(call, reply, status, &error, "{\"taken\":true}\n");
-    }
-    json_decref(root);
-    return status;
+    return item == NULL ? PB_E_NOMEM
+                        : pb_review_close(asked->site, asked->person, item, asked->state,
+                                          asked->finding, error);
 }
 
 enum pb_status
 pb_api_handle_review_close(struct pb_api *api, const struct pb_api_call *call,
                            struct pb_reply *reply)
 {
-    struct word word = { .item = { NULL, 0 } };
-    struct pb_error error = { "" };
-    struct pb_actor actor;
-    json_t *root;
-    enum pb_status status;
+    return take_action(api, call, reply, read_close, close_item, "{\"closed\":true}\n");
+}
 
-    if (begin(api, call, read_close, &word, &actor, &root, reply, &status)) {
-        const char *name = pb_arena_text(call->request->arena, word.item);
-
-        status = name == NULL ? PB_E_NOMEM
-                              : pb_review_close(api->options.site, pb_str_from(actor.person), name,
-                                                word.state, word.finding, &error);
-        status = answer(call, reply, status, &error, "{\"closed\":true}\n");
-    }
-    json_decref(root);
-    return status;
+static enum pb_status
+finish(struct asked *asked, struct pb_error *error)
+{
+    return pb_review_finish(asked->site, asked->person, asked->to_us, error);
 }
 
 enum pb_status
 pb_api_handle_review_finish(struct pb_api *api, const struct pb_api_call *call,
                             struct pb_reply *reply)
 {
-    struct window window = { .from_us = 0 };
-    struct pb_error error = { "" };
-    struct pb_actor actor;
-    json_t *root;
-    enum pb_status status;
-
-    if (begin(api, call, read_until, &window, &actor, &root, reply, &status)) {
-        if (window.to_us == 0)
-            window.to_us = pb_now_us(api->env);
-        status =
-            pb_review_finish(api->options.site, pb_str_from(actor.person), window.to_us, &error);
-        status = answer(call, reply, status, &error, "{\"reviewed\":true}\n");
-    }
-    json_decref(root);
-    return status;
+    return take_action(api, call, reply, read_until, finish, "{\"reviewed\":true}\n");
 }
 
 /* ---- notices and disclosures ---- */
