@@ -657,7 +657,7 @@ a_second_person_approves_once(void **state)
 
     run(command, "approve", "--data", "demo", "--person", "plains.investigator", "--why",
         "I say so myself", token, NULL);
-    expect_exit(command, 1);
+    expect_exit(command, 3);
     run(command, "search", "--data", "demo", PLAINS, "--relation", "associate", RUR, WINDOW,
         "--json", "--approval", token, NULL);
     expect_exit(command, 4);
