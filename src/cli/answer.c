@@ -306,8 +306,6 @@ put_table(const struct pb_env *env, struct pb_cli_out *out, const struct pb_answ
     for (uint64_t i = 0; i < pb_answer_rows(answer) && status == PB_OK && pb_cli_out_is_open(out);
          i++)
         status = put_table_row(&table, &layout, pb_answer_row(answer, i));
-    if (table.cells != NULL)
-        pb_cli_table_flush(&table);
     pb_cli_table_done(&table);
     return status;
 }

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cli/at_site.h"
 #include "cli/audit.h"
 #include "cli/load.h"
 #include "cli/options.h"
@@ -467,41 +468,35 @@ check_logs(struct checking *checking, struct pb_error *error)
     return status;
 }
 
+static enum pb_status
+check(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+      struct pb_error *error)
+{
+    struct checking checking = { .cli = cli, .site = site, .witnesses = pb_site_witnesses(site) };
+    enum pb_status status;
+
+    (void)arguments;
+    (void)context;
+    if (checking.witnesses == NULL)
+        return pb_fail(error, PB_NOT_FOUND, "there are no witnesses");
+    status = check_logs(&checking, error);
+    pb_free(cli->env, checking.ids);
+    pb_free(cli->env, checking.results);
+    return status == PB_OK && checking.is_short ? PB_END : status;
+}
+
 static int
 run_check(struct pb_cli *cli, int argc, char **argv)
 {
     const struct pb_site_options options = { .mode = PB_SITE_ASK };
-    struct checking checking = { .cli = cli };
-    const char *data = NULL;
-    struct pb_error error = { "" };
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
-    int first, exit_code = PB_CLI_EXIT_OK;
 
     pb_cli_usage_init(&usage, "", 0, 0,
                       "Asks every witness about every log, now, publishes what enough of them have "
                       "signed, and says what each answered. Leaves with 1 where too few have "
                       "signed.");
-    pb_cli_usage_add_data(&usage, &data);
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (pb_cli_open_site(cli, data, &options, &checking.site) != PB_OK)
-        return PB_CLI_EXIT_FAILURE;
-    checking.witnesses = pb_site_witnesses(checking.site);
-    if (checking.witnesses == NULL) {
-        pb_cli_say(cli, "there are no witnesses");
-        return pb_cli_close_site(cli, checking.site, PB_CLI_EXIT_FAILURE);
-    }
-    status = check_logs(&checking, &error);
-    if (status != PB_OK)
-        exit_code = pb_cli_failure(cli, status, &error);
-    else if (checking.is_short)
-        exit_code = PB_CLI_EXIT_FAILURE;
-    pb_free(cli->env, checking.ids);
-    pb_free(cli->env, checking.results);
-    return pb_cli_close_site(cli, checking.site, exit_code);
+    pb_cli_usage_add_data(&usage, &usage.data);
+    return pb_cli_at_site(cli, &usage, &options, argc, argv, check, NULL);
 }
 
 int

@@ -13,6 +13,7 @@
 #include "base/base64.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "cli/at_site.h"
 #include "cli/audit.h"
 #include "cli/load.h"
 #include "cli/options.h"
@@ -63,6 +64,15 @@ put_key(void *context, const struct pb_audit_log_info *info)
     return true;
 }
 
+static enum pb_status
+list_keys(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+          struct pb_error *error)
+{
+    (void)cli;
+    (void)arguments;
+    return pb_audit_each_log(pb_site_audit(site), put_key, context, error);
+}
+
 int
 pb_cli_audit_keys(struct pb_cli *cli, int argc, char **argv)
 {
@@ -71,30 +81,16 @@ pb_cli_audit_keys(struct pb_cli *cli, int argc, char **argv)
     const struct pb_cli_option json = { .name = "json",
                                         .help = "one JSON object a line",
                                         .flag = &keys.is_json };
-    struct pb_error error = { "" };
-    struct pb_site *site = NULL;
-    int first, exit_code = PB_CLI_EXIT_OK;
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    const char *data = NULL;
-    enum pb_status status;
 
     pb_cli_usage_init(&usage, "", 0, 0,
                       "Lists the audit logs: the origin that names each, the key with which "
                       "anybody checks it, and the directory of its public files, which may be "
                       "copied and served as they are. Give the keys to those who shall check, by "
                       "a way of their own.");
-    pb_cli_usage_add_data(&usage, &data);
+    pb_cli_usage_add_data(&usage, &usage.data);
     pb_cli_usage_add(&usage, &json, 1);
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
-        return PB_CLI_EXIT_FAILURE;
-    status = pb_audit_each_log(pb_site_audit(site), put_key, &keys, &error);
-    if (status != PB_OK)
-        exit_code = pb_cli_failure(cli, status, &error);
-    return pb_cli_close_site(cli, site, exit_code);
+    return pb_cli_at_site(cli, &usage, &site_options, argc, argv, list_keys, &keys);
 }
 
 /* ---- verify ---- */

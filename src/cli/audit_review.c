@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/time.h"
+#include "cli/at_site.h"
 #include "cli/audit.h"
 #include "cli/options.h"
 #include "cli/sub.h"
@@ -13,14 +14,17 @@
 #include "inquiry/review.h"
 
 struct review_args {
-    const char *data, *person, *finding;
+    const char *person, *finding;
     int64_t from_us, to_us;
     uint64_t count;
     bool is_json, with_closed, is_misuse, is_quiet;
 };
 
+static const struct pb_site_options at_work = { .mode = PB_SITE_ASK };
+
+/* The usage of a command of these: --data and --person, before options of its own. */
 static void
-add_who(struct pb_cli_usage *usage, struct review_args *args)
+begin_usage(struct pb_cli_usage *usage, struct review_args *args, const char *text)
 {
     const struct pb_cli_option person = {
         .name = "person",
@@ -33,47 +37,60 @@ add_who(struct pb_cli_usage *usage, struct review_args *args)
         .text = &args->person,
     };
 
-    pb_cli_usage_add_data(usage, &args->data);
+    pb_cli_usage_init(usage, "", 0, 0, text);
+    pb_cli_usage_add_data(usage, &usage->data);
     pb_cli_usage_add(usage, &person, 1);
 }
 
-static bool
-open_site(struct pb_cli *cli, const struct review_args *args, struct pb_site **ret_site)
+/* The window of a sample and of detectors. */
+static void
+add_window(struct pb_cli_usage *usage, struct review_args *args)
 {
-    const struct pb_site_options options = { .mode = PB_SITE_ASK };
-
-    return pb_cli_open_site(cli, args->data, &options, ret_site) == PB_OK;
-}
-
-/* Says what failed, and closes. */
-static int
-finish(struct pb_cli *cli, struct pb_site *site, enum pb_status status,
-       const struct pb_error *error)
-{
-    int exit_code = status == PB_OK ? PB_CLI_EXIT_OK : pb_cli_failure(cli, status, error);
-
-    return pb_cli_close_site(cli, site, exit_code);
-}
-
-/* ---- sample ---- */
-
-static int
-run_sample(struct pb_cli *cli, int argc, char **argv)
-{
-    struct review_args args = { .count = 20 };
     const struct pb_cli_option options[] = {
         { .name = "from",
           .placeholder = "TIME",
           .help = "of inquiries asked at this time or later",
           .is_required = true,
           .example = "2026-03-01",
-          .time_us = &args.from_us },
+          .time_us = &args->from_us },
         { .name = "to",
           .placeholder = "TIME",
           .help = "and before this time",
           .is_required = true,
           .example = "2026-03-08",
-          .time_us = &args.to_us },
+          .time_us = &args->to_us },
+    };
+
+    pb_cli_usage_add(usage, options, sizeof(options) / sizeof(options[0]));
+}
+
+/* ---- sample ---- */
+
+static enum pb_status
+sample(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+       struct pb_error *error)
+{
+    const struct review_args *args = context;
+    uint32_t drawn = 0;
+    enum pb_status status = pb_review_sample(site, pb_str_from(args->person), args->from_us,
+                                             args->to_us, (uint32_t)args->count, &drawn, error);
+
+    (void)arguments;
+    if (status == PB_OK && args->is_json)
+        pb_cli_put_format(cli->out, "{\"drawn\":%" PRIu32 "}\n", drawn);
+    else if (status == PB_OK)
+        pb_cli_put_format(cli->out,
+                          "%" PRIu32 " inquiries drawn; see 'platebase audit review "
+                          "list'\n",
+                          drawn);
+    return status;
+}
+
+static int
+run_sample(struct pb_cli *cli, int argc, char **argv)
+{
+    struct review_args args = { .count = 20 };
+    const struct pb_cli_option options[] = {
         { .name = "count",
           .placeholder = "N",
           .help = "how many to draw; 20 by default",
@@ -82,34 +99,14 @@ run_sample(struct pb_cli *cli, int argc, char **argv)
           .number_max = 10000 },
         { .name = "json", .help = "one JSON object", .flag = &args.is_json },
     };
-    struct pb_error error = { "" };
-    struct pb_site *site = NULL;
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
-    uint32_t drawn = 0;
-    int first;
 
-    pb_cli_usage_init(&usage, "", 0, 0,
-                      "Draws inquiries of a span of time at random, each as likely as any other, "
-                      "and makes each an item that waits for a finding.");
-    add_who(&usage, &args);
+    begin_usage(&usage, &args,
+                "Draws inquiries of a span of time at random, each as likely as any other, and "
+                "makes each an item that waits for a finding.");
+    add_window(&usage, &args);
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (!open_site(cli, &args, &site))
-        return PB_CLI_EXIT_FAILURE;
-    status = pb_review_sample(site, pb_str_from(args.person), args.from_us, args.to_us,
-                              (uint32_t)args.count, &drawn, &error);
-    if (status == PB_OK && args.is_json)
-        pb_cli_put_format(cli->out, "{\"drawn\":%" PRIu32 "}\n", drawn);
-    else if (status == PB_OK)
-        pb_cli_put_format(cli->out,
-                          "%" PRIu32 " inquiries drawn; see 'platebase audit review "
-                          "list'\n",
-                          drawn);
-    return finish(cli, site, status, &error);
+    return pb_cli_at_site(cli, &usage, &at_work, argc, argv, sample, &args);
 }
 
 /* ---- detect ---- */
@@ -141,51 +138,37 @@ put_finding(void *context, const struct pb_finding *finding)
     return pb_cli_out_is_open(out);
 }
 
+static enum pb_status
+detect(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+       struct pb_error *error)
+{
+    const struct review_args *args = context;
+    struct found found = { .cli = cli, .is_json = args->is_json };
+    uint32_t count = 0;
+    enum pb_status status = pb_review_detect(site, pb_str_from(args->person), args->from_us,
+                                             args->to_us, NULL, put_finding, &found, &count, error);
+
+    (void)arguments;
+    if (status == PB_OK && !args->is_json)
+        pb_cli_put_format(cli->out, "%" PRIu32 " found\n", count);
+    return status;
+}
+
 static int
 run_detect(struct pb_cli *cli, int argc, char **argv)
 {
     struct review_args args = { .count = 0 };
-    const struct pb_cli_option options[] = {
-        { .name = "from",
-          .placeholder = "TIME",
-          .help = "of inquiries asked at this time or later",
-          .is_required = true,
-          .example = "2026-03-01",
-          .time_us = &args.from_us },
-        { .name = "to",
-          .placeholder = "TIME",
-          .help = "and before this time",
-          .is_required = true,
-          .example = "2026-03-08",
-          .time_us = &args.to_us },
-        { .name = "json", .help = "one JSON object a finding", .flag = &args.is_json },
-    };
-    struct pb_error error = { "" };
-    struct pb_site *site = NULL;
+    const struct pb_cli_option json = { .name = "json",
+                                        .help = "one JSON object a finding",
+                                        .flag = &args.is_json };
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
-    struct found found = { .cli = cli };
-    uint32_t count = 0;
-    int first;
 
-    pb_cli_usage_init(&usage, "", 0, 0,
-                      "Looks through the inquiries of a span of time for patterns that misuse also "
-                      "has, and makes each an item that waits for a finding. A pattern is no "
-                      "misuse yet.");
-    add_who(&usage, &args);
-    pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (!open_site(cli, &args, &site))
-        return PB_CLI_EXIT_FAILURE;
-    found.is_json = args.is_json;
-    status = pb_review_detect(site, pb_str_from(args.person), args.from_us, args.to_us, NULL,
-                              put_finding, &found, &count, &error);
-    if (status == PB_OK && !args.is_json)
-        pb_cli_put_format(cli->out, "%" PRIu32 " found\n", count);
-    return finish(cli, site, status, &error);
+    begin_usage(&usage, &args,
+                "Looks through the inquiries of a span of time for patterns that misuse also has, "
+                "and makes each an item that waits for a finding. A pattern is no misuse yet.");
+    add_window(&usage, &args);
+    pb_cli_usage_add(&usage, &json, 1);
+    return pb_cli_at_site(cli, &usage, &at_work, argc, argv, detect, &args);
 }
 
 /* ---- list ---- */
@@ -235,7 +218,6 @@ put_item_row(struct pb_cli_table *table, const struct pb_review_item *item)
     char since[PB_TIME_BYTES_MAX], index[24];
     struct pb_text_out out = pb_text_out(index, sizeof(index) - 1);
     struct pb_str cells[COLUMN_COUNT];
-    enum pb_status status = PB_OK;
 
     pb_put_u64(&out, item->index);
     *out.at = '\0';
@@ -245,9 +227,7 @@ put_item_row(struct pb_cli_table *table, const struct pb_review_item *item)
     cells[2] = pb_str_from(index);
     cells[3] = pb_str_from(since);
     cells[4] = pb_str_from(state_name(item->state));
-    for (unsigned i = 0; i < COLUMN_COUNT && status == PB_OK; i++)
-        status = pb_cli_table_cell(table, cells[i].text, cells[i].bytes);
-    return status;
+    return pb_cli_table_row(table, cells);
 }
 
 static bool
@@ -263,6 +243,28 @@ put_item(void *context, const struct pb_review_item *item)
     return list->status == PB_OK;
 }
 
+static enum pb_status
+list_items(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+           struct pb_error *error)
+{
+    const struct review_args *args = context;
+    struct list list = { .cli = cli, .is_json = args->is_json };
+    enum pb_status status = PB_OK;
+
+    (void)arguments;
+    if (!list.is_json)
+        status = pb_cli_table_init(&list.table, cli->env, cli->out, columns, COLUMN_COUNT);
+    if (status == PB_OK)
+        status = pb_review_items(site, pb_str_from(args->person), args->with_closed, put_item,
+                                 &list, error);
+    if (status == PB_OK)
+        status = list.status;
+    pb_cli_table_done(&list.table);
+    if (status == PB_OK && list.count == 0 && !list.is_json)
+        pb_cli_say(cli, "nothing waits for a finding");
+    return status;
+}
+
 static int
 run_list(struct pb_cli *cli, int argc, char **argv)
 {
@@ -271,43 +273,31 @@ run_list(struct pb_cli *cli, int argc, char **argv)
         { .name = "all", .help = "closed ones, too", .flag = &args.with_closed },
         { .name = "json", .help = "one JSON object a line", .flag = &args.is_json },
     };
-    struct list list = { .cli = cli };
-    struct pb_error error = { "" };
-    struct pb_site *site = NULL;
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
-    int first;
 
-    pb_cli_usage_init(&usage, "", 0, 0,
-                      "Lists what waits for a finding: inquiries that were drawn, and those that "
-                      "stand out (the same plate again and again, a reason used for many, a case "
-                      "with many plates ...). 'platebase audit open' shows an entry.");
-    add_who(&usage, &args);
+    begin_usage(&usage, &args,
+                "Lists what waits for a finding: inquiries that were drawn, and those that stand "
+                "out (the same plate again and again, a reason used for many, a case with many "
+                "plates ...). 'platebase audit open' shows an entry.");
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (!open_site(cli, &args, &site))
-        return PB_CLI_EXIT_FAILURE;
-    list.is_json = args.is_json;
-    status = list.is_json
-                 ? PB_OK
-                 : pb_cli_table_init(&list.table, cli->env, cli->out, columns, COLUMN_COUNT);
-    if (status == PB_OK)
-        status = pb_review_items(site, pb_str_from(args.person), args.with_closed, put_item, &list,
-                                 &error);
-    if (status == PB_OK)
-        status = list.status;
-    if (list.table.cells != NULL)
-        pb_cli_table_flush(&list.table);
-    pb_cli_table_done(&list.table);
-    if (status == PB_OK && list.count == 0 && !list.is_json)
-        pb_cli_say(cli, "nothing waits for a finding");
-    return finish(cli, site, status, &error);
+    return pb_cli_at_site(cli, &usage, &at_work, argc, argv, list_items, &args);
 }
 
 /* ---- close and finish ---- */
+
+static enum pb_status
+close_item(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+           struct pb_error *error)
+{
+    const struct review_args *args = context;
+    enum pb_status status = pb_review_close(site, pb_str_from(args->person), arguments[0],
+                                            args->is_misuse ? PB_REVIEW_MISUSE : PB_REVIEW_FINE,
+                                            pb_str_from(args->finding), error);
+
+    if (status == PB_OK && !args->is_quiet)
+        pb_cli_say(cli, "closed");
+    return status;
+}
 
 static int
 run_close(struct pb_cli *cli, int argc, char **argv)
@@ -325,31 +315,28 @@ run_close(struct pb_cli *cli, int argc, char **argv)
           .flag = &args.is_misuse },
         { .name = "quiet", .help = "say nothing", .flag = &args.is_quiet },
     };
-    struct pb_error error = { "" };
-    struct pb_site *site = NULL;
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
-    int first;
 
-    pb_cli_usage_init(&usage, "ITEM", 1, 1,
-                      "Closes an item of the list with a finding, which becomes an entry of the "
-                      "log.");
-    add_who(&usage, &args);
+    begin_usage(&usage, &args,
+                "Closes an item of the list with a finding, which becomes an entry of the log.");
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (!open_site(cli, &args, &site))
-        return PB_CLI_EXIT_FAILURE;
-    status = pb_review_close(site, pb_str_from(args.person), argv[first],
-                             args.is_misuse ? PB_REVIEW_MISUSE : PB_REVIEW_FINE,
-                             pb_str_from(args.finding), &error);
-    if (status == PB_NOT_FOUND && error.message[0] == '\0')
-        (void)pb_fail(&error, status, "there is no open item '%s'", argv[first]);
-    if (status == PB_OK && !args.is_quiet)
-        pb_cli_say(cli, "closed");
-    return finish(cli, site, status, &error);
+    usage.arguments = "ITEM";
+    usage.arguments_min = usage.arguments_max = 1;
+    return pb_cli_at_site(cli, &usage, &at_work, argc, argv, close_item, &args);
+}
+
+static enum pb_status
+finish(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+       struct pb_error *error)
+{
+    const struct review_args *args = context;
+    int64_t until_us = args->to_us != 0 ? args->to_us : pb_now_us(cli->env);
+    enum pb_status status = pb_review_finish(site, pb_str_from(args->person), until_us, error);
+
+    (void)arguments;
+    if (status == PB_OK && !args->is_quiet)
+        pb_cli_say(cli, "reviewed");
+    return status;
 }
 
 static int
@@ -363,40 +350,26 @@ run_finish(struct pb_cli *cli, int argc, char **argv)
           .time_us = &args.to_us },
         { .name = "quiet", .help = "say nothing", .flag = &args.is_quiet },
     };
-    struct pb_error error = { "" };
-    struct pb_site *site = NULL;
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
-    int first;
 
-    pb_cli_usage_init(&usage, "", 0, 0,
-                      "Ends a review: what was asked before a moment counts as reviewed. An agency "
-                      "whose review is overdue may ask less and less, until it is done.");
-    add_who(&usage, &args);
+    begin_usage(&usage, &args,
+                "Ends a review: what was asked before a moment counts as reviewed. An agency "
+                "whose review is overdue may ask less and less, until it is done.");
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (!open_site(cli, &args, &site))
-        return PB_CLI_EXIT_FAILURE;
-    if (args.to_us == 0)
-        args.to_us = pb_now_us(cli->env);
-    status = pb_review_finish(site, pb_str_from(args.person), args.to_us, &error);
-    if (status == PB_CONFLICT && error.message[0] == '\0')
-        (void)pb_fail(&error, status,
-                      "items of that time are still open: see 'platebase audit "
-                      "review list'");
-    if (status == PB_OK && !args.is_quiet)
-        pb_cli_say(cli, "reviewed");
-    return finish(cli, site, status, &error);
+    return pb_cli_at_site(cli, &usage, &at_work, argc, argv, finish, &args);
 }
 
 /* ---- notices and disclosures ---- */
 
+typedef enum pb_status read_notes_fn(struct pb_site *site, struct pb_str person,
+                                     pb_review_notice_fn *each, void *context,
+                                     struct pb_error *error);
+
 struct notes {
+    struct review_args args;
+    read_notes_fn *read;
+    const char *none; /* what to say where there are none */
     struct pb_cli_out *out;
-    bool is_json;
     uint64_t count;
 };
 
@@ -410,7 +383,7 @@ put_note_member(struct notes *notes, const char *line, size_t bytes)
     size_t value_bytes = equals != NULL ? bytes - name_bytes - 1 : 0;
     char safe[3 * 512];
 
-    if (notes->is_json) {
+    if (notes->args.is_json) {
         pb_cli_put_text(notes->out, ",");
         pb_cli_put_json(notes->out, line, name_bytes);
         pb_cli_put_text(notes->out, ":");
@@ -429,7 +402,7 @@ put_note(void *context, const char *key, struct pb_str value)
     struct notes *notes = context;
 
     notes->count++;
-    if (notes->is_json) {
+    if (notes->args.is_json) {
         pb_cli_put_text(notes->out, "{\"key\":");
         pb_cli_put_json_text(notes->out, key);
     } else {
@@ -444,44 +417,38 @@ put_note(void *context, const char *key, struct pb_str value)
             put_note_member(notes, line, bytes);
         at += bytes + 1;
     }
-    if (notes->is_json)
+    if (notes->args.is_json)
         pb_cli_put_text(notes->out, "}\n");
     return true;
 }
 
-typedef enum pb_status read_notes_fn(struct pb_site *site, struct pb_str person,
-                                     pb_review_notice_fn *each, void *context,
-                                     struct pb_error *error);
+static enum pb_status
+list_notes(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+           struct pb_error *error)
+{
+    struct notes *notes = context;
+    enum pb_status status =
+        notes->read(site, pb_str_from(notes->args.person), put_note, notes, error);
+
+    (void)arguments;
+    if (status == PB_OK && notes->count == 0 && !notes->args.is_json)
+        pb_cli_say(cli, "%s", notes->none);
+    return status;
+}
 
 static int
 run_notes(struct pb_cli *cli, int argc, char **argv, const char *text, const char *none,
           read_notes_fn *read)
 {
-    struct review_args args = { .count = 0 };
+    struct notes notes = { .out = cli->out, .read = read, .none = none };
     const struct pb_cli_option json = { .name = "json",
                                         .help = "one JSON object a line",
-                                        .flag = &args.is_json };
-    struct notes notes = { .out = cli->out };
-    struct pb_error error = { "" };
-    struct pb_site *site = NULL;
+                                        .flag = &notes.args.is_json };
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
-    int first;
 
-    pb_cli_usage_init(&usage, "", 0, 0, text);
-    add_who(&usage, &args);
+    begin_usage(&usage, &notes.args, text);
     pb_cli_usage_add(&usage, &json, 1);
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (!open_site(cli, &args, &site))
-        return PB_CLI_EXIT_FAILURE;
-    notes.is_json = args.is_json;
-    status = read(site, pb_str_from(args.person), put_note, &notes, &error);
-    if (status == PB_OK && notes.count == 0 && !args.is_json)
-        pb_cli_say(cli, "%s", none);
-    return finish(cli, site, status, &error);
+    return pb_cli_at_site(cli, &usage, &at_work, argc, argv, list_notes, &notes);
 }
 
 static int

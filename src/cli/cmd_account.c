@@ -6,6 +6,7 @@
 #include "api/account.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cli/at_site.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/sub.h"
@@ -13,40 +14,42 @@
 
 #define ORIGIN_USUAL "http://127.0.0.1:8080"
 
-struct args {
-    const char *data, *by, *why, *origin;
-};
-
+struct args;
 typedef enum pb_status change_fn(const struct pb_cli *cli, struct pb_site *site,
                                  const struct args *args, struct pb_str person,
                                  struct pb_error *error);
 
-/* Parses, opens, changes, closes: what all changes have in common. */
+struct args {
+    const char *by, *why, *origin;
+    change_fn *change;
+};
+
+static enum pb_status
+no_account(const char *person, struct pb_error *error)
+{
+    return pb_fail(error, PB_NOT_FOUND, "%s has no account: see 'platebase account list'", person);
+}
+
+static enum pb_status
+change_account(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+               struct pb_error *error)
+{
+    const struct args *args = context;
+    enum pb_status status = args->change(cli, site, args, pb_str_from(arguments[0]), error);
+
+    return status == PB_NOT_FOUND ? no_account(arguments[0], error) : status;
+}
+
+/* What all changes have in common. */
 static int
 run_change(struct pb_cli *cli, int argc, char **argv, struct pb_cli_usage *usage, struct args *args,
            change_fn *change)
 {
     const struct pb_site_options site_options = { .mode = PB_SITE_ASK };
-    struct pb_error error = { "" };
-    struct pb_site *site = NULL;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
-    int first, exit_code = PB_CLI_EXIT_OK;
 
-    pb_cli_usage_add_data(usage, &args->data);
-    parsed = pb_cli_parse(cli, usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (pb_cli_open_site(cli, args->data, &site_options, &site) != PB_OK)
-        return PB_CLI_EXIT_FAILURE;
-    status = change(cli, site, args, pb_str_from(argv[first]), &error);
-    if (status == PB_NOT_FOUND) {
-        pb_cli_say(cli, "%s has no account: see 'platebase account list'", argv[first]);
-        exit_code = PB_CLI_EXIT_FAILURE;
-    } else if (status != PB_OK) {
-        exit_code = pb_cli_failure(cli, status, &error);
-    }
-    return pb_cli_close_site(cli, site, exit_code);
+    args->change = change;
+    pb_cli_usage_add_data(usage, &usage->data);
+    return pb_cli_at_site(cli, usage, &site_options, argc, argv, change_account, args);
 }
 
 static void
@@ -241,11 +244,8 @@ put_row(struct pb_cli_table *table, const struct pb_api_account *account, const 
         pb_str_from(signed_in),
         account->why,
     };
-    enum pb_status status = PB_OK;
 
-    for (unsigned i = 0; i < COLUMN_COUNT && status == PB_OK; i++)
-        status = pb_cli_table_cell(table, cells[i].text, cells[i].bytes);
-    return status;
+    return pb_cli_table_row(table, cells);
 }
 
 static bool
@@ -271,52 +271,38 @@ put_account(void *context, const struct pb_api_account *account)
     return list->status == PB_OK;
 }
 
-static int
-put_accounts(struct pb_cli *cli, struct pb_site *site, struct list *list)
+static enum pb_status
+list_accounts(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+              struct pb_error *error)
 {
-    struct pb_error error = { "" };
+    struct list *list = context;
+    enum pb_status status = PB_OK;
 
+    list->person = arguments[0]; /* NULL: all */
     if (!list->is_json)
-        list->status = pb_cli_table_init(&list->table, cli->env, cli->out, columns, COLUMN_COUNT);
-    if (list->status == PB_OK) {
-        enum pb_status status = pb_api_account_each(cli->env, site, put_account, list, &error);
-
-        list->status = status != PB_OK ? status : list->status;
-    }
-    if (!list->is_json && list->table.cells != NULL)
-        pb_cli_table_flush(&list->table);
+        status = pb_cli_table_init(&list->table, cli->env, cli->out, columns, COLUMN_COUNT);
+    if (status == PB_OK)
+        status = pb_api_account_each(cli->env, site, put_account, list, error);
     pb_cli_table_done(&list->table);
-    if (list->status != PB_OK)
-        return pb_cli_failure(cli, list->status, &error);
-    if (list->person != NULL && !list->is_found) {
-        pb_cli_say(cli, "%s has no account: see 'platebase account list'", list->person);
-        return PB_CLI_EXIT_FAILURE;
-    }
-    return PB_CLI_EXIT_OK;
+    if (status == PB_OK)
+        status = list->status;
+    if (status == PB_OK && list->person != NULL && !list->is_found)
+        return no_account(list->person, error);
+    return status;
 }
 
 static int
-run_listing(struct pb_cli *cli, int argc, char **argv, struct pb_cli_usage *usage, bool is_show)
+run_listing(struct pb_cli *cli, int argc, char **argv, struct pb_cli_usage *usage)
 {
     const struct pb_site_options site_options = { .mode = PB_SITE_LOOK };
     struct list list = { .cli = cli };
-    const char *data = NULL;
     const struct pb_cli_option json = { .name = "json",
                                         .help = "one JSON object a line",
                                         .flag = &list.is_json };
-    struct pb_site *site = NULL;
-    enum pb_cli_parsed parsed;
-    int first;
 
-    pb_cli_usage_add_data(usage, &data);
+    pb_cli_usage_add_data(usage, &usage->data);
     pb_cli_usage_add(usage, &json, 1);
-    parsed = pb_cli_parse(cli, usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    list.person = is_show ? argv[first] : NULL;
-    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
-        return PB_CLI_EXIT_FAILURE;
-    return pb_cli_close_site(cli, site, put_accounts(cli, site, &list));
+    return pb_cli_at_site(cli, usage, &site_options, argc, argv, list_accounts, &list);
 }
 
 static int
@@ -326,7 +312,7 @@ run_list(struct pb_cli *cli, int argc, char **argv)
 
     pb_cli_usage_init(&usage, "", 0, 0,
                       "Lists accounts. What was not used for 30 days counts as disabled.");
-    return run_listing(cli, argc, argv, &usage, false);
+    return run_listing(cli, argc, argv, &usage);
 }
 
 static int
@@ -335,7 +321,7 @@ run_show(struct pb_cli *cli, int argc, char **argv)
     struct pb_cli_usage usage;
 
     pb_cli_usage_init(&usage, "PERSON", 1, 1, "Shows one account.");
-    return run_listing(cli, argc, argv, &usage, true);
+    return run_listing(cli, argc, argv, &usage);
 }
 
 int

@@ -4,42 +4,40 @@
 #include <inttypes.h>
 
 #include "base/limits.h"
+#include "cli/at_site.h"
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "cli/options.h"
 #include "cli/sub.h"
 #include "inquiry/site.h"
 
+static enum pb_status
+put_catalog(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+            struct pb_error *error)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    enum pb_status status = pb_catalog_to_yaml(pb_site_catalog(site), &text, &bytes, error);
+
+    (void)arguments;
+    (void)context;
+    if (status == PB_OK)
+        pb_cli_put_bytes(cli->out, text, bytes);
+    pb_free(cli->env, text);
+    return status;
+}
+
 static int
 run_export(struct pb_cli *cli, int argc, char **argv)
 {
     const struct pb_site_options site_options = { .mode = PB_SITE_LOOK };
-    struct pb_error error = { "" };
-    struct pb_site *site = NULL;
-    const char *data = NULL;
-    char *text = NULL;
-    size_t bytes = 0;
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
-    int first, exit_code = PB_CLI_EXIT_OK;
 
     pb_cli_usage_init(&usage, "", 0, 0,
                       "Prints the whole catalog as YAML, as it is at one moment; 'catalog import' "
                       "takes it back.");
-    pb_cli_usage_add_data(&usage, &data);
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
-        return PB_CLI_EXIT_FAILURE;
-    status = pb_catalog_to_yaml(pb_site_catalog(site), &text, &bytes, &error);
-    if (status == PB_OK)
-        pb_cli_put_bytes(cli->out, text, bytes);
-    else
-        exit_code = pb_cli_failure(cli, status, &error);
-    pb_free(cli->env, text);
-    return pb_cli_close_site(cli, site, exit_code);
+    pb_cli_usage_add_data(&usage, &usage.data);
+    return pb_cli_at_site(cli, &usage, &site_options, argc, argv, put_catalog, NULL);
 }
 
 static enum pb_status
@@ -67,9 +65,9 @@ run_import(struct pb_cli *cli, int argc, char **argv)
     struct pb_site *site = NULL;
     const char *data = NULL;
     bool is_quiet = false;
-    const struct pb_cli_option quiet = {
-        .name = "quiet", .help = "say nothing", .flag = &is_quiet
-    };
+    const struct pb_cli_option quiet = { .name = "quiet",
+                                         .help = "say nothing",
+                                         .flag = &is_quiet };
     struct pb_cli_usage usage;
     enum pb_cli_parsed parsed;
     enum pb_status status;

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cli/at_site.h"
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "cli/options.h"
@@ -53,7 +54,6 @@ put_row(struct pb_cli_table *table, const struct pb_pack_info *pack)
     char texts[3][24], valid_from[PB_TIME_BYTES_MAX];
     const uint64_t numbers[] = { pack->version, pack->rule_count, pack->unverified_count };
     struct pb_str cells[COLUMN_COUNT];
-    enum pb_status status = PB_OK;
 
     for (unsigned i = 0; i < 3; i++) {
         struct pb_text_out out = pb_text_out(texts[i], sizeof(texts[i]) - 1);
@@ -73,9 +73,7 @@ put_row(struct pb_cli_table *table, const struct pb_pack_info *pack)
     if (cells[6].bytes > 12)
         cells[6].bytes = 12;
     cells[7] = pack->title;
-    for (unsigned i = 0; i < COLUMN_COUNT && status == PB_OK; i++)
-        status = pb_cli_table_cell(table, cells[i].text, cells[i].bytes);
-    return status;
+    return pb_cli_table_row(table, cells);
 }
 
 static bool
@@ -90,45 +88,41 @@ put_pack(void *context, const struct pb_pack_info *pack)
     return list->status == PB_OK;
 }
 
+static enum pb_status
+list_packs(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+           struct pb_error *error)
+{
+    struct list *list = context;
+    struct pb_rules *rules = pb_site_rules(site);
+
+    (void)arguments;
+    (void)error;
+    if (!list->is_json)
+        list->status = pb_cli_table_init(&list->table, cli->env, cli->out, columns, COLUMN_COUNT);
+    if (list->status == PB_OK)
+        pb_rules_each_pack(rules, pb_now_us(cli->env), put_pack, list);
+    pb_cli_table_done(&list->table);
+    pb_rules_unref(rules);
+    return list->status;
+}
+
 static int
 run_list(struct pb_cli *cli, int argc, char **argv)
 {
     const struct pb_site_options site_options = { .mode = PB_SITE_LOOK };
     struct list list = { .cli = cli };
-    const char *data = NULL;
     const struct pb_cli_option json = { .name = "json",
                                         .help = "one JSON object a line",
                                         .flag = &list.is_json };
-    struct pb_rules *rules = NULL;
-    struct pb_site *site = NULL;
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    int first, exit_code = PB_CLI_EXIT_OK;
 
     pb_cli_usage_init(&usage, "", 0, 0,
                       "Lists the rule packs that are shipped or were added: version, since when, "
                       "whether it is in force now, how many rules it has, and how many of them "
                       "nobody has verified yet; those are read to the strict side.");
-    pb_cli_usage_add_data(&usage, &data);
+    pb_cli_usage_add_data(&usage, &usage.data);
     pb_cli_usage_add(&usage, &json, 1);
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
-        return PB_CLI_EXIT_FAILURE;
-
-    rules = pb_site_rules(site);
-    if (!list.is_json)
-        list.status = pb_cli_table_init(&list.table, cli->env, cli->out, columns, COLUMN_COUNT);
-    if (list.status == PB_OK)
-        pb_rules_each_pack(rules, pb_now_us(cli->env), put_pack, &list);
-    if (!list.is_json && list.table.cells != NULL)
-        pb_cli_table_flush(&list.table);
-    if (list.status != PB_OK)
-        exit_code = pb_cli_failure(cli, list.status, NULL);
-    pb_cli_table_done(&list.table);
-    pb_rules_unref(rules);
-    return pb_cli_close_site(cli, site, exit_code);
+    return pb_cli_at_site(cli, &usage, &site_options, argc, argv, list_packs, &list);
 }
 
 /* ---- show ---- */
@@ -269,19 +263,27 @@ run_show(struct pb_cli *cli, int argc, char **argv)
 
 /* ---- add ---- */
 
+struct adding {
+    struct pb_actor actor;
+    bool is_quiet;
+};
+
 static enum pb_status
-add_pack(const struct pb_cli *cli, struct pb_site *site, const struct pb_actor *actor,
-         const char *path, struct pb_error *error)
+add_pack(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+         struct pb_error *error)
 {
-    const char *slash = strrchr(path, '/');
+    const struct adding *adding = context;
+    const char *path = arguments[0], *slash = strrchr(path, '/');
     char *text = NULL;
     size_t bytes = 0;
     enum pb_status status = pb_cli_load(cli->env, path, PB_PACK_BYTES_MAX, &text, &bytes, error);
 
     if (status == PB_OK)
-        status =
-            pb_site_put_pack(site, actor, slash != NULL ? slash + 1 : path, text, bytes, error);
+        status = pb_site_put_pack(site, &adding->actor, slash != NULL ? slash + 1 : path, text,
+                                  bytes, error);
     pb_free(cli->env, text);
+    if (status == PB_OK && !adding->is_quiet)
+        pb_cli_say(cli, "added %s; see 'platebase rules list'", path);
     return status;
 }
 
@@ -289,41 +291,24 @@ static int
 run_add(struct pb_cli *cli, int argc, char **argv)
 {
     const struct pb_site_options site_options = { .mode = PB_SITE_WRITE };
-    struct pb_actor actor = { .person = NULL };
-    const char *data = NULL;
-    bool is_quiet = false;
+    struct adding adding = { .is_quiet = false };
     const struct pb_cli_option options[] = {
         { .name = "person",
           .placeholder = "ID",
           .help = "who adds it, for the record; the operator of the machine by default",
-          .text = &actor.person },
-        { .name = "quiet", .help = "say nothing", .flag = &is_quiet },
+          .text = &adding.actor.person },
+        { .name = "quiet", .help = "say nothing", .flag = &adding.is_quiet },
     };
-    struct pb_error error = { "" };
-    struct pb_site *site = NULL;
-    int first, exit_code = PB_CLI_EXIT_OK;
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
 
     pb_cli_usage_init(&usage, "FILE", 1, 1,
                       "Adds a rule pack (YAML), or a new version of one, under the file's name. It "
                       "is checked first, and holds from its valid_from on; what it shortens is "
                       "stamped anew at once. Versions that are there stay, so that old decisions "
                       "can be explained.");
-    pb_cli_usage_add_data(&usage, &data);
+    pb_cli_usage_add_data(&usage, &usage.data);
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
-        return PB_CLI_EXIT_FAILURE;
-    status = add_pack(cli, site, &actor, argv[first], &error);
-    if (status != PB_OK)
-        exit_code = pb_cli_failure(cli, status, &error);
-    else if (!is_quiet)
-        pb_cli_say(cli, "added %s; see 'platebase rules list'", argv[first]);
-    return pb_cli_close_site(cli, site, exit_code);
+    return pb_cli_at_site(cli, &usage, &site_options, argc, argv, add_pack, &adding);
 }
 
 int

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "base/time.h"
+#include "cli/at_site.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -60,43 +61,39 @@ put_text(struct pb_cli_out *out, const struct pb_store_stats *stats)
     pb_cli_put_format(out, "newest commit   %" PRIu64 "\n", stats->commit);
 }
 
+static enum pb_status
+tell(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+     struct pb_error *error)
+{
+    const bool *is_json = context;
+    struct pb_store_stats stats;
+    enum pb_status status = pb_store_stats(pb_site_store(site), &stats, error);
+
+    (void)arguments;
+    if (status == PB_OK && *is_json)
+        put_json(cli->out, &stats);
+    else if (status == PB_OK)
+        put_text(cli->out, &stats);
+    return status;
+}
+
 int
 pb_cmd_stats(struct pb_cli *cli, int argc, char **argv)
 {
-    struct pb_error error = { "" };
-    struct pb_store_stats stats;
-    struct pb_site *site = NULL;
-    struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
-    const char *data = NULL;
-    bool is_json = false;
     struct pb_site_options site_options = { .mode = PB_SITE_LOOK };
+    struct pb_cli_usage usage;
+    bool is_json = false;
     const struct pb_cli_option options[] = {
         { .name = "json", .help = "one JSON object", .flag = &is_json },
         { .name = "skip-damaged",
           .help = "leave damaged segments out instead of refusing; verify tells what is missing",
           .flag = &site_options.skips_damaged },
     };
-    int first, exit_code = PB_CLI_EXIT_OK;
 
     pb_cli_usage_init(&usage, "", 0, 0,
                       "Says how many reads a data directory holds, and in how many bytes. It tells "
                       "nothing of any one plate, so it asks for no purpose.");
-    pb_cli_usage_add_data(&usage, &data);
+    pb_cli_usage_add_data(&usage, &usage.data);
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
-        return PB_CLI_EXIT_FAILURE;
-
-    status = pb_store_stats(pb_site_store(site), &stats, &error);
-    if (status == PB_OK && is_json)
-        put_json(cli->out, &stats);
-    else if (status == PB_OK)
-        put_text(cli->out, &stats);
-    if (status != PB_OK)
-        exit_code = pb_cli_failure(cli, status, &error);
-    return pb_cli_close_site(cli, site, exit_code);
+    return pb_cli_at_site(cli, &usage, &site_options, argc, argv, tell, &is_json);
 }

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cli/at_site.h"
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "cli/options.h"
@@ -292,7 +293,6 @@ put_row(struct pb_cli_table *table, const struct pb_api_token *token, const char
 {
     char verbs[CELL_BYTES_MAX], readers[CELL_BYTES_MAX], expires[PB_TIME_BYTES_MAX];
     struct pb_str cells[COLUMN_COUNT];
-    enum pb_status status = PB_OK;
 
     (void)pb_time_format(token->expires_at_us, PB_NO_UTC_OFFSET, expires);
     expires[10] = '\0';
@@ -305,9 +305,7 @@ put_row(struct pb_cli_table *table, const struct pb_api_token *token, const char
     cells[6] = pb_str_from(expires);
     cells[7] = pb_str_from(state);
     cells[8] = token->label;
-    for (unsigned i = 0; i < COLUMN_COUNT && status == PB_OK; i++)
-        status = pb_cli_table_cell(table, cells[i].text, cells[i].bytes);
-    return status;
+    return pb_cli_table_row(table, cells);
 }
 
 static bool
@@ -323,76 +321,68 @@ put_token(void *context, const struct pb_api_token *token)
     return list->status == PB_OK;
 }
 
+static enum pb_status
+list_tokens(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+            struct pb_error *error)
+{
+    struct list *list = context;
+    enum pb_status status = PB_OK;
+
+    (void)arguments;
+    if (!list->is_json)
+        status = pb_cli_table_init(&list->table, cli->env, cli->out, columns, COLUMN_COUNT);
+    if (status == PB_OK)
+        status = pb_api_token_each(cli->env, site, put_token, list, error);
+    pb_cli_table_done(&list->table);
+    return status != PB_OK ? status : list->status;
+}
+
 static int
 run_list(struct pb_cli *cli, int argc, char **argv)
 {
     const struct pb_site_options site_options = { .mode = PB_SITE_LOOK };
     struct list list = { .cli = cli, .now_us = pb_now_us(cli->env) };
-    struct pb_error error = { "" };
-    const char *data = NULL;
     const struct pb_cli_option json = { .name = "json",
                                         .help = "one JSON object a line",
                                         .flag = &list.is_json };
-    struct pb_site *site = NULL;
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    int first, exit_code = PB_CLI_EXIT_OK;
 
     pb_cli_usage_init(&usage, "", 0, 0,
                       "Lists tokens, also those that hold no longer. None is shown itself.");
-    pb_cli_usage_add_data(&usage, &data);
+    pb_cli_usage_add_data(&usage, &usage.data);
     pb_cli_usage_add(&usage, &json, 1);
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
-        return PB_CLI_EXIT_FAILURE;
-    if (!list.is_json)
-        list.status = pb_cli_table_init(&list.table, cli->env, cli->out, columns, COLUMN_COUNT);
-    if (list.status == PB_OK)
-        list.status = pb_api_token_each(cli->env, site, put_token, &list, &error);
-    if (!list.is_json && list.table.cells != NULL)
-        pb_cli_table_flush(&list.table);
-    if (list.status != PB_OK)
-        exit_code = pb_cli_failure(cli, list.status, &error);
-    pb_cli_table_done(&list.table);
-    return pb_cli_close_site(cli, site, exit_code);
+    return pb_cli_at_site(cli, &usage, &site_options, argc, argv, list_tokens, &list);
 }
 
 /* ---- revoke ---- */
+
+static enum pb_status
+revoke(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+       struct pb_error *error)
+{
+    enum pb_status status = pb_api_token_revoke(cli->env, site, pb_str_from(arguments[0]), error);
+
+    (void)context;
+    if (status == PB_NOT_FOUND)
+        return pb_fail(error, status, "there is no token '%s': see 'platebase token list'",
+                       arguments[0]);
+    if (status == PB_OK)
+        pb_cli_say(cli, "revoked");
+    return status;
+}
 
 static int
 run_revoke(struct pb_cli *cli, int argc, char **argv)
 {
     const struct pb_site_options site_options = { .mode = PB_SITE_ASK };
-    struct pb_error error = { "" };
-    struct pb_site *site = NULL;
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
-    const char *data = NULL;
-    int first, exit_code = PB_CLI_EXIT_OK;
 
     pb_cli_usage_init(&usage, "TOKEN", 1, 1,
                       "Revokes a token, named by the 12 digits behind pb_. It holds no longer from "
                       "the next request on. Where a service writes to the directory, ask it "
                       "instead: DELETE /v1/tokens/TOKEN.");
-    pb_cli_usage_add_data(&usage, &data);
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
-        return PB_CLI_EXIT_FAILURE;
-    status = pb_api_token_revoke(cli->env, site, pb_str_from(argv[first]), &error);
-    if (status == PB_NOT_FOUND) {
-        pb_cli_say(cli, "there is no token '%s': see 'platebase token list'", argv[first]);
-        exit_code = PB_CLI_EXIT_FAILURE;
-    } else if (status != PB_OK) {
-        exit_code = pb_cli_failure(cli, status, &error);
-    } else {
-        pb_cli_say(cli, "revoked");
-    }
-    return pb_cli_close_site(cli, site, exit_code);
+    pb_cli_usage_add_data(&usage, &usage.data);
+    return pb_cli_at_site(cli, &usage, &site_options, argc, argv, revoke, NULL);
 }
 
 int

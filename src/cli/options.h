@@ -52,6 +52,7 @@ struct pb_cli_option {
 struct pb_cli_usage {
     const char *arguments; /* after the options: "FILE...", "DIR"; or "" */
     const char *text;      /* some sentences for --help */
+    const char *data;      /* of --data, where the command keeps it here (cli/at_site.h) */
     unsigned arguments_min, arguments_max;
     unsigned option_count;
     struct pb_cli_option options[PB_CLI_OPTIONS_MAX];

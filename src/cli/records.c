@@ -415,10 +415,7 @@ list_all(struct records *records, struct pb_site *site)
     status = pb_catalog_list(pb_site_catalog(site), records->entity, put_row, records, &error);
     if (status == PB_OK)
         status = records->status;
-    if (!records->is_json) {
-        pb_cli_table_flush(&records->table);
-        pb_cli_table_done(&records->table);
-    }
+    pb_cli_table_done(&records->table);
     if (status != PB_OK)
         return failure(records, status, &error);
     if (records->count == 0 && !records->is_json)

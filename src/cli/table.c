@@ -20,19 +20,8 @@ pb_cli_table_init(struct pb_cli_table *table, const struct pb_env *env, struct p
     for (unsigned i = 0; i < column_count; i++)
         table->widths[i] = strlen(columns[i].title);
     pb_arena_init(&table->arena, env, 4096);
-    table->cells =
-        pb_calloc(env, (size_t)PB_CLI_TABLE_ROWS * column_count, sizeof(*table->cells));
+    table->cells = pb_calloc(env, (size_t)PB_CLI_TABLE_ROWS * column_count, sizeof(*table->cells));
     return table->cells == NULL ? PB_E_NOMEM : PB_OK;
-}
-
-void
-pb_cli_table_done(struct pb_cli_table *table)
-{
-    if (table->arena.env == NULL)
-        return;
-    pb_free(table->arena.env, table->cells);
-    table->cells = NULL;
-    pb_arena_clear(&table->arena);
 }
 
 static void
@@ -58,8 +47,8 @@ put_cell(struct pb_cli_table *table, unsigned column, const char *text, size_t b
     pb_cli_put_text(table->out, is_last ? "\n" : GAP);
 }
 
-void
-pb_cli_table_flush(struct pb_cli_table *table)
+static void
+flush(struct pb_cli_table *table)
 {
     const struct pb_cli_table_cell *cell = table->cells;
 
@@ -104,7 +93,29 @@ pb_cli_table_cell(struct pb_cli_table *table, const char *text, size_t bytes)
         table->next_column = 0;
         table->row_count++;
         if (table->row_count == PB_CLI_TABLE_ROWS)
-            pb_cli_table_flush(table);
+            flush(table);
     }
     return PB_OK;
+}
+
+enum pb_status
+pb_cli_table_row(struct pb_cli_table *table, const struct pb_str *cells)
+{
+    enum pb_status status = PB_OK;
+
+    for (unsigned i = 0; i < table->column_count && status == PB_OK; i++)
+        status = pb_cli_table_cell(table, cells[i].text, cells[i].bytes);
+    return status;
+}
+
+void
+pb_cli_table_done(struct pb_cli_table *table)
+{
+    if (table->arena.env == NULL)
+        return;
+    if (table->cells != NULL)
+        flush(table);
+    pb_free(table->arena.env, table->cells);
+    table->cells = NULL;
+    pb_arena_clear(&table->arena);
 }

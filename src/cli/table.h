@@ -38,15 +38,17 @@ struct pb_cli_table {
     unsigned next_column;
 };
 
-PB_MUST_CHECK enum pb_status pb_cli_table_init(struct pb_cli_table *table,
-                                               const struct pb_env *env, struct pb_cli_out *out,
+PB_MUST_CHECK enum pb_status pb_cli_table_init(struct pb_cli_table *table, const struct pb_env *env,
+                                               struct pb_cli_out *out,
                                                const struct pb_cli_column *columns,
                                                unsigned column_count);
 /* The next cell of the row; the last cell ends the row. PB_OK or PB_E_NOMEM. */
 PB_MUST_CHECK enum pb_status pb_cli_table_cell(struct pb_cli_table *table, const char *text,
                                                size_t bytes);
-/* Writes the rows held back. */
-void pb_cli_table_flush(struct pb_cli_table *table);
+/* A whole row: as many cells as there are columns. */
+PB_MUST_CHECK enum pb_status pb_cli_table_row(struct pb_cli_table *table,
+                                              const struct pb_str *cells);
+/* Writes the rows held back, and ends the table; one that was never begun is fine. */
 void pb_cli_table_done(struct pb_cli_table *table);
 
 #endif

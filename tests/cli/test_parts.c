@@ -197,7 +197,6 @@ a_table_fits_its_widest_cells(void **state)
     assert_int_equal(PB_OK, pb_cli_table_init(&table, pb_env_system(), &out, columns, 2));
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(PB_OK, pb_cli_table_cell(&table, cells[i], strlen(cells[i])));
-    pb_cli_table_flush(&table);
     pb_cli_table_done(&table);
     assert_int_equal(PB_OK, pb_cli_out_flush(&out, "a file", &error));
     written(file, text, sizeof(text));
