@@ -257,26 +257,43 @@ measure(const struct pb_exchange *exchange, int64_t now_ns)
     pb_metric_add(metrics->in_hand, -1);
 }
 
+/* The status that was said, or 0. */
+static unsigned
+said_status(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
+
+    return info != NULL ? info->http_status : 0;
+}
+
 static void
 on_completed(void *context, struct MHD_Connection *mhd, void **exchange_place,
              enum MHD_RequestTerminationCode how)
 {
     struct pb_exchange *exchange = *exchange_place;
     struct pb_server *server = context;
+    unsigned refusal = 0;
     int64_t now_ns;
 
-    (void)mhd;
     if (exchange == NULL)
         return;
     *exchange_place = NULL;
     pb_connection_enter(&server->connections, exchange->connection, PB_PHASE_WAITING);
+    /* No reply of ours: the library's, which refuses some heads and bodies itself, or none. */
+    if (atomic_load(&exchange->state) != PB_EXCHANGE_SENDING) {
+        refusal = said_status(mhd);
+        exchange->reply.status = refusal;
+    }
+    if (refusal != 0)
+        pb_metric_add(server->metrics.malformed, 1);
     if (exchange->is_in_hand) {
         now_ns = pb_monotonic_ns(server->env);
         measure(exchange, now_ns);
         log_exchange(exchange, how == MHD_REQUEST_TERMINATED_COMPLETED_OK,
                      now_ns - exchange->started_ns);
-    } else if (how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
-        pb_metric_add(server->metrics.malformed, 1); /* the library has refused it itself */
+    } else if (refusal != 0) {
+        pb_metric_add(server->metrics.statuses[refusal / 100 % 6], 1);
     }
     pb_exchange_free(exchange);
 }

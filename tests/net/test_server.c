@@ -314,6 +314,20 @@ last_status_of(const struct fixture *fixture, const char *head)
     return status;
 }
 
+static int
+status_of_bad_chunk(const struct fixture *fixture)
+{
+    struct client client = client_connect(fixture);
+    int status;
+
+    assert_true(client_say(&client, "POST /echo HTTP/1.1\r\n" HOST "Content-Type: text/plain\r\n"
+                                    "Transfer-Encoding: chunked\r\n\r\nzz\r\n"));
+    client_receive_all(&client);
+    status = client_reply(&client);
+    client_close(&client);
+    return status;
+}
+
 /* Extensions of chunks mean nothing to us; the library drops them, or will have none. */
 static void
 extensions_of_chunks_are_never_part_of_a_body(void **state)
@@ -337,12 +351,13 @@ metrics_count_requests_and_time_their_stages(void **state)
     assert_int_equal(200, last_status_of(*state, "GET /worker HTTP/1.1\r\n" HOST));
     assert_int_equal(404, last_status_of(*state, "GET /nowhere HTTP/1.1\r\n" HOST));
     assert_int_equal(400, last_status_of(*state, "GET /x HTTP/1.1\r\n"));
+    assert_int_equal(400, last_status_of(*state, "GET /x HTTP/1.1\r\n" HOST HOST));
+    assert_int_equal(400, status_of_bad_chunk(*state));
     assert_int_equal(200, ask(*state, &client, "GET /metrics HTTP/1.1\r\n" HOST "\r\n"));
     expect_in(client.text, "platebase_http_stage_seconds_count{stage=\"handle\"} 1\n");
-    expect_in(client.text, library_is_strict()
-                               ? "platebase_http_requests_total{status=\"4xx\"} 1\n"
-                               : "platebase_http_requests_total{status=\"4xx\"} 2\n");
-    expect_in(client.text, "platebase_http_malformed_total 1\n");
+    expect_in(client.text, "platebase_http_requests_total{status=\"4xx\"} 4\n");
+    /* Whether we refuse it or the library does. */
+    expect_in(client.text, "platebase_http_malformed_total 3\n");
     expect_in(client.text,
               "platebase_http_request_seconds_bucket{route=\"worker\",le=\"+Inf\"} 1\n");
     expect_in(client.text, "platebase_http_requests_in_hand 1\n");
