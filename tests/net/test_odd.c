@@ -9,11 +9,14 @@
 
 #define NEXT "GET /hello HTTP/1.1\r\nHost: test\r\n\r\n"
 
+/* From 1.0 on the library ends the connection without a word. */
+#define STRICT_IS_SILENT 0x1000
+
 struct odd {
     const char *what;
     const char *bytes;
     size_t count; /* 0: strlen(bytes) */
-    int status;   /* 0: closed without a word */
+    int status;   /* 0: closed without a word; may have STRICT_IS_SILENT */
 };
 
 static const struct odd odd_ones[] = {
@@ -51,15 +54,16 @@ static const struct odd odd_ones[] = {
 #define NUL_NAME "GET /hello HTTP/1.1\r\nHost: test\r\nX\0: b\r\n\r\n"
     { "NUL in a name", NUL_NAME, sizeof(NUL_NAME) - 1, 400 },
 #define NUL_TARGET "GET /hello\0x HTTP/1.1\r\nHost: test\r\n\r\n"
-    { "NUL in the target", NUL_TARGET, sizeof(NUL_TARGET) - 1, 400 },
+    { "NUL in the target", NUL_TARGET, sizeof(NUL_TARGET) - 1, 400 | STRICT_IS_SILENT },
 #define NUL_METHOD "GET\0 /hello HTTP/1.1\r\nHost: test\r\n\r\n"
-    { "NUL in the method", NUL_METHOD, sizeof(NUL_METHOD) - 1, 400 },
+    { "NUL in the method", NUL_METHOD, sizeof(NUL_METHOD) - 1, 400 | STRICT_IS_SILENT },
 #define NUL_LENGTH "POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: 5\0000\r\n\r\nabcde"
     { "NUL in a length", NUL_LENGTH, sizeof(NUL_LENGTH) - 1, 400 },
     /* the request line */
     { "two spaces before the target", "GET  /hello HTTP/1.1\r\nHost: test\r\n\r\n", 0, 400 },
     { "two spaces behind the target", "GET /hello  HTTP/1.1\r\nHost: test\r\n\r\n", 0, 400 },
-    { "a tab before the target", "GET\t/hello HTTP/1.1\r\nHost: test\r\n\r\n", 0, 400 },
+    { "a tab before the target", "GET\t/hello HTTP/1.1\r\nHost: test\r\n\r\n", 0,
+      400 | STRICT_IS_SILENT },
     { "a space behind the version", "GET /hello HTTP/1.1 \r\nHost: test\r\n\r\n", 0, 400 },
     { "a space in the target", "GET /hel lo HTTP/1.1\r\nHost: test\r\n\r\n", 0, 400 },
     { "a space before the method", " GET /hello HTTP/1.1\r\nHost: test\r\n\r\n", 0, 0 },
@@ -159,6 +163,14 @@ teardown(void **state)
     return 0;
 }
 
+static int
+wanted_status(const struct odd *odd)
+{
+    if ((odd->status & STRICT_IS_SILENT) != 0 && library_is_strict())
+        return 0;
+    return odd->status & ~STRICT_IS_SILENT;
+}
+
 static void
 send_odd(const struct fixture *fixture, const struct odd *odd, struct client *client)
 {
@@ -183,9 +195,9 @@ odd_requests_are_refused_and_end_their_connection(void **state)
 
         send_odd(*state, odd, &client);
         status = client_reply(&client);
-        if ((status != odd->status && !(status == 0 && library_is_strict())) ||
-            strstr(client.text, "hello\n") != NULL) {
-            print_error("%s: %d instead of %d: %s\n", odd->what, status, odd->status, client.text);
+        if (status != wanted_status(odd) || strstr(client.text, "hello\n") != NULL) {
+            print_error("%s: %d instead of %d: %s\n", odd->what, status, wanted_status(odd),
+                        client.text);
             wrong++;
         }
         client_close(&client);
@@ -213,7 +225,8 @@ odd_requests_are_refused_however_they_are_cut(void **state)
         }
         (void)shutdown(client.file, SHUT_WR);
         client_receive_all(&client);
-        if (client_reply(&client) != odd->status && client_reply(&client) != 0) {
+        /* What is sent after a refusal may reset the connection before that is read. */
+        if (client_reply(&client) != wanted_status(odd) && client_reply(&client) != 0) {
             print_error("%s: %s\n", odd->what, client.text);
             wrong++;
         }
