@@ -323,7 +323,7 @@ enum pb_status
 pb_api_handle_session_step_up(struct pb_api *api, const struct pb_api_call *call,
                               struct pb_reply *reply)
 {
-    struct proof *proof;
+    struct proof *proof = NULL;
     enum pb_status status = begin_proof(api, call, reply, 1, &proof);
 
     return status == PB_END ? prove_by_totp(proof, "step-up") : status;
