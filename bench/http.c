@@ -18,6 +18,8 @@
  *   --slow-bodies N   the same with bodies of reads
  *   --slow-readers N  the same with replies, which they read byte by byte
  *   --wrong N         N more requests a second with a token that is none
+ *   --passwords N     N more sign-ins a second with a wrong password, each of another name, from N
+ *                     addresses of the loopback interface
  *   --watch PID       memory and descriptors of the server, each ten seconds
  */
 #include <arpa/inet.h>
@@ -50,7 +52,7 @@ enum slowness { SLOW_HEADS, SLOW_BODIES, SLOW_READERS, SLOW_KINDS };
 struct options {
     uint16_t port;
     const char *path, *token, *body_path, *ledger_path, *check_path;
-    unsigned clients, seconds, reads, rate, wrong, watched;
+    unsigned clients, seconds, reads, rate, wrong, passwords, watched;
     unsigned slow[SLOW_KINDS];
     bool is_tls;
 };
@@ -74,7 +76,8 @@ struct run {
     _Atomic uint64_t statuses[6];
     _Atomic uint64_t reads_stored, reads_known;
     _Atomic uint64_t wrong_statuses[6];
-    struct batch *batches; /* owned: to check */
+    _Atomic uint64_t password_statuses[3]; /* 401, 429, others */
+    struct batch *batches;                 /* owned: to check */
     size_t batch_count;
 };
 
@@ -83,6 +86,7 @@ struct client {
     unsigned number;
     pthread_t thread;
     int file;
+    in_addr_t from; /* 0: any */
     gnutls_session_t session;
     uint64_t sent; /* reads so far */
     char *request, *answer;
@@ -113,6 +117,12 @@ connect_client(struct client *client, int room)
     client->file = socket(AF_INET, SOCK_STREAM, 0);
     if (room > 0)
         (void)setsockopt(client->file, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+    if (client->from != 0) {
+        struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = client->from };
+
+        if (bind(client->file, (struct sockaddr *)&here, sizeof(here)) != 0)
+            die("cannot come from another address");
+    }
     if (connect(client->file, (struct sockaddr *)&address, sizeof(address)) != 0)
         die("cannot connect");
     (void)setsockopt(client->file, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -454,6 +464,81 @@ be_wrong(void *context)
     return NULL;
 }
 
+/* What everybody has to agree to. */
+static void
+read_consent(struct client *client, char ret_sha256[65])
+{
+    static const char ask[] = "GET /v1/session/splash HTTP/1.1\r\nHost: bench\r\n\r\n";
+    const char *at;
+
+    (void)send_all(client, ask, sizeof(ask) - 1);
+    at = receive(client) == 200 ? strstr(client->answer, "\"sha256\":\"") : NULL;
+    if (at == NULL)
+        die("nobody can sign in there");
+    (void)snprintf(ret_sha256, 65, "%.64s", at + 10);
+}
+
+/* One guess each second; who had to wait makes up for it. */
+static void *
+guess_on(void *context)
+{
+    struct client *client = context;
+    struct run *run = client->run;
+    char consent[65], body[512], request[1024];
+    int64_t due_ns;
+
+    client->answer = malloc(ANSWER_BYTES_MAX);
+    client->from = htonl(0x7F010000u + client->number / 250 * 256 + client->number % 250 + 1);
+    connect_client(client, 0);
+    read_consent(client, consent);
+    due_ns = run->start_ns + INT64_C(1000000000) / run->options.passwords * client->number;
+    for (;;) {
+        int64_t now_ns = pb_monotonic_ns(run->env);
+        int length = snprintf(body, sizeof(body),
+                              "{\"person\":\"name-%u-%" PRIu64 "\",\"password\":\"a wrong one\","
+                              "\"totp\":\"123456\",\"consent\":\"%s\"}",
+                              client->number, client->sent++, consent);
+        unsigned status;
+
+        if (due_ns > now_ns)
+            (void)usleep((useconds_t)((due_ns - now_ns) / 1000));
+        if (now_ns >= run->end_ns || due_ns >= run->end_ns)
+            break;
+        due_ns += 1000000000;
+        length = snprintf(request, sizeof(request),
+                          "POST /v1/session HTTP/1.1\r\nHost: bench\r\n"
+                          "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+                          length, body);
+        (void)send_all(client, request, (size_t)length);
+        status = receive(client);
+        atomic_fetch_add(&run->password_statuses[status == 401 ? 0 : status == 429 ? 1 : 2], 1);
+    }
+    (void)close(client->file);
+    free(client->answer);
+    return NULL;
+}
+
+static void *
+guess_all(void *context)
+{
+    struct run *run = context;
+    unsigned count = run->options.passwords;
+    struct client *clients = calloc(count, sizeof(*clients));
+
+    for (unsigned i = 0; i < count; i++) {
+        clients[i].run = run;
+        clients[i].number = i;
+        if (pthread_create(&clients[i].thread, NULL, guess_on, &clients[i]) != 0)
+            die("no thread");
+    }
+    for (unsigned i = 0; i < count; i++)
+        (void)pthread_join(clients[i].thread, NULL);
+    printf("wrong passwords: %" PRIu64 " refused, %" PRIu64 " told to wait, %" PRIu64 " others\n",
+           run->password_statuses[0], run->password_statuses[1], run->password_statuses[2]);
+    free(clients);
+    return NULL;
+}
+
 /* ---- the server's process ---- */
 
 static unsigned long
@@ -630,6 +715,8 @@ number_of(struct options *options, int letter)
         return &options->slow[SLOW_READERS];
     case 'w':
         return &options->wrong;
+    case 'P':
+        return &options->passwords;
     case 'W':
         return &options->watched;
     default:
@@ -654,6 +741,7 @@ parse(int argc, char **argv, struct options *options)
         { "slow-bodies", required_argument, NULL, 'L' },
         { "slow-readers", required_argument, NULL, 'p' },
         { "wrong", required_argument, NULL, 'w' },
+        { "passwords", required_argument, NULL, 'P' },
         { "watch", required_argument, NULL, 'W' },
         { NULL, 0, NULL, 0 },
     };
@@ -685,7 +773,7 @@ parse(int argc, char **argv, struct options *options)
 
 /* Starts those that are beside the clients; returns how many. */
 static unsigned
-start_others(struct run *run, struct slow slow[SLOW_KINDS], pthread_t threads[SLOW_KINDS + 2])
+start_others(struct run *run, struct slow slow[SLOW_KINDS], pthread_t threads[SLOW_KINDS + 3])
 {
     unsigned count = 0;
 
@@ -697,6 +785,8 @@ start_others(struct run *run, struct slow slow[SLOW_KINDS], pthread_t threads[SL
     }
     if (run->options.wrong > 0 && pthread_create(&threads[count++], NULL, be_wrong, run) != 0)
         die("no thread");
+    if (run->options.passwords > 0 && pthread_create(&threads[count++], NULL, guess_all, run) != 0)
+        die("no thread");
     if (run->options.watched > 0 && pthread_create(&threads[count++], NULL, watch, run) != 0)
         die("no thread");
     return count;
@@ -706,7 +796,7 @@ int
 main(int argc, char **argv)
 {
     struct run run = { .env = pb_env_system(), .options = { .clients = 64, .seconds = 5 } };
-    pthread_t others[SLOW_KINDS + 2];
+    pthread_t others[SLOW_KINDS + 3];
     struct slow slow[SLOW_KINDS];
     struct client *clients;
     unsigned other_count;

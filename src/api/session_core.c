@@ -6,6 +6,7 @@
 
 #include "api/api_private.h"
 #include "api/cookie.h"
+#include "api/device.h"
 #include "api/leaf.h"
 #include "api/people.h"
 #include "base/arena.h"
@@ -259,7 +260,7 @@ begin(struct pb_api *api, const struct pb_api_sign_in *sign_in, struct pb_api_st
     pb_api_cookie_set(reply, api->people.is_secure, pb_str_from(cookie));
     pb_api_session_put(api, reply, &session, standing, pb_str_from(cookie), NULL);
     sodium_memzero(cookie, sizeof(cookie));
-    return PB_OK;
+    return sign_in->is_enrolling ? PB_OK : pb_api_device_set(api, reply, sign_in->person);
 }
 
 enum pb_status

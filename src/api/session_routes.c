@@ -7,6 +7,7 @@
 #include "api/api_private.h"
 #include "api/texts.h"
 #include "api/cookie.h"
+#include "api/device.h"
 #include "base/arena.h"
 #include "base/env.h"
 #include "base/text.h"
@@ -448,6 +449,7 @@ answer_enrolled(struct proof *proof, struct made *made, struct pb_error *error)
         pb_api_session_put(api, proof->reply, &session, &standing, pb_str_from(cookie),
                            made->codes);
         sodium_memzero(cookie, sizeof(cookie));
+        status = pb_api_device_set(api, proof->reply, proof->caller.person);
     }
     pb_api_standing_drop(&standing);
     return status;

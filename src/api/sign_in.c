@@ -132,8 +132,6 @@ run_password(struct pb_job *job)
         pb_api_attempt_succeeded(api, &attempt->call, attempt->person);
         sign_in.is_fresh = (sign_in.methods & PB_BY_TOTP) != 0;
         status = begin_session(attempt, &sign_in);
-        if (status == PB_OK && attempt->reply->status < 400)
-            status = pb_api_device_set(api, attempt->reply, attempt->person);
     } else if (status == PB_NOT_FOUND) {
         status = pb_api_attempt_failed(api, attempt->person, "sign-in", attempt->is_last, &error);
         if (status == PB_OK)

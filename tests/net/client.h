@@ -317,10 +317,12 @@ struct client {
     bool is_at_end;
 };
 
+/* from: an IPv4 address of the loopback interface, in network order. */
 static inline struct client
-client_connect(const struct fixture *fixture)
+client_connect_from(const struct fixture *fixture, in_addr_t from)
 {
     struct client client = { .file = socket(AF_INET, SOCK_STREAM, 0) };
+    struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = from };
     struct sockaddr_in address = {
         .sin_family = AF_INET,
         .sin_port = htons(pb_server_address(fixture->server).port),
@@ -328,8 +330,17 @@ client_connect(const struct fixture *fixture)
     };
 
     assert_true(client.file >= 0);
+    /* What is bound keeps its port for a while, so this is for those who need it. */
+    if (from != htonl(INADDR_LOOPBACK))
+        assert_int_equal(0, bind(client.file, (struct sockaddr *)&here, sizeof(here)));
     assert_int_equal(0, connect(client.file, (struct sockaddr *)&address, sizeof(address)));
     return client;
+}
+
+static inline struct client
+client_connect(const struct fixture *fixture)
+{
+    return client_connect_from(fixture, htonl(INADDR_LOOPBACK));
 }
 
 static inline void
