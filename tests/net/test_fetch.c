@@ -1,20 +1,12 @@
 /*
  * Fetch: what may be asked, and what of an answer is taken.
  */
-#include "net/client.h"
+#include "net/secured.h"
 
-#include <ftw.h>
-
-#include "net/certificate.h"
 #include "net/fetch.h"
 #include "support/fault_env.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-
-struct asked {
-    struct fixture fixture;
-    char directory[64], certificate[96], key[96], other[96], other_key[96];
-};
 
 /* ---- routes ---- */
 
@@ -66,58 +58,33 @@ static const struct pb_route routes[] = {
 
 /* ---- setting up ---- */
 
-static void
-name(struct asked *asked, char path[96], const char *file)
-{
-    (void)snprintf(path, 96, "%s/%s", asked->directory, file);
-}
-
 static int
 setup(void **state)
 {
-    struct asked *asked = calloc(1, sizeof(*asked));
+    struct secured *secured = secured_new();
 
-    assert_non_null(asked);
-    (void)snprintf(asked->directory, sizeof(asked->directory), "/tmp/pb-fetch-XXXXXX");
-    assert_non_null(mkdtemp(asked->directory));
-    name(asked, asked->certificate, "chain.pem");
-    name(asked, asked->key, "key.pem");
-    name(asked, asked->other, "other.pem");
-    name(asked, asked->other_key, "other-key.pem");
-    fixture_init(&asked->fixture, pb_env_system());
-    free((void *)(uintptr_t)asked->fixture.options.routes);
-    asked->fixture.options.routes = routes;
-    asked->fixture.options.route_count = COUNT_OF(routes);
-    *state = asked;
+    free((void *)(uintptr_t)secured->fixture.options.routes);
+    secured->fixture.options.routes = routes;
+    secured->fixture.options.route_count = COUNT_OF(routes);
+    *state = secured;
     return 0;
-}
-
-static int
-remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info;
-    (void)kind;
-    (void)walk;
-    return remove(path);
 }
 
 static int
 teardown(void **state)
 {
-    struct asked *asked = *state;
+    struct secured *secured = *state;
 
-    asked->fixture.options.routes = NULL;
-    fixture_done(&asked->fixture);
-    (void)nftw(asked->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    free(asked);
+    secured->fixture.options.routes = NULL;
+    secured_free(secured);
     return 0;
 }
 
 static struct pb_fetch_request
-request_of(const struct asked *asked, char url[128], const char *scheme, const char *path)
+request_of(const struct secured *secured, char url[128], const char *scheme, const char *path)
 {
     (void)snprintf(url, 128, "%s://127.0.0.1:%u%s", scheme,
-                   pb_server_address(asked->fixture.server).port, path);
+                   pb_server_address(secured->fixture.server).port, path);
     return (struct pb_fetch_request){ .url = url, .total_ms = PATIENCE_MS, .bytes_max = 4096 };
 }
 
@@ -205,13 +172,13 @@ what_is_not_allowed_is_not_asked(void **state)
 static void
 an_answer_is_given_as_it_is(void **state)
 {
-    struct asked *asked = *state;
+    struct secured *secured = *state;
     struct pb_fetch_request request;
     struct pb_fetch_reply reply;
     char url[128];
 
-    fixture_start(&asked->fixture);
-    request = request_of(asked, url, "http", "/seen");
+    fixture_start(&secured->fixture);
+    request = request_of(secured, url, "http", "/seen");
     assert_int_equal(PB_OK, fetch(&request, &reply));
     assert_int_equal(200, reply.status);
     assert_string_equal("application/json", reply.content_type);
@@ -219,7 +186,7 @@ an_answer_is_given_as_it_is(void **state)
     assert_int_equal(6, reply.body_bytes);
     pb_free(pb_env_system(), reply.body);
 
-    request = request_of(asked, url, "http", "/nothing");
+    request = request_of(secured, url, "http", "/nothing");
     assert_int_equal(PB_OK, fetch(&request, &reply));
     assert_int_equal(404, reply.status);
     assert_string_equal("application/problem+json", reply.content_type);
@@ -229,13 +196,13 @@ an_answer_is_given_as_it_is(void **state)
 static void
 a_form_is_sent_with_its_secret_in_the_header(void **state)
 {
-    struct asked *asked = *state;
+    struct secured *secured = *state;
     struct pb_fetch_request request;
     struct pb_fetch_reply reply;
     char url[128];
 
-    fixture_start(&asked->fixture);
-    request = request_of(asked, url, "http", "/seen");
+    fixture_start(&secured->fixture);
+    request = request_of(secured, url, "http", "/seen");
     request.content_type = "application/x-www-form-urlencoded";
     request.body = (struct pb_str){ "a=b&c=d", 7 };
     request.user = "platebase";
@@ -250,13 +217,13 @@ a_form_is_sent_with_its_secret_in_the_header(void **state)
 static void
 no_redirect_is_followed(void **state)
 {
-    struct asked *asked = *state;
+    struct secured *secured = *state;
     struct pb_fetch_request request;
     struct pb_fetch_reply reply;
     char url[128];
 
-    fixture_start(&asked->fixture);
-    request = request_of(asked, url, "http", "/elsewhere");
+    fixture_start(&secured->fixture);
+    request = request_of(secured, url, "http", "/elsewhere");
     assert_int_equal(PB_OK, fetch(&request, &reply));
     assert_int_equal(302, reply.status);
     assert_int_equal(0, reply.body_bytes);
@@ -266,13 +233,13 @@ no_redirect_is_followed(void **state)
 static void
 an_answer_that_is_too_long_is_not_taken(void **state)
 {
-    struct asked *asked = *state;
+    struct secured *secured = *state;
     struct pb_fetch_request request;
     struct pb_fetch_reply reply;
     char url[128];
 
-    fixture_start(&asked->fixture);
-    request = request_of(asked, url, "http", "/stream");
+    fixture_start(&secured->fixture);
+    request = request_of(secured, url, "http", "/stream");
     assert_int_equal(PB_OVER_LIMIT, fetch(&request, &reply));
     request.bytes_max = STREAM_BYTES - 1;
     assert_int_equal(PB_OVER_LIMIT, fetch(&request, &reply));
@@ -285,13 +252,13 @@ an_answer_that_is_too_long_is_not_taken(void **state)
 static void
 an_answer_that_breaks_off_is_none(void **state)
 {
-    struct asked *asked = *state;
+    struct secured *secured = *state;
     struct pb_fetch_request request;
     struct pb_fetch_reply reply;
     char url[128];
 
-    fixture_start(&asked->fixture);
-    request = request_of(asked, url, "http", "/stream?fail");
+    fixture_start(&secured->fixture);
+    request = request_of(secured, url, "http", "/stream?fail");
     request.bytes_max = STREAM_BYTES;
     assert_int_equal(PB_E_IO, fetch(&request, &reply));
 }
@@ -299,36 +266,33 @@ an_answer_that_breaks_off_is_none(void **state)
 static void
 nobody_there_is_a_failure(void **state)
 {
-    struct asked *asked = *state;
+    struct secured *secured = *state;
     struct pb_fetch_request request;
     struct pb_fetch_reply reply;
     char url[128];
 
-    fixture_start(&asked->fixture);
-    request = request_of(asked, url, "http", "/seen");
-    (void)pb_server_stop(asked->fixture.server, 0);
-    asked->fixture.server = NULL;
+    fixture_start(&secured->fixture);
+    request = request_of(secured, url, "http", "/seen");
+    (void)pb_server_stop(secured->fixture.server, 0);
+    secured->fixture.server = NULL;
     assert_int_equal(PB_E_IO, fetch(&request, &reply));
 }
 
 static void
 a_certificate_that_is_not_trusted_ends_it(void **state)
 {
-    struct asked *asked = *state;
+    struct secured *secured = *state;
     struct pb_fetch_request request;
     struct pb_fetch_reply reply;
     char url[128];
 
-    make_certificate(asked->certificate, asked->key, 1);
-    make_certificate(asked->other, asked->other_key, 2);
-    asked->fixture.options.certificate_path = asked->certificate;
-    asked->fixture.options.key_path = asked->key;
-    fixture_start(&asked->fixture);
-    request = request_of(asked, url, "https", "/seen");
+    secured_serve(secured);
+    fixture_start(&secured->fixture);
+    request = request_of(secured, url, "https", "/seen");
     assert_int_equal(PB_E_IO, fetch(&request, &reply));
-    request.trusted_path = asked->other;
+    request.trusted_path = secured->other_certificate;
     assert_int_equal(PB_E_IO, fetch(&request, &reply));
-    request.trusted_path = asked->certificate;
+    request.trusted_path = secured->certificate;
     assert_int_equal(PB_OK, fetch(&request, &reply));
     pb_free(pb_env_system(), reply.body);
 }
@@ -336,14 +300,14 @@ a_certificate_that_is_not_trusted_ends_it(void **state)
 static void
 without_memory_nothing_is_left(void **state)
 {
-    struct asked *asked = *state;
+    struct secured *secured = *state;
     struct pb_fetch_request request;
     enum pb_status status = PB_E_NOMEM;
     uint64_t fail_at = 0;
     char url[128];
 
-    fixture_start(&asked->fixture);
-    request = request_of(asked, url, "http", "/stream");
+    fixture_start(&secured->fixture);
+    request = request_of(secured, url, "http", "/stream");
     request.bytes_max = STREAM_BYTES;
     while (status != PB_OK) {
         struct pb_fetch_reply reply = { .body = NULL };

@@ -1,65 +1,27 @@
 /*
  * TLS: curl as the client, certificates that the test makes.
  */
-#include "net/client.h"
+#include "net/secured.h"
 
 #include <curl/curl.h>
-#include <ftw.h>
 
-#include "net/certificate.h"
 #include "net/tls.h"
 #include "support/fault_env.h"
-
-struct secured {
-    struct fixture fixture;
-    char directory[64];
-    char certificate[96], key[96], other_certificate[96], other_key[96];
-};
-
-static void
-name(struct secured *secured, char path[96], const char *file)
-{
-    (void)snprintf(path, 96, "%s/%s", secured->directory, file);
-}
 
 static int
 setup(void **state)
 {
-    struct secured *secured = calloc(1, sizeof(*secured));
+    struct secured *secured = secured_new();
 
-    assert_non_null(secured);
-    (void)snprintf(secured->directory, sizeof(secured->directory), "/tmp/pb-tls-XXXXXX");
-    assert_non_null(mkdtemp(secured->directory));
-    name(secured, secured->certificate, "chain.pem");
-    name(secured, secured->key, "key.pem");
-    name(secured, secured->other_certificate, "other.pem");
-    name(secured, secured->other_key, "other-key.pem");
-    make_certificate(secured->certificate, secured->key, 1);
-    make_certificate(secured->other_certificate, secured->other_key, 2);
-    fixture_init(&secured->fixture, pb_env_system());
-    secured->fixture.options.certificate_path = secured->certificate;
-    secured->fixture.options.key_path = secured->key;
+    secured_serve(secured);
     *state = secured;
     return 0;
 }
 
 static int
-remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info;
-    (void)kind;
-    (void)walk;
-    return remove(path);
-}
-
-static int
 teardown(void **state)
 {
-    struct secured *secured = *state;
-
-    fixture_done(&secured->fixture);
-    (void)nftw(secured->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    free(secured);
+    secured_free(*state);
     return 0;
 }
 
@@ -185,7 +147,7 @@ a_new_certificate_that_is_no_good_changes_nothing(void **state)
     struct secured *secured = *state;
     char copy[96];
 
-    name(secured, copy, "copy.pem");
+    secured_name(secured, copy, "copy.pem");
     make_certificate(copy, secured->other_key, 3);
     assert_int_equal(0, rename(secured->certificate, copy)); /* what clients trust */
     assert_int_equal(0, link(copy, secured->certificate));
