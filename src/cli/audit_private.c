@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/text.h"
+#include "cli/at_site.h"
 #include "cli/audit.h"
 #include "cli/entry.h"
 #include "cli/options.h"
@@ -497,52 +498,37 @@ pb_cli_audit_restart(struct pb_cli *cli, int argc, char **argv)
 
 /* ---- destroy-expired ---- */
 
+static enum pb_status
+destroy(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+        struct pb_error *error)
+{
+    const bool *is_json = context;
+    uint64_t terms = 0;
+    enum pb_status status = pb_site_destroy_expired(site, &terms, error);
+
+    (void)arguments;
+    if (status == PB_OK && *is_json)
+        pb_cli_put_format(cli->out, "{\"terms_destroyed\":%" PRIu64 "}\n", terms);
+    else if (status == PB_OK)
+        pb_cli_put_format(cli->out, "%" PRIu64 " term%s destroyed\n", terms, terms == 1 ? "" : "s");
+    return status;
+}
+
 int
 pb_cli_audit_destroy_expired(struct pb_cli *cli, int argc, char **argv)
 {
     const struct pb_site_options site_options = { .mode = PB_SITE_ASK };
-    const char *data = NULL;
     bool is_json = false;
     const struct pb_cli_option json = { .name = "json",
                                         .help = "one JSON object",
                                         .flag = &is_json };
-    struct pb_audit_field field = { .name = "terms", .kind = PB_AUDIT_FIELD_NUMBER };
-    const struct pb_audit_leaf leaf = {
-        .log = PB_AUDIT_OPERATOR,
-        .event = "destroy",
-        .fields = &field,
-        .field_count = 1,
-        .keep_openings_us = PB_NEVER,
-    };
-    int first, exit_code = PB_CLI_EXIT_OK;
-    struct pb_error error = { "" };
-    struct pb_site *site = NULL;
     struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
-    uint64_t terms = 0, index;
 
     pb_cli_usage_init(&usage, "", 0, 0,
                       "Destroys the keys of what may not be opened any longer, because the term "
                       "for which the rules keep it has ended. Entries stay, and stay provable; "
                       "nobody can tell any more what they hid. That it was done is an entry.");
-    pb_cli_usage_add_data(&usage, &data);
+    pb_cli_usage_add_data(&usage, &usage.data);
     pb_cli_usage_add(&usage, &json, 1);
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
-        return PB_CLI_EXIT_FAILURE;
-
-    status = pb_audit_destroy_expired(pb_site_audit(site), pb_now_us(cli->env), &terms, &error);
-    field.number = (int64_t)terms;
-    if (status == PB_OK)
-        status = pb_audit_append(pb_site_audit(site), &leaf, 1, &index, &error);
-    if (status != PB_OK)
-        exit_code = pb_cli_failure(cli, status, &error);
-    else if (is_json)
-        pb_cli_put_format(cli->out, "{\"terms_destroyed\":%" PRIu64 "}\n", terms);
-    else
-        pb_cli_put_format(cli->out, "%" PRIu64 " term%s destroyed\n", terms, terms == 1 ? "" : "s");
-    return pb_cli_close_site(cli, site, exit_code);
+    return pb_cli_at_site(cli, &usage, &site_options, argc, argv, destroy, &is_json);
 }

@@ -7,14 +7,14 @@
 
 #include <platebase/plate.h>
 
-#include "audit/audit.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 
 struct erase_args {
-    const char *data, *person, *why, *plate, *jurisdiction, *reader;
+    struct pb_actor actor;
+    const char *data, *why, *plate, *jurisdiction, *reader;
     int64_t from_us, to_us;
     bool is_sure, is_json;
 };
@@ -79,37 +79,6 @@ confirm(const struct pb_cli *cli, const struct pb_erasure *erasure)
     return true;
 }
 
-/* The leaf that says so, synced before anything is erased. */
-static enum pb_status
-record_erasure(struct pb_site *site, const struct erase_args *args,
-               const struct pb_erasure *erasure, struct pb_error *error)
-{
-    const struct pb_audit_field fields[] = {
-        { .name = "from", .kind = PB_AUDIT_FIELD_NUMBER, .number = erasure->from_us / 1000 },
-        { .name = "to", .kind = PB_AUDIT_FIELD_NUMBER, .number = erasure->to_us / 1000 },
-    };
-    const struct pb_audit_secret secrets[] = {
-        { .name = "person", .value = pb_str_from(args->person != NULL ? args->person : "") },
-        { .name = "reason", .value = pb_str_from(args->why) },
-        { .name = "plate", .value = erasure->plate },
-        { .name = "jurisdiction",
-          .value = pb_str_from(pb_jurisdiction_name(erasure->jurisdiction)) },
-        { .name = "reader", .value = erasure->reader },
-    };
-    const struct pb_audit_leaf leaf = {
-        .log = PB_AUDIT_OPERATOR,
-        .event = "erase",
-        .fields = fields,
-        .field_count = sizeof(fields) / sizeof(fields[0]),
-        .secrets = secrets,
-        .secret_count = sizeof(secrets) / sizeof(secrets[0]),
-        .keep_openings_us = PB_NEVER,
-    };
-    uint64_t index;
-
-    return pb_audit_append(pb_site_audit(site), &leaf, 1, &index, error);
-}
-
 static void
 add_options(struct pb_cli_usage *usage, struct erase_args *args)
 {
@@ -122,8 +91,9 @@ add_options(struct pb_cli_usage *usage, struct erase_args *args)
           .text = &args->why },
         { .name = "person",
           .placeholder = "ID",
-          .help = "who has it done, for the record; the operator of the machine by default",
-          .text = &args->person },
+          .help = "who erases, for the record: somebody who operates; the operator of the machine "
+                  "by default",
+          .text = &args->actor.person },
         { .name = "plate",
           .placeholder = "TEXT",
           .help = "reads of this plate",
@@ -188,9 +158,7 @@ pb_cmd_erase(struct pb_cli *cli, int argc, char **argv)
 
     if (pb_cli_open_site(cli, args.data, &site_options, &site) != PB_OK)
         return PB_CLI_EXIT_FAILURE;
-    status = record_erasure(site, &args, &erasure, &error);
-    if (status == PB_OK)
-        status = pb_store_erase(pb_site_store(site), &erasure, &error);
+    status = pb_site_erase(site, &args.actor, pb_str_from(args.why), &erasure, &error);
     if (status != PB_OK)
         exit_code = pb_cli_failure(cli, status, &error);
     else if (args.is_json)

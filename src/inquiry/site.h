@@ -46,7 +46,7 @@ struct pb_site_options {
     const char *holder;
     bool (*on_busy)(void *context, const char *holder);
     void *busy_context;
-    bool without_copies;    /* opens though the directory for copies of checkpoints is missing */
+    bool without_copies; /* opens though the directory for copies of checkpoints is missing */
     uint64_t memory_bytes;
     /* Told, from any thread, when a log's checkpoint begins to wait for witnesses; or NULL. */
     void (*waits)(void *context, const char *log, const char *why);
@@ -111,8 +111,7 @@ void pb_site_record_mark(const struct pb_record *record, char ret_mark[PB_RECORD
 PB_MUST_CHECK enum pb_status pb_site_may_administer(struct pb_site *site,
                                                     const struct pb_actor *actor,
                                                     struct pb_str agency, struct pb_error *error);
-PB_MUST_CHECK enum pb_status pb_site_may_operate(struct pb_site *site,
-                                                 const struct pb_actor *actor,
+PB_MUST_CHECK enum pb_status pb_site_may_operate(struct pb_site *site, const struct pb_actor *actor,
                                                  struct pb_error *error);
 /* The whole catalog, for who operates; a person's taking it is a leaf. The caller frees it. */
 PB_MUST_CHECK enum pb_status pb_site_export_yaml(struct pb_site *site, const struct pb_actor *actor,
@@ -180,9 +179,9 @@ PB_MUST_CHECK enum pb_status pb_stamper_stamp(struct pb_stamper *stamper, struct
 /* The same in two steps, of which the first lets what is known of the reader come near while other
  * reads are stamped; it returns what the second wants. */
 uint64_t pb_stamper_fetch(const struct pb_stamper *stamper, const struct pb_read *read);
-PB_MUST_CHECK enum pb_status
-pb_stamper_stamp_fetched(struct pb_stamper *stamper, uint64_t fetched, struct pb_read *read,
-                         const char **ret_reason, struct pb_error *error);
+PB_MUST_CHECK enum pb_status pb_stamper_stamp_fetched(struct pb_stamper *stamper, uint64_t fetched,
+                                                      struct pb_read *read, const char **ret_reason,
+                                                      struct pb_error *error);
 
 /* One receipt line: reads of one agency captured on one day that are gone. */
 struct pb_purge_receipt_line {
@@ -199,6 +198,14 @@ PB_MUST_CHECK enum pb_status pb_site_purge(struct pb_site *site, const struct pb
                                            pb_purge_receipt_fn *each, void *context,
                                            struct pb_purge_counts *ret_counts,
                                            struct pb_error *error);
+/* Erases reads for good, after a leaf of the operator's log that says who, why and which. Who
+ * operates has it done. PB_DENIED: the person may not; PB_BAD_INPUT: why is missing. */
+PB_MUST_CHECK enum pb_status pb_site_erase(struct pb_site *site, const struct pb_actor *actor,
+                                           struct pb_str why, const struct pb_erasure *erasure,
+                                           struct pb_error *error);
+/* Destroys the keys of what may not be opened any longer, with a leaf of the operator's log. */
+PB_MUST_CHECK enum pb_status pb_site_destroy_expired(struct pb_site *site, uint64_t *ret_terms,
+                                                     struct pb_error *error);
 /* A copy of all of DIR but keys/ and rejects/, in a new directory. What is restored from it can be
  * looked at (PB_SITE_LOOK); for asking, keys/ is put beside it, and then it is refused where the
  * audit logs went on after the backup was made. */

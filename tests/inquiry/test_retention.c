@@ -499,6 +499,78 @@ what_a_query_only_agency_asks_is_nowhere_in_clear_and_in_no_answer(void **state)
     room_done(&room);
 }
 
+/* ---- erasing ---- */
+
+static enum pb_status
+erase(struct site_room *room, const char *person, const char *why, const char *plate)
+{
+    const struct pb_actor actor = { .person = person };
+    const struct pb_erasure erasure = { .plate = pb_str_from(plate),
+                                        .from_us = 0,
+                                        .to_us = room->now_us };
+
+    return pb_site_erase(room->site, &actor, pb_str_from(why), &erasure, &room->error);
+}
+
+static void
+what_is_erased_is_gone_and_on_record(void **state)
+{
+    struct site_room room;
+    struct room_found leaf;
+
+    (void)state;
+    room_init(&room);
+    room_add(&room, "KSA123", "k1", PB_HOUR_US);
+    room_add(&room, "KSB456", "k1", PB_HOUR_US);
+    room_expect(&room, PB_OK, erase(&room, NULL, "court order 17", "KSA123"), "erase");
+    assert_int_equal(0, room_count_plate(&room, "KSA123"));
+    assert_int_equal(1, room_count_plate(&room, "KSB456"));
+    assert_int_equal(1, room_leaves(&room, PB_AUDIT_OPERATOR, "erase", &leaf));
+    assert_says(leaf.secrets, "reason=court order 17\n");
+    assert_says(leaf.secrets, "plate=KSA123\n");
+    room_done(&room);
+}
+
+static void
+only_who_operates_erases_and_says_why(void **state)
+{
+    static const char *const people[] = { "doe", "sup", "aud", "adm", "nobody" };
+    struct site_room room;
+
+    (void)state;
+    room_init(&room);
+    room_add(&room, "KSA123", "k1", PB_HOUR_US);
+    for (size_t i = 0; i < sizeof(people) / sizeof(people[0]); i++)
+        assert_int_equal(PB_DENIED, erase(&room, people[i], "court order 17", "KSA123"));
+    assert_int_equal(PB_BAD_INPUT, erase(&room, NULL, "", "KSA123"));
+    assert_int_equal(1, room_count_plate(&room, "KSA123"));
+    room_close(&room);
+    room_open_as(&room, PB_SITE_ASK);
+    assert_int_equal(PB_BAD_INPUT, erase(&room, NULL, "court order 17", "KSA123"));
+    assert_int_equal(0, room_leaves(&room, PB_AUDIT_OPERATOR, "erase", NULL));
+    room_done(&room);
+}
+
+static void
+keys_that_are_destroyed_leave_a_leaf(void **state)
+{
+    struct site_room room;
+    uint64_t terms = 9;
+
+    (void)state;
+    room_init(&room);
+    room_expect(&room, PB_OK, pb_site_destroy_expired(room.site, &terms, &room.error), "destroy");
+    assert_int_equal(0, terms);
+    room.now_us += 20 * 366 * PB_DAY_US;
+    room_expect(&room, PB_OK, pb_site_destroy_expired(room.site, &terms, &room.error), "destroy");
+    assert_true(terms > 0);
+    assert_int_equal(2, room_leaves(&room, PB_AUDIT_OPERATOR, "destroy", NULL));
+    room_close(&room);
+    room_open_as(&room, PB_SITE_LOOK);
+    assert_int_equal(PB_BAD_INPUT, pb_site_destroy_expired(room.site, &terms, &room.error));
+    room_done(&room);
+}
+
 int
 main(void)
 {
@@ -515,6 +587,9 @@ main(void)
         cmocka_unit_test(a_hold_longer_than_the_law_allows_is_refused),
         cmocka_unit_test(a_purge_leaves_receipts_by_agency_and_day),
         cmocka_unit_test(reads_of_new_hampshire_are_never_written),
+        cmocka_unit_test(what_is_erased_is_gone_and_on_record),
+        cmocka_unit_test(only_who_operates_erases_and_says_why),
+        cmocka_unit_test(keys_that_are_destroyed_leave_a_leaf),
         cmocka_unit_test(what_a_query_only_agency_asks_is_nowhere_in_clear_and_in_no_answer),
     };
 

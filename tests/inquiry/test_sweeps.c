@@ -339,6 +339,27 @@ put_copies(struct site_room *room)
     return status;
 }
 
+/* Of a plate that no other operation asks for. */
+static enum pb_status
+erase(struct site_room *room)
+{
+    const struct pb_actor machine = { .person = NULL };
+    const struct pb_erasure erasure = { .plate = pb_str_from("KSZ999"),
+                                        .from_us = 0,
+                                        .to_us = room->now_us };
+
+    return pb_site_erase(room->site, &machine, pb_str_from("court order 17"), &erasure,
+                         &room->error);
+}
+
+static enum pb_status
+destroy(struct site_room *room)
+{
+    uint64_t terms = 0;
+
+    return pb_site_destroy_expired(room->site, &terms, &room->error);
+}
+
 static const struct {
     const char *name;
     operation_fn *run;
@@ -368,6 +389,8 @@ static const struct {
     { "put copies", put_copies, true },
     { "put a pack", put_pack, true },
     { "purge", purge, true },
+    { "erase", erase, true },
+    { "destroy keys", destroy, true },
     { "back up", back_up, true },
 };
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
