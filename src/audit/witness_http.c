@@ -69,6 +69,7 @@ set_options(CURL *curl, const char *url, struct pb_str body, struct curl_slist *
     is_set &= curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, (long)body.bytes) == CURLE_OK;
     is_set &= curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.text) == CURLE_OK;
     is_set &= curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
+    is_set &= curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
     is_set &= curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
     is_set &= curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
     is_set &= curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS) == CURLE_OK;
