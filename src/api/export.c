@@ -135,7 +135,7 @@ put_headers(struct pb_reply *reply, const struct export *export)
     const struct pb_receipt receipt = pb_answer_receipt(answer);
     char text[256];
 
-    reply->content_type = export->is_csv ? "text/csv" : "application/x-ndjson";
+    reply->content_type = export->is_csv ? "text/csv; charset=utf-8" : "application/x-ndjson";
     (void)snprintf(text, sizeof(text), "attachment; filename=\"platebase-%.32s.%s\"",
                    pb_answer_watermark(answer), export->is_csv ? "csv" : "ndjson");
     put_header(reply, "Content-Disposition", text);

@@ -70,7 +70,7 @@ an_export_is_a_file_whose_every_row_has_its_mark(void **state)
     service_start(&programs->service);
     assert_int_equal(200, post(programs, &client, "/v1/inquiries", programs->ask,
                                "{" PLATE ",\"export\":{\"recipient\":\"kansas-pd\"}}"));
-    expect_in(client.text, "Content-Type: text/csv");
+    expect_in(client.text, "Content-Type: text/csv; charset=utf-8");
     expect_in(client.text, "Content-Disposition: attachment; filename=\"platebase-");
     expect_in(client.text, "Platebase-Rows: 2 of 2\r\n");
     header_of(&client, "Platebase-Watermark: ", mark);
