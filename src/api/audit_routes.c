@@ -187,7 +187,6 @@ search_log(struct pb_api *api, const struct pb_api_call *call, const struct pb_a
     if (status != PB_OK)
         return pb_api_answer_refused(call, reply, status, &error);
     reply->content_type = "application/json";
-    pb_reply_header(reply, "Cache-Control", pb_str_from("no-store"));
     put_page_end(reply, &entries, search, size);
     return PB_OK;
 }
@@ -232,7 +231,6 @@ export_log(struct pb_api *api, const struct pb_api_call *call, const struct pb_a
     if (entries.has_more)
         return pb_api_problem(call, reply, 422, "too much for one export: narrow the time", "from");
     reply->content_type = is_csv ? "text/csv; charset=utf-8" : "application/x-ndjson";
-    pb_reply_header(reply, "Cache-Control", pb_str_from("no-store"));
     pb_reply_header(reply, "Content-Disposition",
                     pb_str_from(is_csv ? "attachment; filename=\"audit.csv\""
                                        : "attachment; filename=\"audit.ndjson\""));
@@ -304,7 +302,6 @@ pb_api_handle_audit_open(struct pb_api *api, const struct pb_api_call *call, str
     if (entries.count == 0)
         return answer_none(call, reply);
     reply->content_type = "application/json";
-    pb_reply_header(reply, "Cache-Control", pb_str_from("no-store"));
     return PB_OK;
 }
 
@@ -319,7 +316,6 @@ answer_proof(struct pb_api *api, const struct pb_api_call *call, enum pb_status 
     if (status != PB_OK)
         return pb_api_answer_refused(call, reply, status, error);
     reply->content_type = "text/plain; charset=utf-8";
-    pb_reply_header(reply, "Cache-Control", pb_str_from("no-store"));
     pb_reply_put_text(reply, text);
     pb_free(api->env, text);
     return PB_OK;

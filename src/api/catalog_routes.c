@@ -25,7 +25,6 @@ pb_api_handle_catalog_export(struct pb_api *api, const struct pb_api_call *call,
     if (status != PB_OK)
         return pb_api_answer_refused(call, reply, status, &error);
     reply->content_type = "application/yaml";
-    pb_reply_header(reply, "Cache-Control", pb_str_from("no-store"));
     pb_reply_put(reply, text, bytes);
     pb_free(api->env, text);
     return PB_OK;

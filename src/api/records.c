@@ -81,7 +81,6 @@ put_shown(void *context, const struct pb_record *record)
     pb_site_record_mark(record, tag + 1);
     tag[PB_RECORD_MARK_BYTES] = '"';
     pb_reply_header(shown->reply, "ETag", (struct pb_str){ tag, PB_RECORD_MARK_BYTES + 1 });
-    pb_reply_header(shown->reply, "Cache-Control", pb_str_from("no-store"));
     shown->reply->content_type = "application/json";
     pb_api_record_put(shown->reply, record);
     pb_reply_put_text(shown->reply, "\n");
@@ -153,7 +152,6 @@ pb_api_handle_records_list(struct pb_api *api, const struct pb_api_call *call,
     if (status != PB_OK)
         return pb_api_answer_refused(call, reply, status, &error);
     reply->content_type = "application/json";
-    pb_reply_header(reply, "Cache-Control", pb_str_from("no-store"));
     pb_reply_put_text(reply, "]");
     if (page.has_more) {
         pb_reply_put_text(reply, ",\"next\":");

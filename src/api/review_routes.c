@@ -93,7 +93,6 @@ answer(const struct pb_api_call *call, struct pb_reply *reply, enum pb_status st
     if (status != PB_OK)
         return pb_api_answer_refused(call, reply, status, error);
     reply->content_type = "application/json";
-    pb_reply_header(reply, "Cache-Control", pb_str_from("no-store"));
     pb_reply_put_text(reply, text);
     return PB_OK;
 }

@@ -171,7 +171,6 @@ pb_api_handle_tokens_list(struct pb_api *api, const struct pb_api_call *call,
     if (status != PB_OK)
         return status < 0 ? status : PB_E_CORRUPT;
     reply->content_type = "application/json";
-    pb_reply_header(reply, "Cache-Control", pb_str_from("no-store"));
     pb_reply_put_text(reply, "]");
     if (listing.has_more) {
         pb_reply_put_text(reply, ",\"next\":");
@@ -287,7 +286,6 @@ add(struct pb_api *api, const struct pb_api_call *call, const struct pb_actor *a
     token->created_at_us = pb_now_us(api->env);
     reply->status = 201;
     reply->content_type = "application/json";
-    pb_reply_header(reply, "Cache-Control", pb_str_from("no-store"));
     pb_reply_put_text(reply, "{\"token\":");
     pb_reply_put_json(reply, pb_str_from(text));
     pb_reply_put_text(reply, ",");
