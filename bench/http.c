@@ -8,7 +8,7 @@
  *   --seconds N       how long; 5
  *   --token TEXT      shown as bearer
  *   --tls             TLS 1.3, without looking at the certificate
- *   --body FILE       POST this file (application/json)
+ *   --body FILE       POST a line of this file each time (application/json), one after another
  *   --reads N         POST N new reads each time (application/x-ndjson), of reader bench-<client>
  *   --rate N          no more than N reads (or requests without any) a second in all; times count
  *                     from when each was due
@@ -43,6 +43,7 @@
 
 #define SAMPLES_MAX 4000000u
 #define ANSWER_BYTES_MAX (1u << 20)
+#define BODIES_BYTES_MAX ((size_t)8 << 20)
 #define PIPELINED 50u  /* requests of a slow reader: more than a socket's buffers hold */
 #define SLOW_ROOM 4096 /* what a slow reader takes without reading it */
 #define WATCH_S 10u
@@ -68,8 +69,8 @@ struct run {
     const struct pb_env *env;
     struct options options;
     gnutls_certificate_credentials_t credentials;
-    char *body; /* owned: of --body */
-    size_t body_bytes;
+    char *bodies; /* owned: of --body */
+    size_t *body_ends, body_count;
     int64_t start_ns, end_ns;
     _Atomic uint32_t sample_count;
     uint32_t *samples_us; /* owned: SAMPLES_MAX */
@@ -233,13 +234,24 @@ make_request(struct client *client, const struct batch *batch)
     const struct run *run = client->run;
     const struct options *options = &run->options;
     size_t room = batch != NULL ? (size_t)batch->reads * 256 + 1 : 0;
-    size_t body_bytes = run->body_bytes;
+    size_t number =
+        run->body_count == 0 ? 0 : (client->number * 97 + client->sent) % run->body_count;
+    const char *body = run->bodies;
+    size_t body_bytes = 0;
     char *reads = batch != NULL ? malloc(room) : NULL, head[512];
-    bool is_post = batch != NULL || run->body != NULL;
+    bool is_post = batch != NULL || run->bodies != NULL;
     int length;
 
-    if (batch != NULL)
+    if (batch != NULL) {
+        body = reads;
         body_bytes = put_reads(batch, reads, room);
+    } else if (is_post) {
+        size_t begin = number == 0 ? 0 : run->body_ends[number - 1] + 1;
+
+        body += begin;
+        body_bytes = run->body_ends[number] - begin;
+        client->sent++;
+    }
     client->request_bytes = 0;
     length = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: bench\r\n%s%s%s",
                       is_post ? "POST" : "GET", options->path,
@@ -256,7 +268,7 @@ make_request(struct client *client, const struct batch *batch)
     }
     put(client, "\r\n", 2);
     if (is_post)
-        put(client, batch != NULL ? reads : run->body, body_bytes);
+        put(client, body, body_bytes);
     free(reads);
 }
 
@@ -351,8 +363,10 @@ ask_on(void *context)
 
         if (pb_monotonic_ns(run->env) >= run->end_ns || !exchange(client, began_ns))
             break;
-        if (!has_reads)
+        if (!has_reads) {
+            make_request(client, NULL);
             continue;
+        }
         if (strncmp(client->answer + 9, "200", 3) == 0)
             note_acked(client, &batch);
         client->sent += run->options.reads;
@@ -681,16 +695,28 @@ report(struct run *run)
 }
 
 static void
-load_body(struct run *run)
+load_bodies(struct run *run)
 {
+    size_t bytes = 0;
     FILE *file = run->options.body_path != NULL ? fopen(run->options.body_path, "rb") : NULL;
 
     if (run->options.body_path == NULL)
         return;
-    run->body = malloc(1 << 20);
-    if (file == NULL || run->body == NULL)
-        die("cannot read the body");
-    run->body_bytes = fread(run->body, 1, 1 << 20, file);
+    run->bodies = malloc(BODIES_BYTES_MAX);
+    run->body_ends = malloc(BODIES_BYTES_MAX / 2 * sizeof(*run->body_ends));
+    if (file == NULL || run->bodies == NULL || run->body_ends == NULL)
+        die("cannot read the bodies");
+    bytes = fread(run->bodies, 1, BODIES_BYTES_MAX, file);
+    for (size_t begin = 0; begin < bytes;) {
+        const char *end = memchr(run->bodies + begin, '\n', bytes - begin);
+
+        if (end == NULL)
+            die("a body without end of line, or too many");
+        run->body_ends[run->body_count++] = (size_t)(end - run->bodies);
+        begin = (size_t)(end - run->bodies) + 1;
+    }
+    if (run->body_count == 0)
+        die("no bodies");
     (void)fclose(file);
 }
 
@@ -803,7 +829,7 @@ main(int argc, char **argv)
     int result = 0;
 
     parse(argc, argv, &run.options);
-    load_body(&run);
+    load_bodies(&run);
     if (run.options.check_path != NULL)
         read_ledger(&run);
     run.samples_us = calloc(SAMPLES_MAX, sizeof(*run.samples_us));
@@ -835,7 +861,8 @@ main(int argc, char **argv)
     free(clients);
     free(run.samples_us);
     free(run.batches);
-    free(run.body);
+    free(run.bodies);
+    free(run.body_ends);
     gnutls_certificate_free_credentials(run.credentials);
     return result;
 }

@@ -88,6 +88,12 @@ struct pb_env {
 
 const struct pb_env *pb_env_system(void);
 
+/* Gives memory that was freed back to the system, all of it that makes whole pages. The C library
+ * keeps most: after work that took much at one time (a merge) a process that runs for months stays
+ * as large as it ever was, and what is freed piecemeal lies between what is not. Takes some
+ * milliseconds, in which others may have to wait for memory. Any thread. */
+void pb_env_system_give_back(void);
+
 /* Memory, aligned for any type. Sizes are checked for overflow; NULL on failure, and then realloc
  * leaves its block alone. A size of 0 gives a block like any other. realloc and free take NULL.
  * Sizes of a block are kept by the allocation itself, so that callers need not remember them. */

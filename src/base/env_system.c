@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -537,4 +538,10 @@ pb_env_system(void)
     };
 
     return &env;
+}
+
+void
+pb_env_system_give_back(void)
+{
+    (void)malloc_trim(0);
 }

@@ -27,6 +27,7 @@
 
 #define FIRST_PASSED_SOCKET 3 /* SD_LISTEN_FDS_START */
 #define OTHER_FILES 256u      /* descriptors beside connections */
+#define GIVE_BACK_S 30        /* between two looks at memory that is free */
 
 struct service {
     struct pb_cli *cli; /* borrowed */
@@ -152,11 +153,14 @@ back_up(struct service *service)
         pb_cli_say(service->cli, "backup made in %s", path);
 }
 
+/* Until a signal says so; meanwhile the process stays as small as what it holds. */
 static void
 wait_for_end(struct service *service)
 {
+    static const struct timespec pause = { .tv_sec = GIVE_BACK_S };
+
     for (;;) {
-        int signal = sigwaitinfo(&service->signals, NULL);
+        int signal = sigtimedwait(&service->signals, NULL, &pause);
 
         if (signal == SIGHUP)
             reload(service);
@@ -164,6 +168,8 @@ wait_for_end(struct service *service)
             back_up(service);
         else if (signal > 0)
             break;
+        else if (errno == EAGAIN)
+            pb_env_system_give_back();
     }
     /* A second signal must not have to wait for the first. */
     (void)pthread_sigmask(SIG_UNBLOCK, &service->signals, NULL);
