@@ -94,6 +94,10 @@ const struct pb_env *pb_env_system(void);
  * milliseconds, in which others may have to wait for memory. Any thread. */
 void pb_env_system_give_back(void);
 
+/* Lets the calling thread, and those that it starts, work behind all others from now on: for work
+ * that nobody waits for. Where the system does not let it, nothing changes. */
+void pb_env_system_step_back(void);
+
 /* Memory, aligned for any type. Sizes are checked for overflow; NULL on failure, and then realloc
  * leaves its block alone. A size of 0 gives a block like any other. realloc and free take NULL.
  * Sizes of a block are kept by the allocation itself, so that callers need not remember them. */

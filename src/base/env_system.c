@@ -19,10 +19,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#define BACKGROUND_NICE 10 /* about a tenth of what a thread gets that is not nice */
 #define HUGE_PAGE_BYTES ((uintptr_t)2 << 20)
 #define HUGE_FROM_BYTES ((size_t)4 << 20)
 #define WRITE_BACK_BYTES ((size_t)512 << 10)
@@ -544,4 +546,11 @@ void
 pb_env_system_give_back(void)
 {
     (void)malloc_trim(0);
+}
+
+void
+pb_env_system_step_back(void)
+{
+    /* Of Linux: a number of a thread is as good here as that of a process. */
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
 }

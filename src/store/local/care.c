@@ -459,6 +459,7 @@ background_main(void *context)
 {
     struct pb_store *store = context;
 
+    pb_env_system_step_back();
     (void)pthread_mutex_lock(&store->background_lock);
     while (!store->background_stops) {
         if (!store->background_is_asked) {
