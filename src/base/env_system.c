@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BACKGROUND_NICE 10 /* about a tenth of what a thread gets that is not nice */
+#define BACKGROUND_NICE 5 /* about a third of what a thread gets that is not nice */
 #define HUGE_PAGE_BYTES ((uintptr_t)2 << 20)
 #define HUGE_FROM_BYTES ((size_t)4 << 20)
 #define WRITE_BACK_BYTES ((size_t)512 << 10)

@@ -22,12 +22,13 @@
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/options.h"
+#include "cli/upkeep.h"
 #include "net/listen.h"
 #include "net/metrics.h"
 
 #define FIRST_PASSED_SOCKET 3 /* SD_LISTEN_FDS_START */
 #define OTHER_FILES 256u      /* descriptors beside connections */
-#define GIVE_BACK_S 30        /* between two looks at memory that is free */
+#define LOOK_S 30             /* between two looks at what is to be done meanwhile */
 
 struct service {
     struct pb_cli *cli; /* borrowed */
@@ -153,12 +154,24 @@ back_up(struct service *service)
         pb_cli_say(service->cli, "backup made in %s", path);
 }
 
-/* Until a signal says so; meanwhile the process stays as small as what it holds. */
+/* Between signals; the process stays as small as what it holds. */
+static void
+look_after(struct pb_cli_upkeep *upkeep, const struct pb_progress *progress)
+{
+    pb_cli_upkeep_run(upkeep, progress);
+    pb_env_system_give_back();
+}
+
 static void
 wait_for_end(struct service *service)
 {
-    static const struct timespec pause = { .tv_sec = GIVE_BACK_S };
+    static const struct timespec pause = { .tv_sec = LOOK_S };
+    const struct pb_progress progress = { .report = may_go_on };
+    struct pb_cli_upkeep upkeep;
 
+    pb_cli_upkeep_init(
+        &upkeep, service->cli->env, service->site, &service->log,
+        service->config.mode == PB_SITE_WRITE ? service->config.upkeep_hours : 0);
     for (;;) {
         int signal = sigtimedwait(&service->signals, NULL, &pause);
 
@@ -169,7 +182,7 @@ wait_for_end(struct service *service)
         else if (signal > 0)
             break;
         else if (errno == EAGAIN)
-            pb_env_system_give_back();
+            look_after(&upkeep, &progress);
     }
     /* A second signal must not have to wait for the first. */
     (void)pthread_sigmask(SIG_UNBLOCK, &service->signals, NULL);
@@ -220,7 +233,12 @@ start(struct service *service, int socket, struct pb_error *error)
     const struct pb_cli_config *config = &service->config;
     char holder[PB_AUDIT_HOLDER_BYTES];
     const struct pb_site_options site_options = {
-        .mode = config->mode, .waits = log_waiting, .waits_context = &service->log, .holder = holder
+        .mode = config->mode,
+        .waits = log_waiting,
+        .waits_context = &service->log,
+        .holder = holder,
+        .memory_bytes = config->memory_bytes,
+        .merges_in_background = true,
     };
     struct pb_api_options api_options = {
         .data_path = config->data,

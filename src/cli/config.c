@@ -31,6 +31,7 @@ pb_cli_config_init(struct pb_cli_config *config, const struct pb_env *env)
         .worker_threads = 64,
         .quotas = { .failures_per_minute = 60 },
         .stop_ms = 10000,
+        .upkeep_hours = 24,
         .log_level = PB_LOG_INFO,
     };
     pb_arena_init(&config->arena, env, 1024);
@@ -206,9 +207,11 @@ fill_keys(struct pb_cli_config *config, struct key keys[KEYS_MAX])
         { "", "data", KIND_TEXT, .text = &config->data },
         { "", "listen", KIND_ADDRESS, .text = &config->listen },
         { "", "log", KIND_LOG, .level = &config->log_level },
+        { "", "memory_mib", KIND_MIB, 64, 1048576, .size = &config->memory_bytes },
         { "", "mode", KIND_MODE, .mode = &config->mode },
         { "", "origin", KIND_ORIGIN, .text = &config->origin },
         { "", "stop_seconds", KIND_SECONDS, 0, 3600, .ms = &config->stop_ms },
+        { "", "upkeep_hours", KIND_NUMBER, 0, 8760, .number = &config->upkeep_hours },
         { "tls", "certificate", KIND_TEXT, .text = &config->certificate },
         { "tls", "key", KIND_TEXT, .text = &config->key },
         { "tls", "reader_certificates", KIND_FLAG, .flag = &config->reader_certificates },

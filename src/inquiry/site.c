@@ -210,6 +210,7 @@ open_store(struct pb_site *site, const struct pb_site_options *options, struct p
         .is_read_only = options->mode != PB_SITE_WRITE,
         .skips_damaged = options->skips_damaged,
         .memory_bytes = options->memory_bytes,
+        .merge_in_background = options->merges_in_background,
         .on_removed = pb_removals_note,
         .removed_context = site->removals,
     };

@@ -48,6 +48,7 @@ struct pb_site_options {
     void *busy_context;
     bool without_copies; /* opens though the directory for copies of checkpoints is missing */
     uint64_t memory_bytes;
+    bool merges_in_background; /* for who stays: segments are kept few; only with PB_SITE_WRITE */
     /* Told, from any thread, when a log's checkpoint begins to wait for witnesses; or NULL. */
     void (*waits)(void *context, const char *log, const char *why);
     void *waits_context;

@@ -392,6 +392,7 @@ a_configuration_is_checked_to_the_line(void **state)
         { "", NULL },
         { "data: somewhere\nlisten: '[::1]:8443'\nlog: warning\nstop_seconds: 0\n", NULL },
         { "threads:\n  io: 2\n  workers: 8\n", NULL },
+        { "memory_mib: 64\nupkeep_hours: 0\n", NULL },
         { "limits:\n  connections: 65536\n  header_seconds: 1\n  bodies_mib: 64\n  queue: 9\n"
           "  connections_per_address: 1\n  idle_seconds: 5\n  rate_bytes_per_second: 0\n"
           "  rate_grace_seconds: 2\n",

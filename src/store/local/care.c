@@ -454,10 +454,27 @@ pb_store_purge(struct pb_store *store, const struct pb_progress *progress,
 
 /* ---- background ---- */
 
+/* Whoever closes the store does not wait for a merge of minutes. */
+static bool
+background_goes_on(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    struct pb_store *store = context;
+    bool goes_on;
+
+    (void)phase;
+    (void)done;
+    (void)total;
+    (void)pthread_mutex_lock(&store->background_lock);
+    goes_on = !store->background_stops;
+    (void)pthread_mutex_unlock(&store->background_lock);
+    return goes_on;
+}
+
 static void *
 background_main(void *context)
 {
     struct pb_store *store = context;
+    const struct pb_progress progress = { .report = background_goes_on, .context = store };
 
     pb_env_system_step_back();
     (void)pthread_mutex_lock(&store->background_lock);
@@ -469,7 +486,7 @@ background_main(void *context)
         store->background_is_asked = false;
         (void)pthread_mutex_unlock(&store->background_lock);
         /* What fails here fails again, and is told, when somebody merges or writes. */
-        (void)!pb_store_merge(store, false, NULL, NULL);
+        (void)!pb_store_merge(store, false, &progress, NULL);
         (void)pthread_mutex_lock(&store->background_lock);
     }
     (void)pthread_mutex_unlock(&store->background_lock);
