@@ -20,6 +20,7 @@
 #define HEAD "platebase-activity 1\n"
 #define SLOTS_FIRST 1024u /* a power of two */
 #define DAYS_MAX 90000    /* of one reader, first to last: past the times that a store takes */
+#define KNOWN_COUNTS 64u
 #define SAVE_EVERY_NS (INT64_C(60) * 1000000000)
 
 struct activity_reader {
@@ -28,6 +29,15 @@ struct activity_reader {
     int32_t last_day;   /* newest day; below first_day: none yet */
     uint64_t *words;    /* owned */
     uint32_t word_count;
+};
+
+/* How many readers were up, of a scope that is asked for again and again. */
+struct known_count {
+    uint64_t scope;   /* hash of the origins admitted */
+    uint64_t view;    /* its version */
+    uint64_t changes; /* of the activity, when it was counted; 0: nothing is known here */
+    int32_t from_day, to_day;
+    uint32_t count;
 };
 
 struct pb_activity {
@@ -40,6 +50,10 @@ struct pb_activity {
     bool is_known;   /* all that came in is here */
     bool is_changed; /* since it was saved */
     int64_t saved_ns;
+    uint64_t changes; /* of days; 1 at first */
+
+    pthread_mutex_t known_lock; /* guards what follows; taken within lock */
+    struct known_count known[KNOWN_COUNTS];
 };
 
 struct pb_activity *
@@ -50,7 +64,9 @@ pb_activity_new(const struct pb_env *env)
     if (activity == NULL)
         return NULL;
     activity->env = env;
+    activity->changes = 1;
     (void)pthread_rwlock_init(&activity->lock, NULL);
+    (void)pthread_mutex_init(&activity->known_lock, NULL);
     pb_arena_init(&activity->arena, env, 4096);
     return activity;
 }
@@ -66,6 +82,7 @@ pb_activity_free(struct pb_activity *activity)
     pb_free(activity->env, activity->slots);
     pb_arena_clear(&activity->arena);
     (void)pthread_rwlock_destroy(&activity->lock);
+    (void)pthread_mutex_destroy(&activity->known_lock);
     pb_free(activity->env, activity);
 }
 
@@ -234,6 +251,7 @@ pb_activity_note(struct pb_activity *activity, const struct pb_activity_day *day
         if (status == PB_E_NOMEM)
             activity->is_known = false;
         activity->is_changed = true;
+        activity->changes++;
     }
     (void)pthread_rwlock_unlock(&activity->lock);
 }
@@ -252,26 +270,72 @@ was_up(const struct activity_reader *reader, int32_t from_day, int32_t to_day)
     return false;
 }
 
-bool
-pb_activity_count(struct pb_activity *activity, const struct pb_answer *answer, uint32_t *ret_count)
+/* The lock is held. */
+static uint32_t
+count_up(const struct pb_activity *activity, const struct pb_answer *answer, int32_t from_day,
+         int32_t to_day)
 {
     const struct pb_catalog_view *view = answer->facts->view;
-    const struct pb_decision *decision = &answer->decision;
-    int32_t from_day = (int32_t)(answer->from_us / PB_DAY_US);
-    int32_t to_day = (int32_t)((answer->to_us - 1) / PB_DAY_US);
     uint32_t count = 0;
-    bool is_known = false;
 
-    (void)pthread_rwlock_rdlock(&activity->lock);
-    is_known = activity->is_known;
-    for (uint32_t i = 0; is_known && i < view->reader_count; i++) {
-        bool is_in = answer->is_in_scope != NULL ? answer->is_in_scope[i] != 0
-                                                 : decision->admits_origin[view->readers[i].origin];
+    for (uint32_t i = 0; i < view->reader_count; i++) {
+        bool is_in = answer->is_in_scope != NULL
+                         ? answer->is_in_scope[i] != 0
+                         : answer->decision.admits_origin[view->readers[i].origin];
 
         count += is_in && was_up(&activity->readers[answer->facts->activity[i]], from_day, to_day);
     }
+    return count;
+}
+
+/* The same by whole origins. Each inquiry of an agency has the same scope and, of a day, mostly
+ * the same days; and a country has many readers. */
+static uint32_t
+recall_up(struct pb_activity *activity, const struct pb_answer *answer, int32_t from_day,
+          int32_t to_day)
+{
+    const bool *admits = answer->decision.admits_origin;
+    struct known_count wanted = {
+        .scope = pb_hash_bytes(admits, answer->facts->view->origin_count * sizeof(*admits)),
+        .view = answer->facts->view->version,
+        .changes = activity->changes,
+        .from_day = from_day,
+        .to_day = to_day,
+    };
+    struct known_count *known =
+        &activity
+             ->known[(wanted.scope ^ (uint64_t)from_day * 31 ^ (uint64_t)to_day) % KNOWN_COUNTS];
+    bool is_known = false;
+
+    (void)pthread_mutex_lock(&activity->known_lock);
+    is_known = known->scope == wanted.scope && known->view == wanted.view &&
+               known->changes == wanted.changes && known->from_day == from_day &&
+               known->to_day == to_day;
+    wanted.count = known->count;
+    (void)pthread_mutex_unlock(&activity->known_lock);
+    if (is_known)
+        return wanted.count;
+    wanted.count = count_up(activity, answer, from_day, to_day);
+    (void)pthread_mutex_lock(&activity->known_lock);
+    *known = wanted;
+    (void)pthread_mutex_unlock(&activity->known_lock);
+    return wanted.count;
+}
+
+bool
+pb_activity_count(struct pb_activity *activity, const struct pb_answer *answer, uint32_t *ret_count)
+{
+    int32_t from_day = (int32_t)(answer->from_us / PB_DAY_US);
+    int32_t to_day = (int32_t)((answer->to_us - 1) / PB_DAY_US);
+    bool is_known = false;
+
+    *ret_count = 0;
+    (void)pthread_rwlock_rdlock(&activity->lock);
+    is_known = activity->is_known;
+    if (is_known)
+        *ret_count = answer->is_in_scope != NULL ? count_up(activity, answer, from_day, to_day)
+                                                 : recall_up(activity, answer, from_day, to_day);
     (void)pthread_rwlock_unlock(&activity->lock);
-    *ret_count = count;
     return is_known;
 }
 

@@ -51,6 +51,28 @@ a_question_about_a_plate_tells_which_readers_were_up_on_its_days(void **state)
 }
 
 static void
+what_was_counted_before_counts_no_longer_when_something_changed(void **state)
+{
+    struct site_room room;
+    int64_t from_us = ROOM_NOW_US - 10 * PB_DAY_US;
+
+    (void)state;
+    room_init(&room);
+    assert_int_equal(0, coverage_of(&room, from_us, room.now_us).readers_up);
+    assert_int_equal(0, coverage_of(&room, from_us, room.now_us).readers_up);
+    room_add(&room, "KSA123", "k1", PB_DAY_US);
+    assert_int_equal(1, coverage_of(&room, from_us, room.now_us).readers_up);
+    assert_int_equal(1, coverage_of(&room, from_us, room.now_us).readers_up);
+    room_add(&room, "KSA123", "k2", 0);
+    assert_int_equal(2, coverage_of(&room, from_us, room.now_us).readers_up);
+    /* The same origins, of which one has a reader fewer. */
+    room_import(&room, "readers:\n  - { id: k2, agency: kansas-pd, capture_state: US-CA, lat: 38.6,"
+                       " lon: -98.0 }\n");
+    assert_int_equal(1, coverage_of(&room, from_us, room.now_us).readers_up);
+    room_done(&room);
+}
+
+static void
 without_a_file_that_can_be_believed_nobody_is_said_to_be_down(void **state)
 {
     static const char *const texts[] = {
@@ -163,6 +185,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_question_about_a_plate_tells_which_readers_were_up_on_its_days),
+        cmocka_unit_test(what_was_counted_before_counts_no_longer_when_something_changed),
         cmocka_unit_test(without_a_file_that_can_be_believed_nobody_is_said_to_be_down),
         cmocka_unit_test(days_are_what_was_noted_in_whatever_order_also_after_saving),
     };
