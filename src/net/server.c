@@ -418,6 +418,16 @@ end_late_ones(struct pb_server *server)
     pb_metric_set(server->metrics.bodies_bytes, (int64_t)atomic_load(&server->bodies_bytes));
 }
 
+/* What was accepted until now is counted, and no more will be. */
+static void
+say_closed(struct pb_server *server)
+{
+    (void)pthread_mutex_lock(&server->lock);
+    server->is_closed = true;
+    (void)pthread_cond_signal(&server->is_emptier);
+    (void)pthread_mutex_unlock(&server->lock);
+}
+
 static void *
 keep(void *context)
 {
@@ -435,6 +445,8 @@ keep(void *context)
         int64_t now_ns, wait_ns = next_ns - pb_monotonic_ns(server->env);
         uint64_t count;
 
+        if (is_draining)
+            say_closed(server);
         (void)poll(polls, 2, wait_ns > 0 ? (int)(wait_ns / 1000000) + 1 : 0);
         if ((polls[0].revents & POLLIN) != 0)
             (void)!read(server->wake, &count, sizeof(count));
@@ -707,7 +719,7 @@ wait_until_empty(struct pb_server *server, int64_t grace_ms)
         until.tv_nsec -= 1000000000;
     }
     (void)pthread_mutex_lock(&server->lock);
-    while (pb_connections_count(&server->connections) > 0 &&
+    while ((!server->is_closed || pb_connections_count(&server->connections) > 0) &&
            pthread_cond_timedwait(&server->is_emptier, &server->lock, &until) == 0)
         ;
     (void)pthread_mutex_unlock(&server->lock);

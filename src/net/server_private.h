@@ -55,6 +55,7 @@ struct pb_server {
     _Atomic bool is_ending;   /* the keeper ends */
     pthread_t keeper;
     bool has_connections, has_keeper; /* what there is to undo */
+    bool is_closed; /* guarded by lock: the keeper has accepted its last connection */
 
     pthread_mutex_t lock;
     pthread_cond_t is_emptier; /* connections or working have become fewer */

@@ -392,6 +392,94 @@ the_end_under_load_answers_wholly_or_not_at_all(void **state)
     assert_int_equal(0, value_of(fixture, "platebase_http_requests_in_hand", ""));
 }
 
+/* One client that connects again and again to a socket that stays. */
+struct caller {
+    uint16_t port;
+    _Atomic bool is_enough;
+    _Atomic unsigned answered, refused;
+    pthread_t thread;
+};
+
+static void *
+call_on(void *context)
+{
+    struct caller *caller = context;
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons(caller->port),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+
+    while (!atomic_load(&caller->is_enough)) {
+        struct client client = { .file = socket(AF_INET, SOCK_STREAM, 0) };
+        bool is_answered =
+            connect(client.file, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+            client_say(&client, "GET /hello HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n") &&
+            client_reply(&client) == 200;
+
+        atomic_fetch_add(is_answered ? &caller->answered : &caller->refused, 1);
+        client_close(&client);
+    }
+    return NULL;
+}
+
+static int
+listening_socket(uint16_t *ret_port)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t bytes = sizeof(address);
+    int file = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_true(file >= 0);
+    assert_int_equal(0, bind(file, (struct sockaddr *)&address, sizeof(address)));
+    assert_int_equal(0, listen(file, 100));
+    assert_int_equal(0, getsockname(file, (struct sockaddr *)&address, &bytes));
+    *ret_port = ntohs(address.sin_port);
+    return file;
+}
+
+/* As under systemd, which holds the socket: each client is answered, by this server or the next. */
+static void
+nobody_is_refused_while_servers_follow_each_other_on_a_socket(void **state)
+{
+    enum { CALLERS = 4, SERVERS = 100 };
+    struct fixture *fixture = *state;
+    struct caller callers[CALLERS];
+    uint16_t port;
+    int file = listening_socket(&port);
+
+    for (unsigned i = 0; i < CALLERS; i++) {
+        callers[i] = (struct caller){ .port = port };
+        assert_int_equal(0, pthread_create(&callers[i].thread, NULL, call_on, &callers[i]));
+    }
+    for (unsigned i = 0; i < SERVERS; i++) {
+        struct fixture next;
+        unsigned before = atomic_load(&callers[0].answered);
+
+        fixture_init(&next, fixture->env);
+        next.options.socket = dup(file);
+        fixture_start(&next);
+        while (atomic_load(&callers[0].answered) < before + 2 &&
+               atomic_load(&callers[0].refused) == 0)
+            (void)sched_yield();
+        if (i == SERVERS - 1) {
+            for (unsigned j = 0; j < CALLERS; j++)
+                atomic_store(&callers[j].is_enough, true);
+            for (unsigned j = 0; j < CALLERS; j++)
+                assert_int_equal(0, pthread_join(callers[j].thread, NULL));
+        }
+        assert_int_equal(0, pb_server_stop(next.server, PATIENCE_MS));
+        next.server = NULL;
+        fixture_done(&next);
+    }
+    for (unsigned i = 0; i < CALLERS; i++) {
+        assert_true(callers[i].answered > 0);
+        assert_int_equal(0, callers[i].refused);
+    }
+    assert_int_equal(0, close(file));
+}
+
 int
 main(void)
 {
@@ -407,6 +495,7 @@ main(void)
         CASE(the_end_waits_for_a_reply_that_comes_later),
         CASE(who_is_late_at_the_end_is_cut),
         CASE(the_end_under_load_answers_wholly_or_not_at_all),
+        CASE(nobody_is_refused_while_servers_follow_each_other_on_a_socket),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
