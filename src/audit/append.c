@@ -361,7 +361,7 @@ add_batch(struct pb_audit *audit, struct pb_batch *batch)
 static void
 note_failure(struct pb_audit *audit, enum pb_status status, const struct pb_error *error)
 {
-    if (status == PB_E_NOMEM || status == PB_OVER_LIMIT)
+    if (status == PB_E_NOMEM)
         return;
     if (status == PB_E_FULL) {
         pb_log_close(audit->journal);

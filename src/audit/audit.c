@@ -82,12 +82,26 @@ log_free(struct pb_audit *audit, struct pb_audit_log *log)
     pb_free(audit->env, log);
 }
 
+/* Of what belongs to one log. */
+static enum pb_status
+init_place(const struct pb_audit *audit, const char *room, const char *id,
+           struct pb_place *ret_place, struct pb_error *error)
+{
+    char name[PB_PLACE_NAME_BYTES_MAX];
+    struct pb_text_out out = pb_text_out(name, sizeof(name));
+
+    pb_put_text(&out, room);
+    pb_put_char(&out, '/');
+    pb_put_text(&out, id);
+    return pb_place_init_within(ret_place, &audit->place,
+                                (struct pb_str){ name, (uint32_t)(out.at - name) }, error);
+}
+
 static enum pb_status
 log_new(struct pb_audit *audit, const struct pb_state_log *state, struct pb_audit_log **ret_log,
         struct pb_error *error)
 {
     struct pb_audit_log *log = pb_calloc(audit->env, 1, sizeof(*log));
-    char path[PB_PATH_BYTES_MAX];
     enum pb_status status;
 
     if (log == NULL)
@@ -101,14 +115,9 @@ log_new(struct pb_audit *audit, const struct pb_state_log *state, struct pb_audi
     log->kept_time_ms = state->time_ms;
     log->time_ms = state->time_ms;
     log->ahead_time_ms = state->time_ms;
-    status = pb_place_join(audit->place.path, "public", log->id, path, error);
+    status = init_place(audit, "public", log->id, &log->public_place, error);
     if (status == PB_OK)
-        status = pb_place_init(&log->public_place, audit->env, path, audit->place.temporary, error);
-    if (status == PB_OK)
-        status = pb_place_join(audit->place.path, "private", log->id, path, error);
-    if (status == PB_OK)
-        status =
-            pb_place_init(&log->private_place, audit->env, path, audit->place.temporary, error);
+        status = init_place(audit, "private", log->id, &log->private_place, error);
     if (status == PB_OK) {
         *ret_log = log;
         log = NULL;
@@ -287,7 +296,6 @@ pb_audit_create(const struct pb_env *env, const char *path, const char *keys_pat
                 struct pb_error *error)
 {
     struct pb_state state = { .generation = 1, .journal_first = 1 };
-    char temporary[PB_PATH_BYTES_MAX];
     struct pb_place place;
     enum pb_status status;
 
@@ -295,9 +303,7 @@ pb_audit_create(const struct pb_env *env, const char *path, const char *keys_pat
     pb_seal_ready();
     if (env->random(env->random_context, state.audit_id, PB_AUDIT_ID_BYTES) != PB_OK)
         return pb_fail(error, PB_E_IO, "no random bytes for audit logs");
-    status = pb_place_join(path, "temporary", NULL, temporary, error);
-    if (status == PB_OK)
-        status = pb_place_init(&place, env, path, temporary, error);
+    status = pb_place_init(&place, env, path, error);
     if (status != PB_OK)
         return status;
     status = env->files->mkdir(env->file_context, path, error);
@@ -321,8 +327,7 @@ pb_audit_create(const struct pb_env *env, const char *path, const char *keys_pat
 
 /* What stands in the lock file, as far as it is such a text. */
 static void
-read_holder(const struct pb_env *env, struct pb_file *file,
-            char ret_holder[PB_AUDIT_HOLDER_BYTES])
+read_holder(const struct pb_env *env, struct pb_file *file, char ret_holder[PB_AUDIT_HOLDER_BYTES])
 {
     uint64_t bytes = 0;
 
@@ -342,7 +347,7 @@ pb_audit_holder(const struct pb_env *env, const char *path, char ret_holder[PB_A
     int length = snprintf(lock_path, sizeof(lock_path), "%s/" LOCK, path);
 
     ret_holder[0] = '\0';
-    if (length < 0 || (size_t)length >= sizeof(lock_path) ||
+    if ((size_t)length >= sizeof(lock_path) ||
         env->files->open(env->file_context, lock_path, PB_OPEN_READ, &file, NULL) != PB_OK)
         return;
     read_holder(env, file, ret_holder);
@@ -355,12 +360,14 @@ write_holder(const struct pb_audit *audit, const char *holder)
 {
     const struct pb_file_ops *files = audit->env->files;
     size_t bytes = holder == NULL ? 0 : strlen(holder);
+    enum pb_status status;
 
-    if (bytes == 0 || bytes >= PB_AUDIT_HOLDER_BYTES ||
-        files->truncate(audit->env->file_context, audit->lock, 0, NULL) != PB_OK)
+    if (bytes == 0 || bytes >= PB_AUDIT_HOLDER_BYTES)
         return;
-    if (files->write(audit->env->file_context, audit->lock, 0, holder, bytes, NULL) != PB_OK)
-        return;
+    status = files->truncate(audit->env->file_context, audit->lock, 0, NULL);
+    if (status == PB_OK)
+        status = files->write(audit->env->file_context, audit->lock, 0, holder, bytes, NULL);
+    (void)status;
 }
 
 /* Another process holds the lock for as long as one command takes, or for good. */
@@ -382,9 +389,8 @@ take_lock(struct pb_audit *audit, const struct pb_audit_options *options, struct
     char path[PB_PATH_BYTES_MAX];
     enum pb_status status;
 
-    status = pb_place_path(&audit->place, pb_str_from(LOCK), path, error);
-    if (status == PB_OK)
-        status = files->open(audit->env->file_context, path, PB_OPEN_WRITE, &audit->lock, error);
+    pb_place_path(&audit->place, pb_str_from(LOCK), path);
+    status = files->open(audit->env->file_context, path, PB_OPEN_WRITE, &audit->lock, error);
     if (status == PB_NOT_FOUND)
         return pb_fail(error, PB_E_NOT_STORE, "'%s' holds no audit logs", audit->place.path);
     if (status != PB_OK)
@@ -511,7 +517,7 @@ static enum pb_status
 init_audit(struct pb_audit *audit, const struct pb_env *env, const char *path,
            const struct pb_audit_options *options, struct pb_error *error)
 {
-    char temporary[PB_PATH_BYTES_MAX];
+    char journal[PB_PATH_BYTES_MAX];
     enum pb_status status;
 
     audit->env = env;
@@ -528,23 +534,16 @@ init_audit(struct pb_audit *audit, const struct pb_env *env, const char *path,
     (void)pthread_cond_init(&audit->queue_moved, NULL);
     pb_workers_init(audit);
 
-    status = pb_place_join(path, "temporary", NULL, temporary, error);
-    if (status == PB_OK)
-        status = pb_place_init(&audit->place, env, path, temporary, error);
-    if (status == PB_OK)
-        status = pb_place_join(path, "journal", NULL, temporary, error);
-    if (status == PB_OK) {
-        audit->journal_path = pb_alloc(env, strlen(temporary) + 1);
-        if (audit->journal_path == NULL)
-            return pb_fail(error, PB_E_NOMEM, "no memory for a path");
-        memcpy(audit->journal_path, temporary, strlen(temporary) + 1);
-    }
-    if (status == PB_OK && options != NULL && options->checkpoint_copies != NULL) {
-        status = pb_place_join(options->checkpoint_copies, "temporary", NULL, temporary, error);
-        if (status == PB_OK)
-            status =
-                pb_place_init(&audit->copies, env, options->checkpoint_copies, temporary, error);
-    }
+    status = pb_place_init(&audit->place, env, path, error);
+    if (status != PB_OK)
+        return status;
+    pb_place_path(&audit->place, pb_str_from("journal"), journal);
+    audit->journal_path = pb_alloc(env, strlen(journal) + 1);
+    if (audit->journal_path == NULL)
+        return pb_fail(error, PB_E_NOMEM, "no memory for a path");
+    memcpy(audit->journal_path, journal, strlen(journal) + 1);
+    if (options != NULL && options->checkpoint_copies != NULL)
+        status = pb_place_init(&audit->copies, env, options->checkpoint_copies, error);
     return status;
 }
 

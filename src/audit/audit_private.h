@@ -225,9 +225,8 @@ PB_MUST_CHECK enum pb_status pb_growth_write(struct pb_audit *audit, struct pb_a
 /* Removes partial tiles whose full tile is on disk for good, [from, to) having become so. */
 void pb_growth_clean(struct pb_audit *audit, struct pb_audit_log *log, uint64_t from, uint64_t to);
 /* Copies of the pending leaves [first, first + count), which must all be there. */
-PB_MUST_CHECK enum pb_status pb_pending_copy(struct pb_audit *audit, struct pb_audit_log *log,
-                                             uint64_t first, uint32_t count,
-                                             struct pb_pending *ret_items);
+void pb_pending_copy(struct pb_audit *audit, struct pb_audit_log *log, uint64_t first,
+                     uint32_t count, struct pb_pending *ret_items);
 
 /* ---- publish.c ---- */
 

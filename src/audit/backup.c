@@ -55,10 +55,10 @@ list_entries(struct copying *copying, struct pb_str directory, struct entry **re
     const struct pb_env *env = copying->from->env;
     struct listing listing = { .arena = &copying->arena };
     char path[PB_PATH_BYTES_MAX];
-    enum pb_status status = pb_place_path(copying->from, directory, path, error);
+    enum pb_status status;
 
-    if (status == PB_OK)
-        status = env->files->list(env->file_context, path, add_entry, &listing, error);
+    pb_place_path(copying->from, directory, path);
+    status = env->files->list(env->file_context, path, add_entry, &listing, error);
     if (status == PB_NOT_FOUND)
         return pb_fail(error, PB_E_CORRUPT, "'%s' is missing", path);
     if (status == PB_OK && listing.is_out_of_memory)
@@ -90,7 +90,7 @@ static enum pb_status
 copy_directory(struct copying *copying, struct pb_str directory, unsigned depth,
                struct pb_error *error)
 {
-    char name[PB_PATH_BYTES_MAX];
+    char name[PB_PLACE_NAME_BYTES_MAX];
     struct entry *entry = NULL;
     enum pb_status status;
 
@@ -151,15 +151,12 @@ pb_audit_backup(struct pb_audit *audit, const char *target_path, struct pb_error
 {
     const struct pb_env *env = audit->env;
     struct copying copying = { .from = &audit->place };
-    char temporary[PB_PATH_BYTES_MAX];
     struct pb_place target;
     enum pb_status status;
 
     if (audit->is_read_only)
         return pb_fail(error, PB_BAD_INPUT, "%s: opened for reading only", audit->place.path);
-    status = pb_place_join(target_path, "temporary", NULL, temporary, error);
-    if (status == PB_OK)
-        status = pb_place_init(&target, env, target_path, temporary, error);
+    status = pb_place_init(&target, env, target_path, error);
     if (status != PB_OK)
         return status;
     copying.to = &target;

@@ -68,6 +68,7 @@ pb_detect_defaults(void)
         .shift_first_hour = 6,
         .shift_end_hour = 22,
         .utc_offset_min = 0,
+        .entries_max = PB_DETECT_ENTRIES_MAX,
     };
 
     return &defaults;
@@ -123,9 +124,9 @@ pb_detector_add(struct pb_detector *detector, const struct pb_detect_entry *entr
     struct pb_detect_entry copy = *entry;
     enum pb_status status;
 
-    if (detector->count == PB_DETECT_ENTRIES_MAX)
+    if (detector->count == detector->limits.entries_max)
         return pb_fail(error, PB_OVER_LIMIT, "more than %u entries: look at a shorter period",
-                       PB_DETECT_ENTRIES_MAX);
+                       detector->limits.entries_max);
     status = make_room(detector);
     if (status == PB_OK)
         status = pb_arena_copy(&detector->arena, entry->person, &copy.person);
@@ -266,7 +267,7 @@ sort(struct pb_detector *detector, int (*compare)(const void *, const void *))
 {
     for (uint32_t i = 0; i < detector->count; i++)
         detector->order[i] = &detector->entries[i];
-    if (detector->count > 0)
+    if (detector->count > 1)
         qsort(detector->order, detector->count, sizeof(const struct pb_detect_entry *), compare);
 }
 

@@ -48,6 +48,7 @@ struct pb_detect_limits {
     uint32_t shift_first_hour; /* 6: local hours of the shift, first included ... */
     uint32_t shift_end_hour;   /* 22: ... and end not */
     int16_t utc_offset_min;    /* 0: of local time */
+    uint32_t entries_max;      /* PB_DETECT_ENTRIES_MAX */
 };
 /* The defaults above, in one table. */
 const struct pb_detect_limits *pb_detect_defaults(void);
@@ -80,7 +81,7 @@ PB_MUST_CHECK enum pb_status pb_detector_new(const struct pb_env *env,
                                              struct pb_detector **ret_detector,
                                              struct pb_error *error);
 void pb_detector_free(struct pb_detector *detector); /* NULL is fine */
-/* PB_OVER_LIMIT: more than PB_DETECT_ENTRIES_MAX. */
+/* PB_OVER_LIMIT: more than entries_max. */
 PB_MUST_CHECK enum pb_status pb_detector_add(struct pb_detector *detector,
                                              const struct pb_detect_entry *entry,
                                              struct pb_error *error);

@@ -193,9 +193,10 @@ add_leaf(struct pb_audit *audit, struct pb_audit_log *log, struct pb_str leaf,
     size++;
     if (size % PB_TILE_WIDTH == 0)
         status = close_bundle(log, size / PB_TILE_WIDTH - 1, error);
-    for (unsigned level = 0; level + 1 < PB_TILE_LEVELS && status == PB_OK; level++) {
+    for (unsigned level = 0; status == PB_OK; level++) {
         if (pb_tile_partial_width(size, level) != 0)
             break;
+        assert(level + 1 < PB_TILE_LEVELS); /* no tree is that large */
         status = close_tile(audit, log, level, pb_tile_full_count(size, level) - 1, error);
     }
     return status;
@@ -214,7 +215,7 @@ pb_growth_integrate(struct pb_audit *audit, struct pb_audit_log *log, uint64_t s
         uint64_t first = log->growth.edge.size;
         uint32_t count = size - first < PB_TILE_WIDTH ? (uint32_t)(size - first) : PB_TILE_WIDTH;
 
-        status = pb_pending_copy(audit, log, first, count, items);
+        pb_pending_copy(audit, log, first, count, items);
         for (uint32_t i = 0; i < count && status == PB_OK; i++)
             status = add_leaf(audit, log, items[i].leaf, error);
     }
@@ -290,9 +291,8 @@ list_widths(struct pb_audit_log *log, int level, uint64_t index, struct widths *
     enum pb_status status;
 
     memset(ret_widths, 0, sizeof(*ret_widths));
-    status = pb_place_path(&log->public_place, partial_directory(level, index, name), path, error);
-    if (status == PB_OK)
-        status = env->files->list(env->file_context, path, note_width, ret_widths, error);
+    pb_place_path(&log->public_place, partial_directory(level, index, name), path);
+    status = env->files->list(env->file_context, path, note_width, ret_widths, error);
     return status == PB_NOT_FOUND ? PB_OK : status;
 }
 
@@ -335,6 +335,13 @@ repair_level(struct pb_audit_log *log, int level, bool is_synced, struct pb_erro
     return status;
 }
 
+/* A level above the first has tiles once there are two hashes below it. */
+static bool
+has_level(uint64_t size, int level)
+{
+    return level < 0 || size >> PB_TILE_HEIGHT * (unsigned)(level > 0 ? level - 1 : 0) != 0;
+}
+
 enum pb_status
 pb_growth_write(struct pb_audit *audit, struct pb_audit_log *log, bool is_synced,
                 struct pb_error *error)
@@ -343,7 +350,7 @@ pb_growth_write(struct pb_audit *audit, struct pb_audit_log *log, bool is_synced
     enum pb_status status = PB_OK;
 
     (void)audit;
-    for (int level = PB_TILE_ENTRIES; level < (int)PB_TILE_LEVELS && status == PB_OK; level++) {
+    for (int level = PB_TILE_ENTRIES; has_level(size, level) && status == PB_OK; level++) {
         unsigned tile_level = level == PB_TILE_ENTRIES ? 0 : (unsigned)level;
         unsigned width = pb_tile_partial_width(size, tile_level);
 
@@ -351,8 +358,6 @@ pb_growth_write(struct pb_audit *audit, struct pb_audit_log *log, bool is_synced
             status = repair_level(log, level, is_synced, error);
         if (status == PB_OK && width > 0)
             status = write_partial(log, level, width, is_synced, error);
-        if (size >> PB_TILE_HEIGHT * tile_level == 0)
-            break;
     }
     if (status == PB_OK)
         log->needs_repair = false;
@@ -372,9 +377,8 @@ clean_tile(struct pb_audit_log *log, int level, uint64_t index)
         if (widths.is_there[width])
             (void)remove_width(log, level, index, width, NULL);
     }
-    if (pb_place_path(&log->public_place, partial_directory(level, index, name), path, NULL) ==
-        PB_OK)
-        (void)env->files->rmdir(env->file_context, path, NULL);
+    pb_place_path(&log->public_place, partial_directory(level, index, name), path);
+    (void)env->files->rmdir(env->file_context, path, NULL);
 }
 
 void

@@ -165,14 +165,11 @@ pb_keys_create(const struct pb_env *env, const char *path,
                const uint8_t audit_id[PB_AUDIT_ID_BYTES], struct pb_error *error)
 {
     uint8_t bytes[HEADS_HEADER_BYTES + 8];
-    char temporary[PB_PATH_BYTES_MAX];
     struct pb_place place;
     size_t count = 0;
     enum pb_status status;
 
-    status = pb_place_join(path, "temporary", NULL, temporary, error);
-    if (status == PB_OK)
-        status = pb_place_init(&place, env, path, temporary, error);
+    status = pb_place_init(&place, env, path, error);
     if (status != PB_OK)
         return status;
     status = env->files->mkdir(env->file_context, path, error);
@@ -236,9 +233,7 @@ open_heads_file(struct pb_keys *keys, unsigned which, struct pb_error *error)
     char path[PB_PATH_BYTES_MAX];
     enum pb_status status;
 
-    status = pb_place_path(&keys->place, pb_str_from(heads_names[which]), path, error);
-    if (status != PB_OK)
-        return status;
+    pb_place_path(&keys->place, pb_str_from(heads_names[which]), path);
     status = env->files->open(env->file_context, path, PB_OPEN_WRITE, &keys->files[which], error);
     if (status == PB_NOT_FOUND)
         return pb_fail(error, PB_E_CORRUPT,
@@ -254,7 +249,6 @@ pb_keys_open(const struct pb_env *env, const char *path, const uint8_t audit_id[
 {
     bool is_whole[2] = { false, false };
     struct pb_keys *keys = pb_calloc(env, 1, sizeof(*keys));
-    char temporary[PB_PATH_BYTES_MAX];
     enum pb_status status;
 
     if (keys == NULL)
@@ -263,9 +257,7 @@ pb_keys_open(const struct pb_env *env, const char *path, const uint8_t audit_id[
     keys->is_read_only = is_read_only;
     memcpy(keys->audit_id, audit_id, PB_AUDIT_ID_BYTES);
     (void)pthread_mutex_init(&keys->lock, NULL);
-    status = pb_place_join(path, "temporary", NULL, temporary, error);
-    if (status == PB_OK)
-        status = pb_place_init(&keys->place, env, path, temporary, error);
+    status = pb_place_init(&keys->place, env, path, error);
     for (unsigned i = 0; i < 2 && status == PB_OK; i++)
         status = load_heads(keys, i, &is_whole[i], error);
     if (status == PB_OK && keys->heads == NULL)
@@ -440,11 +432,9 @@ pb_keys_retire_signer(struct pb_keys *keys, const char *log, unsigned number,
     enum pb_status status;
 
     (void)snprintf(suffix, sizeof(suffix), "~%u.key", number);
-    status = pb_place_path(&keys->place, name_of(log, ".key", room), from, error);
-    if (status == PB_OK)
-        status = pb_place_path(&keys->place, name_of(log, suffix, room), to, error);
-    if (status == PB_OK)
-        status = env->files->open(env->file_context, from, PB_OPEN_READ, &file, error);
+    pb_place_path(&keys->place, name_of(log, ".key", room), from);
+    pb_place_path(&keys->place, name_of(log, suffix, room), to);
+    status = env->files->open(env->file_context, from, PB_OPEN_READ, &file, error);
     if (status == PB_NOT_FOUND)
         return PB_OK;
     env->files->close(env->file_context, file);
@@ -471,9 +461,8 @@ pb_keys_is_stopped(struct pb_keys *keys, const char *log, bool *ret_is_stopped,
     struct pb_file *file = NULL;
     enum pb_status status;
 
-    status = pb_place_path(&keys->place, name_of(log, ".stopped", room), path, error);
-    if (status == PB_OK)
-        status = keys->env->files->open(keys->env->file_context, path, PB_OPEN_READ, &file, error);
+    pb_place_path(&keys->place, name_of(log, ".stopped", room), path);
+    status = keys->env->files->open(keys->env->file_context, path, PB_OPEN_READ, &file, error);
     keys->env->files->close(keys->env->file_context, file);
     *ret_is_stopped = status == PB_OK;
     return status == PB_NOT_FOUND ? PB_OK : status;
@@ -635,11 +624,10 @@ pb_keys_destroy_over(struct pb_keys *keys, int64_t now_us, uint64_t *ret_terms,
 
     *ret_terms = 0;
     (void)pthread_mutex_lock(&keys->lock);
-    status = pb_place_path(&keys->place, pb_str_from("terms"), path, error);
+    pb_place_path(&keys->place, pb_str_from("terms"), path);
     do {
         list.count = 0;
-        if (status == PB_OK)
-            status = keys->env->files->list(keys->env->file_context, path, add_over, &list, error);
+        status = keys->env->files->list(keys->env->file_context, path, add_over, &list, error);
         if (status == PB_OK && list.count > 0)
             status = destroy_list(keys, &list, error);
         *ret_terms += list.count;

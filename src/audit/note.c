@@ -19,12 +19,11 @@
 
 /* ---- names and keys ---- */
 
-/* White_Space of Unicode. */
+/* White_Space of Unicode, but for controls. */
 static bool
 is_space(uint32_t code_point)
 {
-    return (code_point >= 0x09 && code_point <= 0x0d) || code_point == 0x20 || code_point == 0x85 ||
-           code_point == 0xa0 || code_point == 0x1680 ||
+    return code_point == 0x20 || code_point == 0x85 || code_point == 0xa0 || code_point == 0x1680 ||
            (code_point >= 0x2000 && code_point <= 0x200a) || code_point == 0x2028 ||
            code_point == 0x2029 || code_point == 0x202f || code_point == 0x205f ||
            code_point == 0x3000;

@@ -9,77 +9,65 @@
 #include "base/env.h"
 #include "base/text.h"
 
-static char *
-copy_path(const struct pb_env *env, const char *path)
+enum pb_status
+pb_place_init(struct pb_place *place, const struct pb_env *env, const char *path,
+              struct pb_error *error)
 {
-    size_t bytes = strlen(path) + 1;
-    char *copy = pb_alloc(env, bytes);
+    size_t bytes = strlen(path);
 
-    if (copy != NULL)
-        memcpy(copy, path, bytes);
-    return copy;
+    memset(place, 0, sizeof(*place));
+    if (bytes > PB_PLACE_PATH_BYTES_MAX)
+        return pb_fail(error, PB_OVER_LIMIT, "the path of a directory is too long");
+    place->path = pb_alloc(env, bytes + 1);
+    if (place->path == NULL)
+        return pb_fail(error, PB_E_NOMEM, "no memory for a path");
+    memcpy(place->path, path, bytes + 1);
+    place->env = env;
+    place->root = place->path;
+    return PB_OK;
 }
 
 enum pb_status
-pb_place_init(struct pb_place *place, const struct pb_env *env, const char *path,
-              const char *temporary, struct pb_error *error)
+pb_place_init_within(struct pb_place *place, const struct pb_place *outer, struct pb_str name,
+                     struct pb_error *error)
 {
-    memset(place, 0, sizeof(*place));
-    place->env = env;
-    place->path = copy_path(env, path);
-    if (temporary != NULL)
-        place->temporary = copy_path(env, temporary);
-    if (place->path == NULL || (temporary != NULL && place->temporary == NULL)) {
-        pb_place_done(place);
-        return pb_fail(error, PB_E_NOMEM, "no memory for a path");
-    }
-    return PB_OK;
+    char path[PB_PATH_BYTES_MAX];
+    enum pb_status status;
+
+    pb_place_path(outer, name, path);
+    status = pb_place_init(place, outer->env, path, error);
+    if (status == PB_OK)
+        place->root = outer->root;
+    return status;
 }
 
 void
 pb_place_done(struct pb_place *place)
 {
-    if (place->env != NULL) {
+    if (place->env != NULL)
         pb_free(place->env, place->path);
-        pb_free(place->env, place->temporary);
-    }
     memset(place, 0, sizeof(*place));
 }
 
-enum pb_status
-pb_place_join(const char *directory, const char *a, const char *b, char ret_path[PB_PATH_BYTES_MAX],
-              struct pb_error *error)
+static void
+make_path(const char *directory, struct pb_str name, char ret_path[PB_PATH_BYTES_MAX])
 {
     struct pb_text_out out = pb_text_out(ret_path, PB_PATH_BYTES_MAX);
 
+    assert(name.bytes <= PB_PLACE_NAME_BYTES_MAX);
     pb_put_text(&out, directory);
-    pb_put_char(&out, '/');
-    pb_put_text(&out, a);
-    if (b != NULL) {
-        pb_put_char(&out, '/');
-        pb_put_text(&out, b);
-    }
-    pb_put_char(&out, '\0');
-    if (out.is_cut)
-        return pb_fail(error, PB_OVER_LIMIT, "the path of a directory is too long");
-    return PB_OK;
-}
-
-enum pb_status
-pb_place_path(const struct pb_place *place, struct pb_str name, char ret_path[PB_PATH_BYTES_MAX],
-              struct pb_error *error)
-{
-    struct pb_text_out out = pb_text_out(ret_path, PB_PATH_BYTES_MAX);
-
-    pb_put_text(&out, place->path);
     if (name.bytes > 0) {
         pb_put_char(&out, '/');
         pb_put_str(&out, name);
     }
     pb_put_char(&out, '\0');
-    if (out.is_cut)
-        return pb_fail(error, PB_OVER_LIMIT, "the path of a file in '%s' is too long", place->path);
-    return PB_OK;
+    assert(!out.is_cut);
+}
+
+void
+pb_place_path(const struct pb_place *place, struct pb_str name, char ret_path[PB_PATH_BYTES_MAX])
+{
+    make_path(place->path, name, ret_path);
 }
 
 /* ---- reading ---- */
@@ -120,9 +108,8 @@ pb_place_read(const struct pb_place *place, struct pb_str name, size_t bytes_max
     struct pb_file *file = NULL;
     enum pb_status status;
 
-    status = pb_place_path(place, name, path, error);
-    if (status == PB_OK)
-        status = env->files->open(env->file_context, path, PB_OPEN_READ, &file, error);
+    pb_place_path(place, name, path);
+    status = env->files->open(env->file_context, path, PB_OPEN_READ, &file, error);
     if (status != PB_OK)
         return status;
     status = read_file(env, file, path, bytes_max, ret_bytes, ret_count, error);
@@ -139,9 +126,7 @@ pb_place_mkdir(const struct pb_place *place, struct pb_str name, struct pb_error
     char path[PB_PATH_BYTES_MAX];
     enum pb_status status;
 
-    status = pb_place_path(place, name, path, error);
-    if (status != PB_OK)
-        return status;
+    pb_place_path(place, name, path);
     status = env->files->mkdir(env->file_context, path, error);
     if (status != PB_E_IO)
         return status;
@@ -163,9 +148,8 @@ make_parents(const struct pb_place *place, struct pb_str name, struct pb_error *
     for (uint32_t i = 0; i < name.bytes && (status == PB_OK || status == PB_E_IO); i++) {
         if (name.text[i] != '/')
             continue;
-        status = pb_place_path(place, (struct pb_str){ name.text, i }, path, error);
-        if (status == PB_OK)
-            status = env->files->mkdir(env->file_context, path, error);
+        pb_place_path(place, (struct pb_str){ name.text, i }, path);
+        status = env->files->mkdir(env->file_context, path, error);
     }
     return status == PB_E_IO ? PB_OK : status;
 }
@@ -201,21 +185,20 @@ pb_place_write(const struct pb_place *place, struct pb_str name, unsigned flags,
                size_t count, struct pb_error *error)
 {
     const struct pb_env *env = place->env;
-    char path[PB_PATH_BYTES_MAX];
+    char path[PB_PATH_BYTES_MAX], temporary[PB_PATH_BYTES_MAX];
     enum pb_status status;
 
-    assert(place->temporary != NULL);
-    status = pb_place_path(place, name, path, error);
-    if (status == PB_OK)
-        status = write_temporary(place, place->temporary, flags, bytes, count, error);
+    pb_place_path(place, name, path);
+    make_path(place->root, pb_str_from("temporary"), temporary);
+    status = write_temporary(place, temporary, flags, bytes, count, error);
     if (status != PB_OK)
         return status;
-    status = env->files->rename(env->file_context, place->temporary, path, error);
+    status = env->files->rename(env->file_context, temporary, path, error);
     if (status == PB_OK)
         return PB_OK;
     status = make_parents(place, name, error);
     if (status == PB_OK)
-        status = env->files->rename(env->file_context, place->temporary, path, error);
+        status = env->files->rename(env->file_context, temporary, path, error);
     return status;
 }
 
@@ -229,9 +212,8 @@ pb_place_sync_up(const struct pb_place *place, struct pb_str name, struct pb_err
         do
             name.bytes--;
         while (name.bytes > 0 && name.text[name.bytes] != '/');
-        status = pb_place_path(place, name, path, error);
-        if (status == PB_OK)
-            status = place->env->files->sync_directory(place->env->file_context, path, error);
+        pb_place_path(place, name, path);
+        status = place->env->files->sync_directory(place->env->file_context, path, error);
     }
     return status;
 }
@@ -242,8 +224,7 @@ pb_place_unlink(const struct pb_place *place, struct pb_str name, struct pb_erro
     char path[PB_PATH_BYTES_MAX];
     enum pb_status status;
 
-    status = pb_place_path(place, name, path, error);
-    if (status == PB_OK)
-        status = place->env->files->unlink(place->env->file_context, path, error);
+    pb_place_path(place, name, path);
+    status = place->env->files->unlink(place->env->file_context, path, error);
     return status == PB_NOT_FOUND ? PB_OK : status;
 }

@@ -2,8 +2,11 @@
  * Place: files of the audit room by name, read whole and replaced whole.
  *
  * A place is a directory. Names inside are relative to it. A file is replaced by writing another
- * (at the place's `temporary` path, of the same file system) and renaming it, so that nobody sees
+ * (`temporary`, of the same file system) and renaming it, so that nobody sees
  * half of it.
+ *
+ * A place's own path leaves room for every name within it, so that once a place is there a path
+ * within it can always be made.
  *
  * Threads: one writer at a time for a place; any number of readers.
  */
@@ -20,28 +23,28 @@
 #include "base/limits.h"
 
 struct pb_env;
-struct pb_text_out;
+
+#define PB_PLACE_NAME_BYTES_MAX 256u /* of a name within a place */
+#define PB_PLACE_PATH_BYTES_MAX (PB_PATH_BYTES_MAX - PB_PLACE_NAME_BYTES_MAX - 2u)
 
 struct pb_place {
     const struct pb_env *env; /* borrowed */
     char *path;               /* owned */
-    char *temporary;          /* owned: path of what is renamed; NULL: nothing is written */
+    const char *root; /* path of the place in which `temporary` lies: this, or an outer one */
 };
 
-/* Both are copied; temporary may be NULL. On failure there is nothing to be done away with. */
+/* On failure there is nothing to be done away with. PB_OVER_LIMIT: the path is too long. */
 PB_MUST_CHECK enum pb_status pb_place_init(struct pb_place *place, const struct pb_env *env,
-                                           const char *path, const char *temporary,
-                                           struct pb_error *error);
-/* <directory>/<a>/<b>, of which b may be NULL; NUL-terminated. */
-PB_MUST_CHECK enum pb_status pb_place_join(const char *directory, const char *a, const char *b,
-                                           char ret_path[PB_PATH_BYTES_MAX],
-                                           struct pb_error *error);
+                                           const char *path, struct pb_error *error);
+/* The directory `name` of an outer place, which must live longer. */
+PB_MUST_CHECK enum pb_status pb_place_init_within(struct pb_place *place,
+                                                  const struct pb_place *outer, struct pb_str name,
+                                                  struct pb_error *error);
 void pb_place_done(struct pb_place *place); /* all zero is fine */
 
-/* <place>/<name>, NUL-terminated; PB_OVER_LIMIT. */
-PB_MUST_CHECK enum pb_status pb_place_path(const struct pb_place *place, struct pb_str name,
-                                           char ret_path[PB_PATH_BYTES_MAX],
-                                           struct pb_error *error);
+/* <place>/<name>, or the place itself where name is empty; NUL-terminated. */
+void pb_place_path(const struct pb_place *place, struct pb_str name,
+                   char ret_path[PB_PATH_BYTES_MAX]);
 /* The whole file in memory of the environment, NUL behind it. PB_NOT_FOUND; PB_E_CORRUPT where it
  * is longer than bytes_max. */
 PB_MUST_CHECK enum pb_status pb_place_read(const struct pb_place *place, struct pb_str name,

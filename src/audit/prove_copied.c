@@ -107,7 +107,7 @@ pb_audit_prove_copied(const struct pb_env *env, const char *path, const char *vk
     if (copied == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory for a proof");
     copied->env = env;
-    status = pb_place_init(&copied->place, env, path, NULL, error);
+    status = pb_place_init(&copied->place, env, path, error);
     if (status == PB_OK)
         status = prove(copied, vkey, index, &text, error);
     /* Copies may be damaged or forged: what does not hold is not given out. */

@@ -27,7 +27,7 @@
 
 /* ---- pending leaves ---- */
 
-enum pb_status
+void
 pb_pending_copy(struct pb_audit *audit, struct pb_audit_log *log, uint64_t first, uint32_t count,
                 struct pb_pending *ret_items)
 {
@@ -35,7 +35,6 @@ pb_pending_copy(struct pb_audit *audit, struct pb_audit_log *log, uint64_t first
     assert(first >= log->kept_size && first + count <= log->size);
     memcpy(ret_items, log->pending + (first - log->kept_size), count * sizeof(*ret_items));
     (void)pthread_mutex_unlock(&audit->tails);
-    return PB_OK;
 }
 
 bool
@@ -417,7 +416,7 @@ keep_openings_of(struct pb_audit *audit, struct pb_audit_log *log, uint64_t firs
             goto out;
     }
     count = (uint32_t)(first - file_first);
-    status = pb_pending_copy(audit, log, first, (uint32_t)(end - first), pending);
+    pb_pending_copy(audit, log, first, (uint32_t)(end - first), pending);
     for (uint64_t i = first; i < end; i++)
         items[count++] = pending[i - first].sealed;
     byte_count = pb_sealed_file_bytes(items, count);
@@ -427,9 +426,8 @@ keep_openings_of(struct pb_audit *audit, struct pb_audit_log *log, uint64_t firs
         goto out;
     }
     pb_sealed_file_encode(file_first, items, count, bytes);
-    if (status == PB_OK)
-        status =
-            pb_place_write(&log->private_place, name, PB_PLACE_SYNCED, bytes, byte_count, error);
+    status = pb_place_write(&log->private_place, name, PB_PLACE_SYNCED, bytes, byte_count, error);
+
 out:
     pb_free(audit->env, old);
     pb_free(audit->env, bytes);

@@ -14,20 +14,24 @@
 
 #define NUMBER_MAX 1000u
 
-static enum pb_status
-is_there(struct pb_audit *audit, const char *room, const char *log, unsigned number,
-         bool *ret_is_there, struct pb_error *error)
+/* Where a log lies, or (number > 0) what was set aside of it. */
+static void
+path_of(const struct pb_audit *audit, const char *room, const char *log, unsigned number,
+        char ret_path[PB_PATH_BYTES_MAX])
 {
-    char path[PB_PATH_BYTES_MAX], name[PB_LOG_ID_BYTES_MAX + 16];
-    enum pb_status status;
+    char name[PB_PLACE_NAME_BYTES_MAX];
 
-    (void)snprintf(name, sizeof(name), number == 0 ? "%s" : "%s~%u", log, number);
-    status = pb_place_join(audit->place.path, room, name, path, error);
-    if (status != PB_OK)
-        return status;
-    *ret_is_there =
-        audit->env->files->sync_directory(audit->env->file_context, path, NULL) == PB_OK;
-    return PB_OK;
+    (void)snprintf(name, sizeof(name), number == 0 ? "%s/%s" : "%s/%s~%u", room, log, number);
+    pb_place_path(&audit->place, pb_str_from(name), ret_path);
+}
+
+static bool
+is_there(const struct pb_audit *audit, const char *room, const char *log, unsigned number)
+{
+    char path[PB_PATH_BYTES_MAX];
+
+    path_of(audit, room, log, number, path);
+    return audit->env->files->sync_directory(audit->env->file_context, path, NULL) == PB_OK;
 }
 
 /* The first number under which nothing is set aside yet. */
@@ -35,14 +39,7 @@ static enum pb_status
 find_number(struct pb_audit *audit, const char *log, unsigned *ret_number, struct pb_error *error)
 {
     for (unsigned number = 1; number < NUMBER_MAX; number++) {
-        bool has_public = false, has_private = false;
-        enum pb_status status = is_there(audit, "public", log, number, &has_public, error);
-
-        if (status == PB_OK)
-            status = is_there(audit, "private", log, number, &has_private, error);
-        if (status != PB_OK)
-            return status;
-        if (!has_public && !has_private) {
+        if (!is_there(audit, "public", log, number) && !is_there(audit, "private", log, number)) {
             *ret_number = number;
             return PB_OK;
         }
@@ -54,17 +51,12 @@ static enum pb_status
 set_aside(struct pb_audit *audit, const char *room, const char *log, unsigned number,
           struct pb_error *error)
 {
-    char from[PB_PATH_BYTES_MAX], to[PB_PATH_BYTES_MAX], name[PB_LOG_ID_BYTES_MAX + 16];
-    bool has_one = false;
-    enum pb_status status = is_there(audit, room, log, 0, &has_one, error);
+    char from[PB_PATH_BYTES_MAX], to[PB_PATH_BYTES_MAX];
 
-    (void)snprintf(name, sizeof(name), "%s~%u", log, number);
-    if (status == PB_OK)
-        status = pb_place_join(audit->place.path, room, log, from, error);
-    if (status == PB_OK)
-        status = pb_place_join(audit->place.path, room, name, to, error);
-    if (status != PB_OK || !has_one)
-        return status;
+    if (!is_there(audit, room, log, 0))
+        return PB_OK;
+    path_of(audit, room, log, 0, from);
+    path_of(audit, room, log, number, to);
     return audit->env->files->rename(audit->env->file_context, from, to, error);
 }
 

@@ -54,7 +54,7 @@ tile_name(const struct pb_tile *tile, char ret_name[PB_TILE_PATH_BYTES_MAX])
 static bool
 is_finding(enum pb_status status)
 {
-    return status == PB_E_CORRUPT || status == PB_NOT_FOUND || status == PB_BAD_INPUT;
+    return status == PB_E_CORRUPT || status == PB_NOT_FOUND;
 }
 
 /* ---- tiles ---- */
@@ -89,7 +89,7 @@ add_hash(struct verifying *verifying, const struct pb_hash *leaf_hash, struct pb
     enum pb_status status = PB_OK;
 
     pb_tree_edge_add(&verifying->edge, leaf_hash);
-    for (unsigned level = 0; status == PB_OK && level < PB_TILE_LEVELS; level++) {
+    for (unsigned level = 0; status == PB_OK; level++) {
         unsigned place = (unsigned)((size >> PB_TILE_HEIGHT * level) - 1) % PB_TILE_WIDTH;
 
         if (verifying->tiles[level] == NULL)
@@ -100,6 +100,7 @@ add_hash(struct verifying *verifying, const struct pb_hash *leaf_hash, struct pb
         verifying->tiles[level][place] = hash;
         if (place != PB_TILE_WIDTH - 1)
             break;
+        assert(level + 1 < PB_TILE_LEVELS); /* no tree is that large */
         status =
             check_tile(verifying, level, pb_tile_full_count(size, level) - 1, PB_TILE_WIDTH, error);
         pb_tile_hash(verifying->tiles[level], PB_TILE_WIDTH, &hash);
@@ -162,7 +163,7 @@ check_old(struct verifying *verifying)
 {
     struct pb_hash root;
 
-    if (verifying->edge.size != verifying->old_size || verifying->old_size == 0)
+    if (verifying->edge.size != verifying->old_size)
         return;
     pb_tree_edge_root(&verifying->edge, &root);
     if (!pb_hash_equal(&root, &verifying->old_root))
@@ -345,7 +346,7 @@ pb_audit_verify_log(const struct pb_env *env, const char *path, const char *vkey
     verifying->not_before_ms = INT64_MIN;
     status = pb_vkey_parse(pb_str_from(vkey), &verifying->key, error);
     if (status == PB_OK)
-        status = pb_place_init(&verifying->place, env, path, NULL, error);
+        status = pb_place_init(&verifying->place, env, path, error);
     if (status == PB_OK)
         status = verify_log(verifying, evidence != NULL ? evidence : &none, error);
     for (unsigned level = 0; level < PB_TILE_LEVELS; level++)

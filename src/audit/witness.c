@@ -89,8 +89,8 @@ take_cosignature(struct pb_asking *asking, const struct pb_witness *witness,
     struct pb_note note = { .text = asking->candidate->note.text, .signatures = lines };
     uint64_t time_s = 0;
 
-    if (pb_note_parse_signatures(lines, &note.signature_count, NULL) != PB_OK ||
-        !pb_utf8_is_valid(lines.text, lines.bytes)) {
+    if (!pb_utf8_is_valid(lines.text, lines.bytes) ||
+        pb_note_parse_signatures(lines, &note.signature_count, NULL) != PB_OK) {
         judge(result, PB_WITNESS_UNREACHABLE, "its answer is no cosignature", witness);
         return;
     }

@@ -50,7 +50,8 @@ note_type(CURL *curl, struct pb_witness_reply *reply)
     const char *type = NULL;
     size_t bytes = 0;
 
-    if (curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type) != CURLE_OK || type == NULL)
+    (void)curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+    if (type == NULL)
         return;
     for (; bytes < sizeof(reply->content_type) - 1 && type[bytes] != '\0' && type[bytes] != ';' &&
            type[bytes] != ' ';

@@ -56,12 +56,11 @@ wait_for_first(struct pb_worker *worker)
 {
     struct timespec until = after_milliseconds(worker->again_ms);
 
-    while (!worker->has_news && !worker->is_stopping) {
-        if (!worker->tries_again)
-            (void)pthread_cond_wait(&worker->wake, &worker->lock);
-        else if (pthread_cond_timedwait(&worker->wake, &worker->lock, &until) == ETIMEDOUT)
-            break;
-    }
+    int waited = 0;
+
+    while (!worker->has_news && !worker->is_stopping && waited != ETIMEDOUT)
+        waited = worker->tries_again ? pthread_cond_timedwait(&worker->wake, &worker->lock, &until)
+                                     : pthread_cond_wait(&worker->wake, &worker->lock);
 }
 
 /* Waits for news, then a little for more of it. false: stop. */

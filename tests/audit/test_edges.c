@@ -37,7 +37,7 @@ write_to(struct room *room, const char *directory, const char *name, const void 
     struct pb_place place;
     struct pb_error error = { .message = "" };
 
-    must(pb_place_init(&place, &room->env, directory, "data/temporary", &error), &error);
+    must(pb_place_init(&place, &room->env, directory, &error), &error);
     must(pb_place_write(&place, pb_str_from(name), 0, bytes, count, &error), &error);
     pb_place_done(&place);
 }
@@ -49,7 +49,7 @@ read_from(struct room *room, const char *directory, const char *name, size_t *re
     struct pb_error error = { .message = "" };
     uint8_t *bytes = NULL;
 
-    must(pb_place_init(&place, &room->env, directory, NULL, &error), &error);
+    must(pb_place_init(&place, &room->env, directory, &error), &error);
     must(pb_place_read(&place, pb_str_from(name), 1 << 20, &bytes, ret_count, &error), &error);
     pb_place_done(&place);
     return bytes;
@@ -849,8 +849,7 @@ a_checkpoint_past_all_sizes_is_none(void **state)
     append_many(room, 0, 3);
     must(pb_audit_publish(room->audit, NULL, &error), &error);
     memset(large, 'x', sizeof(large));
-    must(pb_place_init(&place, &room->env, ROOM_PATH "/public/a42", "data/temporary", &error),
-         &error);
+    must(pb_place_init(&place, &room->env, ROOM_PATH "/public/a42", &error), &error);
     must(pb_place_write(&place, pb_str_from("checkpoint"), 0, large, sizeof(large), &error),
          &error);
     pb_place_done(&place);

@@ -212,7 +212,8 @@ sweep(int which)
 {
     unsigned refused = 0, lived = 0;
 
-    for (size_t bytes = PB_PATH_BYTES_MAX - SUFFIX_BYTES_MAX; bytes < PB_PATH_BYTES_MAX; bytes++) {
+    for (size_t bytes = PB_PLACE_PATH_BYTES_MAX - SUFFIX_BYTES_MAX;
+         bytes < PB_PLACE_PATH_BYTES_MAX + 3; bytes++) {
         struct life life;
         enum pb_status status;
 

@@ -405,7 +405,7 @@ check_public_files(struct life *life)
         size_t count = 0;
 
         assert_int_equal(PB_OK, pb_tile_parse_path(pb_str_from(tile_path), &tile));
-        assert_int_equal(PB_OK, pb_place_init(&place, &life->env, "data", NULL, NULL));
+        assert_int_equal(PB_OK, pb_place_init(&place, &life->env, "data", NULL));
         assert_int_equal(PB_OK, pb_place_read(&place, pb_str_from(files.paths[i] + 5), 1 << 24,
                                               &bytes, &count, NULL));
         for (uint32_t which = 0; which < LOGS; which++) {
@@ -455,7 +455,7 @@ note_seen(struct life *life, uint64_t sizes[LOGS])
 
         sizes[i] = 0;
         (void)snprintf(path, sizeof(path), ROOM_PATH "/public/%s", names[i]);
-        assert_int_equal(PB_OK, pb_place_init(&place, &env, path, NULL, NULL));
+        assert_int_equal(PB_OK, pb_place_init(&place, &env, path, NULL));
         if (pb_place_read(&place, pb_str_from("checkpoint"), PB_NOTE_BYTES_MAX, &bytes, &count,
                           NULL) == PB_OK) {
             assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ (char *)bytes, (uint32_t)count },

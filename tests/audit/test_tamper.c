@@ -49,7 +49,7 @@ read_text(struct room *room, const char *directory, const char *name)
     uint8_t *bytes = NULL;
     size_t count = 0;
 
-    must(pb_place_init(&place, &room->env, directory, NULL, &error), &error);
+    must(pb_place_init(&place, &room->env, directory, &error), &error);
     must(pb_place_read(&place, pb_str_from(name), 1 << 20, &bytes, &count, &error), &error);
     pb_place_done(&place);
     return (char *)bytes;
@@ -226,7 +226,7 @@ write_forgery(struct room *room, const struct forgery *forgery)
     char name[64], text[1024];
     size_t bytes = 0, text_bytes;
 
-    must(pb_place_init(&place, &room->env, FORGED, "data/temporary", &error), &error);
+    must(pb_place_init(&place, &room->env, FORGED, &error), &error);
     must(pb_place_mkdir(&place, (struct pb_str){ NULL, 0 }, &error), &error);
     for (uint32_t i = 0; i < forgery->count; i++) {
         bundle[bytes] = (uint8_t)(forgery->leaves[i].bytes >> 8);
@@ -326,7 +326,7 @@ t3_a_rewritten_leaf_under_a_fresh_signature_contradicts_any_saved_checkpoint(voi
 
     /* Under the true checkpoint nothing is wrong with the forged files but their root. */
     saved = read_text(room, PUBLIC, "checkpoint");
-    must(pb_place_init(&place, &room->env, FORGED, "data/temporary", &error), &error);
+    must(pb_place_init(&place, &room->env, FORGED, &error), &error);
     must(pb_place_write(&place, pb_str_from("checkpoint"), 0, saved, strlen(saved), &error),
          &error);
     pb_place_done(&place);
@@ -345,7 +345,7 @@ forge_state(struct room *room)
     uint8_t *bytes = NULL;
     size_t count = 0;
 
-    must(pb_place_init(&place, &room->env, ROOM_PATH, "data/temporary", &error), &error);
+    must(pb_place_init(&place, &room->env, ROOM_PATH, &error), &error);
     must(pb_place_read(&place, pb_str_from("state"), 1 << 20, &bytes, &count, &error), &error);
     must(pb_state_decode(&room->env, bytes, count, &forged, &error), &error);
     pb_free(&room->env, bytes);
@@ -413,7 +413,7 @@ put_back_all_but_outside(struct room *room, struct sim_fs *before)
     room->env = sim_fs_env(before);
     room->env.now_us = room_now_us;
     room->env.clock_context = room;
-    must(pb_place_init(&place, &room->env, "data/outside", "data/temporary", &error), &error);
+    must(pb_place_init(&place, &room->env, "data/outside", &error), &error);
     must(pb_place_write(&place, pb_str_from("a42.checkpoint"), 0, copy, strlen(copy), &error),
          &error);
     pb_place_done(&place);
@@ -477,7 +477,7 @@ t6_two_leaves_in_another_order_do_not_have_the_root(void **state)
     write_forgery(room, &forgery);
     assert_true(count_wrong(room, FORGED, checkpoint) > 0);
     /* With the true checkpoint in place of the forged one. */
-    must(pb_place_init(&place, &room->env, FORGED, "data/temporary", &error), &error);
+    must(pb_place_init(&place, &room->env, FORGED, &error), &error);
     must(pb_place_write(&place, pb_str_from("checkpoint"), 0, checkpoint, strlen(checkpoint),
                         &error),
          &error);

@@ -300,7 +300,7 @@ read_checkpoint(struct room *room)
     uint8_t *bytes = NULL;
     size_t count = 0;
 
-    assert_int_equal(PB_OK, pb_place_init(&place, &room->env, PUBLIC, NULL, NULL));
+    assert_int_equal(PB_OK, pb_place_init(&place, &room->env, PUBLIC, NULL));
     assert_int_equal(PB_OK, pb_place_read(&place, pb_str_from("checkpoint"), PB_NOTE_BYTES_MAX,
                                           &bytes, &count, NULL));
     pb_place_done(&place);
@@ -1350,7 +1350,7 @@ a_stopped_log_begins_again_and_its_unpublished_leaves_are_kept(void **state)
                         pb_audit_find(room->audit, pb_str_from("a42"))->key.name);
     must(pb_audit_publish(room->audit, NULL, &error), &error);
     /* Six leaves of the first one, of which five were under a checkpoint. */
-    must(pb_place_init(&place, &room->env, ROOM_PATH "/public/a42~1", NULL, &error), &error);
+    must(pb_place_init(&place, &room->env, ROOM_PATH "/public/a42~1", &error), &error);
     pb_nodes_init(&nodes, &place, 6);
     must(pb_tree_root(6, pb_nodes_node, &nodes, &root, &error), &error);
     pb_place_done(&place);
