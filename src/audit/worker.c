@@ -124,7 +124,7 @@ notify(struct pb_worker *worker, bool is_urgent)
         worker->is_running = pthread_create(&worker->thread, NULL, run, worker) == 0;
     if (!worker->has_news || (is_urgent && !worker->is_urgent)) {
         worker->has_news = true;
-        worker->is_urgent = worker->is_urgent || is_urgent;
+        worker->is_urgent = is_urgent; /* without news nothing was */
         (void)pthread_cond_signal(&worker->wake);
     }
     (void)pthread_mutex_unlock(&worker->lock);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "audit/audit.h"
+#include "audit/place.h"
 #include "base/env.h"
 #include "base/text.h"
 #include "support/sim_fs.h"
@@ -105,6 +106,32 @@ reopen(struct room *room)
 {
     close_room(room);
     open_room(room);
+}
+
+/* Any file of a directory, as it is or as somebody wants it. */
+static inline void
+put_file(struct room *room, const char *directory, const char *name, const void *bytes,
+         size_t count)
+{
+    struct pb_place place;
+    struct pb_error error = { .message = "" };
+
+    must(pb_place_init(&place, &room->env, directory, &error), &error);
+    must(pb_place_write(&place, pb_str_from(name), 0, bytes, count, &error), &error);
+    pb_place_done(&place);
+}
+
+static inline uint8_t *
+get_file(struct room *room, const char *directory, const char *name, size_t *ret_count)
+{
+    struct pb_place place;
+    struct pb_error error = { .message = "" };
+    uint8_t *bytes = NULL;
+
+    must(pb_place_init(&place, &room->env, directory, &error), &error);
+    must(pb_place_read(&place, pb_str_from(name), 1 << 20, &bytes, ret_count, &error), &error);
+    pb_place_done(&place);
+    return bytes;
 }
 
 static inline bool

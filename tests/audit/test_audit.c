@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "audit/audit_private.h"
 #include "audit/audit_room.h"
+#include "audit/encode.h"
+#include "base/base64.h"
 #include "base/limits.h"
 #include "support/fault_env.h"
 
@@ -54,6 +57,157 @@ a_proof_proves_its_leaf_and_nothing_else(void **state)
             pb_free(&room->env, text);
         }
     }
+}
+
+/* Holds a proof of consistency against two checkpoints, as its page says that it is written. */
+static void
+assert_extends(const char *text, uint64_t old_size, const struct pb_hash *old_root,
+               const struct pb_vkey *key)
+{
+    struct pb_str rest = pb_str_from(text), line;
+    struct pb_tree_proof proof = { .count = 0 };
+    struct pb_checkpoint checkpoint;
+    char first[40];
+
+    (void)snprintf(first, sizeof(first), "old %llu", (unsigned long long)old_size);
+    assert_int_equal(PB_OK, pb_next_line(&rest, &line));
+    assert_true(pb_str_equal(line, pb_str_from(first)));
+    for (;;) {
+        assert_int_equal(PB_OK, pb_next_line(&rest, &line));
+        if (line.bytes == 0)
+            break;
+        assert_int_equal(PB_OK, pb_base64_decode_exact(line, proof.hashes[proof.count++].bytes,
+                                                       PB_HASH_BYTES));
+    }
+    assert_int_equal(PB_OK, pb_checkpoint_open(rest, key, &checkpoint, NULL, NULL));
+    assert_int_equal(PB_OK, pb_tree_verify_consistency(old_size, checkpoint.size, old_root,
+                                                       &checkpoint.root, &proof));
+}
+
+static void
+a_log_proves_that_it_extends_what_it_was(void **state)
+{
+    struct room *room = *state;
+    struct pb_audit_log *log = pb_audit_find(room->audit, pb_str_from("a42"));
+    struct pb_error error = { .message = "" };
+    struct pb_tree_edge edge;
+    struct pb_hash roots[4];
+    uint64_t sizes[4];
+    struct pb_vkey key;
+    char *text = NULL;
+
+    assert_int_equal(PB_OK, pb_vkey_parse(pb_str_from(room->vkey), &key, &error));
+    memset(&edge, 0, sizeof(edge));
+    for (uint32_t i = 0; i < 4; i++) {
+        append_many(room, i * 100, 100);
+        for (uint32_t j = 0; j < 100; j++) {
+            struct pb_str leaf = log->pending[i * 100 + j].leaf;
+            struct pb_hash hash;
+
+            pb_tree_hash_leaf(leaf.text, leaf.bytes, &hash);
+            pb_tree_edge_add(&edge, &hash);
+        }
+        sizes[i] = edge.size;
+        pb_tree_edge_root(&edge, &roots[i]);
+    }
+    for (uint32_t i = 0; i < 4; i++) {
+        must(pb_audit_prove_consistency(room->audit, "a42", sizes[i], &text, &error), &error);
+        assert_extends(text, sizes[i], &roots[i], &key);
+        pb_free(&room->env, text);
+        text = NULL;
+    }
+    /* Nothing is extended by all; more than there is, by nothing. */
+    must(pb_audit_prove_consistency(room->audit, "a42", 0, &text, &error), &error);
+    pb_free(&room->env, text);
+    text = NULL;
+    assert_int_equal(PB_NOT_FOUND,
+                     pb_audit_prove_consistency(room->audit, "a42", 401, &text, &error));
+    assert_int_equal(PB_NOT_FOUND,
+                     pb_audit_prove_consistency(room->audit, "nobody", 1, &text, &error));
+    assert_null(text);
+}
+
+static void
+proofs_without_memory_are_none(void **state)
+{
+    struct room *room = *state;
+    struct pb_audit_options options = { .publishes_by_hand = true };
+    struct pb_error error = { .message = "" };
+    struct fault_env fault;
+
+    append_many(room, 0, 300);
+    must(pb_audit_publish(room->audit, NULL, &error), &error);
+    close_room(room);
+    fault_env_init(&fault, &room->env);
+    must(pb_audit_open(&fault.env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error), &error);
+    for (int kind = 0; kind < 2; kind++) {
+        enum pb_status status = PB_E_NOMEM;
+        uint32_t at = 0;
+
+        while (status != PB_OK) {
+            char *text = NULL;
+
+            fault.fail_allocation_at = fault.allocation_count + ++at;
+            status = kind == 0 ? pb_audit_prove(room->audit, "a42", 7, true, &text, &error)
+                               : pb_audit_prove_consistency(room->audit, "a42", 7, &text, &error);
+            fault.fail_allocation_at = 0;
+            assert_true(status == PB_OK || status == PB_E_NOMEM);
+            assert_true((status == PB_OK) == (text != NULL));
+            pb_free(&fault.env, text);
+        }
+        assert_in_range(at, 4, 100);
+    }
+    close_room(room);
+    assert_true(fault_env_is_clean(&fault));
+}
+
+/* To prove a leaf its checkpoint must be there; that it cannot be written is told. */
+static void
+a_leaf_that_cannot_be_published_has_no_proof(void **state)
+{
+    struct room *room = *state;
+    struct pb_audit_options options = { .publishes_by_hand = true };
+    struct pb_error error = { .message = "" };
+    struct fault_env fault;
+    char *text = NULL;
+
+    append_many(room, 0, 3);
+    close_room(room);
+    fault_env_init(&fault, &room->env);
+    must(pb_audit_open(&fault.env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error), &error);
+    append_many(room, 3, 1);
+    fault.fail_file_mask = FAULT_RENAME;
+    fault.fail_file_call_at = 1;
+    fault.is_file_failure_lasting = true;
+    assert_int_equal(PB_E_IO, pb_audit_prove(room->audit, "a42", 3, true, &text, &error));
+    assert_null(text);
+    fault.fail_file_call_at = 0;
+    must(pb_audit_prove(room->audit, "a42", 3, true, &text, &error), &error);
+    pb_free(&fault.env, text);
+    close_room(room);
+    assert_true(fault_env_is_clean(&fault));
+}
+
+/* A reader sees the checkpoint of a writer beside it, which is newer than what it has read. */
+static void
+a_reader_that_is_behind_proves_no_leaf_that_it_has_not_read(void **state)
+{
+    struct room *room = *state;
+    struct pb_audit_options options = { .is_read_only = true };
+    struct pb_error error = { .message = "" };
+    struct pb_audit *reader = NULL;
+    char *text = NULL;
+
+    append_many(room, 0, 3);
+    must(pb_audit_publish(room->audit, NULL, &error), &error);
+    must(pb_audit_open(&room->env, ROOM_PATH, ROOM_KEYS, &options, &reader, &error), &error);
+    append_many(room, 3, 1);
+    must(pb_audit_publish(room->audit, NULL, &error), &error);
+    assert_int_equal(PB_NOT_FOUND, pb_audit_prove(reader, "a42", 3, false, &text, &error));
+    must(pb_audit_prove(reader, "a42", 2, true, &text, &error), &error);
+    must(pb_audit_verify_proof(&room->env, pb_str_from(text), room->vkey, &error), &error);
+    pb_free(&room->env, text);
+    must(pb_audit_close(reader, &error), &error);
 }
 
 /* ---- what is taken ---- */
@@ -316,6 +470,40 @@ filters_choose_entries(void **state)
 }
 
 static bool
+stop_at_the_end_of_a_bundle(void *context, const struct pb_audit_entry *entry)
+{
+    ++*(uint32_t *)context;
+    return entry->index != PB_TILE_WIDTH - 1;
+}
+
+static bool
+take_closed(void *context, const struct pb_audit_entry *entry)
+{
+    assert_int_equal(0, entry->secret_count);
+    assert_true(entry->leaf.bytes > 0);
+    ++*(uint32_t *)context;
+    return true;
+}
+
+static void
+reading_stops_where_it_is_told_to_and_leaves_closed_what_it_is_told_to(void **state)
+{
+    struct room *room = *state;
+    struct pb_audit_filter filter = { .log = "a42", .last = UINT64_MAX };
+    struct pb_error error = { .message = "" };
+    uint32_t count = 0;
+
+    append_many(room, 0, 300);
+    reopen(room); /* which keeps them */
+    must(pb_audit_read(room->audit, &filter, stop_at_the_end_of_a_bundle, &count, &error), &error);
+    assert_int_equal(PB_TILE_WIDTH, count);
+    count = 0;
+    filter.is_closed = true;
+    must(pb_audit_read(room->audit, &filter, take_closed, &count, &error), &error);
+    assert_int_equal(300, count);
+}
+
+static bool
 expect_gone(void *context, const struct pb_audit_entry *entry)
 {
     const bool *is_gone = context;
@@ -469,6 +657,119 @@ no_clock(void *context)
 {
     (void)context;
     return 0;
+}
+
+struct busy {
+    char holder[PB_AUDIT_HOLDER_BYTES];
+    unsigned count;
+    bool waits;
+};
+
+static bool
+note_busy(void *context, const char *holder)
+{
+    struct busy *busy = context;
+
+    busy->count++;
+    (void)snprintf(busy->holder, sizeof(busy->holder), "%s", holder);
+    return busy->waits;
+}
+
+static void
+do_not_pause(void *context, int64_t us)
+{
+    (void)context;
+    (void)us;
+}
+
+/* Who comes second is told who was first, and decides whether to wait. */
+static void
+a_second_writer_is_told_who_holds_the_logs(void **state)
+{
+    struct room *room = *state;
+    struct busy busy = { .count = 0 };
+    struct pb_audit_options first = { .publishes_by_hand = true, .holder = "a test" };
+    struct pb_audit_options options = { .publishes_by_hand = true,
+                                        .on_busy = note_busy,
+                                        .busy_context = &busy };
+    struct pb_env env = room->env;
+    struct pb_error error = { .message = "" };
+    struct pb_audit *second = NULL;
+    char holder[PB_AUDIT_HOLDER_BYTES];
+
+    close_room(room);
+    must(pb_audit_open(&room->env, ROOM_PATH, ROOM_KEYS, &first, &room->audit, &error), &error);
+    env.pause_us = do_not_pause;
+    for (int waits = 0; waits < 2; waits++) {
+        busy.waits = waits == 1;
+        assert_int_equal(PB_E_BUSY,
+                         pb_audit_open(&env, ROOM_PATH, ROOM_KEYS, &options, &second, &error));
+        assert_string_equal("a test", busy.holder);
+        assert_int_equal(1 + waits, busy.count); /* asked once, however long it waits */
+    }
+    assert_int_equal(PB_E_BUSY, pb_audit_open(&env, ROOM_PATH, ROOM_KEYS, NULL, &second, &error));
+    pb_audit_holder(&room->env, ROOM_PATH, holder);
+    assert_string_equal("a test", holder);
+}
+
+/* What stands in the lock is told where it is a plain text that fits, and costs nothing else. */
+static void
+a_holder_that_cannot_be_told_is_nobody(void **state)
+{
+    static const char *const texts[] = { "", "two\nlines", "\xff", "\x1b[31m" };
+    static char path[PB_PATH_BYTES_MAX + 8], text[PB_AUDIT_HOLDER_BYTES + 1];
+    struct room *room = *state;
+    struct pb_audit_options options = { .publishes_by_hand = true, .holder = text };
+    struct pb_error error = { .message = "" };
+    struct fault_env fault;
+    char holder[PB_AUDIT_HOLDER_BYTES];
+
+    close_room(room);
+    for (size_t bytes = PB_AUDIT_HOLDER_BYTES - 2; bytes <= PB_AUDIT_HOLDER_BYTES; bytes++) {
+        memset(text, 'h', bytes);
+        put_file(room, ROOM_PATH, "lock", text, bytes);
+        pb_audit_holder(&room->env, ROOM_PATH, holder);
+        assert_int_equal(bytes < PB_AUDIT_HOLDER_BYTES ? bytes : 0, strlen(holder));
+    }
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        put_file(room, ROOM_PATH, "lock", texts[i], strlen(texts[i]));
+        pb_audit_holder(&room->env, ROOM_PATH, holder);
+        assert_string_equal("", holder);
+    }
+    put_file(room, ROOM_PATH, "lock", "a test", 6);
+    fault_env_init(&fault, &room->env);
+    for (int i = 0; i < 3; i++) {
+        fault.fail_file_mask = i == 0 ? FAULT_OPEN : i == 1 ? FAULT_SIZE : FAULT_READ;
+        fault.file_call_count = 0;
+        fault.fail_file_call_at = 1;
+        pb_audit_holder(&fault.env, ROOM_PATH, holder);
+        assert_string_equal("", holder);
+    }
+    memset(path, 'x', sizeof(path) - 1);
+    pb_audit_holder(&room->env, path, holder);
+    assert_string_equal("", holder);
+
+    /* Names that are none or too long, and a lock that takes no text, are no reason to fail. */
+    for (size_t bytes = 0; bytes <= PB_AUDIT_HOLDER_BYTES; bytes += PB_AUDIT_HOLDER_BYTES) {
+        memset(text, 'h', bytes);
+        text[bytes] = '\0';
+        must(pb_audit_open(&room->env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error),
+             &error);
+        close_room(room);
+        pb_audit_holder(&room->env, ROOM_PATH, holder);
+        assert_string_equal("a test", holder);
+    }
+    text[4] = '\0';
+    for (int i = 0; i < 2; i++) {
+        fault.fail_file_mask = i == 0 ? FAULT_TRUNCATE : FAULT_WRITE;
+        fault.file_call_count = 0;
+        fault.fail_file_call_at = 1;
+        must(pb_audit_open(&fault.env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error),
+             &error);
+        assert_int_equal(i + 4, fault.failure_count);
+        close_room(room);
+    }
+    assert_true(fault_env_is_clean(&fault));
 }
 
 static void
@@ -841,6 +1142,8 @@ copied_files_are_enough_for_a_proof(void **state)
                                                          room->vkey, 300, &text, &error));
     assert_int_equal(PB_NOT_FOUND, pb_audit_prove_copied(&room->env, "data/nothing", room->vkey, 0,
                                                          &text, &error));
+    assert_int_equal(PB_E_CORRUPT, pb_audit_prove_copied(&room->env, ROOM_PATH "/public/a42",
+                                                         "no key", 0, &text, &error));
     assert_true(sim_fs_flip_bit(room->fs, ROOM_PATH "/public/a42/tile/entries/000", 8 * 40));
     assert_int_equal(PB_E_CORRUPT, pb_audit_prove_copied(&room->env, ROOM_PATH "/public/a42",
                                                          room->vkey, 0, &text, &error));
@@ -905,15 +1208,22 @@ main(void)
     const struct CMUnitTest tests[] = {
         ROOM_TEST(what_is_appended_is_read_back_and_verifies),
         ROOM_TEST(a_proof_proves_its_leaf_and_nothing_else),
+        ROOM_TEST(a_log_proves_that_it_extends_what_it_was),
+        ROOM_TEST(proofs_without_memory_are_none),
+        ROOM_TEST(a_leaf_that_cannot_be_published_has_no_proof),
+        ROOM_TEST(a_reader_that_is_behind_proves_no_leaf_that_it_has_not_read),
         ROOM_TEST(leaves_that_cannot_be_are_refused_and_nothing_is_recorded),
         ROOM_TEST(leaves_have_limits),
         ROOM_TEST(an_append_of_too_many_bytes_is_refused),
         ROOM_TEST(times_never_go_back_whatever_the_clock_does),
         ROOM_TEST(filters_choose_entries),
+        ROOM_TEST(reading_stops_where_it_is_told_to_and_leaves_closed_what_it_is_told_to),
         ROOM_TEST(openings_can_be_destroyed_and_leaves_stay_provable),
         ROOM_TEST(what_is_kept_for_ever_has_no_term),
         ROOM_TEST(who_only_reads_changes_nothing_and_needs_no_lock),
         ROOM_TEST(a_second_writer_waits_for_the_first_and_not_for_ever),
+        ROOM_TEST(a_second_writer_is_told_who_holds_the_logs),
+        ROOM_TEST(a_holder_that_cannot_be_told_is_nobody),
         ROOM_TEST(a_process_that_dies_between_two_leaves_leaves_the_first),
         ROOM_TEST(logs_are_added_once_and_have_possible_names),
         ROOM_TEST(each_log_tells_what_is_there_and_what_is_published),

@@ -301,6 +301,48 @@ other_shapes_of_leaves_are_refused(void **state)
     }
 }
 
+/* However much of a leaf there is: less than all of it is none, and holds nothing that it lost. */
+static void
+a_leaf_that_is_cut_anywhere_is_none(void **state)
+{
+    static const char whole[] = BEGIN ",\"a\":\"x\",\"n\":17,\"c\":{\"x\":\"" HASH "\"}}";
+    struct pb_leaf leaf;
+    struct pb_str value;
+
+    (void)state;
+    for (uint32_t bytes = 0; bytes < sizeof(whole) - 1; bytes++) {
+        /* In memory of its own, so that nobody looks behind its end. */
+        char *text = malloc(bytes + 1u);
+        struct pb_str cut = { text, bytes };
+
+        assert_non_null(text);
+        memcpy(text, whole, bytes);
+        if (pb_leaf_parse(cut, &leaf, NULL) == PB_OK)
+            fail_msg("%u bytes", bytes);
+        assert_int_equal(PB_NOT_FOUND, pb_leaf_member(cut, "m", &value));
+        free(text);
+    }
+    assert_int_equal(PB_OK, pb_leaf_parse(str(whole), &leaf, NULL));
+    assert_int_equal(PB_OK, pb_leaf_member(str(whole), "n", &value));
+    assert_true(pb_str_equal(value, str("17")));
+}
+
+static void
+a_leaf_with_too_many_fields_or_secrets_is_not_written(void **state)
+{
+    static char text[PB_AUDIT_LEAF_BYTES_MAX];
+    static const uint8_t salts[1][PB_SALT_BYTES];
+    struct pb_audit_leaf leaf = { .log = "a42", .event = "query" };
+    struct pb_text_out out = pb_text_out(text, sizeof(text));
+
+    (void)state;
+    leaf.field_count = PB_AUDIT_FIELDS_MAX + 1;
+    assert_int_equal(PB_OVER_LIMIT, pb_leaf_put_tail(&out, &leaf, salts, NULL));
+    leaf.field_count = 0;
+    leaf.secret_count = PB_AUDIT_FIELDS_MAX + 1;
+    assert_int_equal(PB_OVER_LIMIT, pb_leaf_put_tail(&out, &leaf, salts, NULL));
+}
+
 /* ---- openings and seals ---- */
 
 static void
@@ -492,6 +534,7 @@ the_state_is_read_back_and_impossible_ones_refused(void **state)
     refuse_state(bytes, count, 8, 2, PB_E_VERSION);
     refuse_state(bytes, count, 12, 1, PB_E_CORRUPT);  /* more bytes than logs */
     refuse_state(bytes, count, 12, 3, PB_E_CORRUPT);  /* fewer */
+    refuse_state(bytes, count, 13, 99, PB_E_CORRUPT); /* more than bytes */
     refuse_state(bytes, count, 14, 99, PB_E_CORRUPT); /* many */
     refuse_state(bytes, count, 15, 99, PB_E_CORRUPT); /* very many */
     refuse_state(bytes, count, 64, 0, PB_E_CORRUPT);  /* an id of no bytes */
@@ -503,6 +546,15 @@ the_state_is_read_back_and_impossible_ones_refused(void **state)
     refuse_state(bytes, count, 78 + 32 + 7, 0xff, PB_E_CORRUPT); /* size */
     refuse_state(bytes, count, 78 + 40 + 1, 0x10, PB_E_CORRUPT); /* previous_size */
     refuse_state(bytes, count, 78 + 80 + 7, 0xff, PB_E_CORRUPT); /* time */
+    /* Texts that fit, and nothing behind them. */
+    for (size_t cut = 1; cut < 88; cut += 29) {
+        uint8_t last[8];
+
+        memcpy(last, bytes + count - cut - 8, 8);
+        put_right(bytes, count - cut);
+        assert_int_equal(PB_E_CORRUPT, pb_state_decode(env, bytes, count - cut, &found, NULL));
+        memcpy(bytes + count - cut - 8, last, 8);
+    }
     assert_int_equal(PB_OK, pb_state_decode(env, bytes, count, &found, NULL));
     pb_state_done(&found, env);
     pb_free(env, bytes);
@@ -637,6 +689,14 @@ heads_are_read_back_and_impossible_ones_refused(void **state)
     refuse_heads(bytes, count, audit_id, 49, 0);
     refuse_heads(bytes, count, audit_id, 49, 'c');  /* not ascending */
     refuse_heads(bytes, count, audit_id, 58, 0xff); /* size */
+    /* Of two, the second goes past the end, or there is none. */
+    for (size_t cut = 1; cut <= 44; cut++) {
+        (void)make_heads(bytes, audit_id);
+        pb_put_le64(bytes + 40, count - cut);
+        put_right(bytes, count - cut);
+        assert_int_equal(PB_E_CORRUPT, pb_heads_parse(env, bytes, count - cut, audit_id, &sequence,
+                                                      &heads, &head_count));
+    }
 }
 
 /* ---- proofs ---- */
@@ -727,6 +787,8 @@ main(void)
         cmocka_unit_test(a_leaf_is_one_line_of_a_known_shape),
         cmocka_unit_test(a_commitment_is_what_the_format_page_says),
         cmocka_unit_test(other_shapes_of_leaves_are_refused),
+        cmocka_unit_test(a_leaf_that_is_cut_anywhere_is_none),
+        cmocka_unit_test(a_leaf_with_too_many_fields_or_secrets_is_not_written),
         cmocka_unit_test(openings_are_read_back_and_checked_against_the_leaf),
         cmocka_unit_test(seals_open_only_with_their_key_for_their_log_and_term),
         cmocka_unit_test(terms_are_months),

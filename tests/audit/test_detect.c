@@ -284,6 +284,11 @@ reasons_that_say_nothing_are_found(void **state)
     weak("a a a a a a a a a a a a a", "", 1);
     weak("\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc", "", 1); /* 8 */
     weak("averyverylongwordthatisnofiller", "", 0);
+    weak("check_case{per}@police^", "", 1); /* no sign is a part of a word */
+    weak("plate a1 of the case", "", 0);
+    weak("\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc"
+         "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc",
+         "", 0); /* 15 */
 }
 
 /* ---- scope ---- */
@@ -432,6 +437,106 @@ times_before_1970_have_a_day_too(void **state)
 }
 
 /* ---- all together ---- */
+
+static void
+nothing_at_all_is_nothing_to_tell(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    begin(&bench, NULL);
+    assert_int_equal(PB_OK, pb_detector_run(bench.detector, note, &bench, NULL));
+    assert_int_equal(0, bench.told);
+    pb_detector_free(bench.detector);
+}
+
+static void
+more_entries_than_the_limit_are_refused(void **state)
+{
+    struct pb_detect_limits limits = *pb_detect_defaults();
+    struct pb_error error = { .message = "" };
+    struct pb_detect_entry entry;
+    struct bench bench;
+
+    (void)state;
+    assert_int_equal(PB_DETECT_ENTRIES_MAX, limits.entries_max);
+    limits.entries_max = 2;
+    begin(&bench, &limits);
+    for (uint32_t i = 0; i < 2; i++) {
+        entry = blameless(&bench);
+        add(&bench, &entry);
+    }
+    entry = blameless(&bench);
+    assert_int_equal(PB_OVER_LIMIT, pb_detector_add(bench.detector, &entry, &error));
+    assert_non_null(strstr(error.message, "more than 2 entries"));
+    pb_detector_free(bench.detector);
+}
+
+/* Findings name their entries in order, in whatever order these came. */
+static void
+entries_of_one_moment_are_told_in_the_order_of_their_indices(void **state)
+{
+    static const uint64_t orders[][5] = { { 0, 1, 2, 3, 4 }, { 4, 3, 2, 1, 0 }, { 2, 0, 4, 1, 3 } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+        struct bench bench;
+
+        begin(&bench, NULL);
+        for (uint32_t j = 0; j < 5; j++) {
+            struct pb_detect_entry entry = blameless(&bench);
+
+            entry.index = orders[i][j];
+            entry.plate = pb_str_from("SYN0001");
+            entry.is_case_verified = false;
+            add(&bench, &entry);
+        }
+        end_with(&bench, PB_DETECT_REPEAT_PLATE, 1); /* whose indices note() looks at */
+    }
+}
+
+/* Two findings of each kind that gathers: who has enough after the first hears no second. */
+static void
+a_listener_that_has_enough_hears_no_second_of_a_kind(void **state)
+{
+    static const enum pb_detect_kind kinds[] = { PB_DETECT_PLATE_CLUSTER, PB_DETECT_REASON_REUSE,
+                                                 PB_DETECT_VOLUME };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct bench bench;
+
+        begin(&bench, NULL);
+        for (uint32_t j = 0; j < 200; j++) {
+            struct pb_detect_entry entry = blameless(&bench);
+            char plate[16], person[16];
+
+            (void)snprintf(plate, sizeof(plate), "SYN%04u", j);
+            (void)snprintf(person, sizeof(person), "p-%u", j % 100 < 50 ? 0 : j % 5 + 1);
+            entry.at_us = NOON_US + (int64_t)j * PB_SECOND_US;
+            if (kinds[i] == PB_DETECT_PLATE_CLUSTER) {
+                entry.plate = pb_str_from(plate);
+                entry.case_number = pb_str_from(j % 2 == 0 ? "24-1" : "24-2");
+            } else if (kinds[i] == PB_DETECT_REASON_REUSE) {
+                entry.reason = pb_str_from(j % 2 == 0 ? GOOD_REASON : GOOD_REASON " again");
+            } else {
+                entry.person = pb_str_from(person);
+                entry.role = pb_str_from(j < 100 ? "analyst" : "officer");
+            }
+            add(&bench, &entry);
+        }
+        assert_int_equal(PB_OK, pb_detector_run(bench.detector, note, &bench, NULL));
+        if (bench.counts[kinds[i]] != 2)
+            fail_msg("%s: %u", pb_detect_kind_name(kinds[i]), bench.counts[kinds[i]]);
+        memset(bench.counts, 0, sizeof(bench.counts));
+        bench.told = 0;
+        bench.stop_after = 1;
+        assert_int_equal(PB_OK, pb_detector_run(bench.detector, note, &bench, NULL));
+        assert_int_equal(1, bench.counts[kinds[i]]);
+        assert_int_equal(1, bench.told);
+        pb_detector_free(bench.detector);
+    }
+}
 
 static void
 a_listener_that_has_enough_is_told_no_more(void **state)
@@ -591,6 +696,10 @@ main(void)
         cmocka_unit_test(other_roles_are_not_compared),
         cmocka_unit_test(three_inquiries_in_one_night_are_found),
         cmocka_unit_test(times_before_1970_have_a_day_too),
+        cmocka_unit_test(nothing_at_all_is_nothing_to_tell),
+        cmocka_unit_test(more_entries_than_the_limit_are_refused),
+        cmocka_unit_test(entries_of_one_moment_are_told_in_the_order_of_their_indices),
+        cmocka_unit_test(a_listener_that_has_enough_hears_no_second_of_a_kind),
         cmocka_unit_test(a_listener_that_has_enough_is_told_no_more),
         cmocka_unit_test(without_memory_nothing_is_lost_but_the_answer),
         cmocka_unit_test(a_review_is_late_after_15_days_and_very_late_after_45),

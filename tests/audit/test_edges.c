@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -28,31 +29,6 @@ open_it(struct room *room, struct pb_error *error)
 {
     room->audit = NULL;
     return pb_audit_open(&room->env, ROOM_PATH, ROOM_KEYS, &by_hand, &room->audit, error);
-}
-
-static void
-write_to(struct room *room, const char *directory, const char *name, const void *bytes,
-         size_t count)
-{
-    struct pb_place place;
-    struct pb_error error = { .message = "" };
-
-    must(pb_place_init(&place, &room->env, directory, &error), &error);
-    must(pb_place_write(&place, pb_str_from(name), 0, bytes, count, &error), &error);
-    pb_place_done(&place);
-}
-
-static uint8_t *
-read_from(struct room *room, const char *directory, const char *name, size_t *ret_count)
-{
-    struct pb_place place;
-    struct pb_error error = { .message = "" };
-    uint8_t *bytes = NULL;
-
-    must(pb_place_init(&place, &room->env, directory, &error), &error);
-    must(pb_place_read(&place, pb_str_from(name), 1 << 20, &bytes, ret_count, &error), &error);
-    pb_place_done(&place);
-    return bytes;
 }
 
 static void
@@ -119,6 +95,7 @@ a_closing_slash_or_no_directory_at_all_make_no_difference(void **state)
 
     must(pb_audit_create(&room->env, "data/a2//", "k2", &error), &error);
     must(pb_audit_create(&room->env, "a3", "/k3", &error), &error);
+    must(pb_audit_create(&room->env, "a4", "k", &error), &error);
 }
 
 /* ---- randomness ---- */
@@ -177,28 +154,28 @@ keys_that_are_missing_or_anothers_are_named(void **state)
     assert_int_equal(PB_E_CORRUPT, pb_audit_publish(room->audit, NULL, &error));
     assert_non_null(strstr(error.message, "signing key"));
     put_back(room, ROOM_KEYS "/a42.key");
-    key = read_from(room, ROOM_KEYS, "a42.key", &count);
+    key = get_file(room, ROOM_KEYS, "a42.key", &count);
     assert_memory_equal(other, key, sizeof(other) - 1);
-    another = read_from(room, ROOM_KEYS, "operator.key", &other_count);
-    write_to(room, ROOM_KEYS, "a42.key", another, other_count);
+    another = get_file(room, ROOM_KEYS, "operator.key", &other_count);
+    put_file(room, ROOM_KEYS, "a42.key", another, other_count);
     assert_int_equal(PB_E_CORRUPT, pb_audit_publish(room->audit, NULL, &error));
     /* The right name, and the seed of another. */
     memcpy(another, key, count);
     another[count - 20] = another[count - 20] == 'A' ? 'B' : 'A';
-    write_to(room, ROOM_KEYS, "a42.key", another, count);
+    put_file(room, ROOM_KEYS, "a42.key", another, count);
     assert_int_equal(PB_E_CORRUPT, pb_audit_publish(room->audit, NULL, &error));
     memcpy(another, key, count);
     another[count - 1] = 'x';
-    write_to(room, ROOM_KEYS, "a42.key", another, count);
+    put_file(room, ROOM_KEYS, "a42.key", another, count);
     assert_int_equal(PB_E_CORRUPT, pb_audit_publish(room->audit, NULL, &error));
     memcpy(another, key, count);
     another[count - 45] = 'B'; /* another type */
-    write_to(room, ROOM_KEYS, "a42.key", another, count);
+    put_file(room, ROOM_KEYS, "a42.key", another, count);
     assert_int_equal(PB_E_CORRUPT, pb_audit_publish(room->audit, NULL, &error));
     another[count - 45] = '!';
-    write_to(room, ROOM_KEYS, "a42.key", another, count);
+    put_file(room, ROOM_KEYS, "a42.key", another, count);
     assert_int_equal(PB_E_CORRUPT, pb_audit_publish(room->audit, NULL, &error));
-    write_to(room, ROOM_KEYS, "a42.key", key, count);
+    put_file(room, ROOM_KEYS, "a42.key", key, count);
     must(pb_audit_publish(room->audit, NULL, &error), &error);
     pb_free(&room->env, key);
     pb_free(&room->env, another);
@@ -229,10 +206,10 @@ heads_that_are_missing_stop_a_writer_and_no_reader(void **state)
     set_aside(room, ROOM_KEYS "/heads.0");
     {
         size_t count = 0;
-        uint8_t *bytes = read_from(room, ROOM_KEYS, "heads.1", &count);
+        uint8_t *bytes = get_file(room, ROOM_KEYS, "heads.1", &count);
 
-        write_to(room, ROOM_KEYS, "heads.0", bytes, count);
-        write_to(room, ROOM_KEYS, "heads.1", "", 0);
+        put_file(room, ROOM_KEYS, "heads.0", bytes, count);
+        put_file(room, ROOM_KEYS, "heads.1", "", 0);
         pb_free(&room->env, bytes);
     }
     assert_int_equal(PB_E_CORRUPT, open_it(room, &error));
@@ -252,7 +229,7 @@ terms_that_are_over_are_destroyed_however_many_and_nothing_else(void **state)
     for (uint32_t month = 0; month < 150; month++)
         must(pb_keys_term(room->audit->keys, month, true, key, &error), &error);
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        write_to(room, ROOM_KEYS "/terms", others[i], "x", 1);
+        put_file(room, ROOM_KEYS "/terms", others[i], "x", 1);
     must(room->env.files->mkdir(room->env.file_context, ROOM_KEYS "/terms/1970-01x", &error),
          &error);
     must(pb_audit_destroy_expired(room->audit, pb_time_month_start_us(140), &terms, &error),
@@ -292,13 +269,13 @@ older_heads_must_be_extended_too(void **state)
     must(pb_audit_publish(room->audit, NULL, &error), &error);
     close_room(room);
     for (int i = 0; i < 2; i++)
-        old[i] = read_from(room, ROOM_KEYS, names[i], &counts[i]);
+        old[i] = get_file(room, ROOM_KEYS, names[i], &counts[i]);
     open_room(room);
     append_many(room, 300, 300);
     must(pb_audit_backup(room->audit, "data/aside", &error), &error); /* all is kept */
     close_room(room);
     for (int i = 0; i < 2; i++)
-        write_to(room, ROOM_KEYS, names[i], old[i], counts[i]);
+        put_file(room, ROOM_KEYS, names[i], old[i], counts[i]);
     open_room(room);
     assert_reads(room, 600);
     close_room(room);
@@ -313,7 +290,7 @@ older_heads_must_be_extended_too(void **state)
             for (size_t at = 0; at < 8; at++)
                 old[i][counts[i] - 8 + at] = (uint8_t)(sum >> 8 * at);
         }
-        write_to(room, ROOM_KEYS, names[i], old[i], counts[i]);
+        put_file(room, ROOM_KEYS, names[i], old[i], counts[i]);
         pb_free(&room->env, old[i]);
     }
     assert_int_equal(PB_E_CORRUPT, open_it(room, &error));
@@ -779,6 +756,102 @@ a_witness_is_asked_over_http(void **state)
     assert_string_equal("", reply.content_type);
 }
 
+/* However the type is written, what is kept of it is its name, as far as there is room. */
+static void
+the_type_of_an_answer_is_its_name_alone(void **state)
+{
+    static const struct {
+        const char *header, *type;
+    } cases[] = {
+        { "Content-Type: Text/Plain\r\n", "text/plain" },
+        { "Content-Type: text/plain;charset=utf-8\r\n", "text/plain" },
+        { "Content-Type: text/plain charset=utf-8\r\n", "text/plain" },
+        { "", "" },
+    };
+    static struct pb_witness_reply reply;
+    char text[1024], type[512];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        (void)snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n%sContent-Length: 0\r\n\r\n",
+                       cases[i].header);
+        assert_int_equal(PB_OK, post_to_server(text, 0, &reply, NULL, 0));
+        assert_string_equal(cases[i].type, reply.content_type);
+    }
+    memset(type, 't', sizeof(type) - 1);
+    type[sizeof(type) - 1] = '\0';
+    (void)snprintf(text, sizeof(text),
+                   "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: 0\r\n\r\n", type);
+    assert_int_equal(PB_OK, post_to_server(text, 0, &reply, NULL, 0));
+    assert_int_equal(sizeof(reply.content_type) - 1, strlen(reply.content_type));
+}
+
+/* ---- memory of libcurl: each of its allocations counts, and one of them fails ---- */
+
+static uint32_t curl_allocations, curl_fails_at; /* from 1; 0: none */
+
+static bool
+curl_may(void)
+{
+    return ++curl_allocations != curl_fails_at;
+}
+
+static void *
+curl_malloc(size_t bytes)
+{
+    return curl_may() ? malloc(bytes) : NULL;
+}
+
+static void
+curl_release(void *memory)
+{
+    free(memory);
+}
+
+static void *
+curl_realloc(void *memory, size_t bytes)
+{
+    return curl_may() ? realloc(memory, bytes) : NULL;
+}
+
+static char *
+curl_copy(const char *text)
+{
+    return curl_may() ? strdup(text) : NULL;
+}
+
+static void *
+curl_calloc(size_t count, size_t bytes)
+{
+    return curl_may() ? calloc(count, bytes) : NULL;
+}
+
+/* Nobody listens there: what fails earlier fails for lack of memory, and all of it is told. */
+static void
+a_witness_is_not_asked_without_memory(void **state)
+{
+    static struct pb_witness_reply reply;
+    uint32_t all;
+
+    (void)state;
+    curl_allocations = 0;
+    assert_int_equal(PB_E_IO, pb_witness_post_http(NULL, "http://127.0.0.1:1/", pb_str_from("x"),
+                                                   &reply, NULL));
+    all = curl_allocations;
+    assert_in_range(all, 5, 10000);
+    for (uint32_t at = 1; at <= all; at++) {
+        struct pb_error error = { .message = "" };
+
+        curl_allocations = 0;
+        curl_fails_at = at;
+        assert_int_equal(PB_E_IO, pb_witness_post_http(NULL, "http://127.0.0.1:1/",
+                                                       pb_str_from("x"), &reply, &error));
+        assert_int_equal(0, reply.http_status);
+        assert_non_null(strstr(error.message, "no answer from witness"));
+    }
+    curl_fails_at = 0;
+}
+
 static void
 a_witness_that_says_nothing_or_too_much_is_not_heard(void **state)
 {
@@ -801,6 +874,7 @@ a_witness_elsewhere_is_asked_over_https_alone(void **state)
                                         "http://127.0.0.1.example/",
                                         "http://localhost.example/",
                                         "http://127.0.0.12/",
+                                        "http://[::1]0/",
                                         "ftp://127.0.0.1/",
                                         "file:///etc/hostname",
                                         "HTTPS://x/",
@@ -808,6 +882,9 @@ a_witness_elsewhere_is_asked_over_https_alone(void **state)
     static struct pb_witness_reply reply;
 
     (void)state;
+    assert_true(pb_witness_url_is_allowed("https://witness.example/"));
+    assert_true(pb_witness_url_is_allowed("http://localhost:8080/"));
+    assert_true(pb_witness_url_is_allowed("http://[::1]/"));
     for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++) {
         struct pb_error error = { .message = "" };
 
@@ -912,6 +989,8 @@ main(void)
         ROOM_TEST(a_restart_without_memory_changes_nothing_for_good),
         ROOM_TEST(origins_are_counted_up_and_have_an_end),
         cmocka_unit_test(a_witness_is_asked_over_http),
+        cmocka_unit_test(the_type_of_an_answer_is_its_name_alone),
+        cmocka_unit_test(a_witness_is_not_asked_without_memory),
         cmocka_unit_test(a_witness_that_says_nothing_or_too_much_is_not_heard),
         cmocka_unit_test(a_witness_elsewhere_is_asked_over_https_alone),
         ROOM_TEST(a_directory_without_logs_is_told_from_one_with_damaged_ones),
@@ -919,5 +998,8 @@ main(void)
         ROOM_TEST(every_field_and_secret_of_a_leaf_is_looked_at),
     };
 
+    if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, curl_malloc, curl_release, curl_realloc,
+                             curl_copy, curl_calloc) != CURLE_OK)
+        return 1;
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,6 +123,11 @@ names_of_keys_have_no_spaces_plus_or_controls(void **state)
         { "a\xe2\x80\x83", false }, /* ogham, em space */
         { "a\xc2\x85", false },
         { "a\xe2\x80\xa9", false },
+        { "a\xe2\x80\x80", false }, /* en quad, the first of its row */
+        { "a\xe2\x80\x8a", false }, /* hair space, the last */
+        { "a\xe2\x80\x8b", true },  /* zero width space, which Unicode counts as none */
+        { "a\xe2\x80\xaa", true },
+        { "a\xe3\x80\x81", true },
     };
     char longest[PB_NOTE_NAME_BYTES_MAX + 2];
 
@@ -296,6 +301,45 @@ cosignatures_sign_their_time(void **state)
     assert_int_equal(PB_BAD_INPUT, pb_note_verify(&note, &key, NULL, NULL));
 }
 
+/* Whoever looks at a note that nobody has parsed finds no signature in what is none. */
+static void
+what_is_no_signature_is_passed_over(void **state)
+{
+    static const char *const lines[] = { DASH " log.example ****\n", DASH " log.example AAA=\n",
+                                         DASH " log.example Uw2Q\n" };
+    struct pb_vkey key;
+    uint8_t secret[64];
+
+    (void)state;
+    make_key("log.example", PB_KEY_ED25519, 1, &key, secret);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        struct pb_note note = { .text = str(EXAMPLE_TEXT), .signatures = str(lines[i]) };
+
+        assert_int_equal(PB_NOT_FOUND, pb_note_verify(&note, &key, NULL, NULL));
+    }
+}
+
+static void
+nobody_cosigns_what_is_longer_than_a_checkpoint(void **state)
+{
+    static char text[4 * PB_CHECKPOINT_TEXT_BYTES_MAX], large[PB_CHECKPOINT_TEXT_BYTES_MAX + 80];
+    struct pb_text_out out = pb_text_out(text, sizeof(text));
+    struct pb_vkey key;
+    struct pb_note note;
+    uint8_t secret[64];
+
+    (void)state;
+    make_key("witness.example/w1", PB_KEY_COSIGNATURE, 4, &key, secret);
+    memset(large, 'x', sizeof(large));
+    large[sizeof(large) - 1] = '\n';
+    pb_put_bytes(&out, large, sizeof(large));
+    pb_put_char(&out, '\n');
+    pb_note_put_cosignature(&out, str(CHECKPOINT), &key, secret, 1679315147);
+    assert_int_equal(PB_OK, pb_note_parse((struct pb_str){ text, (uint32_t)(out.at - text) }, &note,
+                                          NULL));
+    assert_int_equal(PB_BAD_INPUT, pb_note_verify(&note, &key, NULL, NULL));
+}
+
 static void
 checkpoints_have_origin_size_and_root(void **state)
 {
@@ -409,6 +453,8 @@ main(void)
         cmocka_unit_test(notes_past_the_limits_are_refused),
         cmocka_unit_test(only_the_known_key_counts_and_a_false_signature_of_it_spoils_the_note),
         cmocka_unit_test(cosignatures_sign_their_time),
+        cmocka_unit_test(what_is_no_signature_is_passed_over),
+        cmocka_unit_test(nobody_cosigns_what_is_longer_than_a_checkpoint),
         cmocka_unit_test(checkpoints_have_origin_size_and_root),
         cmocka_unit_test(a_checkpoint_counts_only_from_its_own_log),
         cmocka_unit_test(text_forms_have_one_spelling),

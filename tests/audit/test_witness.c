@@ -14,6 +14,7 @@
 #include "audit/audit_room.h"
 #include "audit/encode.h"
 #include "audit/fake_witness.h"
+#include "support/fault_env.h"
 
 #define PUBLIC ROOM_PATH "/public/a42"
 
@@ -681,6 +682,198 @@ t2_leaves_that_a_witness_has_seen_cannot_be_cut_off(void **state)
     room->audit = NULL;
 }
 
+/* ---- when something of ours is wrong ---- */
+
+/* To be asked again a witness needs a proof, and that needs whole tiles. */
+static void
+a_damaged_tile_is_told_and_shown_to_no_witness(void **state)
+{
+    struct room *room = *state;
+    struct world world;
+    struct asked asked;
+
+    make_world(&world, room);
+    append_many(room, 0, 5);
+    ask(room, &world, &asked);
+    must(asked.status, &asked.error);
+    append_many(room, 5, 300);
+    must(pb_audit_publish(room->audit, NULL, &asked.error), &asked.error);
+    assert_true(sim_fs_truncate(room->fs, PUBLIC "/tile/0/000", 33));
+    ask(room, &world, &asked);
+    assert_int_equal(PB_E_CORRUPT, asked.status);
+    assert_non_null(strstr(asked.error.message, "is cut"));
+}
+
+static void
+without_memory_no_witness_is_asked_for_nothing(void **state)
+{
+    struct room *room = *state;
+    struct pb_audit_options options = { .publishes_by_hand = true };
+    struct world world;
+    struct asked asked = { .status = PB_E_NOMEM };
+    struct pb_error error = { .message = "" };
+    struct fault_env fault;
+    uint32_t at = 0;
+
+    make_world(&world, room);
+    append_many(room, 0, 5);
+    close_room(room);
+    fault_env_init(&fault, &room->env);
+    while (asked.status != PB_OK) {
+        must(pb_audit_open(&fault.env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error),
+             &error);
+        fault.fail_allocation_at = fault.allocation_count + ++at;
+        ask(room, &world, &asked);
+        fault.fail_allocation_at = 0;
+        assert_true(asked.status == PB_OK || asked.status == PB_E_NOMEM);
+        close_room(room);
+        assert_true(fault_env_is_clean(&fault));
+    }
+    assert_in_range(at, 5, 200);
+    assert_int_equal(7, who_has_signed(room, &world, NULL));
+}
+
+/* The same where publishing asks them, and proving. */
+static void
+without_memory_nothing_is_published_that_witnesses_should_sign(void **state)
+{
+    struct room *room = *state;
+    struct world world;
+    struct pb_witnesses witnesses = { .post = post, .post_context = &world };
+    struct pb_audit_options options = { .publishes_by_hand = true, .witnesses = &witnesses };
+    struct pb_error error = { .message = "" };
+    struct fault_env fault;
+
+    make_world(&world, room);
+    make_policy(&world, &witnesses.policy);
+    append_many(room, 0, 5);
+    close_room(room);
+    fault_env_init(&fault, &room->env);
+    must(pb_audit_open(&fault.env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error), &error);
+    for (int kind = 0; kind < 2; kind++) {
+        enum pb_status status = PB_E_NOMEM;
+        uint32_t at = 0;
+
+        while (status != PB_OK) {
+            char *text = NULL;
+
+            fault.fail_allocation_at = fault.allocation_count + ++at;
+            status = kind == 0 ? pb_audit_publish(room->audit, NULL, &error)
+                               : pb_audit_prove_consistency(room->audit, "a42", 2, &text, &error);
+            fault.fail_allocation_at = 0;
+            assert_true(status == PB_OK || status == PB_E_NOMEM);
+            pb_free(&fault.env, text);
+        }
+        assert_in_range(at, 5, 200);
+    }
+    assert_int_equal(7, who_has_signed(room, &world, NULL));
+    close_room(room);
+    assert_true(fault_env_is_clean(&fault));
+}
+
+/* A log that a witness contradicts is stopped, even if the note of it cannot be written. */
+static void
+a_log_is_stopped_though_the_note_of_it_cannot_be_written(void **state)
+{
+    struct room *room = *state;
+    struct pb_audit_options options = { .publishes_by_hand = true };
+    struct world world;
+    struct asked asked;
+    struct pb_error error = { .message = "" };
+    struct fault_env fault;
+
+    make_world(&world, room);
+    append_many(room, 0, 5);
+    must(pb_audit_publish(room->audit, NULL, &error), &error);
+    close_room(room);
+    fault_env_init(&fault, &room->env);
+    must(pb_audit_open(&fault.env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error), &error);
+    world.witnesses[0].http_status = 422;
+    world.witnesses[0].content_type = "";
+    world.witnesses[0].body = "";
+    fault.fail_file_mask = FAULT_RENAME;
+    fault.is_file_failure_lasting = true;
+    for (uint64_t at = 1; !pb_audit_find(room->audit, pb_str_from("a42"))->is_stopped; at++) {
+        fault.file_call_count = 0;
+        fault.fail_file_call_at = at;
+        ask(room, &world, &asked);
+        assert_int_equal(PB_E_IO, asked.status);
+        assert_true(at < 50);
+    }
+    fault.fail_file_call_at = 0;
+    assert_int_equal(PB_E_CORRUPT, pb_audit_close(room->audit, &error));
+    room->audit = NULL;
+    assert_true(fault_env_is_clean(&fault));
+}
+
+/* Lines of signatures that nobody knows, as many as fit. */
+static void
+fill_checkpoint(struct room *room, size_t bytes_left)
+{
+    static uint8_t signature[PB_NOTE_SIGNATURE_BYTES_MAX];
+    static char text[PB_NOTE_BYTES_MAX];
+    struct pb_text_out out = pb_text_out(text, sizeof(text));
+    char *before = read_checkpoint(room);
+    size_t line = strlen("\xe2\x80\x94 x1 \n");
+
+    pb_put_text(&out, before);
+    pb_free(&room->env, before);
+    for (bool is_over = false; !is_over;) {
+        size_t left = (size_t)(out.end - out.at) - bytes_left;
+        size_t bytes = sizeof(signature);
+
+        is_over = left < line + (sizeof(signature) + 2) / 3 * 4;
+        if (is_over)
+            bytes = (left - line) / 4 * 3;
+        pb_put_text(&out, "\xe2\x80\x94 x1 ");
+        pb_put_base64(&out, signature, bytes);
+        pb_put_char(&out, '\n');
+        assert_false(out.is_cut);
+    }
+    put_file(room, PUBLIC, "checkpoint", text, (size_t)(out.at - text));
+}
+
+static void
+a_checkpoint_that_is_full_gets_no_more_cosignatures(void **state)
+{
+    struct room *room = *state;
+    struct world world;
+    struct asked asked;
+
+    make_world(&world, room);
+    append_many(room, 0, 3);
+    must(pb_audit_publish(room->audit, NULL, &asked.error), &asked.error);
+    fill_checkpoint(room, 200); /* room for one line, and not for two */
+    ask(room, &world, &asked);
+    must(asked.status, &asked.error);
+    assert_int_equal(PB_WITNESS_COSIGNED, asked.results[1].outcome);
+    assert_int_equal(1, who_has_signed(room, &world, NULL));
+}
+
+/* What stands behind the log's own signature and is none is left out. */
+static void
+what_is_no_signature_under_the_checkpoint_is_not_kept(void **state)
+{
+    struct room *room = *state;
+    struct world world;
+    struct asked asked;
+    char *text, more[2048];
+
+    make_world(&world, room);
+    append_many(room, 0, 3);
+    must(pb_audit_publish(room->audit, NULL, &asked.error), &asked.error);
+    text = read_checkpoint(room);
+    (void)snprintf(more, sizeof(more), "%sno signature\n", text);
+    pb_free(&room->env, text);
+    put_file(room, PUBLIC, "checkpoint", more, strlen(more));
+    ask(room, &world, &asked);
+    must(asked.status, &asked.error);
+    text = read_checkpoint(room);
+    assert_null(strstr(text, "no signature"));
+    pb_free(&room->env, text);
+    assert_int_equal(7, who_has_signed(room, &world, NULL));
+}
+
 /* ---- logs that are published by witnesses alone ---- */
 
 struct witnessed {
@@ -1190,6 +1383,70 @@ evidence_of_too_few_witnesses_is_none(void **state)
     close_room(room); /* whose witnesses end here */
 }
 
+static void
+an_older_checkpoint_that_is_none_or_that_nobody_signed_is_told(void **state)
+{
+    struct room *room = *state;
+    struct witnessed witnessed;
+    struct pb_audit_evidence evidence = { .witnesses = &witnessed.witnesses.policy };
+    struct pb_error error = { .message = "" };
+    struct pb_audit_check check;
+    char *old;
+
+    append_many(room, 0, 2);
+    publish(room);
+    old = read_checkpoint(room); /* before there were witnesses */
+    make_witnessed(&witnessed, room);
+    close_room(room);
+    open_witnessed(room, &witnessed);
+    append_many(room, 2, 3);
+    publish(room);
+    evidence.old_checkpoint = old;
+    must(pb_audit_verify_log(&room->env, PUBLIC, room->vkey, &evidence, NULL, NULL, &check, &error),
+         &error);
+    assert_int_equal(1, check.wrong); /* too few have signed it, and its date is nobody's word */
+    assert_int_equal(5, check.leaves);
+    evidence.old_checkpoint = "nothing\n";
+    assert_int_equal(PB_BAD_INPUT, pb_audit_verify_log(&room->env, PUBLIC, room->vkey, &evidence,
+                                                       NULL, NULL, &check, &error));
+    pb_free(&room->env, old);
+    close_room(room); /* whose witnesses end here */
+}
+
+/* Heads of before the log was there, put back from a copy of the keys. */
+static void
+a_log_of_which_the_heads_know_nothing_is_shown_from_its_beginning(void **state)
+{
+    struct room *room = *state;
+    struct witnessed witnessed;
+    struct pb_error error = { .message = "" };
+    uint8_t *heads[2];
+    size_t counts[2];
+
+    heads[0] = get_file(room, ROOM_KEYS, "heads.0", &counts[0]);
+    heads[1] = get_file(room, ROOM_KEYS, "heads.1", &counts[1]);
+    must(pb_audit_log_add(room->audit, "b7", NULL, &error), &error);
+    make_witnessed(&witnessed, room);
+    set_away(&witnessed, 7);
+    close_room(room);
+    put_file(room, ROOM_KEYS, "heads.0", heads[0], counts[0]);
+    put_file(room, ROOM_KEYS, "heads.1", heads[1], counts[1]);
+    pb_free(&room->env, heads[0]);
+    pb_free(&room->env, heads[1]);
+    witnessed.witnesses.waits = NULL;
+    open_witnessed(room, &witnessed);
+    assert_null(pb_keys_head(room->audit->keys, "b7"));
+    {
+        uint64_t index;
+
+        must(room_append(room->audit, "b7", 0, &index, &error), &error);
+    }
+    publish(room);
+    /* All were away, so nothing was signed, and there is no head of what was not. */
+    assert_null(pb_keys_head(room->audit->keys, "b7"));
+    close_room(room);
+}
+
 /* ---- beginning again ---- */
 
 static bool
@@ -1375,6 +1632,12 @@ main(void)
         ROOM_TEST(false_cosignatures_spoil_a_checkpoint),
         ROOM_TEST(t4_a_second_history_gets_no_cosignature_and_stops_the_log),
         ROOM_TEST(t2_leaves_that_a_witness_has_seen_cannot_be_cut_off),
+        ROOM_TEST(a_damaged_tile_is_told_and_shown_to_no_witness),
+        ROOM_TEST(without_memory_no_witness_is_asked_for_nothing),
+        ROOM_TEST(without_memory_nothing_is_published_that_witnesses_should_sign),
+        ROOM_TEST(a_log_is_stopped_though_the_note_of_it_cannot_be_written),
+        ROOM_TEST(a_checkpoint_that_is_full_gets_no_more_cosignatures),
+        ROOM_TEST(what_is_no_signature_under_the_checkpoint_is_not_kept),
         ROOM_TEST(a_log_that_lost_leaves_begins_again_under_a_new_origin),
         ROOM_TEST(logs_that_lost_leaves_together_begin_again_one_after_the_other),
         ROOM_TEST(a_stopped_log_begins_again_and_its_unpublished_leaves_are_kept),
@@ -1388,6 +1651,8 @@ main(void)
         ROOM_TEST(a_log_that_a_witness_contradicts_still_has_proofs_of_what_was_published),
         cmocka_unit_test(t7_leaves_are_dated_between_the_cosignatures_around_them),
         ROOM_TEST(evidence_of_too_few_witnesses_is_none),
+        ROOM_TEST(an_older_checkpoint_that_is_none_or_that_nobody_signed_is_told),
+        ROOM_TEST(a_log_of_which_the_heads_know_nothing_is_shown_from_its_beginning),
     };
 
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
