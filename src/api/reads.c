@@ -359,7 +359,8 @@ static enum outcome
 outcome_of(enum pb_status status, const char *reason)
 {
     if (status == PB_EXPIRED)
-        return reason == pb_stamp_never_stored ? OUTCOME_NOT_KEPT : OUTCOME_EXPIRED;
+        return reason == pb_stamp_never_stored || reason == pb_stamp_in_zone ? OUTCOME_NOT_KEPT
+                                                                             : OUTCOME_EXPIRED;
     return OUTCOME_REFUSED;
 }
 

@@ -178,6 +178,19 @@ enum pb_agency_class {
 
 #define PB_NO_INDEX UINT32_MAX
 
+/* Kinds of places that a law may keep readers away from; ends with NULL, at most 32. */
+extern const char *const pb_place_kinds[];
+
+/* A circle around one, as an agency knows it of where its readers are. */
+struct pb_zone {
+    uint32_t kind; /* among pb_place_kinds */
+    int32_t lat_e7, lon_e7;
+    uint32_t radius_m; /* 1 to PB_ZONE_RADIUS_MAX_M */
+};
+#define PB_ZONE_RADIUS_MAX_M 5000u
+/* "school:47.6062:-122.3321:150": kind, latitude, longitude, metres. false: it is none. */
+bool pb_zone_read(struct pb_str text, struct pb_zone *ret_zone);
+
 struct pb_agency {
     struct pb_str id, name, ori;
     enum pb_agency_class class;
@@ -189,6 +202,8 @@ struct pb_agency {
     struct pb_str case_pattern; /* PCRE2 that the whole case number must match; empty: any */
     const struct pb_str *packs; /* ids of rule packs that bind its people when they ask */
     uint32_t pack_count;
+    const struct pb_zone *zones; /* in which its readers may not capture, where a law says so */
+    uint32_t zone_count;
     int64_t reviewed_at_us;     /* end of the newest finished review of its inquiries; 0: never */
     int64_t created_at_us;
 };

@@ -36,8 +36,8 @@ enum { FIELD_ID }; /* of every entity */
 enum {
     AGENCY_ID, AGENCY_NAME, AGENCY_CLASS, AGENCY_JURISDICTION, AGENCY_ORI, AGENCY_CONTRIBUTES,
     AGENCY_RETENTION_DAYS, AGENCY_CASE_PATTERN, AGENCY_PACKS, AGENCY_REVIEWED_AT, AGENCY_STATUS,
-    AGENCY_CONTACT, AGENCY_PRIVACY_REVIEW, AGENCY_PUBLISHES_FIGURES, AGENCY_CREATED_AT,
-    AGENCY_FIELDS
+    AGENCY_CONTACT, AGENCY_PRIVACY_REVIEW, AGENCY_PUBLISHES_FIGURES,
+    AGENCY_ZONES, AGENCY_CREATED_AT, AGENCY_FIELDS
 };
 enum {
     PERSON_ID, PERSON_AGENCY, PERSON_NAME, PERSON_ROLE, PERSON_STATUS, PERSON_PERMISSIONS,
@@ -119,6 +119,8 @@ PB_MUST_CHECK enum pb_status pb_field_format(struct pb_arena *arena, const struc
                                              const struct pb_value *value, const char **ret_text);
 bool pb_value_equal(const struct pb_value *a, const struct pb_value *b);
 /* Takes the next of a comma separated list; false at its end. */
+/* [-] digits [. up to 18 digits], as a whole number of 10^-decimals; what is past them is cut. */
+bool pb_decimal_read(struct pb_str text, unsigned decimals, int64_t *ret_number);
 bool pb_list_next(struct pb_str *list, struct pb_str *ret_item);
 PB_MUST_CHECK enum pb_status pb_copy_text(struct pb_arena *arena, struct pb_str text,
                                           struct pb_str *ret_copy); /* with a NUL */

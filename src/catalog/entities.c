@@ -142,6 +142,11 @@ static const struct pb_field agency_fields[] = {
                                    .help = "Whether anybody may see its figures by month: reads, "
                                            "inquiries, denials, partners, retention, misuse",
                                    .fallback = "no" },
+    [AGENCY_ZONES] = { .name = "zones",
+                       .kind = PB_FIELD_LIST,
+                       .help = "Protected places among its readers, each as "
+                               "kind:latitude:longitude:metres; what a law lets nobody capture "
+                               "there is not stored" },
     [AGENCY_CREATED_AT] = { .name = "created_at",
                             .kind = PB_FIELD_TIME,
                             .help = "When it was added",

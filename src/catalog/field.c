@@ -240,9 +240,8 @@ parse_bool(const struct parser *parser, struct pb_str text, struct pb_value *val
     return PB_OK;
 }
 
-/* [-] digits [. up to 18 digits], as a whole number of 10^-decimals; what is past them is cut. */
-static bool
-read_decimal(struct pb_str text, unsigned decimals, int64_t *ret_number)
+bool
+pb_decimal_read(struct pb_str text, unsigned decimals, int64_t *ret_number)
 {
     bool is_negative = text.bytes > 0 && *text.text == '-', has_point = false;
     unsigned digits = 0, after = 0;
@@ -277,7 +276,7 @@ parse_number(const struct parser *parser, struct pb_str text, struct pb_value *v
 {
     const struct pb_field *field = parser->field;
 
-    if (read_decimal(text, 0, &value->number) && value->number >= field->number_min &&
+    if (pb_decimal_read(text, 0, &value->number) && value->number >= field->number_min &&
         value->number <= field->number_max)
         return PB_OK;
     return pb_fail(parser->error, PB_BAD_INPUT, "must be a whole number from %lld to %lld",
@@ -331,8 +330,8 @@ parse_degrees(const struct parser *parser, struct pb_str text, struct pb_value *
 {
     const struct pb_field *field = parser->field;
 
-    if (read_decimal(text, DEGREE_DECIMALS, &value->number) && value->number >= field->number_min &&
-        value->number <= field->number_max)
+    if (pb_decimal_read(text, DEGREE_DECIMALS, &value->number) &&
+        value->number >= field->number_min && value->number <= field->number_max)
         return PB_OK;
     return pb_fail(parser->error, PB_BAD_INPUT, "must be degrees from %lld to %lld",
                    (long long)(field->number_min / 10000000),

@@ -102,15 +102,35 @@ out:
 }
 
 static enum pb_status
+check_zones(struct pb_put *put)
+{
+    struct pb_str list = text(put, AGENCY_ZONES), item;
+    struct pb_zone zone;
+
+    while (pb_list_next(&list, &item)) {
+        if (!pb_zone_read(item, &zone))
+            return pb_put_fail(put, AGENCY_ZONES,
+                               "%.*s must be a kind of place, latitude, longitude and 1 to %u "
+                               "metres, with colons between: school:38.5:-98.0:150",
+                               (int)item.bytes, item.text, PB_ZONE_RADIUS_MAX_M);
+    }
+    return PB_OK;
+}
+
+static enum pb_status
 check_agency(struct pb_put *put)
 {
+    enum pb_status status = PB_OK;
+
     /* The id of a case is "<agency>:<number>", and must be read in one way only. */
     if (strchr(text(put, AGENCY_ID).text, ':') != NULL)
         return pb_put_fail(put, AGENCY_ID, "must hold no colon");
     /* An agency's audit log has its name, and there is a log of that name. */
     if (pb_str_equal(text(put, AGENCY_ID), pb_str_from("operator")))
         return pb_put_fail(put, AGENCY_ID, "must not be operator, who has a log already");
-    return is_set(put, AGENCY_CASE_PATTERN) ? check_pattern(put, AGENCY_CASE_PATTERN) : PB_OK;
+    if (is_set(put, AGENCY_CASE_PATTERN))
+        status = check_pattern(put, AGENCY_CASE_PATTERN);
+    return status == PB_OK && is_set(put, AGENCY_ZONES) ? check_zones(put) : status;
 }
 
 /* ---- people ---- */

@@ -20,8 +20,9 @@ pb_catalog_schema(void)
 {
     static const char *const steps[] = {
         "ALTER TABLE \"agency\" ADD COLUMN \"publishes_figures\" INTEGER",
+        "ALTER TABLE \"agency\" ADD COLUMN \"zones\" TEXT",
     };
-    static const struct pb_schema schema = { .version = 2,
+    static const struct pb_schema schema = { .version = 3,
                                              .steps = steps,
                                              .step_count = sizeof(steps) / sizeof(steps[0]) };
 

@@ -137,6 +137,25 @@ keep_list(struct loader *loader, unsigned field, const struct pb_str **ret_items
 }
 
 static enum pb_status
+keep_zones(struct loader *loader, unsigned field, const struct pb_zone **ret_zones,
+           uint32_t *ret_count)
+{
+    struct pb_str list = loader->row.values[field].text, item;
+    uint32_t count = count_items(list), at = 0;
+    struct pb_zone *zones = pb_arena_alloc(&loader->view->arena, count * sizeof(*zones));
+
+    if (zones == NULL)
+        return PB_E_NOMEM;
+    while (pb_list_next(&list, &item)) {
+        if (!pb_zone_read(item, &zones[at++]))
+            return damaged(loader, field);
+    }
+    *ret_zones = zones;
+    *ret_count = count;
+    return PB_OK;
+}
+
+static enum pb_status
 keep_readers(struct loader *loader, unsigned field, const uint32_t **ret_readers,
              uint32_t *ret_count)
 {
@@ -197,6 +216,7 @@ load_agency(struct loader *loader, void *element)
     also(&status, choice(loader, AGENCY_CLASS, &class));
     also(&status, jurisdiction(loader, AGENCY_JURISDICTION, &agency->jurisdiction));
     also(&status, keep_list(loader, AGENCY_PACKS, &agency->packs, &agency->pack_count));
+    also(&status, keep_zones(loader, AGENCY_ZONES, &agency->zones, &agency->zone_count));
     agency->class = (enum pb_agency_class) class;
     agency->contributes = number_or(loader, AGENCY_CONTRIBUTES, 0) == 1;
     agency->is_active = is_word(loader, AGENCY_STATUS, "active");

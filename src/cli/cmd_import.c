@@ -67,7 +67,7 @@ static enum pb_status
 leave_out(struct worker *worker, const struct pb_read *read, enum pb_status why, const char *reason)
 {
     if (why == PB_EXPIRED) {
-        if (reason == pb_stamp_never_stored)
+        if (reason == pb_stamp_never_stored || reason == pb_stamp_in_zone)
             worker->not_kept++;
         else
             worker->expired++;
@@ -298,7 +298,7 @@ put_summary(struct import *import, const struct import_args *args,
     if (left_out->not_kept > 0)
         pb_cli_say(import->cli,
                    "%" PRIu64 " not kept: the law where they were made lets them live "
-                   "for minutes, so they were never written to disk",
+                   "for minutes, or lets nobody capture there, so they were never written to disk",
                    left_out->not_kept);
     if (left_out->readers_added > 0)
         pb_cli_say(import->cli,

@@ -16,8 +16,24 @@ pb_facts_drop(struct pb_facts *facts)
     pb_catalog_view_drop(facts->view);
     pb_rules_unref(facts->rules);
     pb_free(facts->env, facts->retention_us);
+    pb_free(facts->env, facts->no_capture);
     pb_free(facts->env, facts->activity);
     pb_free(facts->env, facts);
+}
+
+/* Of what the law forbids, what the owner says that there is. */
+static uint32_t
+no_capture_of(const struct pb_rules *rules, const struct pb_catalog_view *view, uint32_t origin,
+              int64_t now_us)
+{
+    const struct pb_agency *owner = &view->agencies[view->origins[origin].agency];
+    uint32_t kinds = 0;
+
+    for (uint32_t i = 0; i < owner->zone_count; i++)
+        kinds |= UINT32_C(1) << owner->zones[i].kind;
+    return kinds == 0
+               ? 0
+               : kinds & pb_policy_no_capture(rules, view->origins[origin].capture_state, now_us);
 }
 
 struct span {
@@ -47,18 +63,22 @@ make(struct pb_site *site, const struct pb_catalog_view *view, int64_t now_us,
         return PB_E_NOMEM;
     facts->retention_us =
         pb_calloc(site->env, view->origin_count + 1u, sizeof(*facts->retention_us));
+    facts->no_capture = pb_calloc(site->env, view->origin_count + 1u, sizeof(*facts->no_capture));
     facts->activity = pb_calloc(site->env, view->reader_count + 1u, sizeof(*facts->activity));
-    if (facts->retention_us == NULL || facts->activity == NULL ||
+    if (facts->retention_us == NULL || facts->no_capture == NULL || facts->activity == NULL ||
         pb_activity_index(site->activity, view, facts->activity) != PB_OK) {
         pb_free(site->env, facts->retention_us);
+        pb_free(site->env, facts->no_capture);
         pb_free(site->env, facts->activity);
         pb_free(site->env, facts);
         return PB_E_NOMEM;
     }
     facts->env = site->env;
     facts->rules = pb_rules_ref(site->rules);
-    for (uint32_t i = 0; i < view->origin_count; i++)
+    for (uint32_t i = 0; i < view->origin_count; i++) {
         facts->retention_us[i] = pb_policy_retention_us(site->rules, view, i, now_us, NULL);
+        facts->no_capture[i] = no_capture_of(site->rules, view, i, now_us);
+    }
     pb_rules_each_pack(site->rules, now_us, narrow, &span);
     pb_rules_digest(site->rules, now_us, facts->policy);
     facts->from_us = span.from_us;

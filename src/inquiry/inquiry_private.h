@@ -38,6 +38,8 @@ struct pb_facts {
     int64_t from_us, until_us;          /* packs in force do not change within [from, until) */
     uint32_t *activity;                 /* owned: one per view->readers: where its days stand */
     int64_t *retention_us;              /* owned: one per view->origins; PB_NEVER: no limit */
+    uint32_t *no_capture;               /* owned: likewise: kinds of its owner's zones, as bits, in
+                                         * which the law lets nobody capture */
 };
 
 struct pb_site {

@@ -167,14 +167,15 @@ void pb_stamper_free(struct pb_stamper *stamper); /* flushes, as far as it can; 
  * end where that is later.
  *
  * Returns  PB_OK         delete_after_us is set
- *          PB_EXPIRED    its time is over, or so short that it is never written to disk; where
- *                        ret_reason is pb_stamp_never_stored nobody may write it anywhere, also
- *                        not where rejects go
+ *          PB_EXPIRED    its time is over, or so short that it is never written to disk, or it was
+ *                        captured where the law lets nobody capture; where ret_reason is
+ *                        pb_stamp_never_stored or pb_stamp_in_zone nobody may write it anywhere,
+ *                        also not where rejects go
  *          PB_BAD_INPUT  nobody owns its reader, or the owner contributes nothing
  *          a failure     a new reader could not be added (error is filled only then)
  * ret_reason is set, and static, on PB_EXPIRED and PB_BAD_INPUT.
  */
-extern const char pb_stamp_never_stored[];
+extern const char pb_stamp_never_stored[], pb_stamp_in_zone[];
 PB_MUST_CHECK enum pb_status pb_stamper_stamp(struct pb_stamper *stamper, struct pb_read *read,
                                               const char **ret_reason, struct pb_error *error);
 /* The same in two steps, of which the first lets what is known of the reader come near while other

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include <platebase/geo.h>
 #include <platebase/plate.h>
 
 #include "inquiry/inquiry_private.h"
@@ -21,6 +22,7 @@
 #define DAYS_MAX 1024u
 
 const char pb_stamp_never_stored[] = "kept for less than 15 minutes: never written to disk";
+const char pb_stamp_in_zone[] = "captured at a place where the law lets nobody capture";
 
 /* What is looked at for each read lies in one cache line: most readers' names fit in it. */
 #define SHORT_BYTES_MAX 22u
@@ -48,13 +50,13 @@ struct pb_stamper {
     struct pb_str *names;                     /* owned: along slots, whole names, in arena */
     uint32_t slot_count, used_count;
     struct slot *last;
-    struct pb_str *pending;                /* owned: room for pending_max */
+    struct pb_str *pending; /* owned: room for pending_max */
     uint32_t pending_count, pending_max;
     struct pb_activity_day days[DAYS_MAX]; /* on which readers read anything, not yet told */
     uint32_t day_count;
     uint64_t *received; /* owned: one an agency of the view, since the last flush */
     uint32_t received_first, received_end; /* agencies that have any lie in [first, end) */
-    bool has_holds;
+    bool has_holds, has_zones;
     int64_t now_us;
     uint32_t since_clock;
 };
@@ -120,6 +122,16 @@ has_live_hold(const struct pb_catalog_view *view, int64_t now_us)
     return false;
 }
 
+static bool
+has_live_zone(const struct pb_facts *facts)
+{
+    for (uint32_t i = 0; i < facts->view->origin_count; i++) {
+        if (facts->no_capture[i] != 0)
+            return true;
+    }
+    return false;
+}
+
 /* What came in since the last time, told by the agencies of the view that it was counted with. */
 static void
 tell_received(struct pb_stamper *stamper)
@@ -159,6 +171,7 @@ take_facts(struct pb_stamper *stamper, struct pb_error *error)
     pb_facts_drop(stamper->facts);
     stamper->facts = facts;
     stamper->has_holds = has_live_hold(facts->view, stamper->now_us);
+    stamper->has_zones = has_live_zone(facts);
     /* What was judged was judged by the facts before, whose indices are others. */
     if (stamper->slots != NULL)
         memset(stamper->slots, 0, stamper->slot_count * sizeof(*stamper->slots));
@@ -470,6 +483,34 @@ extend_by_holds(const struct pb_stamper *stamper, const struct slot *slot, struc
     }
 }
 
+/* Where a read was made: it says so itself, or its reader stands there. One of which nobody knows
+ * that is in no zone. */
+static bool
+is_in_zone(const struct pb_stamper *stamper, const struct slot *slot, const struct pb_read *read)
+{
+    const struct pb_catalog_view *view = stamper->facts->view;
+    const struct pb_agency *owner = &view->agencies[slot->owner];
+    bool is_known = slot->index != PB_NO_INDEX;
+    uint32_t origin = is_known ? view->readers[slot->index].origin
+                               : origin_of(view, owner->id, stamper->capture_state);
+    int32_t lat_e7 = read->lat_e7, lon_e7 = read->lon_e7;
+
+    if (lat_e7 == PB_NO_POSITION && is_known) {
+        lat_e7 = view->readers[slot->index].lat_e7;
+        lon_e7 = view->readers[slot->index].lon_e7;
+    }
+    if (lat_e7 == PB_NO_POSITION)
+        return false;
+    for (uint32_t i = 0; i < owner->zone_count; i++) {
+        const struct pb_zone *zone = &owner->zones[i];
+
+        if ((stamper->facts->no_capture[origin] >> zone->kind & 1u) != 0 &&
+            pb_geo_distance_m(lat_e7, lon_e7, zone->lat_e7, zone->lon_e7) <= zone->radius_m)
+            return true;
+    }
+    return false;
+}
+
 /* A reader's first read of a day is remembered: it was up. */
 static void
 note_day(struct pb_stamper *stamper, struct slot *slot, int64_t captured_us)
@@ -507,6 +548,10 @@ stamp(struct pb_stamper *stamper, struct slot *slot, struct pb_read *read, const
     if (stamper->since_clock++ == CLOCK_EVERY) {
         stamper->since_clock = 0;
         stamper->now_us = pb_now_us(stamper->env);
+    }
+    if (stamper->has_zones && is_in_zone(stamper, slot, read)) {
+        *ret_reason = pb_stamp_in_zone;
+        return PB_EXPIRED;
     }
     if (slot->keep_us != PB_NEVER)
         until_us = read->captured_at_us + slot->keep_us;

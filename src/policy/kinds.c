@@ -94,7 +94,7 @@ static const struct pb_rule_kind kinds[] = {
     { "look_back_by_offence", PB_KIND_ASKS, false, PB_WHEN_ANY, pb_check_look_back_offence,
       { { 0 } } },
     { "no_capture_zone", PB_KIND_DATA, false, PB_WHEN_NONE, NULL, {
-        MEMBER("places", WORDS, words) } },
+        MEMBER("places", PLACES, places) } },
     { "no_pooling", PB_KIND_ORIGIN, false, PB_WHEN_ANY, pb_check_no_pooling, { { 0 } } },
     { "offence_classes", PB_KIND_ASKS, false, PB_WHEN_ANY, pb_check_offence_classes, {
         MEMBER("classes", WORDS, offence_classes) } },

@@ -374,6 +374,8 @@ pb_member_read(const struct pb_pack_reader *reader, const struct pb_member *memb
         return read_mask(reader, member, value, pb_agency_class_names, target);
     case PB_MEMBER_KINDS:
         return read_mask(reader, member, value, pb_kind_names, target);
+    case PB_MEMBER_PLACES:
+        return read_mask(reader, member, value, pb_place_kinds, target);
     case PB_MEMBER_RELATIONS:
         return read_mask(reader, member, value, pb_relation_names, target);
     case PB_MEMBER_FIELDS:

@@ -204,6 +204,10 @@ int64_t pb_policy_retention_us(const struct pb_rules *rules, const struct pb_cat
 int64_t pb_policy_hold_max_us(const struct pb_rules *rules, uint16_t capture_state, int64_t now_us,
                               struct pb_spoken_rule *ret_rule);
 
+/* Kinds of places (bits, by pb_place_kinds) in which the law of a capture state lets nobody capture
+ * reads, whether somebody confirmed that law or not. */
+uint32_t pb_policy_no_capture(const struct pb_rules *rules, uint16_t capture_state, int64_t now_us);
+
 /* ---- lists of wanted plates: limits, until src/watch has lists ---- */
 
 /* Who sees an entry. */

@@ -7,7 +7,8 @@
  *   purposes.c     what a purpose means, and which agreement permits it
  *   check_*.c      one small function a kind: is it satisfied?
  *   decide.c       which rules speak, and what follows from it
- *   retention.c    how long reads, holds and logs last; alert.c: life of a list entry
+ *   retention.c    how long reads, holds and logs last, and where none are made; alert.c: life of a
+ *                  list entry
  *
  * A rule speaks of the inquiry as a whole, or of an origin (owner and capture state). What is not
  * satisfied denies the inquiry in the first case, and takes the origin out in the second.
@@ -156,7 +157,7 @@ struct pb_rule {
 
     /* What its kind takes; `given` has one bit a member, in the order of the kind's table. */
     uint32_t given;
-    uint32_t kinds, fields, agency_classes, purpose_classes;
+    uint32_t kinds, fields, agency_classes, purpose_classes, places;
     struct pb_purpose_set purposes;
     struct pb_words words, roles, offence_classes;
     struct pb_states states;
@@ -336,6 +337,7 @@ enum pb_member_type {
     PB_MEMBER_PURPOSE_CLASSES,
     PB_MEMBER_AGENCY_CLASSES,
     PB_MEMBER_KINDS,
+    PB_MEMBER_PLACES,
     PB_MEMBER_RELATIONS,
     PB_MEMBER_FIELDS,
     PB_MEMBER_STATES,

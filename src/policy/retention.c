@@ -3,6 +3,7 @@
  *
  * Reads: the shortest of what the capture state's law, the owner's contract, the base rules and the
  * owner itself say. A span of months counts as the shortest that so many months can be.
+ * Places in which no reads are made: all that any of these laws names.
  */
 #include "base/text.h"
 #include "base/time.h"
@@ -13,6 +14,7 @@ struct limit {
     const struct pb_rule_kind *kind;
     int64_t us;
     const struct pb_rule *rule;
+    uint32_t places; /* of all rules of that kind */
 };
 
 static void
@@ -26,6 +28,7 @@ look_at(struct limit *limit, const struct pb_pack *pack, enum pb_rule_bind bind)
 
         if (rule->kind != limit->kind)
             continue;
+        limit->places |= rule->places;
         if (limit->owner != NULL && (rule->when.given & PB_WHEN_OWNER_CLASSES) != 0 &&
             (rule->when.owner_classes >> limit->owner->class & 1u) == 0)
             continue;
@@ -117,4 +120,13 @@ pb_policy_hold_max_us(const struct pb_rules *rules, uint16_t capture_state, int6
     look_at_laws(&limit, rules, capture_state, now_us);
     tell(&limit, ret_rule);
     return limit.us;
+}
+
+uint32_t
+pb_policy_no_capture(const struct pb_rules *rules, uint16_t capture_state, int64_t now_us)
+{
+    struct limit limit = { .kind = pb_rule_kind(pb_str_from("no_capture_zone")), .us = PB_NEVER };
+
+    look_at_laws(&limit, rules, capture_state, now_us);
+    return limit.places;
 }

@@ -78,7 +78,7 @@ what_is_not_a_catalog_is_refused(void **state)
         { "PRAGMA application_id=1111", PB_E_NOT_STORE, "is not a Platebase catalog" },
         { "PRAGMA user_version=0", PB_E_CORRUPT, "its making was cut short" },
         { "PRAGMA user_version=-1", PB_E_CORRUPT, "its making was cut short" },
-        { "PRAGMA user_version=3", PB_E_VERSION, "of version 3; this program knows up to 2" },
+        { "PRAGMA user_version=4", PB_E_VERSION, "of version 4; this program knows up to 3" },
         { "PRAGMA user_version=2000000000", PB_E_VERSION, "of version 2000000000" },
         { "ALTER TABLE agency DROP COLUMN ori", PB_E_CORRUPT, "ori" },
         { "DROP TABLE hold", PB_E_CORRUPT, "hold" },
@@ -258,6 +258,7 @@ make_first_version(struct catalog_room *room)
 {
     room_close(room);
     with_sqlite(room->path, "ALTER TABLE agency DROP COLUMN publishes_figures;"
+                            "ALTER TABLE agency DROP COLUMN zones;"
                             "PRAGMA user_version=1");
 }
 
@@ -273,7 +274,7 @@ a_catalog_of_the_first_version_gets_what_it_lacks(void **state)
     room_expect(room, PB_OK, pb_catalog_view_take(room->catalog, &view, &room->error), "view");
     assert_true(view->agency_count > 0);
     for (uint32_t i = 0; i < view->agency_count; i++)
-        assert_false(view->agencies[i].publishes_figures);
+        assert_true(!view->agencies[i].publishes_figures && view->agencies[i].zone_count == 0);
     pb_catalog_view_drop(view);
 }
 

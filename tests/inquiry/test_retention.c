@@ -472,6 +472,100 @@ reads_of_new_hampshire_are_never_written(void **state)
     room_done(&room);
 }
 
+/* A state that lets nobody capture at schools and clinics, from June on. */
+static const char no_zones_pack[] =
+    "pack: us-ks-zones\nversion: 1\ntitle: \"Kansas, as the tests have it\"\n"
+    "valid_from: 2026-06-02\nbinds: capture_state\njurisdiction: US-KS\nrules:\n"
+    "  - { id: us-ks-zones.zones, text: Nobody captures at schools or clinics., source: none,\n"
+    "      verified: no, kind: no_capture_zone, places: [school, clinic] }\n";
+
+static void
+put_zones(struct site_room *room, const char *zones)
+{
+    char yaml[400];
+
+    (void)snprintf(yaml, sizeof(yaml),
+                   "agencies:\n  - { id: kansas-pd, name: Example Kansas Police, class: local,"
+                   " jurisdiction: US-KS, contributes: yes, reviewed_at: 2026-05-15,"
+                   " zones: \"%s\" }\n",
+                   zones);
+    room_import(room, yaml);
+}
+
+static enum pb_status
+stamp_at(struct site_room *room, const char *plate, const char *reader, int32_t lat_e7,
+         const char **ret_reason)
+{
+    struct pb_stamper *stamper = NULL;
+    struct pb_read read = room_read(room, plate, reader, 0);
+    enum pb_status status;
+
+    read.lat_e7 = lat_e7;
+    if (lat_e7 == PB_NO_POSITION)
+        read.lon_e7 = PB_NO_POSITION;
+    *ret_reason = "";
+    room_expect(room, PB_OK, pb_stamper_new(room->site, "kansas-pd", 0, &stamper, &room->error),
+                "stamper");
+    status = pb_stamper_stamp(stamper, &read, ret_reason, &room->error);
+    if (status == PB_OK)
+        assert_int_equal(PB_OK, room_append(room, &read));
+    pb_stamper_free(stamper);
+    return status;
+}
+
+static void
+reads_of_places_where_nobody_may_capture_are_never_written(void **state)
+{
+    /* A ten thousandth of a degree of latitude is about 11 metres. */
+    static const struct {
+        const char *zones, *reader;
+        int32_t lat_e7;
+        bool is_kept;
+    } cases[] = {
+        { "", "k1", ROOM_LAT_E7, true },
+        { "school:38.5:-98.0:100", "k1", ROOM_LAT_E7, false },
+        { "school:38.5:-98.0:100", "k1", ROOM_LAT_E7 + 8900, false }, /* 99 m */
+        { "school:38.5:-98.0:100", "k1", ROOM_LAT_E7 + 9100, true },  /* 101 m */
+        { "court:38.5:-98.0:100", "k1", ROOM_LAT_E7, true },          /* not in this law */
+        { "court:38.5:-98.0:100,clinic:38.5:-98.0:5", "k1", ROOM_LAT_E7, false },
+        { "school:38.5:-98.0:100", "k1", PB_NO_POSITION, false }, /* where its reader stands */
+        { "school:38.5:-98.0:100", "k2", PB_NO_POSITION, true },
+        { "school:38.5:-98.0:100", "k2", ROOM_LAT_E7, false },      /* it was elsewhere that day */
+        { "school:38.5:-98.0:100", "new", ROOM_LAT_E7, false },     /* falls under the same law */
+        { "school:38.5:-98.0:100", "newer", PB_NO_POSITION, true }, /* nobody knows where */
+        { "school:38.5:-98.0:100", "k3", ROOM_LAT_E7, true },       /* captured in another state */
+        { "school:38.5:-98.0:100", "r1", ROOM_LAT_E7, true },       /* another's, who has no zone */
+    };
+    struct site_room room;
+    const char *reason = NULL;
+    struct pb_actor operator= { 0 };
+
+    (void)state;
+    room_init(&room);
+    room_expect(&room, PB_OK,
+                pb_site_put_pack(room.site, &operator, "us-ks-zones.yaml", no_zones_pack,
+                                 strlen(no_zones_pack), &room.error),
+                "pack");
+    put_zones(&room, "school:38.5:-98.0:100");
+    assert_int_equal(PB_OK, stamp_at(&room, "KSB001", "k1", ROOM_LAT_E7, &reason)); /* 1 June */
+    room.now_us += PB_DAY_US;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        enum pb_status status;
+
+        put_zones(&room, cases[i].zones);
+        status = stamp_at(&room, cases[i].is_kept ? "KSK4711" : "KSZ4711", cases[i].reader,
+                          cases[i].lat_e7, &reason);
+        if (status != (cases[i].is_kept ? PB_OK : PB_EXPIRED))
+            fail_msg("case %zu: %s, %s", i, pb_status_name(status), reason);
+        if (!cases[i].is_kept)
+            assert_ptr_equal(pb_stamp_in_zone, reason);
+        room.now_us += PB_SECOND_US;
+    }
+    assert_int_equal(0, files_with(room.path, "KSZ4711"));
+    assert_true(files_with(room.path, "KSK4711") > 0);
+    room_done(&room);
+}
+
 static void
 what_a_query_only_agency_asks_is_nowhere_in_clear_and_in_no_answer(void **state)
 {
@@ -590,6 +684,7 @@ main(void)
         cmocka_unit_test(what_is_erased_is_gone_and_on_record),
         cmocka_unit_test(only_who_operates_erases_and_says_why),
         cmocka_unit_test(keys_that_are_destroyed_leave_a_leaf),
+        cmocka_unit_test(reads_of_places_where_nobody_may_capture_are_never_written),
         cmocka_unit_test(what_a_query_only_agency_asks_is_nowhere_in_clear_and_in_no_answer),
     };
 

@@ -486,6 +486,57 @@ rules_are_told_of_the_packs_in_force_until_nobody_listens(void **state)
     pb_rules_unref(rules);
 }
 
+static uint32_t
+place(const char *kind)
+{
+    for (uint32_t i = 0; pb_place_kinds[i] != NULL; i++) {
+        if (strcmp(pb_place_kinds[i], kind) == 0)
+            return UINT32_C(1) << i;
+    }
+    fail_msg("%s", kind);
+    return 0;
+}
+
+static void
+places_where_nobody_captures_are_those_that_the_law_in_force_names(void **state)
+{
+    static const char text[] =
+        "pack: t\nversion: 1\ntitle: T\nvalid_from: 2026-06-02\nbinds: everyone\nrules:\n"
+        "- { id: t.r, text: T, source: S, verified: no, kind: no_capture_zone, places: [shelter] "
+        "}\n"
+        "- { id: t.s, text: T, source: S, verified: yes, kind: no_capture_zone, places: court }\n";
+    const uint16_t kansas = pb_jurisdiction_from_text(pb_str_from("US-KS"));
+    const uint16_t washington = pb_jurisdiction_from_text(pb_str_from("US-WA"));
+    size_t count;
+    const struct pb_pack_source *shipped = pb_rules_shipped(&count);
+    struct pb_error error = { { 0 } };
+    struct pb_rules *rules = NULL;
+    int64_t begins_us = FACTS_NOW + PB_DAY_US / 2;
+
+    (void)state;
+    assert_int_equal(PB_OK, pb_rules_compile(pb_env_system(), shipped, count, &rules, &error));
+    assert_int_equal(0, pb_policy_no_capture(rules, kansas, FACTS_NOW));
+    assert_int_equal(0, pb_policy_no_capture(rules, 0, FACTS_NOW));
+    assert_int_equal(place("school") | place("worship") | place("immigration-office") |
+                         place("court") | place("food-bank") | place("clinic"),
+                     pb_policy_no_capture(rules, washington, FACTS_NOW));
+    assert_int_equal(0, pb_policy_no_capture(rules, washington, FACTS_LONG_AGO - PB_DAY_US * 365));
+    pb_rules_unref(rules);
+
+    assert_int_equal(PB_OK, pack_compile(pb_env_system(), text, &rules, &error));
+    assert_int_equal(0, pb_policy_no_capture(rules, kansas, begins_us - 1));
+    assert_int_equal(place("shelter") | place("court"),
+                     pb_policy_no_capture(rules, kansas, begins_us));
+    pb_rules_unref(rules);
+    /* A kind that no zone has would be a law that nobody keeps. */
+    assert_int_equal(PB_BAD_INPUT,
+                     pack_compile(pb_env_system(),
+                                  PACK_HEAD("t", "everyone")
+                                      PACK_RULE("t.r", "kind: no_capture_zone, places: [moon]"),
+                                  &rules, &error));
+    assert_non_null(strstr(error.message, "school"));
+}
+
 static void
 versions_grow_with_their_dates(void **state)
 {
@@ -740,6 +791,7 @@ main(void)
         cmocka_unit_test(a_base_pack_that_leaves_the_door_open_is_refused),
         cmocka_unit_test(the_newest_version_whose_day_has_come_is_in_force),
         cmocka_unit_test(rules_are_told_of_the_packs_in_force_until_nobody_listens),
+        cmocka_unit_test(places_where_nobody_captures_are_those_that_the_law_in_force_names),
         cmocka_unit_test(versions_grow_with_their_dates),
         cmocka_unit_test(several_packs_may_be_of_one_state_and_ids_may_have_any_letters),
         cmocka_unit_test(a_pack_is_found_by_id_and_by_version),
