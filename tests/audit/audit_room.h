@@ -126,8 +126,9 @@ get_file(struct room *room, const char *directory, const char *name, size_t *ret
 {
     struct pb_place place;
     struct pb_error error = { .message = "" };
-    uint8_t *bytes = NULL;
+    static uint8_t *bytes; /* GCC 12 takes a pointer in here for one to here, were it not static */
 
+    bytes = NULL;
     must(pb_place_init(&place, &room->env, directory, &error), &error);
     must(pb_place_read(&place, pb_str_from(name), 1 << 20, &bytes, ret_count, &error), &error);
     pb_place_done(&place);

@@ -297,15 +297,9 @@ ask(struct room *room, struct world *world, struct asked *asked)
 static char *
 read_checkpoint(struct room *room)
 {
-    struct pb_place place;
-    uint8_t *bytes = NULL;
     size_t count = 0;
 
-    assert_int_equal(PB_OK, pb_place_init(&place, &room->env, PUBLIC, NULL));
-    assert_int_equal(PB_OK, pb_place_read(&place, pb_str_from("checkpoint"), PB_NOTE_BYTES_MAX,
-                                          &bytes, &count, NULL));
-    pb_place_done(&place);
-    return (char *)bytes;
+    return (char *)get_file(room, PUBLIC, "checkpoint", &count);
 }
 
 /* Which witnesses have signed the checkpoint that is seen. */
