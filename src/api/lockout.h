@@ -7,7 +7,12 @@
  * counted alike, memory is bounded, and no flood of other names makes a place forget. Two
  * names that share a place are counted together.
  *
- * Threads: `lock` guards the places; held for a few instructions.
+ * Places may be kept in a file, so that a restart forgets nobody who has to wait. What changes is
+ * written there at once and not synced: it outlives the process, and a power cut alone may bring
+ * back what was before. A try costs a write to memory of the system's, not the disk's time.
+ *
+ * Threads: `lock` guards the places; held for a few instructions and such a write.
+ * Format:  docs/formats/lockouts.md
  */
 #ifndef PB_API_LOCKOUT_H
 #define PB_API_LOCKOUT_H
@@ -20,6 +25,7 @@
 #include <platebase/status.h>
 
 struct pb_env;
+struct pb_file;
 
 #define PB_LOCKOUT_PLACES 16384u
 #define PB_LOCKOUT_FORGET_NS (INT64_C(24) * 3600 * 1000000000)
@@ -36,6 +42,8 @@ struct pb_api_lockout {
     const struct pb_env *env; /* borrowed */
     struct pb_api_lockout_rule rule;
     uint8_t key[16];
+    struct pb_file *file;                /* borrowed; NULL: nothing is kept */
+    uint64_t file_at;                    /* where its places begin */
     struct pb_api_lockout_place *places; /* owned */
 };
 
@@ -44,6 +52,22 @@ PB_MUST_CHECK enum pb_status pb_api_lockout_init(struct pb_api_lockout *lockout,
                                                  const struct pb_api_lockout_rule *rule,
                                                  struct pb_error *error);
 void pb_api_lockout_done(struct pb_api_lockout *lockout); /* of zeroes is fine */
+
+/* Opens DIR/lockouts of a data directory, or makes one that knows nobody, also in the place of what is
+ * none. The caller closes it. */
+PB_MUST_CHECK enum pb_status pb_api_lockout_open(const struct pb_env *env, const char *data_path,
+                                                 struct pb_file **ret_file, struct pb_error *error);
+/*
+ * Takes over what the file keeps in table `table` (0 to PB_LOCKOUT_TABLES - 1), and keeps there
+ * what changes from now on. To be called before anything is counted.
+ *
+ * file  borrowed until lockout is done with
+ * key   of the names; the same as before, or nobody is found again
+ */
+#define PB_LOCKOUT_TABLES 2u
+PB_MUST_CHECK enum pb_status pb_api_lockout_keep(struct pb_api_lockout *lockout,
+                                                 struct pb_file *file, unsigned table,
+                                                 const uint8_t key[16], struct pb_error *error);
 
 /* Counts an attempt. 0: it may be made, and ret_is_last tells whether none may be made after it
  * if it fails; otherwise how many seconds it has to wait. */

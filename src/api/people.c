@@ -107,6 +107,23 @@ load_splash(struct pb_api_people *people, const struct pb_api *api, struct pb_er
     return PB_OK;
 }
 
+/* Who has to wait does so over a restart, too. Proofs are of sessions, which a restart ends. */
+static enum pb_status
+open_lockouts(struct pb_api_people *people, const struct pb_api *api, struct pb_error *error)
+{
+    uint8_t key[32];
+    enum pb_status status =
+        pb_api_lockout_open(api->env, api->options.data_path, &people->lockouts, error);
+
+    pb_site_subkey(api->options.site, "platebase/lockouts/v1", key);
+    if (status == PB_OK)
+        status = pb_api_lockout_keep(&people->names, people->lockouts, 0, key, error);
+    if (status == PB_OK)
+        status = pb_api_lockout_keep(&people->addresses, people->lockouts, 1, key + 16, error);
+    sodium_memzero(key, sizeof(key));
+    return status;
+}
+
 enum pb_status
 pb_api_people_init(struct pb_api_people *people, struct pb_api *api, struct pb_error *error)
 {
@@ -126,6 +143,8 @@ pb_api_people_init(struct pb_api_people *people, struct pb_api *api, struct pb_e
     if (status == PB_OK)
         status = pb_api_lockout_init(&people->addresses, env, &address_rule, error);
     if (status == PB_OK)
+        status = open_lockouts(people, api, error);
+    if (status == PB_OK)
         status = pb_workers_new(env, HASHER_THREADS, HASHES_WAITING_MAX, &people->hashers, error);
     if (status == PB_OK)
         status =
@@ -143,6 +162,7 @@ pb_api_people_done(struct pb_api_people *people, const struct pb_env *env)
     pb_api_lockout_done(&people->addresses);
     pb_api_lockout_done(&people->proofs);
     pb_api_lockout_done(&people->names);
+    env->files->close(env->file_context, people->lockouts);
     pb_api_sessions_done(&people->sessions);
     pb_free(env, people->splash);
     (void)pthread_mutex_destroy(&people->lock);

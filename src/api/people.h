@@ -15,6 +15,7 @@
 struct pb_api;
 struct pb_api_call;
 struct pb_arena;
+struct pb_file;
 struct pb_peer;
 struct pb_reply;
 struct pb_request;
@@ -28,6 +29,7 @@ struct pb_api_people {
     struct pb_api_lockout names;     /* tries to sign in */
     struct pb_api_lockout proofs;    /* tries within a session */
     struct pb_api_lockout addresses; /* tries to sign in from there */
+    struct pb_file *lockouts;        /* owned: names and addresses outlive a restart */
     /* Owned: passwords are hashed by few threads, in turn; those of people whose browser, or
      * session, is known do not wait behind those of strangers. */
     struct pb_workers *hashers, *known_hashers;

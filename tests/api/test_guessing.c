@@ -312,6 +312,268 @@ a_link_lets_in_whom_others_have_locked_and_keeps_them_in(void **state)
     browser_expect(doe, 201, browser_sign_in(doe));
 }
 
+/* ---- a restart ---- */
+
+static void
+restart(struct guessing *guessing)
+{
+    struct service *service = &guessing->service;
+
+    (void)pb_server_stop(service->fixture.server, 0);
+    service->fixture.server = NULL;
+    pb_api_free(service->api);
+    service->api = NULL;
+    service_start_quietly(service);
+}
+
+static void
+a_restart_forgets_nobody_who_has_to_wait(void **state)
+{
+    struct guessing *guessing = *state;
+    struct browser *doe = &guessing->doe;
+
+    for (int i = 0; i < 5; i++)
+        browser_expect(doe, 401, guess(doe, "doe"));
+    for (int i = 0; i < 4; i++)
+        browser_expect(doe, 401, guess(doe, "adm"));
+    restart(guessing);
+    browser_expect(doe, 429, browser_sign_in(doe));
+    expect_in(doe->last.text, "Retry-After: 900\r\n");
+    browser_expect(doe, 401, guess(doe, "adm")); /* the fifth */
+    browser_expect(doe, 429, guess(doe, "adm"));
+    guessing->room.now_us += 15 * 60 * PB_SECOND_US - 1;
+    restart(guessing);
+    browser_expect(doe, 429, guess(doe, "doe"));
+    guessing->room.now_us += 1;
+    for (int i = 0; i < 5; i++)
+        browser_expect(doe, 401, guess(doe, "doe"));
+    restart(guessing);
+    browser_expect(doe, 429, guess(doe, "doe"));
+    expect_in(doe->last.text, "Retry-After: 1800\r\n"); /* longer each time, as without it */
+    guessing->room.now_us += 30 * 60 * PB_SECOND_US;
+    browser_expect(doe, 201, browser_sign_in(doe));
+    restart(guessing);
+    for (int i = 0; i < 5; i++) /* a success forgets, and that is kept as well */
+        browser_expect(doe, 401, guess(doe, "doe"));
+    browser_expect(doe, 429, guess(doe, "doe"));
+    expect_in(doe->last.text, "Retry-After: 900\r\n");
+}
+
+static void
+a_restart_forgets_no_address_that_has_to_wait(void **state)
+{
+    struct guessing *guessing = *state;
+    struct browser *doe = &guessing->doe;
+    char name[16];
+
+    for (int i = 0; i < 60; i++) {
+        if (i == 59)
+            restart(guessing);
+        (void)snprintf(name, sizeof(name), "name%d", i);
+        browser_expect(doe, 401, guess(doe, name));
+    }
+    restart(guessing);
+    browser_expect(doe, 429, browser_sign_in(doe));
+    guessing->room.now_us += 5 * 60 * PB_SECOND_US;
+    browser_expect(doe, 201, browser_sign_in(doe));
+}
+
+/* ---- the file ---- */
+
+#define FILE_BYTES (4096u + 2 * 16384u * 32u)
+
+struct kept {
+    struct pb_api_lockout lockout;
+    struct pb_file *file;
+};
+
+static void
+kept_open(struct guessing *guessing, struct kept *kept)
+{
+    static const struct pb_api_lockout_rule rule = { 5, 900 * INT64_C(1000000000),
+                                                     900 * INT64_C(1000000000), true };
+    static const uint8_t key[16] = { 1, 2, 3 };
+    const struct pb_env *env = guessing->room.env;
+    struct pb_error *error = &guessing->room.error;
+
+    memset(kept, 0, sizeof(*kept));
+    room_expect(&guessing->room, PB_OK,
+                pb_api_lockout_open(env, guessing->room.directory, &kept->file, error), "open");
+    room_expect(&guessing->room, PB_OK, pb_api_lockout_init(&kept->lockout, env, &rule, error),
+                "init");
+    room_expect(&guessing->room, PB_OK,
+                pb_api_lockout_keep(&kept->lockout, kept->file, 1, key, error), "keep");
+}
+
+static void
+kept_close(struct guessing *guessing, struct kept *kept)
+{
+    pb_api_lockout_done(&kept->lockout);
+    guessing->room.env->files->close(guessing->room.env->file_context, kept->file);
+}
+
+/* Locks "doe", and returns how long for. */
+static unsigned
+lock_doe(struct kept *kept)
+{
+    bool is_last = false;
+
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(0, pb_api_lockout_take(&kept->lockout, pb_str_from("doe"), &is_last));
+    assert_true(is_last);
+    return pb_api_lockout_take(&kept->lockout, pb_str_from("doe"), &is_last);
+}
+
+/* How long "doe" has to wait after all was opened anew. */
+static unsigned
+wait_of_doe(struct guessing *guessing)
+{
+    struct kept kept;
+    bool is_last;
+    unsigned wait_s;
+
+    kept_open(guessing, &kept);
+    wait_s = pb_api_lockout_take(&kept.lockout, pb_str_from("doe"), &is_last);
+    pb_api_lockout_give_back(&kept.lockout, pb_str_from("doe"));
+    kept_close(guessing, &kept);
+    return wait_s;
+}
+
+static FILE *
+open_file(const struct guessing *guessing, const char *mode)
+{
+    char path[256];
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "%s/lockouts", guessing->room.directory);
+    file = fopen(path, mode);
+    assert_non_null(file);
+    return file;
+}
+
+static void
+a_clock_that_was_set_locks_nobody_for_ever(void **state)
+{
+    struct guessing *guessing = *state;
+    struct kept kept;
+
+    kept_open(guessing, &kept);
+    assert_int_equal(900, lock_doe(&kept));
+    kept_close(guessing, &kept);
+    guessing->room.now_us -= 365 * 24 * PB_HOUR_US;
+    assert_int_equal(24 * 3600, wait_of_doe(guessing));
+    guessing->room.now_us += 365 * 24 * PB_HOUR_US + 900 * PB_SECOND_US;
+    assert_int_equal(0, wait_of_doe(guessing));
+}
+
+static void
+what_is_no_such_file_knows_nobody(void **state)
+{
+    static const char *const begins[] = { "", "platebase-lockouts 2\n", "x" };
+    struct guessing *guessing = *state;
+
+    for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+        struct kept kept;
+        FILE *file;
+
+        kept_open(guessing, &kept);
+        assert_int_equal(900, lock_doe(&kept));
+        kept_close(guessing, &kept);
+        assert_true(wait_of_doe(guessing) > 0);
+        file = open_file(guessing, "r+b");
+        (void)fputs(begins[i], file);
+        if (i == 0)
+            assert_int_equal(0, ftruncate(fileno(file), FILE_BYTES - 1));
+        assert_int_equal(0, fclose(file));
+        assert_int_equal(0, wait_of_doe(guessing));
+        file = open_file(guessing, "rb");
+        assert_int_equal(0, fseek(file, 0, SEEK_END));
+        assert_int_equal(FILE_BYTES, ftell(file));
+        assert_int_equal(0, fclose(file));
+    }
+}
+
+/* Each byte of the place, and of nothing else, is what locks; no name is in it. */
+static void
+a_place_that_was_damaged_is_nobodys(void **state)
+{
+    struct guessing *guessing = *state;
+    uint8_t *bytes = malloc(FILE_BYTES);
+    size_t at = 4096;
+    struct kept kept;
+    FILE *file;
+
+    assert_non_null(bytes);
+    kept_open(guessing, &kept);
+    assert_int_equal(900, lock_doe(&kept));
+    kept_close(guessing, &kept);
+    file = open_file(guessing, "rb");
+    assert_int_equal(FILE_BYTES, fread(bytes, 1, FILE_BYTES, file));
+    assert_int_equal(0, fclose(file));
+    assert_null(memmem(bytes, FILE_BYTES, "doe", 3));
+    while (bytes[at] == 0)
+        at++;
+    at -= at % 32;
+    for (size_t i = 0; i < 32; i++) {
+        file = open_file(guessing, "r+b");
+        bytes[at + i] ^= 0x10;
+        assert_int_equal(0, fseek(file, (long)at, SEEK_SET));
+        assert_int_equal(32, fwrite(bytes + at, 1, 32, file));
+        assert_int_equal(0, fclose(file));
+        bytes[at + i] ^= 0x10;
+        assert_int_equal(0, wait_of_doe(guessing));
+    }
+    free(bytes);
+}
+
+static void
+counting_goes_on_where_nothing_can_be_kept(void **state)
+{
+    struct guessing *guessing = *state;
+    struct fault_env *fault = &guessing->room.fault;
+    struct kept kept;
+
+    kept_open(guessing, &kept);
+    fault->fail_file_mask = FAULT_WRITE;
+    fault->file_call_count = 0;
+    fault->fail_file_call_at = 1;
+    fault->is_file_failure_lasting = true;
+    assert_int_equal(900, lock_doe(&kept));
+    fault->fail_file_call_at = 0;
+    fault->is_file_failure_lasting = false;
+    fault->fail_file_mask = FAULT_ANY;
+    kept_close(guessing, &kept);
+}
+
+static void
+opening_the_file_fails_as_a_whole(void **state)
+{
+    struct guessing *guessing = *state;
+    enum pb_status status = PB_E_IO;
+    char path[256];
+
+    (void)snprintf(path, sizeof(path), "%s/lockouts", guessing->room.directory);
+    for (int is_there = 0; is_there < 2; is_there++) {
+        uint64_t fail_at = 0;
+
+        for (status = PB_E_IO; status != PB_OK;) {
+            struct pb_file *file = NULL;
+            struct fault_env fault;
+
+            if (is_there == 0)
+                (void)unlink(path);
+            fault_env_init(&fault, pb_env_system());
+            fault.fail_file_call_at = ++fail_at;
+            status = pb_api_lockout_open(&fault.env, guessing->room.directory, &file,
+                                         &guessing->room.error);
+            assert_true((status == PB_OK) == (file != NULL));
+            fault.env.files->close(fault.env.file_context, file);
+            assert_true(fault_env_is_clean(&fault));
+        }
+        assert_in_range(fail_at, 3, 10);
+    }
+}
+
 int
 main(void)
 {
@@ -321,6 +583,13 @@ main(void)
         CASE(who_has_to_wait_costs_no_hash),
         CASE(of_many_guesses_at_once_five_are_looked_at),
         CASE(a_link_lets_in_whom_others_have_locked_and_keeps_them_in),
+        CASE(a_restart_forgets_nobody_who_has_to_wait),
+        CASE(a_restart_forgets_no_address_that_has_to_wait),
+        CASE(a_clock_that_was_set_locks_nobody_for_ever),
+        CASE(what_is_no_such_file_knows_nobody),
+        CASE(a_place_that_was_damaged_is_nobodys),
+        CASE(counting_goes_on_where_nothing_can_be_kept),
+        CASE(opening_the_file_fails_as_a_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
