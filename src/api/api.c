@@ -148,6 +148,7 @@ pb_api_new(const struct pb_env *env, const struct pb_api_options *options, struc
     api->env = env;
     api->options = *options;
     api->audit_directory = -1;
+    atomic_init(&api->is_counted, !options->counts_later);
     pb_api_quota_init(&api->quota, &options->quotas, 0);
     pb_api_token_cache_init(&api->token_cache);
     (void)pthread_mutex_init(&api->takers_lock, NULL);
@@ -213,4 +214,10 @@ void
 pb_api_set_ready(struct pb_api *api, bool is_ready)
 {
     atomic_store(&api->is_ready, is_ready);
+}
+
+void
+pb_api_set_counted(struct pb_api *api)
+{
+    atomic_store(&api->is_counted, true);
 }

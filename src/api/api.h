@@ -31,15 +31,16 @@ struct pb_api_options {
     struct pb_metrics *metrics; /* borrowed */
     const struct pb_log *log;   /* borrowed; NULL: none */
 
-    struct pb_audit *audit;             /* borrowed; NULL: nobody is told the keys of the logs */
-    struct pb_site *site;               /* borrowed; NULL: nothing that needs a token is served */
-    bool takes_inquiries;               /* it is open to ask */
-    bool takes_reads;                   /* it is open to write */
+    struct pb_audit *audit; /* borrowed; NULL: nobody is told the keys of the logs */
+    struct pb_site *site;   /* borrowed; NULL: nothing that needs a token is served */
+    bool takes_inquiries;   /* it is open to ask */
+    bool takes_reads;       /* it is open to write */
     struct pb_api_quota_limits quotas;
     const char *origin; /* borrowed; where people find it, for passkeys; NULL: nowhere */
     const struct pb_oidc_provider *providers; /* of sign-ins; texts are borrowed */
     unsigned provider_count;
-    bool is_secure; /* clients come over TLS: cookies are for it alone */
+    bool counts_later; /* figures are told after pb_api_set_counted */
+    bool is_secure;    /* clients come over TLS: cookies are for it alone */
     /* What hashing a password costs; 0: as usual (src/api/secret.h). For tests. */
     uint32_t password_memory_bytes, password_passes;
 };
@@ -53,6 +54,9 @@ void pb_api_free(struct pb_api *api); /* NULL is fine */
 
 /* The routes, valid as long as the api is. */
 const struct pb_route *pb_api_routes(const struct pb_api *api, uint32_t *ret_count);
+
+/* The figures were counted (inquiry/figures.h), so that a call has little left to do. */
+void pb_api_set_counted(struct pb_api *api);
 
 /* What /readyz says. */
 void pb_api_set_ready(struct pb_api *api, bool is_ready);

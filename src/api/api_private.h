@@ -86,6 +86,7 @@ struct pb_api {
     struct pb_api_options options; /* its pointers are borrowed */
     int audit_directory;           /* owned: of the public side; -1: there is none */
     _Atomic bool is_ready;
+    _Atomic bool is_counted; /* the figures */
     _Atomic bool has_failed; /* a commit failed for good: no other will do before a restart */
     struct pb_route *routes; /* owned: as pb_api_endpoints */
     struct pb_api_binding *bindings; /* owned: contexts of the routes */

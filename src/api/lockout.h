@@ -53,8 +53,8 @@ PB_MUST_CHECK enum pb_status pb_api_lockout_init(struct pb_api_lockout *lockout,
                                                  struct pb_error *error);
 void pb_api_lockout_done(struct pb_api_lockout *lockout); /* of zeroes is fine */
 
-/* Opens DIR/lockouts of a data directory, or makes one that knows nobody, also in the place of what is
- * none. The caller closes it. */
+/* Opens DIR/lockouts of a data directory, or makes one that knows nobody, also in the place of what
+ * is none. The caller closes it. */
 PB_MUST_CHECK enum pb_status pb_api_lockout_open(const struct pb_env *env, const char *data_path,
                                                  struct pb_file **ret_file, struct pb_error *error);
 /*

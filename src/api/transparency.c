@@ -17,6 +17,20 @@ find_month(const struct pb_api *api, const struct pb_request *request, int32_t *
     return text == NULL || pb_figures_month(*text, ret_month);
 }
 
+/* A log of years takes minutes to be counted: nobody has that done by asking. */
+static enum pb_status
+refuse_early(const struct pb_api_call *call, struct pb_reply *reply)
+{
+    const struct pb_problem problem = {
+        .status = 503,
+        .detail = "the figures are being counted: ask again",
+        .retry_after_s = 10,
+    };
+
+    pb_reply_problem(reply, call->request, &problem);
+    return PB_OK;
+}
+
 static enum pb_status
 answer(struct pb_api *api, const struct pb_api_call *call, struct pb_str person,
        struct pb_str agency, struct pb_reply *reply)
@@ -29,6 +43,8 @@ answer(struct pb_api *api, const struct pb_api_call *call, struct pb_str person,
 
     if (api->options.site == NULL)
         return pb_api_problem(call, reply, 503, "this server was not started for a site", NULL);
+    if (!atomic_load(&api->is_counted))
+        return refuse_early(call, reply);
     if (!find_month(api, call->request, &month))
         return pb_api_problem(call, reply, 400, "wanted is a month: 2026-06", "month");
     status = pb_figures_read(api->options.site, person, agency, month, call->request->arena,

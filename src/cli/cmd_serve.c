@@ -23,12 +23,14 @@
 #include "cli/config.h"
 #include "cli/options.h"
 #include "cli/upkeep.h"
+#include "inquiry/figures.h"
 #include "net/listen.h"
 #include "net/metrics.h"
 
 #define FIRST_PASSED_SOCKET 3 /* SD_LISTEN_FDS_START */
 #define OTHER_FILES 256u      /* descriptors beside connections */
 #define LOOK_S 30             /* between two looks at what is to be done meanwhile */
+#define COUNT_EVERY_LOOKS 20u /* what the audit logs say in figures */
 
 struct service {
     struct pb_cli *cli; /* borrowed */
@@ -154,11 +156,40 @@ back_up(struct service *service)
         pb_cli_say(service->cli, "backup made in %s", path);
 }
 
+/* What was put on record since, so that who asks for figures does not wait for it. */
+static void
+count_figures(struct service *service)
+{
+    const struct pb_env *env = service->cli->env;
+    const struct pb_progress progress = { .report = may_go_on };
+    int64_t began_ns = pb_monotonic_ns(env);
+    struct pb_error error = { "" };
+    struct pb_log_line line;
+    enum pb_status status;
+
+    if (service->config.mode == PB_SITE_LOOK)
+        return;
+    status = pb_figures_count(service->site, &progress, &error);
+    if (status == PB_OK)
+        pb_api_set_counted(service->api);
+    pb_log_begin(&line, &service->log, status >= PB_OK ? PB_LOG_INFO : PB_LOG_ERROR,
+                 PB_WORD("figures"));
+    pb_log_status(&line, PB_WORD("status"), status);
+    pb_log_number(&line, PB_WORD("duration_us"), (pb_monotonic_ns(env) - began_ns) / 1000);
+    pb_log_end(&line);
+    if (status < PB_OK)
+        (void)pb_cli_failure(service->cli, status, &error);
+}
+
 /* Between signals; the process stays as small as what it holds. */
 static void
-look_after(struct pb_cli_upkeep *upkeep, const struct pb_progress *progress)
+look_after(struct service *service, struct pb_cli_upkeep *upkeep, unsigned look)
 {
-    pb_cli_upkeep_run(upkeep, progress);
+    const struct pb_progress progress = { .report = may_go_on };
+
+    pb_cli_upkeep_run(upkeep, &progress);
+    if (look % COUNT_EVERY_LOOKS == 0)
+        count_figures(service);
     pb_env_system_give_back();
 }
 
@@ -166,8 +197,8 @@ static void
 wait_for_end(struct service *service)
 {
     static const struct timespec pause = { .tv_sec = LOOK_S };
-    const struct pb_progress progress = { .report = may_go_on };
     struct pb_cli_upkeep upkeep;
+    unsigned looks = 0;
 
     pb_cli_upkeep_init(
         &upkeep, service->cli->env, service->site, &service->log,
@@ -182,7 +213,7 @@ wait_for_end(struct service *service)
         else if (signal > 0)
             break;
         else if (errno == EAGAIN)
-            look_after(&upkeep, &progress);
+            look_after(service, &upkeep, ++looks);
     }
     /* A second signal must not have to wait for the first. */
     (void)pthread_sigmask(SIG_UNBLOCK, &service->signals, NULL);
@@ -250,6 +281,7 @@ start(struct service *service, int socket, struct pb_error *error)
         .origin = config->origin,
         .providers = config->providers.items,
         .provider_count = config->providers.count,
+        .counts_later = true,
         /* Also where something before us speaks TLS. */
         .is_secure = config->certificate != NULL ||
                      (config->origin != NULL && strncmp(config->origin, "https://", 8) == 0),
@@ -328,6 +360,7 @@ serve(struct service *service, int socket)
     pb_api_set_ready(service->api, true);
     say_where(service);
     notify("READY=1");
+    count_figures(service);
     wait_for_end(service);
     stop(service);
     pb_api_free(service->api);

@@ -19,6 +19,7 @@
 #define LINES_MAX 512u /* of purposes and partners; what is beyond is counted as "other" */
 #define TEXT_BYTES_MAX (LINES_MAX * 128u + 1024u)
 #define ATTEMPTS_MAX 4
+#define LEAVES_BETWEEN 64u  /* two questions whether to go on */
 #define MONTH_TEXT_BYTES 8u /* "2026-06" and its NUL */
 
 static const char *const number_names[PB_FIGURE_COUNT] = {
@@ -57,11 +58,14 @@ struct counting {
     struct pb_site *site;
     char log[PB_CATALOG_ID_BYTES_MAX + 1];
     int32_t wanted;
-    struct month *current, *result; /* owned */
-    uint64_t next;                  /* of all months */
-    uint64_t removed;               /* in all months */
-    bool is_damaged;                /* what is kept cannot be read */
-    enum pb_status status;          /* of what went wrong in a callback */
+    struct month *current, *result;     /* owned */
+    uint64_t next;                      /* of all months */
+    uint64_t removed;                   /* in all months */
+    bool is_damaged;                    /* what is kept cannot be read */
+    const struct pb_progress *progress; /* or NULL */
+    uint64_t seen;                      /* leaves */
+    bool is_broken_off;                 /* by progress */
+    enum pb_status status;              /* of what went wrong in a callback */
     struct pb_error *error;
 };
 
@@ -386,6 +390,11 @@ take_entry(void *context, const struct pb_audit_entry *entry)
     int32_t number = pb_time_month(entry->at_us);
     enum pb_status status = PB_OK;
 
+    if (++counting->seen % LEAVES_BETWEEN == 0 && counting->progress != NULL &&
+        !counting->progress->report(counting->progress->context, "leaves", entry->index, 0)) {
+        counting->is_broken_off = true;
+        return false;
+    }
     if (counting->current->month != number) {
         status = keep_month(counting, counting->current);
         if (status == PB_OK && number == counting->wanted && counting->site->mode == PB_SITE_LOOK)
@@ -661,6 +670,34 @@ count_for(struct pb_site *site, const struct pb_facts *facts, uint32_t agency, i
 out:
     pb_free(site->env, counting.current);
     pb_free(site->env, counting.result);
+    return status;
+}
+
+enum pb_status
+pb_figures_count(struct pb_site *site, const struct pb_progress *progress, struct pb_error *error)
+{
+    int64_t now_us = pb_now_us(site->env);
+    struct counting counting = {
+        .site = site, .wanted = pb_time_month(now_us), .progress = progress, .error = error
+    };
+    struct pb_facts *facts = NULL;
+    enum pb_status status = pb_site_facts(site, now_us, &facts, error);
+
+    if (status != PB_OK)
+        return status;
+    counting.current = pb_calloc(site->env, 1, sizeof(*counting.current));
+    counting.result = pb_calloc(site->env, 1, sizeof(*counting.result));
+    if (counting.current == NULL || counting.result == NULL)
+        status = pb_fail(error, PB_E_NOMEM, "no memory for figures");
+    for (uint32_t i = 0; i < facts->view->agency_count && status == PB_OK; i++) {
+        pb_site_id_text(facts->view->agencies[i].id, counting.log);
+        status = count_all(&counting);
+        if (status == PB_OK && counting.is_broken_off)
+            status = PB_END;
+    }
+    pb_free(site->env, counting.current);
+    pb_free(site->env, counting.result);
+    pb_facts_drop(facts);
     return status;
 }
 

@@ -93,6 +93,18 @@ PB_MUST_CHECK enum pb_status pb_figures_read(struct pb_site *site, struct pb_str
                                              struct pb_str agency, int32_t month,
                                              struct pb_arena *arena, struct pb_figures *ret_figures,
                                              struct pb_error *error);
+/*
+ * Counts the leaves of every agency's log that were not counted yet, so that calls find little left
+ * to count. Goes on where a call before ended, or broke off.
+ *
+ * progress  "leaves", those of the log in hand; false breaks off. NULL is fine
+ *
+ * Returns  PB_OK   all are counted
+ *          PB_END  it was told to break off
+ */
+struct pb_progress;
+PB_MUST_CHECK enum pb_status
+pb_figures_count(struct pb_site *site, const struct pb_progress *progress, struct pb_error *error);
 /* "2026-06"; false: another shape, or no month of this age. */
 bool pb_figures_month(struct pb_str text, int32_t *ret_month);
 /* One JSON object, in arena. PB_E_NOMEM. */

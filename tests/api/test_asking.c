@@ -604,6 +604,23 @@ figures_are_public_where_the_agency_says_so(void **state)
 }
 
 static void
+nobody_has_years_counted_by_asking(void **state)
+{
+    static const char template[] = "/v1/agencies/{agency}/transparency";
+    struct programs *programs = *state;
+    char aud[PB_TOKEN_TEXT_BYTES];
+
+    add_token(programs, "kansas-pd", PB_TOKEN_AUDIT, "aud", NULL, aud);
+    programs->service.options.counts_later = true;
+    service_start(&programs->service);
+    expect_get(programs, PUBLIC, template, NULL, 503, "Retry-After: 10\r\n");
+    expect_get(programs, "/v1/transparency", "/v1/transparency", aud, 503, "Retry-After: 10\r\n");
+    pb_api_set_counted(programs->service.api);
+    expect_get(programs, PUBLIC, template, NULL, 200, "\"month\":\"2026-05\"");
+    expect_get(programs, "/v1/transparency", "/v1/transparency", aud, 200, "\"month\":");
+}
+
+static void
 auditors_see_every_count_of_their_own(void **state)
 {
     struct programs *programs = *state;
@@ -715,6 +732,7 @@ main(void)
         CASE(the_rules_in_force_can_be_read_by_whoever_is_known),
         CASE(figures_are_public_where_the_agency_says_so),
         CASE(auditors_see_every_count_of_their_own),
+        CASE(nobody_has_years_counted_by_asking),
         CASE(who_was_given_a_plate_is_told_to_whom_it_belongs),
         CASE(an_export_without_memory_is_refused_or_whole),
     };

@@ -538,6 +538,68 @@ counting_may_fail_anywhere_and_is_right_after_it(void **state)
     assert_int_equal(7, figures_of(test, JUNE + 1)->inquiries);
 }
 
+/* Breaks off at the n-th question whether to go on. */
+static bool
+break_off(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    unsigned *left = context;
+
+    (void)phase;
+    (void)done;
+    (void)total;
+    return --*left > 0;
+}
+
+/* Next to ask is a leaf that was not counted, or the end. */
+static void
+counting_ahead_goes_on_where_it_broke_off(void **state)
+{
+    struct figures_room *test = *state;
+    struct site_room *room = &test->room;
+    enum pb_status status = PB_END;
+    unsigned rounds = 0;
+
+    ask_times(test, 60, "criminal-investigation", PB_POLICY_ALLOW);
+    go_to_july(test);
+    ask_times(test, 60, "criminal-investigation", PB_POLICY_ALLOW);
+    while (status == PB_END) {
+        unsigned left = 2;
+        const struct pb_progress progress = { .report = break_off, .context = &left };
+
+        status = pb_figures_count(room->site, &progress, &room->error);
+        assert_true(status == PB_OK || status == PB_END);
+        assert_true(++rounds < 10);
+    }
+    assert_in_range(rounds, 2, 9);
+    assert_int_equal(60, published(test, "kansas-pd", JUNE)->inquiries);
+    assert_int_equal(60, figures_of(test, JUNE + 1)->inquiries);
+    room_expect(room, PB_OK, pb_figures_count(room->site, NULL, &room->error), "again");
+    assert_int_equal(60, figures_of(test, JUNE + 1)->inquiries);
+}
+
+static void
+counting_ahead_may_fail_anywhere_and_is_right_after_it(void **state)
+{
+    struct figures_room *test = *state;
+    struct site_room *room = &test->room;
+    enum pb_status status = PB_E_NOMEM;
+    uint64_t n = 0;
+
+    ask_times(test, 6, "criminal-investigation", PB_POLICY_ALLOW);
+    go_to_july(test);
+    ask_times(test, 7, "criminal-investigation", PB_POLICY_ALLOW);
+    while (status != PB_OK) {
+        room->fault.fail_allocation_at = room->fault.allocation_count + ++n;
+        status = pb_figures_count(room->site, NULL, &room->error);
+        room->fault.fail_allocation_at = 0;
+        assert_true(status == PB_OK || status == PB_E_NOMEM);
+        assert_true(n < 300);
+    }
+    assert_true(n > 3);
+    assert_int_equal(6, published(test, "kansas-pd", JUNE)->inquiries);
+    assert_int_equal(7, figures_of(test, JUNE + 1)->inquiries);
+}
+
 /* An auditor's look that cannot be recorded shows nothing. */
 static void
 no_leaf_no_figures(void **state)
@@ -578,6 +640,8 @@ main(void)
         CASE(a_file_that_cannot_be_believed_is_as_none),
         CASE(many_may_look_while_the_log_grows),
         CASE(counting_may_fail_anywhere_and_is_right_after_it),
+        CASE(counting_ahead_goes_on_where_it_broke_off),
+        CASE(counting_ahead_may_fail_anywhere_and_is_right_after_it),
         CASE(no_leaf_no_figures),
     };
 
