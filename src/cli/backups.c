@@ -18,6 +18,30 @@ put_moment(struct pb_text_out *out, int64_t now_us)
     pb_put_char(out, 'Z');
 }
 
+static bool
+stop_looking(void *context, const char *name, bool is_directory)
+{
+    (void)context;
+    (void)name;
+    (void)is_directory;
+    return false;
+}
+
+/* The first backup makes it; the others find it. */
+static enum pb_status
+have_directory(const struct pb_env *env, const char *directory, struct pb_error *error)
+{
+    const struct pb_file_ops *files = env->files;
+    enum pb_status status = files->list(env->file_context, directory, stop_looking, NULL, error);
+
+    if (status != PB_NOT_FOUND)
+        return status;
+    status = files->mkdir(env->file_context, directory, error);
+    return status == PB_NOT_FOUND
+               ? pb_fail(error, PB_E_IO, "%s: its parent directory does not exist", directory)
+               : status;
+}
+
 enum pb_status
 pb_cli_backups_make(const struct pb_env *env, struct pb_site *site, const char *directory,
                     const struct pb_progress *progress, char ret_path[PB_PATH_BYTES_MAX],
@@ -32,8 +56,6 @@ pb_cli_backups_make(const struct pb_env *env, struct pb_site *site, const char *
     *out.at = '\0';
     if (out.is_cut)
         return pb_fail(error, PB_OVER_LIMIT, "the path of the backup is too long");
-    status = env->files->mkdir(env->file_context, directory, error);
-    if (status == PB_NOT_FOUND)
-        return pb_fail(error, PB_E_IO, "%s: its parent directory does not exist", directory);
+    status = have_directory(env, directory, error);
     return status == PB_OK ? pb_site_backup(site, ret_path, progress, error) : status;
 }
