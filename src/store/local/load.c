@@ -645,6 +645,10 @@ begin_run(struct pb_lane *lane)
     (void)pthread_mutex_lock(&store->writing);
     status = pb_hidden_new(lane->loader->env, &store->manifest, &lane->hidden);
     (void)pthread_mutex_unlock(&store->writing);
+    if (status != PB_OK) {
+        pb_run_free(lane->run);
+        lane->run = NULL;
+    }
     return status;
 }
 
