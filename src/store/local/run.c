@@ -649,7 +649,7 @@ sort_group(const struct pb_run *run, struct pb_pair *pairs, struct pb_pair *scra
 static bool
 may_repeat(const struct pb_run *run, const struct run_row *row, const struct run_row *before)
 {
-    return row->captured_us == before->captured_us && (row->flags & ROW_EVENT) == 0
+    return row->captured_us == before->captured_us
            && run->names->contexts[row->context].reader
                   == run->names->contexts[before->context].reader;
 }
@@ -900,67 +900,7 @@ sort_events(struct pb_run *run, struct pb_pair *scratch, const struct pb_run_rej
     }
 }
 
-/* The first pair of a partition whose key is at least key. */
-static uint64_t
-first_pair(const struct pb_run *run, const struct partition *partition, uint64_t key)
-{
-    uint64_t first = partition->first;
-    uint64_t end = partition->first + partition->count;
-
-    while (first < end) {
-        uint64_t middle = first + (end - first) / 2;
-
-        if (run->pairs[middle].key < key)
-            first = middle + 1;
-        else
-            end = middle;
-    }
-    return first;
-}
-
-/* Makes what a correction of a read without event id corrects history, where it is in the run. */
-static void
-apply_correction(struct pb_run *run, const struct pb_read *correction)
-{
-    uint64_t code = pb_plate_code(correction->identity_plate);
-    uint64_t key = code == 0 ? LONG_KEY : code;
-
-    for (uint32_t p = 0; p < run->partition_count; p++) {
-        const struct partition *partition = &run->partitions[p];
-
-        for (uint64_t i = first_pair(run, partition, key);
-             i < partition->first + partition->count && run->pairs[i].key == key; i++) {
-            struct run_row *row = row_at(run, run->pairs[i].value);
-            struct pb_run_room room;
-            struct pb_read read;
-
-            if ((row->flags & (ROW_EVENT | ROW_DROPPED))
-                || row->captured_us != correction->captured_at_us
-                || row->revision >= correction->revision)
-                continue;
-            read_of(run, row, &room, &read);
-            if (pb_read_same_identity(&read, correction))
-                row->flags |= PB_ROW_SUPERSEDED;
-        }
-    }
-}
-
-static void
-apply_corrections(struct pb_run *run)
-{
-    for (uint64_t i = 0; i < run->event_count; i++) {
-        const struct run_row *row = row_at(run, run->events[i].value);
-        struct pb_run_room room;
-        struct pb_read read;
-
-        if ((row->flags & PB_ROW_CORRECTION) == 0 || (row->flags & ROW_DROPPED))
-            continue;
-        read_of(run, row, &room, &read);
-        if (read.event_id.bytes == 0)
-            apply_correction(run, &read);
-    }
-}
-
+/* Without reject nothing is dropped. */
 static enum pb_status
 sort_all(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_counts *counts)
 {
@@ -982,10 +922,8 @@ sort_all(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_
         uint64_t count = run->partitions[p].count;
 
         pb_pairs_sort(pairs, scratch, (size_t)count);
-        finish_groups(run, pairs, scratch, count, reject, counts);
+        finish_groups(run, pairs, scratch, count, NULL, NULL);
     }
-    if (status == PB_OK && reject != NULL && run->correction_count != 0)
-        apply_corrections(run);
 
 out:
     pb_free(run->env, scratch);
@@ -995,6 +933,7 @@ out:
 enum pb_status
 pb_run_sort(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_counts *counts)
 {
+    assert(run->event_count == run->rows);
     return sort_all(run, reject, counts);
 }
 
@@ -1116,11 +1055,11 @@ join_plate(struct join *join, const struct pb_pair *pairs, size_t count,
         /* Rows ascend by time within a jurisdiction; at its end time falls back. */
         if (i > 0 && row->captured_us < row_at(join->run, pairs[i - 1].value)->captured_us)
             known_row = plate->first;
-        if ((row->flags & (ROW_DROPPED | ROW_EVENT))
+        if ((row->flags & ROW_DROPPED)
             || row->captured_us < join->segment->entry.captured_min_us
             || row->captured_us > join->segment->entry.captured_max_us)
             continue;
-        while (known_row < plate->end && status == PB_OK) {
+        while (known_row < plate->end) {
             status = known_time(join, known_row, &known_us);
             if (status != PB_OK || known_us >= row->captured_us)
                 break;
@@ -1320,8 +1259,9 @@ pb_run_join(struct pb_run *run, const struct pb_segment *segment,
 
     pb_reads_block_init(&join.reads);
     for (uint32_t p = 0; p < run->partition_count && status == PB_OK; p++) {
-        /* The same moment lies in the same month, whatever the retention class. */
-        if (run->partitions[p].month == segment->entry.month)
+        /* Of a part, whose rows are no events. The same moment lies in the same month, whatever the
+         * retention class. */
+        if (run->event_count == 0 && run->partitions[p].month == segment->entry.month)
             status = join_partition(&join, &run->partitions[p]);
     }
     if (status == PB_OK)

@@ -76,7 +76,8 @@ size_t pb_run_memory(const struct pb_run *run);
 /* Memory of a run of rows without extras: for planning. */
 size_t pb_run_memory_of(uint64_t rows);
 
-/* Sorts and drops repeats within the run, adding them to counts. */
+/* Sorts reads that are found by an event id (all of them: pb_read_is_event()) and drops repeats
+ * among them, adding these to counts. */
 PB_MUST_CHECK enum pb_status pb_run_sort(struct pb_run *run, const struct pb_run_reject *reject,
                                          struct pb_load_counts *counts);
 /* Sorts reads that were judged when they were appended. */
