@@ -1,0 +1,195 @@
+/*
+ * Answers: what a question leaves out by the vehicle, by time that passes, and by tokens that are
+ * not its own.
+ */
+#include "store/moves.h"
+#include "store/store_room.h"
+
+#include <stdio.h>
+
+static const struct {
+    const char *make, *model, *color, *body;
+} vehicles[] = {
+    { "ford", "focus", "red", "estate" },   { "ford", "focus", "red", "van" },
+    { "ford", "focus", "blue", "estate" },  { "ford", "fiesta", "red", "estate" },
+    { "toyota", "focus", "red", "estate" }, { "", "", "", "" },
+};
+#define VEHICLES (sizeof(vehicles) / sizeof(vehicles[0]))
+
+static void
+each_word_of_the_vehicle_is_looked_at(void **state)
+{
+    static const struct {
+        const char *make, *model, *color, *body;
+        uint32_t found;
+    } cases[] = {
+        { "", "", "", "", VEHICLES },
+        { "FORD", "", "", "", 4 },
+        { "", "Focus", "", "", 4 },
+        { "", "", "Red", "", 4 },
+        { "", "", "", "Estate", 4 },
+        { "ford", "focus", "red", "estate", 1 },
+        { "ford", "focus", "red", "", 2 },
+        { "ford", "focus", "", "estate", 2 },
+        { "ford", "", "red", "estate", 2 },
+        { "", "focus", "red", "estate", 2 },
+        { "seat", "focus", "red", "estate", 0 },
+        { "for", "", "", "", 0 },
+    };
+
+    (void)state;
+    for (size_t m = 0; m < MOVE_COUNT; m++) {
+        struct store_room room;
+
+        room_init(&room);
+        for (uint32_t i = 0; i < VEHICLES; i++) {
+            struct pb_read read = room_read("AB12", "gate-1", i);
+
+            read.make = pb_str_from(vehicles[i].make);
+            read.model = pb_str_from(vehicles[i].model);
+            read.color = pb_str_from(vehicles[i].color);
+            read.body = pb_str_from(vehicles[i].body);
+            assert_int_equal(PB_OK, room_append(&room, &read));
+        }
+        moves[m].move(&room);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            struct pb_query query = room_query("AB12");
+            uint32_t found = 0;
+
+            query.make = pb_str_from(cases[i].make);
+            query.model = pb_str_from(cases[i].model);
+            query.color = pb_str_from(cases[i].color);
+            query.body = pb_str_from(cases[i].body);
+            found = room_count_query(&room, &query);
+            if (found != cases[i].found)
+                fail_msg("%s: case %zu: %u", moves[m].name, i, found);
+        }
+        room_done(&room);
+    }
+}
+
+/* Both were captured at one moment, so both were looked at when the first one was given. */
+static void
+a_read_that_expires_between_two_results_is_not_given(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < MOVE_COUNT; m++) {
+        struct store_room room;
+        struct pb_query query = room_query("AB12");
+        struct pb_cursor *cursor = NULL;
+        struct pb_result result;
+
+        room_init(&room);
+        for (uint32_t i = 0; i < 2; i++) {
+            struct pb_read read = room_read("AB12", i == 0 ? "gate-1" : "gate-2", -60);
+
+            read.delete_after_us = ROOM_START_US + 10 * ROOM_SECOND_US;
+            assert_int_equal(PB_OK, room_append(&room, &read));
+        }
+        moves[m].move(&room);
+        room_expect(&room, PB_OK, pb_store_search(room.store, &query, &cursor, &room.error),
+                    "search");
+        assert_int_equal(PB_OK, pb_cursor_next(cursor, &result, &room.error));
+        room.now_us += 11 * ROOM_SECOND_US;
+        assert_int_equal(PB_END, pb_cursor_next(cursor, &result, &room.error));
+        pb_cursor_free(cursor);
+        room_done(&room);
+    }
+}
+
+static enum pb_status
+resume_with(struct store_room *room, struct pb_str token)
+{
+    struct pb_query query = room_query("AB12");
+    struct pb_cursor *cursor = NULL;
+    enum pb_status status = PB_OK;
+
+    query.resume = token;
+    status = pb_store_search(room->store, &query, &cursor, &room->error);
+    assert_int_equal(status == PB_OK, cursor != NULL);
+    pb_cursor_free(cursor);
+    return status;
+}
+
+static void
+a_token_that_was_changed_anywhere_is_refused(void **state)
+{
+    static const char others[] = { '!', '\0', 'A', '_', ' ', '\x7f' };
+    struct store_room room;
+    struct pb_query query = room_query("AB12");
+    struct pb_cursor *cursor = NULL;
+    struct pb_result result;
+    char token[PB_TOKEN_BYTES_MAX];
+    uint32_t bytes = 0;
+
+    (void)state;
+    room_init(&room);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct pb_read read = room_read("AB12", "gate-1", i);
+
+        assert_int_equal(PB_OK, room_append(&room, &read));
+    }
+    room_expect(&room, PB_OK, pb_store_search(room.store, &query, &cursor, &room.error), "search");
+    assert_int_equal(PB_NOT_FOUND, pb_cursor_token(cursor, token));
+    assert_int_equal(PB_OK, pb_cursor_next(cursor, &result, &room.error));
+    assert_int_equal(PB_OK, pb_cursor_token(cursor, token));
+    pb_cursor_free(cursor);
+    bytes = (uint32_t)strlen(token);
+    assert_int_equal(PB_OK, resume_with(&room, (struct pb_str){ token, bytes }));
+    assert_int_equal(PB_BAD_INPUT, resume_with(&room, (struct pb_str){ token, bytes - 1 }));
+    assert_int_equal(PB_BAD_INPUT, resume_with(&room, (struct pb_str){ token, bytes + 1 }));
+    for (uint32_t i = 0; i < bytes; i++) {
+        for (size_t other = 0; other < sizeof(others); other++) {
+            char kept = token[i];
+
+            if (others[other] == kept)
+                continue;
+            token[i] = others[other];
+            assert_int_equal(PB_BAD_INPUT, resume_with(&room, (struct pb_str){ token, bytes }));
+            token[i] = kept;
+        }
+    }
+    room_done(&room);
+}
+
+/* A token of one question says nothing to another, and one from within the answer of an older
+ * window goes on below it. */
+static void
+a_token_belongs_to_its_question(void **state)
+{
+    struct store_room room;
+    struct pb_query query = room_query("AB12");
+    struct pb_cursor *cursor = NULL;
+    struct pb_result result;
+    char token[PB_TOKEN_BYTES_MAX];
+
+    (void)state;
+    room_init(&room);
+    for (uint32_t i = 0; i < 3; i++) {
+        struct pb_read read = room_read("AB12", "gate-1", i);
+
+        assert_int_equal(PB_OK, room_append(&room, &read));
+    }
+    room_expect(&room, PB_OK, pb_store_search(room.store, &query, &cursor, &room.error), "search");
+    assert_int_equal(PB_OK, pb_cursor_next(cursor, &result, &room.error));
+    assert_int_equal(PB_OK, pb_cursor_token(cursor, token));
+    pb_cursor_free(cursor);
+    query.resume = pb_str_from(token);
+    assert_int_equal(2, room_count_query(&room, &query));
+    query.plate = pb_str_from("AB1?");
+    assert_int_equal(PB_BAD_INPUT, pb_store_search(room.store, &query, &cursor, &room.error));
+    room_done(&room);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_word_of_the_vehicle_is_looked_at),
+        cmocka_unit_test(a_read_that_expires_between_two_results_is_not_given),
+        cmocka_unit_test(a_token_that_was_changed_anywhere_is_refused),
+        cmocka_unit_test(a_token_belongs_to_its_question),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
