@@ -153,8 +153,6 @@ a_value_out_of_range_is_refused_by_whoever_follows_it(void **state)
         { "a negative context", PB_TABLE_READS, PB_READS_CONTEXT, ALL, -1 },
         { "a vehicle that is not there", PB_TABLE_READS, PB_READS_VEHICLE, ALL, 100000 },
         { "a commit that is not there", PB_TABLE_READS, PB_READS_COMMIT, ALL, 100000 },
-        { "a time below zero", PB_TABLE_READS, PB_READS_TIME, 3, -1 },
-        { "a time beyond all", PB_TABLE_READS, PB_READS_TIME, 3, INT64_MAX },
         { "extras everywhere", PB_TABLE_READS, PB_READS_FLAGS, ALL, PB_ROW_EXTRAS },
         { "a plate without rows", PB_TABLE_PLATES, PB_PLATES_FIRST, 5, 0 },
         { "a plate whose rows are not there", PB_TABLE_PLATES, PB_PLATES_FIRST, 63, INT64_MAX },
