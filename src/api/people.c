@@ -12,6 +12,7 @@
 #include "api/leaf.h"
 #include "base/arena.h"
 #include "base/env.h"
+#include "base/load.h"
 #include "base/text.h"
 #include "inquiry/site.h"
 #include "net/workers.h"
@@ -49,33 +50,20 @@ static enum pb_status
 read_splash(const struct pb_env *env, const char *path, char **ret_text, size_t *ret_bytes,
             struct pb_error *error)
 {
-    const struct pb_file_ops *files = env->files;
-    struct pb_file *file = NULL;
-    uint64_t size = 0;
     char *text = NULL;
-    enum pb_status status = files->open(env->file_context, path, PB_OPEN_READ, &file, error);
+    size_t bytes = 0;
+    enum pb_status status = pb_load_file(env, path, PB_SPLASH_BYTES_MAX, &text, &bytes, error);
 
-    if (status != PB_OK)
-        return status;
-    status = files->size(env->file_context, file, &size, error);
-    if (status == PB_OK && (size == 0 || size > PB_SPLASH_BYTES_MAX))
+    if (status == PB_OVER_LIMIT || (status == PB_OK && bytes == 0))
         status = pb_fail(error, PB_BAD_INPUT, "%s: 1 to %u bytes", path, PB_SPLASH_BYTES_MAX);
-    if (status == PB_OK) {
-        text = pb_alloc(env, (size_t)size + 1);
-        status = text != NULL ? PB_OK : pb_fail(error, PB_E_NOMEM, "no memory for %s", path);
-    }
-    if (status == PB_OK)
-        status = files->read(env->file_context, file, 0, text, (size_t)size, error);
-    if (status == PB_OK && !pb_utf8_is_valid(text, (size_t)size))
+    if (status == PB_OK && !pb_utf8_is_valid(text, bytes))
         status = pb_fail(error, PB_BAD_INPUT, "%s: not UTF-8", path);
-    files->close(env->file_context, file);
     if (status != PB_OK) {
         pb_free(env, text);
         return status;
     }
-    text[size] = '\0';
     *ret_text = text;
-    *ret_bytes = (size_t)size;
+    *ret_bytes = bytes;
     return PB_OK;
 }
 

@@ -1,52 +1,19 @@
 /*
- * Load: open, size, read, close.
+ * Load: files that somebody names.
  */
 #include "cli/load.h"
 
-#include <inttypes.h>
 #include <string.h>
+
+#include "base/load.h"
 
 enum pb_status
 pb_cli_load(const struct pb_env *env, const char *path, uint64_t bytes_max, char **ret_text,
             size_t *ret_bytes, struct pb_error *error)
 {
-    const struct pb_file_ops *files = env->files;
-    struct pb_file *file = NULL;
-    char *text = NULL;
-    uint64_t size = 0;
-    enum pb_status status;
+    enum pb_status status = pb_load_file(env, path, bytes_max, ret_text, ret_bytes, error);
 
-    status = files->open(env->file_context, path, PB_OPEN_READ, &file, error);
-    if (status == PB_NOT_FOUND)
-        return pb_fail(error, status, "there is no file '%s'", path);
-    if (status != PB_OK)
-        return status;
-    status = files->size(env->file_context, file, &size, error);
-    if (status != PB_OK)
-        goto out;
-    if (size > bytes_max) {
-        status =
-            pb_fail(error, PB_OVER_LIMIT, "'%s' is larger than %" PRIu64 " bytes", path, bytes_max);
-        goto out;
-    }
-    text = pb_alloc(env, (size_t)size + 1);
-    if (text == NULL) {
-        status =
-            pb_fail(error, PB_E_NOMEM, "no memory for the %" PRIu64 " bytes of '%s'", size, path);
-        goto out;
-    }
-    status = files->read(env->file_context, file, 0, text, (size_t)size, error);
-    if (status != PB_OK)
-        goto out;
-    text[size] = '\0';
-    *ret_text = text;
-    *ret_bytes = (size_t)size;
-    text = NULL; /* moved to the caller */
-
-out:
-    pb_free(env, text);
-    files->close(env->file_context, file);
-    return status;
+    return status == PB_NOT_FOUND ? pb_fail(error, status, "there is no file '%s'", path) : status;
 }
 
 /* ---- lines ---- */

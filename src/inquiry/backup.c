@@ -36,7 +36,7 @@ copy_file(const struct pb_env *env, const char *from, const char *to, const char
     enum pb_status status = join(from, name, path, error);
 
     if (status == PB_OK)
-        status = pb_site_read_file(env, path, bytes_max, &text, &bytes, error);
+        status = pb_load_file(env, path, bytes_max, &text, &bytes, error);
     if (status == PB_OK)
         status = pb_site_write_file(env, to, name, text, bytes, error);
     pb_free(env, text);
@@ -89,7 +89,7 @@ copy_if_there(struct pb_site *site, const char *target_path, const char *name,
     enum pb_status status = pb_site_path(site, name, path, error);
 
     if (status == PB_OK)
-        status = pb_site_read_file(site->env, path, UINT32_MAX, &text, &bytes, error);
+        status = pb_load_file(site->env, path, UINT32_MAX, &text, &bytes, error);
     if (status == PB_OK)
         status = pb_site_write_file(site->env, target_path, name, text, bytes, error);
     pb_free(site->env, text);

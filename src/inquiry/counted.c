@@ -71,7 +71,7 @@ pb_counted_load(struct pb_site *site, const char *name, size_t bytes_max, pb_cou
 
     *ret_is_known = false;
     if (status == PB_OK)
-        status = pb_site_read_file(site->env, path, bytes_max, &text, &bytes, error);
+        status = pb_load_file(site->env, path, bytes_max, &text, &bytes, error);
     if (status == PB_OK)
         status = parse(context, (struct pb_str){ text, (uint32_t)bytes });
     pb_free(site->env, text);

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/env.h"
 #include "base/limits.h"
+#include "base/load.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "inquiry/entry.h"
@@ -124,10 +125,6 @@ PB_MUST_CHECK enum pb_status pb_site_path(const struct pb_site *site, const char
 PB_MUST_CHECK enum pb_status pb_site_write_file(const struct pb_env *env, const char *directory,
                                                 const char *name, const void *bytes, size_t count,
                                                 struct pb_error *error);
-/* Reads a whole file of at most bytes_max bytes; the caller frees it. PB_NOT_FOUND: none. */
-PB_MUST_CHECK enum pb_status pb_site_read_file(const struct pb_env *env, const char *path,
-                                               size_t bytes_max, char **ret_text, size_t *ret_bytes,
-                                               struct pb_error *error);
 
 /* A leaf of the operator's log that says how far the store has come: "start", "stop", "backup". */
 PB_MUST_CHECK enum pb_status pb_site_mark(struct pb_site *site, const char *event,

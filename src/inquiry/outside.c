@@ -27,7 +27,7 @@ read_setting(const struct pb_env *env, const char *site_path, const char *name, 
 
     if (written < 0 || (size_t)written >= sizeof(path))
         return pb_fail(error, PB_OVER_LIMIT, "the path of the data directory is too long");
-    return pb_site_read_file(env, path, bytes_max, ret_text, ret_bytes, error);
+    return pb_load_file(env, path, bytes_max, ret_text, ret_bytes, error);
 }
 
 enum pb_status

@@ -157,7 +157,7 @@ check_site(const struct pb_site *site, struct pb_error *error)
     enum pb_status status = pb_site_path(site, SITE_FILE, path, error);
 
     if (status == PB_OK)
-        status = pb_site_read_file(site->env, path, 1024, &text, &bytes, error);
+        status = pb_load_file(site->env, path, 1024, &text, &bytes, error);
     if (status == PB_NOT_FOUND)
         return pb_fail(error, PB_E_NOT_STORE,
                        "'%s' is no Platebase data directory; make one with platebase init",
@@ -178,7 +178,7 @@ load_key(struct pb_site *site, struct pb_error *error)
     enum pb_status status = pb_site_path(site, "keys/" KEY_FILE, path, error);
 
     if (status == PB_OK)
-        status = pb_site_read_file(site->env, path, 1024, &text, &bytes, error);
+        status = pb_load_file(site->env, path, 1024, &text, &bytes, error);
     if (status == PB_NOT_FOUND)
         return pb_fail(error, PB_E_NOT_STORE,
                        "'%s' is missing: put back the directory keys/, which no backup holds",

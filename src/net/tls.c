@@ -12,6 +12,7 @@
 
 #include "base/env.h"
 #include "base/limits.h"
+#include "base/load.h"
 
 struct pb_tls_keys {
     const struct pb_env *env; /* borrowed */
@@ -27,35 +28,13 @@ struct pb_tls {
     struct pb_tls_keys *newest; /* guarded by lock; one reference */
 };
 
-/* A whole file with a NUL behind it. */
 static enum pb_status
 read_file(const struct pb_env *env, const char *path, char **ret_text, struct pb_error *error)
 {
-    const struct pb_file_ops *files = env->files;
-    struct pb_file *file = NULL;
-    uint64_t bytes = 0;
-    enum pb_status status = files->open(env->file_context, path, PB_OPEN_READ, &file, error);
-    char *text = NULL;
+    size_t bytes = 0;
+    enum pb_status status = pb_load_file(env, path, PB_NET_PEM_BYTES_MAX, ret_text, &bytes, error);
 
-    if (status == PB_NOT_FOUND)
-        return pb_fail(error, PB_NOT_FOUND, "%s: no such file", path);
-    if (status == PB_OK)
-        status = files->size(env->file_context, file, &bytes, error);
-    if (status == PB_OK && bytes > PB_NET_PEM_BYTES_MAX)
-        status = pb_fail(error, PB_BAD_INPUT, "%s: larger than a certificate can be", path);
-    if (status == PB_OK) {
-        text = pb_calloc(env, 1, bytes + 1);
-        if (text == NULL)
-            status = pb_fail(error, PB_E_NOMEM, "%s: no memory to read it", path);
-    }
-    if (status == PB_OK)
-        status = files->read(env->file_context, file, 0, text, bytes, error);
-    files->close(env->file_context, file);
-    if (status != PB_OK)
-        pb_free(env, text);
-    else
-        *ret_text = text;
-    return status;
+    return status == PB_NOT_FOUND ? pb_fail(error, status, "%s: no such file", path) : status;
 }
 
 static void
