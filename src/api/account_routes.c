@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/api_private.h"
+#include "api/member.h"
 #include "api/texts.h"
 #include "base/arena.h"
 #include "base/env.h"
@@ -12,26 +13,12 @@
 #include "base/time.h"
 #include "inquiry/site.h"
 
+/* Nothing where it is empty. */
 static void
 put_text(struct pb_reply *reply, const char *key, struct pb_str value)
 {
-    if (value.bytes == 0)
-        return;
-    pb_reply_put_text(reply, ",\"");
-    pb_reply_put_text(reply, key);
-    pb_reply_put_text(reply, "\":");
-    pb_reply_put_json(reply, value);
-}
-
-static void
-put_time(struct pb_reply *reply, const char *key, int64_t us)
-{
-    char text[PB_TIME_BYTES_MAX];
-
-    if (us == 0)
-        return;
-    (void)pb_time_format(us, PB_NO_UTC_OFFSET, text);
-    put_text(reply, key, pb_str_from(text));
+    if (value.bytes > 0)
+        pb_api_put_text(reply, key, value);
 }
 
 static void
@@ -49,10 +36,10 @@ put_account(struct pb_reply *reply, const struct pb_api_account *account, int64_
     put_text(reply, "approver", account->approver);
     pb_reply_put_text(reply, ",\"enrolled\":");
     pb_reply_put_text(reply, account->password.bytes > 0 ? "true" : "false");
-    put_time(reply, "created_at", account->created_at_us);
-    put_time(reply, "approved_at", account->approved_at_us);
-    put_time(reply, "signed_in_at", account->signed_in_at_us);
-    put_time(reply, "disabled_at", account->disabled_at_us);
+    pb_api_put_time_known(reply, "created_at", account->created_at_us);
+    pb_api_put_time_known(reply, "approved_at", account->approved_at_us);
+    pb_api_put_time_known(reply, "signed_in_at", account->signed_in_at_us);
+    pb_api_put_time_known(reply, "disabled_at", account->disabled_at_us);
     put_text(reply, "why", account->why);
     pb_reply_put_text(reply, "}");
 }
@@ -303,7 +290,7 @@ pb_api_handle_accounts_link(struct pb_api *api, const struct pb_api_call *call,
     pb_reply_put_text(reply, ",\"path\":\"/sign-in?code=");
     pb_reply_put_text(reply, code);
     pb_reply_put_text(reply, "\"");
-    put_time(reply, "expires_at", pb_now_us(api->env) + PB_ACCOUNT_LINK_US);
+    pb_api_put_time_known(reply, "expires_at", pb_now_us(api->env) + PB_ACCOUNT_LINK_US);
     pb_reply_put_text(reply, "}\n");
     sodium_memzero(code, sizeof(code));
     return PB_OK;

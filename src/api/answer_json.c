@@ -3,61 +3,24 @@
  */
 #include "api/answer_json.h"
 
+#include "api/member.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "inquiry/row_text.h"
 #include "net/http.h"
 
 static void
-put_key(struct pb_reply *reply, const char *key)
-{
-    pb_reply_put_text(reply, ",\"");
-    pb_reply_put_text(reply, key);
-    pb_reply_put_text(reply, "\":");
-}
-
-static void
-put_number(struct pb_reply *reply, const char *key, uint64_t number)
-{
-    put_key(reply, key);
-    pb_reply_put_number(reply, (int64_t)number);
-}
-
-static void
-put_text(struct pb_reply *reply, const char *key, struct pb_str text)
-{
-    put_key(reply, key);
-    pb_reply_put_json(reply, text);
-}
-
-static void
-put_bool(struct pb_reply *reply, const char *key, bool is)
-{
-    put_key(reply, key);
-    pb_reply_put_text(reply, is ? "true" : "false");
-}
-
-static void
-put_time(struct pb_reply *reply, const char *key, int64_t us)
-{
-    char text[PB_TIME_BYTES_MAX];
-
-    (void)pb_time_format(us, PB_NO_UTC_OFFSET, text);
-    put_text(reply, key, pb_str_from(text));
-}
-
-static void
 put_rule(struct pb_reply *reply, const struct pb_spoken_rule *rule)
 {
     pb_reply_put_text(reply, "{\"id\":");
     pb_reply_put_json(reply, rule->id);
-    put_text(reply, "text", rule->text);
-    put_text(reply, "source", rule->source);
-    put_text(reply, "field", pb_str_from(rule->field));
-    put_bool(reply, "verified", rule->is_verified);
-    put_text(reply, "verdict", pb_str_from(pb_policy_verdict_name(rule->verdict)));
+    pb_api_put_text(reply, "text", rule->text);
+    pb_api_put_text(reply, "source", rule->source);
+    pb_api_put_text(reply, "field", pb_str_from(rule->field));
+    pb_api_put_bool(reply, "verified", rule->is_verified);
+    pb_api_put_text(reply, "verdict", pb_str_from(pb_policy_verdict_name(rule->verdict)));
     if (rule->origins_excluded > 0)
-        put_number(reply, "origins_excluded", rule->origins_excluded);
+        pb_api_put_number(reply, "origins_excluded", rule->origins_excluded);
     pb_reply_put_text(reply, "}");
 }
 
@@ -67,7 +30,7 @@ put_decision(struct pb_reply *reply, const struct pb_decision *decision)
 {
     pb_reply_put_text(reply, "\"decision\":");
     pb_reply_put_json(reply, pb_str_from(pb_policy_verdict_name(decision->verdict)));
-    put_key(reply, "rules");
+    pb_api_put_key(reply, "rules");
     pb_reply_put_text(reply, "[");
     for (uint32_t i = 0; i < decision->rule_count; i++) {
         pb_reply_put_text(reply, i > 0 ? "," : "");
@@ -83,23 +46,23 @@ pb_api_decision_put(struct pb_reply *reply, const struct pb_decision *decision)
     pb_reply_put_text(reply, "{");
     put_decision(reply, decision);
     if (decision->verdict != PB_POLICY_DENY) {
-        put_time(reply, "from", decision->from_us);
-        put_time(reply, "to", decision->to_us);
-        put_bool(reply, "notifies_owners", decision->notifies_owners);
+        pb_api_put_time(reply, "from", decision->from_us);
+        pb_api_put_time(reply, "to", decision->to_us);
+        pb_api_put_bool(reply, "notifies_owners", decision->notifies_owners);
         if (decision->confirm_at_rows != UINT64_MAX)
-            put_number(reply, "confirm_at_rows", decision->confirm_at_rows);
+            pb_api_put_number(reply, "confirm_at_rows", decision->confirm_at_rows);
         if (decision->rows_max != UINT64_MAX)
-            put_number(reply, "rows_max", decision->rows_max);
+            pb_api_put_number(reply, "rows_max", decision->rows_max);
     }
-    put_number(reply, "origins_admitted", decision->origins_admitted);
-    put_number(reply, "origins_excluded", decision->origins_excluded);
+    pb_api_put_number(reply, "origins_admitted", decision->origins_admitted);
+    pb_api_put_number(reply, "origins_excluded", decision->origins_excluded);
     pb_reply_put_text(reply, "}\n");
 }
 
 static void
 put_index(struct pb_reply *reply, const char *key, uint64_t index)
 {
-    put_key(reply, key);
+    pb_api_put_key(reply, key);
     if (index == UINT64_MAX)
         pb_reply_put_text(reply, "null");
     else
@@ -126,10 +89,10 @@ put_coverage(struct pb_reply *reply, const struct pb_answer *answer)
     pb_reply_put_text(reply, ",\"coverage\":{\"readers_in_scope\":");
     pb_reply_put_number(reply, coverage.readers_in_scope);
     if (coverage.is_up_known) {
-        put_number(reply, "readers_up", coverage.readers_up);
+        pb_api_put_number(reply, "readers_up", coverage.readers_up);
         pb_reply_put_text(reply, ",\"known_by\":\"reads\"");
     }
-    put_number(reply, "origins_excluded", coverage.origins_excluded);
+    pb_api_put_number(reply, "origins_excluded", coverage.origins_excluded);
     pb_reply_put_text(reply, "}");
 }
 
@@ -141,11 +104,11 @@ put_disclosure(struct pb_reply *reply, const struct pb_disclosure *disclosure)
     (void)pb_time_format(disclosure->at_us, PB_NO_UTC_OFFSET, at);
     pb_reply_put_text(reply, "{\"at\":");
     pb_reply_put_json(reply, pb_str_from(at));
-    put_text(reply, "agency", disclosure->agency);
-    put_text(reply, "purpose", disclosure->purpose);
-    put_text(reply, "kind", disclosure->kind);
-    put_number(reply, "reads", disclosure->reads);
-    put_bool(reply, "case_open", disclosure->is_case_open);
+    pb_api_put_text(reply, "agency", disclosure->agency);
+    pb_api_put_text(reply, "purpose", disclosure->purpose);
+    pb_api_put_text(reply, "kind", disclosure->kind);
+    pb_api_put_number(reply, "reads", disclosure->reads);
+    pb_api_put_bool(reply, "case_open", disclosure->is_case_open);
     pb_reply_put_text(reply, "}");
 }
 
@@ -157,15 +120,15 @@ put_disclosures(struct pb_reply *reply, const struct pb_answer *answer)
 
     if (disclosures == NULL)
         return;
-    put_key(reply, "disclosures");
+    pb_api_put_key(reply, "disclosures");
     pb_reply_put_text(reply, "{\"items\":[");
     for (uint32_t i = 0; i < disclosures->count; i++) {
         pb_reply_put_text(reply, i > 0 ? "," : "");
         put_disclosure(reply, &disclosures->items[i]);
     }
     pb_reply_put_text(reply, "]");
-    put_bool(reply, "cut", disclosures->is_cut);
-    put_number(reply, "unnamed", disclosures->unnamed);
+    pb_api_put_bool(reply, "cut", disclosures->is_cut);
+    pb_api_put_number(reply, "unnamed", disclosures->unnamed);
     pb_reply_put_text(reply, "}");
 }
 
@@ -175,12 +138,12 @@ put_head(struct pb_reply *reply, const struct pb_answer *answer)
 {
     put_decision(reply, pb_answer_decision(answer));
     put_receipt(reply, answer);
-    put_number(reply, "count", pb_answer_count(answer));
-    put_bool(reply, "truncated", pb_answer_is_truncated(answer));
+    pb_api_put_number(reply, "count", pb_answer_count(answer));
+    pb_api_put_bool(reply, "truncated", pb_answer_is_truncated(answer));
     if (pb_answer_page(answer)[0] != '\0')
-        put_text(reply, "page", pb_str_from(pb_answer_page(answer)));
+        pb_api_put_text(reply, "page", pb_str_from(pb_answer_page(answer)));
     if (pb_answer_watermark(answer)[0] != '\0')
-        put_text(reply, "watermark", pb_str_from(pb_answer_watermark(answer)));
+        pb_api_put_text(reply, "watermark", pb_str_from(pb_answer_watermark(answer)));
     put_coverage(reply, answer);
     put_disclosures(reply, answer);
 }
@@ -242,16 +205,16 @@ pb_api_answer_refusal(struct pb_reply *reply, const struct pb_request *request,
     reply->status = decision->verdict == PB_POLICY_DENY ? 403 : 409;
     reply->content_type = "application/problem+json";
     pb_reply_put_text(reply, "{\"type\":\"about:blank\"");
-    put_text(reply, "title", pb_str_from(pb_http_reason(reply->status)));
-    put_number(reply, "status", reply->status);
-    put_text(reply, "detail", pb_str_from(detail_of(decision->verdict)));
-    put_text(reply, "request_id", pb_str_from(request->id.text));
+    pb_api_put_text(reply, "title", pb_str_from(pb_http_reason(reply->status)));
+    pb_api_put_number(reply, "status", reply->status);
+    pb_api_put_text(reply, "detail", pb_str_from(detail_of(decision->verdict)));
+    pb_api_put_text(reply, "request_id", pb_str_from(request->id.text));
     pb_reply_put_text(reply, ",");
     put_decision(reply, decision);
     put_receipt(reply, answer);
     if (token[0] != '\0') {
-        put_text(reply, "token", pb_str_from(token));
-        put_number(reply, "count", pb_answer_count(answer));
+        pb_api_put_text(reply, "token", pb_str_from(token));
+        pb_api_put_number(reply, "count", pb_answer_count(answer));
     }
     pb_reply_put_text(reply, "}\n");
 }

@@ -9,6 +9,7 @@
 
 #include "api/api_private.h"
 #include "api/cookie.h"
+#include "api/member.h"
 #include "api/passkey_json.h"
 #include "api/passkey.h"
 #include "base/arena.h"
@@ -430,20 +431,6 @@ pb_api_handle_passkey_step_up(struct pb_api *api, const struct pb_api_call *call
 
 /* ---- a person's own ---- */
 
-static void
-put_time(struct pb_reply *reply, const char *key, int64_t us)
-{
-    char text[PB_TIME_BYTES_MAX];
-
-    if (us == 0)
-        return;
-    (void)pb_time_format(us, PB_NO_UTC_OFFSET, text);
-    pb_reply_put_text(reply, ",\"");
-    pb_reply_put_text(reply, key);
-    pb_reply_put_text(reply, "\":");
-    pb_reply_put_json(reply, pb_str_from(text));
-}
-
 static bool
 put_passkey(void *context, const struct pb_api_passkey *passkey)
 {
@@ -459,8 +446,8 @@ put_passkey(void *context, const struct pb_api_passkey *passkey)
                                                   : ",\"may_be_copied\":false");
     pb_reply_put_text(reply, passkey->created_at_us <= list->reset_at_us ? ",\"is_void\":true"
                                                                          : ",\"is_void\":false");
-    put_time(reply, "created_at", passkey->created_at_us);
-    put_time(reply, "used_at", passkey->used_at_us);
+    pb_api_put_time_known(reply, "created_at", passkey->created_at_us);
+    pb_api_put_time_known(reply, "used_at", passkey->used_at_us);
     pb_reply_put_text(reply, "}");
     list->gap = ",";
     return true;

@@ -6,6 +6,7 @@
 
 #include "api/api_private.h"
 #include "api/body.h"
+#include "api/member.h"
 #include "base/arena.h"
 #include "base/env.h"
 #include "base/limits.h"
@@ -237,15 +238,6 @@ end_page(const struct pb_api_call *call, const struct page *page, enum pb_status
     return answer(call, reply, status, error, "]}\n");
 }
 
-static void
-put_time(struct pb_reply *reply, int64_t us)
-{
-    char text[PB_TIME_BYTES_MAX];
-
-    (void)pb_time_format(us, PB_NO_UTC_OFFSET, text);
-    pb_reply_put_json(reply, pb_str_from(text));
-}
-
 static bool
 put_item(void *context, const struct pb_review_item *item)
 {
@@ -258,17 +250,12 @@ put_item(void *context, const struct pb_review_item *item)
         return goes_on;
     pb_reply_put_text(reply, "{\"item\":");
     pb_reply_put_json(reply, pb_str_from(item->key));
-    pb_reply_put_text(reply, ",\"why\":");
-    pb_reply_put_json(reply, item->why);
-    pb_reply_put_text(reply, ",\"index\":");
-    pb_reply_put_number(reply, (int64_t)item->index);
-    pb_reply_put_text(reply, ",\"since\":");
-    put_time(reply, item->at_us);
-    pb_reply_put_text(reply, ",\"state\":");
-    pb_reply_put_json(reply, pb_str_from(states[item->state]));
+    pb_api_put_text(reply, "why", item->why);
+    pb_api_put_number(reply, "index", item->index);
+    pb_api_put_time(reply, "since", item->at_us);
+    pb_api_put_text(reply, "state", pb_str_from(states[item->state]));
     if (item->taken_by.bytes > 0) {
-        pb_reply_put_text(reply, ",\"taken_by\":");
-        pb_reply_put_json(reply, item->taken_by);
+        pb_api_put_text(reply, "taken_by", item->taken_by);
     }
     pb_reply_put_text(reply, "}");
     return goes_on && !reply->is_broken;

@@ -8,6 +8,7 @@
 #include "api/cookie.h"
 #include "api/device.h"
 #include "api/leaf.h"
+#include "api/member.h"
 #include "api/people.h"
 #include "base/arena.h"
 #include "base/env.h"
@@ -76,24 +77,6 @@ pb_api_methods_text(unsigned methods, char room[96])
 }
 
 static void
-put_text(struct pb_reply *reply, const char *key, struct pb_str value)
-{
-    pb_reply_put_text(reply, ",\"");
-    pb_reply_put_text(reply, key);
-    pb_reply_put_text(reply, "\":");
-    pb_reply_put_json(reply, value);
-}
-
-static void
-put_time(struct pb_reply *reply, const char *key, int64_t us)
-{
-    char text[PB_TIME_BYTES_MAX];
-
-    (void)pb_time_format(us, PB_NO_UTC_OFFSET, text);
-    put_text(reply, key, pb_str_from(text));
-}
-
-static void
 put_words(struct pb_reply *reply, const char *key, unsigned bits, unsigned count,
           const char *(*name)(unsigned index))
 {
@@ -127,16 +110,16 @@ put_person(struct pb_reply *reply, const struct pb_api_session *session,
 {
     char csrf[PB_SESSION_CSRF_BYTES];
 
-    put_text(reply, "person", standing->person->id);
-    put_text(reply, "name", standing->person->name);
-    put_text(reply, "role", standing->person->role);
-    put_text(reply, "agency", standing->agency->id);
-    put_text(reply, "agency_name", standing->agency->name);
+    pb_api_put_text(reply, "person", standing->person->id);
+    pb_api_put_text(reply, "name", standing->person->name);
+    pb_api_put_text(reply, "role", standing->person->role);
+    pb_api_put_text(reply, "agency", standing->agency->id);
+    pb_api_put_text(reply, "agency_name", standing->agency->name);
     put_words(reply, "verbs", session->is_enrolling ? 0 : standing->verbs, PB_TOKEN_VERBS,
               pb_api_token_verb_name);
-    put_time(reply, "training_valid_until", standing->person->training_valid_until_us);
+    pb_api_put_time(reply, "training_valid_until", standing->person->training_valid_until_us);
     pb_api_session_csrf(cookie, csrf);
-    put_text(reply, "csrf", pb_str_from(csrf));
+    pb_api_put_text(reply, "csrf", pb_str_from(csrf));
 }
 
 static void
@@ -144,15 +127,16 @@ put_times(struct pb_api *api, struct pb_reply *reply, const struct pb_api_sessio
 {
     int64_t now_us = pb_now_us(api->env), now_ns = pb_monotonic_ns(api->env);
 
-    put_time(reply, "consented_at", session->consented_at_us);
-    put_time(reply, "began_at", session->began_at_us);
-    put_time(reply, "ends_at", now_us + (session->began_ns + PB_SESSION_LIFE_NS - now_ns) / 1000);
+    pb_api_put_time(reply, "consented_at", session->consented_at_us);
+    pb_api_put_time(reply, "began_at", session->began_at_us);
+    pb_api_put_time(reply, "ends_at",
+                    now_us + (session->began_ns + PB_SESSION_LIFE_NS - now_ns) / 1000);
     if (!session->is_locked)
-        put_time(reply, "locks_at",
-                 now_us + (session->used_ns + PB_SESSION_IDLE_NS - now_ns) / 1000);
+        pb_api_put_time(reply, "locks_at",
+                        now_us + (session->used_ns + PB_SESSION_IDLE_NS - now_ns) / 1000);
     if (pb_api_session_has_stepped_up(session, now_ns))
-        put_time(reply, "stepped_up_until",
-                 now_us + (session->proved_ns + PB_SESSION_STEP_UP_NS - now_ns) / 1000);
+        pb_api_put_time(reply, "stepped_up_until",
+                        now_us + (session->proved_ns + PB_SESSION_STEP_UP_NS - now_ns) / 1000);
 }
 
 void
@@ -163,7 +147,7 @@ pb_api_session_put(struct pb_api *api, struct pb_reply *reply, const struct pb_a
     reply->content_type = "application/json";
     pb_reply_put_text(reply, "{\"id\":");
     pb_reply_put_json(reply, pb_str_from(session->id));
-    put_text(reply, "state", pb_str_from(state_of(session)));
+    pb_api_put_text(reply, "state", pb_str_from(state_of(session)));
     put_words(reply, "methods", session->methods, PB_SIGN_IN_METHODS, pb_api_sign_in_method_name);
     put_person(reply, session, standing, cookie);
     put_times(api, reply, session);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/api_private.h"
+#include "api/member.h"
 #include "api/texts.h"
 #include "api/cookie.h"
 #include "api/device.h"
@@ -81,18 +82,6 @@ pb_api_handle_session_end(struct pb_api *api, const struct pb_api_call *call,
 
 /* ---- a person's sessions ---- */
 
-static void
-put_time(struct pb_reply *reply, const char *key, int64_t us)
-{
-    char text[PB_TIME_BYTES_MAX];
-
-    (void)pb_time_format(us, PB_NO_UTC_OFFSET, text);
-    pb_reply_put_text(reply, ",\"");
-    pb_reply_put_text(reply, key);
-    pb_reply_put_text(reply, "\":");
-    pb_reply_put_json(reply, pb_str_from(text));
-}
-
 /* Who sits before a locked session may be anybody. */
 static bool
 is_unlocked(const struct pb_api_call *call, struct pb_reply *reply)
@@ -126,8 +115,8 @@ pb_api_handle_sessions_list(struct pb_api *api, const struct pb_api_call *call,
         pb_reply_put_json(reply, pb_str_from(sessions[i].id));
         pb_reply_put_text(reply, ",\"by\":");
         pb_reply_put_json(reply, pb_api_methods_text(sessions[i].methods, room));
-        put_time(reply, "began_at", sessions[i].began_at_us);
-        put_time(reply, "used_at", now_us - (now_ns - sessions[i].used_ns) / 1000);
+        pb_api_put_time(reply, "began_at", sessions[i].began_at_us);
+        pb_api_put_time(reply, "used_at", now_us - (now_ns - sessions[i].used_ns) / 1000);
         pb_reply_put_text(reply, ",\"is_this\":");
         pb_reply_put_text(reply, strcmp(sessions[i].id, call->caller->session->id) == 0 ? "true}"
                                                                                         : "false}");

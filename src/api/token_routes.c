@@ -4,24 +4,11 @@
 #include <string.h>
 
 #include "api/api_private.h"
+#include "api/member.h"
 #include "base/arena.h"
 #include "base/env.h"
 #include "base/text.h"
 #include "base/time.h"
-
-static void
-put_time(struct pb_reply *reply, const char *key, int64_t us)
-{
-    char text[PB_TIME_BYTES_MAX];
-
-    if (us == 0)
-        return;
-    (void)pb_time_format(us, PB_NO_UTC_OFFSET, text);
-    pb_reply_put_text(reply, ",\"");
-    pb_reply_put_text(reply, key);
-    pb_reply_put_text(reply, "\":");
-    pb_reply_put_json(reply, pb_str_from(text));
-}
 
 static void
 put_verbs(struct pb_reply *reply, unsigned verbs)
@@ -61,9 +48,9 @@ put_members(struct pb_reply *reply, const struct pb_api_token *token)
         pb_reply_put_text(reply, ",\"label\":");
         pb_reply_put_json(reply, token->label);
     }
-    put_time(reply, "created_at", token->created_at_us);
-    put_time(reply, "expires_at", token->expires_at_us);
-    put_time(reply, "revoked_at", token->revoked_at_us);
+    pb_api_put_time_known(reply, "created_at", token->created_at_us);
+    pb_api_put_time_known(reply, "expires_at", token->expires_at_us);
+    pb_api_put_time_known(reply, "revoked_at", token->revoked_at_us);
 }
 
 static void
