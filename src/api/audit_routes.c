@@ -6,6 +6,7 @@
 
 #include "api/api_private.h"
 #include "api/body.h"
+#include "api/member.h"
 #include "audit/audit.h"
 #include "base/arena.h"
 #include "base/limits.h"
@@ -374,10 +375,8 @@ put_key(void *context, const struct pb_audit_log_info *info)
 
     pb_reply_put_text(reply, keys->count++ > 0 ? ",\n{\"log\":" : "{\"log\":");
     pb_reply_put_json(reply, pb_str_from(info->id));
-    pb_reply_put_text(reply, ",\"origin\":");
-    pb_reply_put_json(reply, pb_str_from(info->origin));
-    pb_reply_put_text(reply, ",\"vkey\":");
-    pb_reply_put_json(reply, pb_str_from(info->vkey));
+    pb_api_put_text(reply, "origin", pb_str_from(info->origin));
+    pb_api_put_text(reply, "vkey", pb_str_from(info->vkey));
     pb_reply_put_text(reply, ",\"path\":\"/audit/");
     pb_reply_put_text(reply, info->id); /* letters, digits and . _ : - */
     pb_reply_put_text(reply, "/\",\"size\":");

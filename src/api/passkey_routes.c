@@ -145,8 +145,7 @@ pb_api_handle_passkey_sign_in_options(struct pb_api *api, const struct pb_api_ca
         return status;
     pb_attempts_put(&api->attempts, &attempt, &call->request->peer);
     put_challenge(reply, &attempt);
-    pb_reply_put_text(reply, ",\"rpId\":");
-    pb_reply_put_json(reply, pb_str_from(api->origin_host));
+    pb_api_put_text(reply, "rpId", pb_str_from(api->origin_host));
     /* Which passkeys there are is not told: the authenticator knows which of its own are for us. */
     pb_reply_put_text(reply, ",\"userVerification\":\"required\",\"allowCredentials\":[]}\n");
     return PB_OK;
@@ -165,8 +164,7 @@ pb_api_handle_passkey_step_up_options(struct pb_api *api, const struct pb_api_ca
     if (status != PB_OK)
         return status;
     put_challenge(reply, &attempt);
-    pb_reply_put_text(reply, ",\"rpId\":");
-    pb_reply_put_json(reply, pb_str_from(api->origin_host));
+    pb_api_put_text(reply, "rpId", pb_str_from(api->origin_host));
     pb_reply_put_text(reply, ",\"userVerification\":\"required\",\"allowCredentials\":[");
     status = put_descriptors(api, call, reply);
     pb_reply_put_text(reply, "]}\n");
@@ -181,10 +179,8 @@ put_user(struct pb_api *api, const struct pb_api_call *call, struct pb_reply *re
     pb_api_passkey_user(api->origin_host, call->caller->person, user);
     pb_reply_put_text(reply, ",\"user\":{\"id\":");
     put_base64(reply, user, sizeof(user));
-    pb_reply_put_text(reply, ",\"name\":");
-    pb_reply_put_json(reply, call->caller->person);
-    pb_reply_put_text(reply, ",\"displayName\":");
-    pb_reply_put_json(reply, call->caller->person);
+    pb_api_put_text(reply, "name", call->caller->person);
+    pb_api_put_text(reply, "displayName", call->caller->person);
     pb_reply_put_text(reply, "},\"rp\":{\"name\":\"Platebase\",\"id\":");
     pb_reply_put_json(reply, pb_str_from(api->origin_host));
     pb_reply_put_text(reply, "}");
@@ -234,7 +230,7 @@ read_body(const struct pb_api_call *call, bool is_made, const char *word,
     const char *field = "", *why = "";
 
     *ret_status = pb_api_passkey_read(call->request->arena, call->request->body, is_made, word,
-                                         ret_credential, &field, &why);
+                                      ret_credential, &field, &why);
     if (*ret_status == PB_BAD_INPUT)
         *ret_status = pb_api_problem(call, reply, 400, why, field[0] != '\0' ? field : NULL);
     else if (*ret_status == PB_OK)
@@ -440,8 +436,7 @@ put_passkey(void *context, const struct pb_api_passkey *passkey)
     pb_reply_put_text(reply, list->gap);
     pb_reply_put_text(reply, "{\"id\":");
     pb_reply_put_json(reply, pb_str_from(passkey->key));
-    pb_reply_put_text(reply, ",\"name\":");
-    pb_reply_put_json(reply, passkey->name);
+    pb_api_put_text(reply, "name", passkey->name);
     pb_reply_put_text(reply, passkey->may_back_up ? ",\"may_be_copied\":true"
                                                   : ",\"may_be_copied\":false");
     pb_reply_put_text(reply, passkey->created_at_us <= list->reset_at_us ? ",\"is_void\":true"

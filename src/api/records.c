@@ -4,6 +4,7 @@
  */
 
 #include "api/api_private.h"
+#include "api/member.h"
 #include "api/record_json.h"
 #include "base/arena.h"
 #include "base/limits.h"
@@ -154,8 +155,7 @@ pb_api_handle_records_list(struct pb_api *api, const struct pb_api_call *call,
     reply->content_type = "application/json";
     pb_reply_put_text(reply, "]");
     if (page.has_more) {
-        pb_reply_put_text(reply, ",\"next\":");
-        pb_reply_put_json(reply, page.last);
+        pb_api_put_text(reply, "next", page.last);
     }
     pb_reply_put_text(reply, "}\n");
     return PB_OK;

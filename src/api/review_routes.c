@@ -152,10 +152,8 @@ put_finding(void *context, const struct pb_finding *finding)
 
     pb_reply_put_text(reply, asked->found++ > 0 ? ",{\"finding\":" : "{\"finding\":");
     pb_reply_put_json(reply, pb_str_from(pb_detect_kind_name(finding->kind)));
-    pb_reply_put_text(reply, ",\"person\":");
-    pb_reply_put_json(reply, finding->person);
-    pb_reply_put_text(reply, ",\"what\":");
-    pb_reply_put_json(reply, pb_str_from(finding->what));
+    pb_api_put_text(reply, "person", finding->person);
+    pb_api_put_text(reply, "what", pb_str_from(finding->what));
     pb_reply_put_text(reply, ",\"entries\":[");
     for (uint32_t i = 0; i < finding->index_count; i++) {
         pb_reply_put_text(reply, i > 0 ? "," : "");

@@ -113,8 +113,7 @@ pb_api_handle_sessions_list(struct pb_api *api, const struct pb_api_call *call,
 
         pb_reply_put_text(reply, i > 0 ? ",{\"id\":" : "{\"id\":");
         pb_reply_put_json(reply, pb_str_from(sessions[i].id));
-        pb_reply_put_text(reply, ",\"by\":");
-        pb_reply_put_json(reply, pb_api_methods_text(sessions[i].methods, room));
+        pb_api_put_text(reply, "by", pb_api_methods_text(sessions[i].methods, room));
         pb_api_put_time(reply, "began_at", sessions[i].began_at_us);
         pb_api_put_time(reply, "used_at", now_us - (now_ns - sessions[i].used_ns) / 1000);
         pb_reply_put_text(reply, ",\"is_this\":");
@@ -355,8 +354,7 @@ pb_api_handle_session_enrol_begin(struct pb_api *api, const struct pb_api_call *
     reply->content_type = "application/json";
     pb_reply_put_text(reply, "{\"secret\":");
     pb_reply_put_json(reply, pb_str_from(text));
-    pb_reply_put_text(reply, ",\"uri\":");
-    pb_reply_put_json(reply, pb_str_from(uri));
+    pb_api_put_text(reply, "uri", pb_str_from(uri));
     pb_reply_put_text(reply, "}\n");
     sodium_memzero(secret, sizeof(secret));
     sodium_memzero(text, sizeof(text));

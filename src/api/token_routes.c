@@ -29,11 +29,9 @@ put_members(struct pb_reply *reply, const struct pb_api_token *token)
 {
     pb_reply_put_text(reply, "\"id\":");
     pb_reply_put_json(reply, token->id);
-    pb_reply_put_text(reply, ",\"agency\":");
-    pb_reply_put_json(reply, token->agency);
+    pb_api_put_text(reply, "agency", token->agency);
     if (token->person.bytes > 0) {
-        pb_reply_put_text(reply, ",\"person\":");
-        pb_reply_put_json(reply, token->person);
+        pb_api_put_text(reply, "person", token->person);
     }
     pb_reply_put_text(reply, ",\"verbs\":[");
     put_verbs(reply, token->verbs);
@@ -45,8 +43,7 @@ put_members(struct pb_reply *reply, const struct pb_api_token *token)
     pb_reply_put_text(reply, "],\"via\":");
     pb_reply_put_json(reply, pb_str_from(pb_api_token_via_name(token->via)));
     if (token->label.bytes > 0) {
-        pb_reply_put_text(reply, ",\"label\":");
-        pb_reply_put_json(reply, token->label);
+        pb_api_put_text(reply, "label", token->label);
     }
     pb_api_put_time_known(reply, "created_at", token->created_at_us);
     pb_api_put_time_known(reply, "expires_at", token->expires_at_us);
@@ -160,8 +157,7 @@ pb_api_handle_tokens_list(struct pb_api *api, const struct pb_api_call *call,
     reply->content_type = "application/json";
     pb_reply_put_text(reply, "]");
     if (listing.has_more) {
-        pb_reply_put_text(reply, ",\"next\":");
-        pb_reply_put_json(reply, listing.last);
+        pb_api_put_text(reply, "next", listing.last);
     }
     pb_reply_put_text(reply, "}\n");
     return PB_OK;
