@@ -61,8 +61,8 @@ check(const struct pb_head *head, const struct pb_head_facts *facts)
     for (uint32_t i = 0; i < head->header_count; i++) {
         const struct pb_pair *header = &head->headers[i];
 
-        require(header->name.bytes > 0
-                && memchr(header->name.text, ' ', header->name.bytes) == NULL);
+        require(header->name.bytes > 0 &&
+                memchr(header->name.text, ' ', header->name.bytes) == NULL);
         for (uint32_t at = 0; at < header->value.bytes; at++)
             require(strchr("\r\n", header->value.text[at]) == NULL);
     }
@@ -86,7 +86,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         line = cut(&rest, '\n');
         header->name = cut(&line, ':');
-        header->value = pb_head_trim(line);
+        header->value = pb_str_trim(line);
     }
     if (pb_head_judge(&head, &facts, &reason) == 0) {
         require(reason == NULL);

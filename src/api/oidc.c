@@ -20,6 +20,7 @@
 #include "base/env.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "catalog/catalog.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define KNOWN_NS (3600 * SECOND_NS)
@@ -502,23 +503,6 @@ pb_oidc_begin(struct pb_oidc *oidc, const struct pb_attempt *attempt,
 
 /* ---- and back ---- */
 
-/* An id as the catalog has them. */
-static bool
-is_person(struct pb_str text)
-{
-    static const char marks[] = "._:-";
-
-    for (uint32_t i = 0; i < text.bytes; i++) {
-        char byte = text.text[i];
-        bool is_plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                        (byte >= '0' && byte <= '9');
-
-        if (!is_plain && (i == 0 || byte == '\0' || strchr(marks, byte) == NULL))
-            return false;
-    }
-    return text.bytes > 0 && text.bytes <= PB_CATALOG_ID_BYTES_MAX;
-}
-
 /* Takes the suffix away; false: it does not end with it. */
 static bool
 cut_suffix(struct pb_str *text, const char *suffix)
@@ -552,7 +536,7 @@ pb_oidc_read_identity(const struct pb_oidc_provider *provider, const json_t *cla
     enum pb_status status;
 
     if ((provider->suffix != NULL && !cut_suffix(&person, provider->suffix)) ||
-        !is_person(person)) {
+        !pb_catalog_is_id(person)) {
         *ret_why = "the claim of the person's id is missing, or is no id";
         return PB_BAD_INPUT;
     }

@@ -7,24 +7,9 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "catalog/catalog.h"
 
 #define TEXT_BYTES_MAX 1024u
-
-static bool
-is_id(struct pb_str text)
-{
-    static const char marks[] = "._:-";
-
-    for (uint32_t i = 0; i < text.bytes; i++) {
-        char byte = text.text[i];
-        bool is_plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                        (byte >= '0' && byte <= '9');
-
-        if (!is_plain && (i == 0 || byte == '\0' || strchr(marks, byte) == NULL))
-            return false;
-    }
-    return text.bytes > 0 && text.bytes <= PB_CATALOG_ID_BYTES_MAX;
-}
 
 static bool
 is_count(struct pb_str text, uint64_t max)
@@ -64,7 +49,7 @@ fits(const struct pb_api_field *field, struct pb_str value, const char **ret_why
         return value.bytes <= TEXT_BYTES_MAX;
     case PB_API_ID:
         *ret_why = "not an id: letters, digits, and . _ : - after the first";
-        return is_id(value);
+        return pb_catalog_is_id(value);
     case PB_API_COUNT:
         *ret_why = "not a number, or larger than it may be";
         return is_count(value, field->max);

@@ -122,25 +122,13 @@ check_leaf(const struct pb_audit_leaf *leaf, struct pb_error *error)
 }
 
 static void
-put_string(struct pb_text_out *out, struct pb_str text)
-{
-    pb_put_char(out, '"');
-    for (uint32_t i = 0; i < text.bytes; i++) {
-        if (text.text[i] == '"' || text.text[i] == '\\')
-            pb_put_char(out, '\\');
-        pb_put_char(out, text.text[i]);
-    }
-    pb_put_char(out, '"');
-}
-
-static void
 put_field(struct pb_text_out *out, const struct pb_audit_field *field)
 {
     pb_put_char(out, ',');
-    put_string(out, pb_str_from(field->name));
+    pb_put_quoted(out, pb_str_from(field->name));
     pb_put_char(out, ':');
     if (field->kind == PB_AUDIT_FIELD_TEXT) {
-        put_string(out, field->text);
+        pb_put_quoted(out, field->text);
     } else if (field->kind == PB_AUDIT_FIELD_NUMBER) {
         pb_put_i64(out, field->number);
     } else {
@@ -159,7 +147,7 @@ pb_leaf_put_tail(struct pb_text_out *out, const struct pb_audit_leaf *leaf,
     if (status != PB_OK)
         return status;
     pb_put_text(out, ",\"ev\":");
-    put_string(out, pb_str_from(leaf->event));
+    pb_put_quoted(out, pb_str_from(leaf->event));
     for (uint32_t i = 0; i < leaf->field_count; i++)
         put_field(out, &leaf->fields[i]);
     pb_put_text(out, ",\"c\":{");
@@ -170,7 +158,7 @@ pb_leaf_put_tail(struct pb_text_out *out, const struct pb_audit_leaf *leaf,
         pb_commitment(name, salts[i], leaf->secrets[i].value, &hash);
         if (i > 0)
             pb_put_char(out, ',');
-        put_string(out, name);
+        pb_put_quoted(out, name);
         pb_put_text(out, ":\"");
         pb_put_base64(out, hash.bytes, sizeof(hash.bytes));
         pb_put_char(out, '"');
@@ -198,7 +186,7 @@ skip(struct pb_str *rest, uint32_t bytes)
     *rest = (struct pb_str){ rest->text + bytes, rest->bytes - bytes };
 }
 
-/* A string as put_string writes it; ret_text is what stands between the quotes. */
+/* A string as pb_put_quoted writes it; ret_text is what stands between the quotes. */
 static bool
 take_string(struct pb_str *rest, struct pb_str *ret_text)
 {

@@ -30,6 +30,22 @@ pb_str_compare(struct pb_str a, struct pb_str b)
     return (a.bytes > b.bytes) - (a.bytes < b.bytes);
 }
 
+static bool
+is_blank(char character)
+{
+    return character == ' ' || character == '\t';
+}
+
+struct pb_str
+pb_str_trim(struct pb_str text)
+{
+    while (text.bytes > 0 && is_blank(text.text[0]))
+        text = (struct pb_str){ text.text + 1, text.bytes - 1 };
+    while (text.bytes > 0 && is_blank(text.text[text.bytes - 1]))
+        text.bytes--;
+    return text;
+}
+
 uint64_t
 pb_hash_bytes(const void *bytes, size_t count)
 {
@@ -177,6 +193,18 @@ static uint64_t
 magnitude(int64_t value)
 {
     return value < 0 ? UINT64_C(0) - (uint64_t)value : (uint64_t)value;
+}
+
+void
+pb_put_quoted(struct pb_text_out *out, struct pb_str text)
+{
+    pb_put_char(out, '"');
+    for (uint32_t i = 0; i < text.bytes; i++) {
+        if (text.text[i] == '"' || text.text[i] == '\\')
+            pb_put_char(out, '\\');
+        pb_put_char(out, text.text[i]);
+    }
+    pb_put_char(out, '"');
 }
 
 void

@@ -51,6 +51,9 @@ pb_short_texts_equal(const char *a, const char *b, uint32_t bytes)
 /* By unsigned bytes, the shorter first where one begins the other: <0, 0 or >0. */
 int pb_str_compare(struct pb_str a, struct pb_str b);
 
+/* Without spaces and tabs at its ends. */
+struct pb_str pb_str_trim(struct pb_str text);
+
 /* XXH3, 64 bits, seed 0: the same on every machine, so it may be stored. */
 uint64_t pb_hash_bytes(const void *bytes, size_t count);
 
@@ -127,6 +130,9 @@ pb_put_text(struct pb_text_out *out, const char *text)
     pb_put_bytes(out, text, strlen(text));
 }
 
+/* In double quotes, with a backslash before each quote and backslash: of text without control
+ * characters a string of JSON and a scalar of YAML. */
+void pb_put_quoted(struct pb_text_out *out, struct pb_str text);
 void pb_put_u64(struct pb_text_out *out, uint64_t value);
 void pb_put_i64(struct pb_text_out *out, int64_t value);
 

@@ -48,32 +48,32 @@ PB_MUST_CHECK enum pb_status pb_catalog_backup(struct pb_catalog *catalog, const
 /* ---- records: every entity as fields of text ---- */
 
 enum pb_field_kind {
-    PB_FIELD_TEXT,         /* UTF-8 without control characters, without spaces at its ends */
-    PB_FIELD_ID,           /* [A-Za-z0-9][A-Za-z0-9._:-]*, at most PB_CATALOG_ID_BYTES_MAX */
-    PB_FIELD_NAME,         /* a text without commas, at most PB_CATALOG_ID_BYTES_MAX */
-    PB_FIELD_CHOICE,       /* one of choices */
-    PB_FIELD_CHOICES,      /* some of choices, comma separated */
-    PB_FIELD_LIST,         /* names, comma separated */
-    PB_FIELD_BOOL,         /* "yes" or "no"; "true" and "false" are taken too */
-    PB_FIELD_NUMBER,       /* number_min to number_max */
+    PB_FIELD_TEXT,           /* UTF-8 without control characters, without spaces at its ends */
+    PB_FIELD_ID,             /* [A-Za-z0-9][A-Za-z0-9._:-]*, at most PB_CATALOG_ID_BYTES_MAX */
+    PB_FIELD_NAME,           /* a text without commas, at most PB_CATALOG_ID_BYTES_MAX */
+    PB_FIELD_CHOICE,         /* one of choices */
+    PB_FIELD_CHOICES,        /* some of choices, comma separated */
+    PB_FIELD_LIST,           /* names, comma separated */
+    PB_FIELD_BOOL,           /* "yes" or "no"; "true" and "false" are taken too */
+    PB_FIELD_NUMBER,         /* number_min to number_max */
     PB_FIELD_NUMBER_OR_NONE, /* the same, or "none" */
-    PB_FIELD_TIME,         /* RFC 3339, a date (its first moment in UTC) or "now"; kept as
+    PB_FIELD_TIME,           /* RFC 3339, a date (its first moment in UTC) or "now"; kept as
                             * microseconds, given back as RFC 3339 */
-    PB_FIELD_JURISDICTION, /* ISO 3166: "US-KS" */
-    PB_FIELD_DEGREES,      /* number_min to number_max in degrees times 10^7 */
-    PB_FIELD_PLATE,        /* folded */
-    PB_FIELD_SHA256,       /* 64 hexadecimal digits */
+    PB_FIELD_JURISDICTION,   /* ISO 3166: "US-KS" */
+    PB_FIELD_DEGREES,        /* number_min to number_max in degrees times 10^7 */
+    PB_FIELD_PLATE,          /* folded */
+    PB_FIELD_SHA256,         /* 64 hexadecimal digits */
 };
 
 struct pb_field {
-    const char *name;          /* as in YAML and, with dashes, as an option: "capture_state" */
+    const char *name; /* as in YAML and, with dashes, as an option: "capture_state" */
     enum pb_field_kind kind;
-    const char *help;          /* one sentence without a full stop */
+    const char *help; /* one sentence without a full stop */
     bool is_required;
-    bool is_fixed;             /* may be set when the record is added, not changed later */
-    const char *fallback;      /* value where none is given; NULL: empty */
+    bool is_fixed;              /* may be set when the record is added, not changed later */
+    const char *fallback;       /* value where none is given; NULL: empty */
     const char *const *choices; /* ends with NULL */
-    const char *refers_to;     /* entity whose id the value must be, or NULL */
+    const char *refers_to;      /* entity whose id the value must be, or NULL */
     int64_t number_min, number_max;
 };
 
@@ -92,6 +92,8 @@ struct pb_entity {
  * agreement, declaration, hold, ... */
 const struct pb_entity *pb_catalog_entities(size_t *ret_count);
 const struct pb_entity *pb_catalog_entity(const char *name); /* NULL if there is none */
+/* Is it what an id can be? 1 to PB_CATALOG_ID_BYTES_MAX letters, digits, and . _ : - within. */
+bool pb_catalog_is_id(struct pb_str text);
 
 /* One row. values[i] is NUL-terminated text for fields[i], or NULL where empty. Given an empty
  * text, a field gets its fallback. */
@@ -194,8 +196,8 @@ bool pb_zone_read(struct pb_str text, struct pb_zone *ret_zone);
 struct pb_agency {
     struct pb_str id, name, ori;
     enum pb_agency_class class;
-    uint16_t jurisdiction;      /* US-KS; US for a federal one */
-    bool contributes;           /* false: a query-only agency, which gives nothing, ever */
+    uint16_t jurisdiction; /* US-KS; US for a federal one */
+    bool contributes;      /* false: a query-only agency, which gives nothing, ever */
     bool is_active;
     bool publishes_figures;
     int32_t retention_days;     /* the owner's own limit; -1: none */
@@ -204,19 +206,23 @@ struct pb_agency {
     uint32_t pack_count;
     const struct pb_zone *zones; /* in which its readers may not capture, where a law says so */
     uint32_t zone_count;
-    int64_t reviewed_at_us;     /* end of the newest finished review of its inquiries; 0: never */
+    int64_t reviewed_at_us; /* end of the newest finished review of its inquiries; 0: never */
     int64_t created_at_us;
 };
 
-enum pb_person_status { PB_PERSON_REQUESTED, PB_PERSON_ACTIVE, PB_PERSON_SUSPENDED,
-                        PB_PERSON_CLOSED };
+enum pb_person_status {
+    PB_PERSON_REQUESTED,
+    PB_PERSON_ACTIVE,
+    PB_PERSON_SUSPENDED,
+    PB_PERSON_CLOSED
+};
 
 /* What a person may do. Kinds of inquiry are separate permissions. */
 enum pb_permission {
-    PB_MAY_PLATE = 1u << 0,      /* full plate */
-    PB_MAY_PATTERN = 1u << 1,    /* partial plate, look-alikes, edits */
+    PB_MAY_PLATE = 1u << 0,   /* full plate */
+    PB_MAY_PATTERN = 1u << 1, /* partial plate, look-alikes, edits */
     PB_MAY_PLACE = 1u << 2,
-    PB_MAY_COMMON = 1u << 3,     /* common plates */
+    PB_MAY_COMMON = 1u << 3, /* common plates */
     PB_MAY_ASSOCIATES = 1u << 4,
     PB_MAY_EXPORT = 1u << 5,
     PB_MAY_CORRECT = 1u << 6,
@@ -230,18 +236,18 @@ enum pb_permission {
 
 struct pb_person {
     struct pb_str id, name;
-    uint32_t agency;             /* index into agencies */
+    uint32_t agency; /* index into agencies */
     enum pb_person_status status;
-    struct pb_str role;          /* investigator, analyst, supervisor, auditor, administrator ... */
-    uint32_t permissions;        /* of enum pb_permission: by role, plus what was granted */
+    struct pb_str role;   /* investigator, analyst, supervisor, auditor, administrator ... */
+    uint32_t permissions; /* of enum pb_permission: by role, plus what was granted */
     int64_t training_valid_until_us;
 };
 
 struct pb_reader_entry {
     struct pb_str id;
-    uint32_t agency;       /* owner */
-    uint32_t origin;       /* index into origins */
-    struct pb_str kind;    /* fixed, mobile, trailer, handheld, app */
+    uint32_t agency;    /* owner */
+    uint32_t origin;    /* index into origins */
+    struct pb_str kind; /* fixed, mobile, trailer, handheld, app */
     struct pb_str time_zone;
     int32_t lat_e7, lon_e7; /* or PB_NO_POSITION */
     uint16_t capture_state; /* jurisdiction whose law governs what it sees; 0: not known */
@@ -260,7 +266,7 @@ struct pb_agreement {
     uint32_t owner, asker;         /* agencies */
     const struct pb_str *purposes; /* none: no purpose at all */
     uint32_t purpose_count;
-    const uint32_t *readers;       /* indices; none: all of the owner's */
+    const uint32_t *readers; /* indices; none: all of the owner's */
     uint32_t reader_count;
     int64_t starts_at_us, ends_at_us;
     bool is_revoked;
@@ -269,7 +275,7 @@ struct pb_agreement {
 struct pb_declaration {
     struct pb_str id, subject, signer; /* subject: which promise, as a rule pack names it */
     uint32_t agency;
-    uint16_t jurisdiction;             /* to whom it is given: US-IL */
+    uint16_t jurisdiction; /* to whom it is given: US-IL */
     uint8_t text_sha256[32];
     int64_t signed_at_us, expires_at_us;
 };
@@ -277,7 +283,7 @@ struct pb_declaration {
 struct pb_offence {
     struct pb_str code, title, class; /* class: felony, gross-misdemeanor, misdemeanor, civil */
     uint16_t jurisdiction;
-    int32_t limitation_years;         /* -1: no limit */
+    int32_t limitation_years; /* -1: no limit */
 };
 
 struct pb_hold {
@@ -285,7 +291,7 @@ struct pb_hold {
     uint32_t agency;                      /* whose case it is */
     const uint32_t *readers;              /* none: any of the owner's */
     uint32_t reader_count;
-    uint32_t owner;                       /* whose reads; PB_NO_INDEX: any */
+    uint32_t owner; /* whose reads; PB_NO_INDEX: any */
     int64_t from_us, to_us, expires_at_us;
     bool is_released;
 };

@@ -61,13 +61,15 @@ is_letter_or_digit(char character)
            (character >= 'a' && character <= 'z');
 }
 
-static bool
-is_id(struct pb_str text)
+bool
+pb_catalog_is_id(struct pb_str text)
 {
+    static const char marks[] = { '.', '_', ':', '-' };
+
     if (text.bytes == 0 || text.bytes > PB_CATALOG_ID_BYTES_MAX || !is_letter_or_digit(*text.text))
         return false;
     for (uint32_t i = 1; i < text.bytes; i++) {
-        if (!is_letter_or_digit(text.text[i]) && strchr("._:-", text.text[i]) == NULL)
+        if (!is_letter_or_digit(text.text[i]) && memchr(marks, text.text[i], sizeof(marks)) == NULL)
             return false;
     }
     return true;
@@ -80,19 +82,6 @@ is_name(struct pb_str text)
            memchr(text.text, ',', text.bytes) == NULL;
 }
 
-static struct pb_str
-trimmed(struct pb_str text)
-{
-    while (text.bytes > 0 && (*text.text == ' ' || *text.text == '\t')) {
-        text.text++;
-        text.bytes--;
-    }
-    while (text.bytes > 0 &&
-           (text.text[text.bytes - 1] == ' ' || text.text[text.bytes - 1] == '\t'))
-        text.bytes--;
-    return text;
-}
-
 bool
 pb_list_next(struct pb_str *list, struct pb_str *ret_item)
 {
@@ -103,7 +92,7 @@ pb_list_next(struct pb_str *list, struct pb_str *ret_item)
         return false;
     comma = memchr(list->text, ',', list->bytes);
     bytes = comma == NULL ? list->bytes : (uint32_t)(comma - list->text);
-    *ret_item = trimmed((struct pb_str){ .text = list->text, .bytes = bytes });
+    *ret_item = pb_str_trim((struct pb_str){ .text = list->text, .bytes = bytes });
     /* A closing comma leaves an empty item behind, which is then refused. */
     if (comma != NULL && bytes + 1 == list->bytes)
         *list = (struct pb_str){ .text = " ", .bytes = 1 };
@@ -133,7 +122,7 @@ parse_text(const struct parser *parser, struct pb_str text, struct pb_value *val
 static enum pb_status
 parse_id(const struct parser *parser, struct pb_str text, struct pb_value *value)
 {
-    if (!is_id(text))
+    if (!pb_catalog_is_id(text))
         return pb_fail(parser->error, PB_BAD_INPUT,
                        "must be letters, digits and . _ : - and begin with a letter or digit, at "
                        "most %u",
@@ -394,7 +383,7 @@ pb_field_parse(struct pb_arena *arena, const struct pb_field *field, struct pb_s
         field->kind == PB_FIELD_LIST ? PB_CATALOG_LIST_BYTES_MAX : PB_CATALOG_TEXT_BYTES_MAX;
 
     *ret_value = (struct pb_value){ .is_set = false };
-    text = trimmed(text);
+    text = pb_str_trim(text);
     if (text.bytes == 0)
         return PB_OK;
     if (text.bytes > bytes_max)

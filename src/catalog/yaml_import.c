@@ -258,16 +258,6 @@ compare_named(const void *left, const void *right)
     return order != 0 ? order : (a->line > b->line) - (a->line < b->line);
 }
 
-static struct pb_str
-trimmed(struct pb_str text)
-{
-    while (text.bytes > 0 && text.text[0] == ' ')
-        text = (struct pb_str){ text.text + 1, text.bytes - 1 };
-    while (text.bytes > 0 && text.text[text.bytes - 1] == ' ')
-        text.bytes--;
-    return text;
-}
-
 /* Two records of one id in one file: which of them was meant? */
 static enum pb_status
 check_ids(struct import *import, const struct pb_entity *entity, const struct pb_yaml *list)
@@ -283,7 +273,7 @@ check_ids(struct import *import, const struct pb_entity *entity, const struct pb
             list->items[i].kind == PB_YAML_MAP ? pb_yaml_get(&list->items[i], "id") : NULL;
 
         if (id != NULL && id->kind == PB_YAML_SCALAR)
-            named[count++] = (struct named){ trimmed(id->text), id->line };
+            named[count++] = (struct named){ pb_str_trim(id->text), id->line };
     }
     qsort(named, count, sizeof(*named), compare_named);
     for (uint32_t i = 1; status == PB_OK && i < count; i++) {

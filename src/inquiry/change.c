@@ -374,27 +374,14 @@ pb_site_export_yaml(struct pb_site *site, const struct pb_actor *actor, char **r
 
 /* ---- readers that reads brought with them ---- */
 
-/* A scalar of YAML in double quotes. */
-static void
-put_quoted(struct pb_text_out *out, struct pb_str text)
-{
-    pb_put_char(out, '"');
-    for (uint32_t i = 0; i < text.bytes; i++) {
-        if (text.text[i] == '"' || text.text[i] == '\\')
-            pb_put_char(out, '\\');
-        pb_put_char(out, text.text[i]);
-    }
-    pb_put_char(out, '"');
-}
-
 static void
 put_reader(struct pb_text_out *out, struct pb_str reader, struct pb_str agency,
            uint16_t capture_state)
 {
     pb_put_text(out, "  - id: ");
-    put_quoted(out, reader);
+    pb_put_quoted(out, reader);
     pb_put_text(out, "\n    agency: ");
-    put_quoted(out, agency);
+    pb_put_quoted(out, agency);
     if (capture_state != 0) {
         pb_put_text(out, "\n    capture_state: ");
         pb_put_text(out, pb_jurisdiction_name(capture_state));

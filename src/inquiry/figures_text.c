@@ -13,13 +13,7 @@ static void
 put_text(struct pb_text_out *out, const char *key, struct pb_str text)
 {
     pb_put_text(out, key);
-    pb_put_char(out, '"');
-    for (uint32_t i = 0; i < text.bytes; i++) {
-        if (text.text[i] == '"' || text.text[i] == '\\')
-            pb_put_char(out, '\\');
-        pb_put_char(out, text.text[i]);
-    }
-    pb_put_char(out, '"');
+    pb_put_quoted(out, text);
 }
 
 static void

@@ -138,7 +138,7 @@ take_header(void *context, enum MHD_ValueKind kind, const char *name, size_t nam
 
     (void)kind;
     headers->raw[headers->count] = pair;
-    pair.value = pb_head_trim(pair.value);
+    pair.value = pb_str_trim(pair.value);
     headers->trimmed[headers->count] = pair;
     headers->count++;
     return headers->count <= PB_NET_HEADERS_MAX ? MHD_YES : MHD_NO;

@@ -178,19 +178,6 @@ pb_head_method(struct pb_str method, bool *ret_is_head)
     return PB_METHOD_COUNT;
 }
 
-struct pb_str
-pb_head_trim(struct pb_str text)
-{
-    while (text.bytes > 0 && (text.text[0] == ' ' || text.text[0] == '\t')) {
-        text.text++;
-        text.bytes--;
-    }
-    while (text.bytes > 0 &&
-           (text.text[text.bytes - 1] == ' ' || text.text[text.bytes - 1] == '\t'))
-        text.bytes--;
-    return text;
-}
-
 bool
 pb_head_is_type(struct pb_str content_type, const char *wanted)
 {
@@ -199,7 +186,7 @@ pb_head_is_type(struct pb_str content_type, const char *wanted)
 
     if (end != NULL)
         content_type.bytes = (uint32_t)(end - content_type.text);
-    return is_named(pb_head_trim(content_type), wanted);
+    return is_named(pb_str_trim(content_type), wanted);
 }
 
 /* Two parts with `between` bytes between the end of one and the beginning of the next. */

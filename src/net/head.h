@@ -39,9 +39,6 @@ const char *pb_method_name(enum pb_method method);
  * charset=utf-8" is application/json. */
 bool pb_head_is_type(struct pb_str content_type, const char *wanted);
 
-/* text without spaces and tabs at both ends. */
-struct pb_str pb_head_trim(struct pb_str text);
-
 /*
  * How a head that has been cut into its parts in place lay in memory. Where each part begins just
  * behind the one before, there was nothing else between them: no second space, no bare line

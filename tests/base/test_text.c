@@ -13,6 +13,39 @@
 #include "base/text.h"
 
 static void
+blanks_go_from_the_ends_alone(void **state)
+{
+    static const struct {
+        const char *text, *trimmed;
+    } cases[] = {
+        { "", "" },         { " ", "" },    { " \t ", "" },         { "a", "a" },
+        { " a", "a" },      { "a\t", "a" }, { "\t a b \t", "a b" }, { "a  b", "a  b" },
+        { "\n a", "\n a" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_true(
+            pb_str_equal(pb_str_trim(pb_str_from(cases[i].text)), pb_str_from(cases[i].trimmed)));
+}
+
+static void
+quotes_end_where_they_should(void **state)
+{
+    char text[16];
+    struct pb_text_out out = pb_text_out(text, sizeof(text) - 1);
+
+    (void)state;
+    pb_put_quoted(&out, pb_str_from("a\"b\\c"));
+    *out.at = '\0';
+    assert_false(out.is_cut);
+    assert_string_equal("\"a\\\"b\\\\c\"", text);
+    out = pb_text_out(text, 4);
+    pb_put_quoted(&out, pb_str_from("abc"));
+    assert_true(out.is_cut);
+}
+
+static void
 texts_compare_by_bytes_then_length(void **state)
 {
     static const char *const ordered[] = { "", "A", "AB", "ABC", "B", "Z", "a", "\xC3\x84" };
@@ -206,6 +239,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blanks_go_from_the_ends_alone),
+        cmocka_unit_test(quotes_end_where_they_should),
         cmocka_unit_test(texts_compare_by_bytes_then_length),
         cmocka_unit_test(the_hash_is_xxh3_and_stays_it),
         cmocka_unit_test(every_code_point_survives_encoding_and_decoding),
