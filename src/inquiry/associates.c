@@ -411,23 +411,13 @@ judge(struct associates *associates, struct pb_tally_plate *plate)
 /* ---- order ---- */
 
 static int
-compare_names(const struct pb_tally_plate *a, const struct pb_tally_plate *b)
-{
-    int order =
-        pb_str_compare((struct pb_str){ a->text, a->bytes }, (struct pb_str){ b->text, b->bytes });
-
-    return order != 0 ? order
-                      : (a->jurisdiction > b->jurisdiction) - (a->jurisdiction < b->jurisdiction);
-}
-
-static int
 compare_together(const struct pb_tally_plate *a, const struct pb_tally_plate *b)
 {
     if (a->trips != b->trips)
         return a->trips > b->trips ? -1 : 1;
     if (a->together != b->together)
         return a->together > b->together ? -1 : 1;
-    return compare_names(a, b);
+    return pb_tally_compare_plates(a, b);
 }
 
 static int

@@ -57,11 +57,7 @@ compare_plates(const struct pb_tally_plate *a, const struct pb_tally_plate *b)
 
     if (order == 0)
         order = (a->last_us < b->last_us) - (a->last_us > b->last_us);
-    if (order == 0)
-        order = pb_str_compare((struct pb_str){ a->text, a->bytes },
-                               (struct pb_str){ b->text, b->bytes });
-    return order != 0 ? order
-                      : (a->jurisdiction > b->jurisdiction) - (a->jurisdiction < b->jurisdiction);
+    return order != 0 ? order : pb_tally_compare_plates(a, b);
 }
 
 enum pb_status

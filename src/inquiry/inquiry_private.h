@@ -351,6 +351,8 @@ PB_MUST_CHECK enum pb_status pb_tally_add(struct pb_tally *tally, const struct p
 /* Indices of plates in an order; wanted says which, NULL: all. The caller frees ret_order. */
 typedef bool pb_tally_wanted_fn(const struct pb_tally_plate *plate);
 typedef int pb_tally_compare_fn(const struct pb_tally_plate *a, const struct pb_tally_plate *b);
+/* By plate, then by jurisdiction: no two are equal. */
+int pb_tally_compare_plates(const struct pb_tally_plate *a, const struct pb_tally_plate *b);
 PB_MUST_CHECK enum pb_status pb_tally_order(const struct pb_tally *tally,
                                             pb_tally_wanted_fn *wanted,
                                             pb_tally_compare_fn *compare, uint32_t **ret_order,

@@ -31,16 +31,6 @@ count_all(struct pb_question *question, struct pb_tally *tally, struct pb_error 
     return status == PB_END ? PB_OK : status;
 }
 
-static int
-compare_plates(const struct pb_tally_plate *a, const struct pb_tally_plate *b)
-{
-    int order =
-        pb_str_compare((struct pb_str){ a->text, a->bytes }, (struct pb_str){ b->text, b->bytes });
-
-    return order != 0 ? order
-                      : (a->jurisdiction > b->jurisdiction) - (a->jurisdiction < b->jurisdiction);
-}
-
 enum pb_status
 pb_question_plates(struct pb_question *question, struct pb_error *error)
 {
@@ -52,7 +42,7 @@ pb_question_plates(struct pb_question *question, struct pb_error *error)
     pb_tally_init(&tally, question->site->env);
     status = count_all(question, &tally, error);
     if (status == PB_OK)
-        status = pb_tally_order(&tally, NULL, compare_plates, &order, &count);
+        status = pb_tally_order(&tally, NULL, pb_tally_compare_plates, &order, &count);
     if (status == PB_OK)
         status = pb_question_give_plates(question, &tally, order, count, error);
     pb_free(question->site->env, order);

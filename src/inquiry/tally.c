@@ -36,6 +36,15 @@ plate_text(const struct pb_tally_plate *plate)
     return (struct pb_str){ plate->text, plate->bytes };
 }
 
+int
+pb_tally_compare_plates(const struct pb_tally_plate *a, const struct pb_tally_plate *b)
+{
+    int order = pb_str_compare(plate_text(a), plate_text(b));
+
+    return order != 0 ? order
+                      : (a->jurisdiction > b->jurisdiction) - (a->jurisdiction < b->jurisdiction);
+}
+
 static uint32_t *
 find_slot(const struct pb_tally *tally, struct pb_str plate, uint16_t jurisdiction)
 {
