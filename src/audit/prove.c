@@ -124,33 +124,6 @@ prove(struct pb_audit *audit, struct pb_audit_log *log, uint64_t index, bool wit
     return status == PB_END ? PB_NOT_FOUND : status;
 }
 
-enum pb_status
-pb_audit_prove(struct pb_audit *audit, const char *log, uint64_t index, bool with_openings,
-               char **ret_text, struct pb_error *error)
-{
-    struct pb_audit_log *found = pb_audit_find(audit, pb_str_from(log));
-    struct making *making = NULL;
-    enum pb_status status;
-
-    if (found == NULL)
-        return pb_fail(error, PB_NOT_FOUND, "there is no audit log '%.64s'", log);
-    making = pb_calloc(audit->env, 1, sizeof(*making));
-    if (making == NULL)
-        return pb_fail(error, PB_E_NOMEM, "no memory for a proof");
-    status = ask_witnesses(audit, found, error);
-    (void)pthread_mutex_lock(&audit->integrating);
-    if (status == PB_OK)
-        status = prove(audit, found, index, with_openings, making, ret_text, error);
-    (void)pthread_mutex_unlock(&audit->integrating);
-    if (making->plain != NULL)
-        sodium_memzero(making->plain, PB_OPENINGS_BYTES_MAX);
-    pb_free(audit->env, making->plain);
-    pb_free(audit->env, making->checkpoint_text);
-    pb_audit_run_done(&making->run, audit->env);
-    pb_free(audit->env, making);
-    return status;
-}
-
 /* ---- consistency ---- */
 
 static enum pb_status
@@ -180,12 +153,14 @@ write_consistency(struct pb_audit *audit, const struct making *making, uint64_t 
 
 static enum pb_status
 prove_consistency(struct pb_audit *audit, struct pb_audit_log *log, uint64_t old_size,
-                  struct making *making, char **ret_text, struct pb_error *error)
+                  bool with_openings, struct making *making, char **ret_text,
+                  struct pb_error *error)
 {
     struct pb_nodes nodes;
     enum pb_status status =
         find_checkpoint(audit, log, old_size > 0 ? old_size - 1 : 0, making, error);
 
+    (void)with_openings;
     if (status != PB_OK)
         return status;
     pb_nodes_init(&nodes, &log->public_place, making->checkpoint.size);
@@ -194,9 +169,15 @@ prove_consistency(struct pb_audit *audit, struct pb_audit_log *log, uint64_t old
     return status == PB_OK ? write_consistency(audit, making, old_size, ret_text, error) : status;
 }
 
-enum pb_status
-pb_audit_prove_consistency(struct pb_audit *audit, const char *log, uint64_t old_size,
-                           char **ret_text, struct pb_error *error)
+/* ---- either ---- */
+
+typedef enum pb_status prove_fn(struct pb_audit *audit, struct pb_audit_log *log, uint64_t number,
+                                bool with_openings, struct making *making, char **ret_text,
+                                struct pb_error *error);
+
+static enum pb_status
+make(struct pb_audit *audit, const char *log, prove_fn *prove_it, uint64_t number,
+     bool with_openings, char **ret_text, struct pb_error *error)
 {
     struct pb_audit_log *found = pb_audit_find(audit, pb_str_from(log));
     struct making *making = NULL;
@@ -210,9 +191,27 @@ pb_audit_prove_consistency(struct pb_audit *audit, const char *log, uint64_t old
     status = ask_witnesses(audit, found, error);
     (void)pthread_mutex_lock(&audit->integrating);
     if (status == PB_OK)
-        status = prove_consistency(audit, found, old_size, making, ret_text, error);
+        status = prove_it(audit, found, number, with_openings, making, ret_text, error);
     (void)pthread_mutex_unlock(&audit->integrating);
+    if (making->plain != NULL)
+        sodium_memzero(making->plain, PB_OPENINGS_BYTES_MAX);
+    pb_free(audit->env, making->plain);
     pb_free(audit->env, making->checkpoint_text);
+    pb_audit_run_done(&making->run, audit->env);
     pb_free(audit->env, making);
     return status;
+}
+
+enum pb_status
+pb_audit_prove(struct pb_audit *audit, const char *log, uint64_t index, bool with_openings,
+               char **ret_text, struct pb_error *error)
+{
+    return make(audit, log, prove, index, with_openings, ret_text, error);
+}
+
+enum pb_status
+pb_audit_prove_consistency(struct pb_audit *audit, const char *log, uint64_t old_size,
+                           char **ret_text, struct pb_error *error)
+{
+    return make(audit, log, prove_consistency, old_size, false, ret_text, error);
 }

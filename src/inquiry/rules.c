@@ -89,7 +89,7 @@ read_file(struct packs *packs, uint32_t index, struct pb_pack_source *ret_source
     status = pb_site_path(packs->site, name, path, error);
     if (status == PB_OK)
         status = pb_load_file(packs->site->env, path, PB_PACK_BYTES_MAX, &packs->texts[index],
-                                   &bytes, error);
+                              &bytes, error);
     if (status != PB_OK)
         return status == PB_NOT_FOUND ? pb_fail(error, PB_E_IO, "'%s' has gone", path) : status;
     ret_source->text = (struct pb_str){ packs->texts[index], (uint32_t)bytes };
