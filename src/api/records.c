@@ -4,14 +4,12 @@
  */
 
 #include "api/api_private.h"
-#include "api/member.h"
+#include "api/page.h"
 #include "api/record_json.h"
 #include "base/arena.h"
 #include "base/limits.h"
 #include "base/text.h"
 #include "inquiry/site.h"
-
-#define LIMIT_DEFAULT 100u
 
 /* ---- who and what ---- */
 
@@ -102,63 +100,32 @@ answer_record(struct pb_api *api, const struct pb_api_call *call, const struct p
 
 /* ---- the handlers ---- */
 
-struct page {
-    struct pb_reply *reply;
-    struct pb_arena *arena;
-    uint64_t count, limit;
-    struct pb_str last; /* in the arena */
-    bool has_more;
-    enum pb_status status;
-};
-
 static bool
 put_item(void *context, const struct pb_record *record)
 {
-    struct page *page = context;
+    struct pb_api_page *page = context;
+    bool goes_on;
 
-    if (page->count == page->limit) {
-        page->has_more = true;
-        return false;
-    }
-    pb_reply_put_text(page->reply, page->count > 0 ? ",\n" : "");
-    pb_api_record_put(page->reply, record);
-    page->count++;
-    if (page->count == page->limit)
-        page->status = pb_arena_copy(page->arena, pb_str_from(record->values[0]), &page->last);
-    return page->status == PB_OK;
+    if (pb_api_page_takes(page, pb_str_from(record->values[0]), &goes_on))
+        pb_api_record_put(page->reply, record);
+    return goes_on;
 }
 
 enum pb_status
 pb_api_handle_records_list(struct pb_api *api, const struct pb_api_call *call,
                            struct pb_reply *reply)
 {
-    const struct pb_str *after = pb_request_query(call->request, "after");
-    struct page page = { .reply = reply,
-                         .arena = call->request->arena,
-                         .limit = pb_api_query_count(call->request, "limit", LIMIT_DEFAULT) };
     struct pb_error error = { "" };
+    struct pb_api_page page;
     struct pb_actor actor;
     enum pb_status status;
 
     if (!pb_api_actor(call, &actor, reply, &status))
         return status;
-    if (page.limit == 0)
-        page.limit = 1; /* a page that says nothing leads nowhere */
-    pb_reply_put_text(reply, "{\"items\":[");
-    status =
-        pb_site_list(api->options.site, &actor, entity_of(call),
-                     after != NULL ? *after : (struct pb_str){ "", 0 }, put_item, &page, &error);
-    if (status == PB_OK)
-        status = page.status;
-    if (status != PB_OK)
-        return pb_api_answer_refused(call, reply, status, &error);
-    reply->content_type = "application/json";
-    pb_reply_put_text(reply, "]");
-    if (page.has_more) {
-        pb_api_put_text(reply, "next", page.last);
-    }
-    pb_reply_put_text(reply, "}\n");
-    return PB_OK;
+    page = pb_api_page_begin(call, reply);
+    status = pb_site_list(api->options.site, &actor, entity_of(call), page.after, put_item, &page,
+                          &error);
+    return pb_api_page_end(&page, call, status, &error);
 }
 
 enum pb_status

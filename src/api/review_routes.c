@@ -7,6 +7,7 @@
 #include "api/api_private.h"
 #include "api/body.h"
 #include "api/member.h"
+#include "api/page.h"
 #include "base/arena.h"
 #include "base/env.h"
 #include "base/limits.h"
@@ -16,7 +17,6 @@
 
 #define SAMPLE_DEFAULT 20
 #define SAMPLE_MAX 10000
-#define PAGE_DEFAULT 100u
 
 /* ---- what is asked ---- */
 
@@ -182,69 +182,15 @@ pb_api_handle_review_detect(struct pb_api *api, const struct pb_api_call *call,
 
 /* ---- items ---- */
 
-struct page {
-    struct pb_reply *reply;
-    struct pb_arena *arena;
-    struct pb_str after, last;
-    uint64_t count, limit;
-    bool has_more;
-    enum pb_status status;
-};
-
-static struct page
-new_page(const struct pb_api_call *call, struct pb_reply *reply)
-{
-    const struct pb_str *after = pb_request_query(call->request, "after");
-    uint64_t limit = pb_api_query_count(call->request, "limit", PAGE_DEFAULT);
-
-    return (struct page){ .reply = reply,
-                          .arena = call->request->arena,
-                          .after = after != NULL ? *after : (struct pb_str){ "", 0 },
-                          .limit = limit > 0 ? limit : 1 };
-}
-
-/* Is it one for this page? Otherwise ret_goes_on says whether one may follow. */
-static bool
-is_on_page(struct page *page, const char *key, bool *ret_goes_on)
-{
-    *ret_goes_on = true;
-    if (pb_str_compare(pb_str_from(key), page->after) <= 0)
-        return false;
-    if (page->count == page->limit) {
-        page->has_more = true;
-        *ret_goes_on = false;
-        return false;
-    }
-    pb_reply_put_text(page->reply, page->count++ > 0 ? ",\n" : "");
-    if (page->count == page->limit)
-        page->status = pb_arena_copy(page->arena, pb_str_from(key), &page->last);
-    *ret_goes_on = page->status == PB_OK;
-    return true;
-}
-
-static enum pb_status
-end_page(const struct pb_api_call *call, const struct page *page, enum pb_status status,
-         const struct pb_error *error, struct pb_reply *reply)
-{
-    if (status == PB_OK)
-        status = page->status;
-    if (status == PB_OK && page->has_more) {
-        pb_reply_put_text(reply, "],\"next\":");
-        pb_reply_put_json(reply, page->last);
-        return answer(call, reply, status, error, "}\n");
-    }
-    return answer(call, reply, status, error, "]}\n");
-}
-
 static bool
 put_item(void *context, const struct pb_review_item *item)
 {
     static const char *const states[] = { "open", "fine", "misuse" };
-    struct page *page = context;
+    struct pb_api_page *page = context;
     struct pb_reply *reply = page->reply;
     bool goes_on;
 
-    if (!is_on_page(page, item->key, &goes_on))
+    if (!pb_api_page_takes(page, pb_str_from(item->key), &goes_on))
         return goes_on;
     pb_reply_put_text(reply, "{\"item\":");
     pb_reply_put_json(reply, pb_str_from(item->key));
@@ -252,9 +198,8 @@ put_item(void *context, const struct pb_review_item *item)
     pb_api_put_number(reply, "index", item->index);
     pb_api_put_time(reply, "since", item->at_us);
     pb_api_put_text(reply, "state", pb_str_from(states[item->state]));
-    if (item->taken_by.bytes > 0) {
+    if (item->taken_by.bytes > 0)
         pb_api_put_text(reply, "taken_by", item->taken_by);
-    }
     pb_reply_put_text(reply, "}");
     return goes_on && !reply->is_broken;
 }
@@ -265,17 +210,17 @@ pb_api_handle_review_items(struct pb_api *api, const struct pb_api_call *call,
 {
     const struct pb_str *closed = pb_request_query(call->request, "closed");
     bool with_closed = closed != NULL && pb_str_equal(*closed, pb_str_from("true"));
-    struct page page = new_page(call, reply);
     struct pb_error error = { "" };
+    struct pb_api_page page;
     struct pb_actor actor;
     enum pb_status status;
 
     if (!pb_api_actor(call, &actor, reply, &status))
         return status;
-    pb_reply_put_text(reply, "{\"items\":[");
+    page = pb_api_page_begin(call, reply);
     status = pb_review_items(api->options.site, pb_str_from(actor.person), with_closed, put_item,
                              &page, &error);
-    return end_page(call, &page, status, &error, reply);
+    return pb_api_page_end(&page, call, status, &error);
 }
 
 static enum pb_status
@@ -329,11 +274,11 @@ pb_api_handle_review_finish(struct pb_api *api, const struct pb_api_call *call,
 static bool
 put_note(void *context, const char *key, struct pb_str value)
 {
-    struct page *page = context;
+    struct pb_api_page *page = context;
     struct pb_reply *reply = page->reply;
     bool goes_on;
 
-    if (!is_on_page(page, key, &goes_on))
+    if (!pb_api_page_takes(page, pb_str_from(key), &goes_on))
         return goes_on;
     pb_reply_put_text(reply, "{\"key\":");
     pb_reply_put_json(reply, pb_str_from(key));
@@ -365,16 +310,16 @@ static enum pb_status
 answer_notes(struct pb_api *api, const struct pb_api_call *call, read_notes_fn *read,
              struct pb_reply *reply)
 {
-    struct page page = new_page(call, reply);
     struct pb_error error = { "" };
+    struct pb_api_page page;
     struct pb_actor actor;
     enum pb_status status;
 
     if (!pb_api_actor(call, &actor, reply, &status))
         return status;
-    pb_reply_put_text(reply, "{\"items\":[");
+    page = pb_api_page_begin(call, reply);
     status = read(api->options.site, pb_str_from(actor.person), put_note, &page, &error);
-    return end_page(call, &page, status, &error, reply);
+    return pb_api_page_end(&page, call, status, &error);
 }
 
 enum pb_status

@@ -5,6 +5,7 @@
 
 #include "api/api_private.h"
 #include "api/member.h"
+#include "api/page.h"
 #include "base/arena.h"
 #include "base/env.h"
 #include "base/text.h"
@@ -99,44 +100,33 @@ pb_api_handle_tokens_revoke(struct pb_api *api, const struct pb_api_call *call,
 /* ---- listing ---- */
 
 struct listing {
-    struct pb_reply *reply;
-    struct pb_arena *arena;
-    struct pb_str agency, after, last;
-    uint64_t count, limit;
-    bool sees_all, has_more;
-    enum pb_status status;
+    struct pb_api_page page;
+    struct pb_str agency;
+    bool sees_all;
 };
 
 static bool
 put_listed(void *context, const struct pb_api_token *token)
 {
     struct listing *listing = context;
+    struct pb_reply *reply = listing->page.reply;
+    bool goes_on;
 
-    if ((!listing->sees_all && !pb_str_equal(token->agency, listing->agency)) ||
-        pb_str_compare(token->id, listing->after) <= 0)
+    if (!listing->sees_all && !pb_str_equal(token->agency, listing->agency))
         return true;
-    if (listing->count == listing->limit) {
-        listing->has_more = true;
-        return false;
-    }
-    pb_reply_put_text(listing->reply, listing->count++ > 0 ? ",\n{" : "{");
-    put_members(listing->reply, token);
-    pb_reply_put_text(listing->reply, "}");
-    if (listing->count == listing->limit)
-        listing->status = pb_arena_copy(listing->arena, token->id, &listing->last);
-    return listing->status == PB_OK;
+    if (!pb_api_page_takes(&listing->page, token->id, &goes_on))
+        return goes_on;
+    pb_reply_put_text(reply, "{");
+    put_members(reply, token);
+    pb_reply_put_text(reply, "}");
+    return goes_on;
 }
 
 enum pb_status
 pb_api_handle_tokens_list(struct pb_api *api, const struct pb_api_call *call,
                           struct pb_reply *reply)
 {
-    const struct pb_str *after = pb_request_query(call->request, "after");
-    struct listing listing = { .reply = reply,
-                               .arena = call->request->arena,
-                               .agency = call->caller->agency,
-                               .after = after != NULL ? *after : (struct pb_str){ "", 0 },
-                               .limit = pb_api_query_count(call->request, "limit", 100) };
+    struct listing listing = { .agency = call->caller->agency };
     struct pb_error error = { "" };
     struct pb_actor actor;
     enum pb_status status;
@@ -147,20 +137,9 @@ pb_api_handle_tokens_list(struct pb_api *api, const struct pb_api_call *call,
     if (status != PB_OK)
         return pb_api_answer_refused(call, reply, status, &error);
     listing.sees_all = pb_site_may_operate(api->options.site, &actor, &error) == PB_OK;
-    listing.limit = listing.limit > 0 ? listing.limit : 1;
-    pb_reply_put_text(reply, "{\"items\":[");
+    listing.page = pb_api_page_begin(call, reply);
     status = pb_api_token_each(api->env, api->options.site, put_listed, &listing, &error);
-    if (status == PB_OK)
-        status = listing.status;
-    if (status != PB_OK)
-        return status < 0 ? status : PB_E_CORRUPT;
-    reply->content_type = "application/json";
-    pb_reply_put_text(reply, "]");
-    if (listing.has_more) {
-        pb_api_put_text(reply, "next", listing.last);
-    }
-    pb_reply_put_text(reply, "}\n");
-    return PB_OK;
+    return pb_api_page_end(&listing.page, call, status, &error);
 }
 
 /* ---- making ---- */
