@@ -315,7 +315,7 @@ judge(const struct merge *merge, const struct input *input, struct pb_row *row,
 
     *ret_fate = FATE_STAYS;
     if ((row->flags & PB_ROW_NEVER) == 0
-        && row->captured_us + row->keep_us <= merge->options->now_us)
+        && pb_row_delete_after(row->captured_us, row->keep_us) <= merge->options->now_us)
         *ret_fate = FATE_EXPIRED;
     if (*ret_fate != FATE_STAYS || !merge->concerns_hidden)
         return PB_OK;
@@ -351,7 +351,7 @@ restamp(const struct merge *merge, struct pb_row *row)
     read.reader = merge->names.texts[context->reader];
     read.captured_at_us = row->captured_us;
     if ((row->flags & PB_ROW_NEVER) == 0)
-        read.delete_after_us = row->captured_us + row->keep_us;
+        read.delete_after_us = pb_row_delete_after(row->captured_us, row->keep_us);
     if (context->lat_e7 != PB_NO_POSITION) {
         read.lat_e7 = (int32_t)((uint32_t)context->lat_e7 + (uint32_t)row->lat);
         read.lon_e7 = (int32_t)((uint32_t)context->lon_e7 + (uint32_t)row->lon);

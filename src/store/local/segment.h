@@ -69,6 +69,16 @@ enum pb_row_flag {
     PB_ROW_EXTRAS = 16,
 };
 
+/* When a row's read is deleted, for how long it is kept; at once where that is no time at all, as
+ * only a forged row says. */
+static inline int64_t
+pb_row_delete_after(int64_t captured_us, int64_t keep_us)
+{
+    int64_t date_us = 0;
+
+    return __builtin_add_overflow(captured_us, keep_us, &date_us) ? INT64_MIN : date_us;
+}
+
 /* Columns of `plates` and `long` and `alternates`. */
 enum pb_plates_column {
     PB_PLATES_CODE, /* long: bytes of the text, which stands in the blob */

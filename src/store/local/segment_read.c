@@ -559,6 +559,9 @@ pb_plate_iterator_next(struct pb_plate_iterator *iterator, struct pb_plate_rows 
         ret_plate->text.bytes = iterator->texts[at + 1] - iterator->texts[at];
     } else {
         ret_plate->code = (uint64_t)iterator->columns[PB_PLATES_CODE][at];
+        if (iterator->table == PB_TABLE_PLATES
+            && (ret_plate->code == 0 || ret_plate->code >> PB_PLATE_CODE_BITS != 0))
+            return damaged(segment, segment->blocks_end, "a plate is none", error);
     }
     if (ret_plate->code & PB_ALTERNATE_HASH_BIT && iterator->table == PB_TABLE_ALTERNATES) {
         const uint8_t *text = iterator->blob + iterator->texts[at];
@@ -884,7 +887,8 @@ pb_reads_block_lifetime(const struct pb_reads_block *reads, uint64_t row,
     ret_read->delete_after_us
         = flags & PB_ROW_NEVER
               ? PB_NEVER
-              : ret_read->captured_at_us + value_of(reads, PB_READS_KEEP, at);
+              : pb_row_delete_after(ret_read->captured_at_us,
+                                    value_of(reads, PB_READS_KEEP, at));
 }
 
 /* The context of a row; NULL where its number is forged. */
@@ -1019,6 +1023,11 @@ pb_reads_block_decode(struct pb_reads_block *reads, uint64_t row, struct pb_reco
                        "a row's number is out of range", error);
     }
     ret_read->captured_at_us = value_of(reads, PB_READS_TIME, at);
+    if (ret_read->captured_at_us < segment->entry.captured_min_us
+        || ret_read->captured_at_us > segment->entry.captured_max_us) {
+        return damaged(segment, (uint64_t)(reads->block.bytes - segment->bytes),
+                       "a row's time is not of this segment", error);
+    }
     ret_read->reader = names->texts[context->reader];
     ret_read->utc_offset_min = context->utc_offset_min;
     ret_read->lane = context->lane;
@@ -1038,8 +1047,8 @@ pb_reads_block_decode(struct pb_reads_block *reads, uint64_t row, struct pb_reco
     ret_read->year = vehicle.year;
     ret_read->year_last = vehicle.year_last;
     if ((flags & PB_ROW_NEVER) == 0) {
-        ret_read->delete_after_us
-            = ret_read->captured_at_us + value_of(reads, PB_READS_KEEP, at);
+        ret_read->delete_after_us = pb_row_delete_after(ret_read->captured_at_us,
+                                                        value_of(reads, PB_READS_KEEP, at));
     }
     ret_read->revision = (uint32_t)value_of(reads, PB_READS_REVISION, at);
     ret_read->is_revisable = (flags & PB_ROW_REVISABLE) != 0;
