@@ -95,7 +95,8 @@ scan_row(struct scan *scan, uint32_t at, struct pb_read *read)
     read->captured_at_us = scan->values[COLUMN_TIME][at];
     read->delete_after_us = scan->values[COLUMN_FLAGS][at] & PB_ROW_NEVER
                                 ? PB_NEVER
-                                : read->captured_at_us + scan->values[COLUMN_KEEP][at];
+                                : pb_row_delete_after(read->captured_at_us,
+                                                      scan->values[COLUMN_KEEP][at]);
     if (read->delete_after_us <= scan->now_us)
         return PB_OK;
     read->reader = names->texts[context->reader];

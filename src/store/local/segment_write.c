@@ -812,7 +812,9 @@ index_extras(struct pb_segment_writer *writer, const struct pb_row *row, struct 
 static void
 note_times(struct pb_segment_entry *entry, const struct pb_row *row)
 {
-    int64_t delete_after = row->flags & PB_ROW_NEVER ? PB_NEVER : row->captured_us + row->keep_us;
+    int64_t delete_after = row->flags & PB_ROW_NEVER
+                               ? PB_NEVER
+                               : pb_row_delete_after(row->captured_us, row->keep_us);
 
     if (row->captured_us < entry->captured_min_us)
         entry->captured_min_us = row->captured_us;
