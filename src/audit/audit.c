@@ -523,6 +523,8 @@ init_audit(struct pb_audit *audit, const struct pb_env *env, const char *path,
     audit->env = env;
     audit->is_read_only = options != NULL && options->is_read_only;
     audit->witnesses = options != NULL ? options->witnesses : NULL;
+    audit->fails_to_publish = options != NULL ? options->fails_to_publish : NULL;
+    audit->fails_context = options != NULL ? options->fails_context : NULL;
     audit->wants_background =
         !audit->is_read_only && !(options != NULL && options->publishes_by_hand);
     /* With such attributes these cannot fail on Linux. */

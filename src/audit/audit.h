@@ -54,6 +54,10 @@ struct pb_audit_options {
     /* Borrowed while the logs are open: a checkpoint is published only when enough of these have
      * signed it, and they are asked what they know before anything is signed; NULL: none. */
     const struct pb_witnesses *witnesses;
+    /* Told, by a thread of the logs, when publishing begins to fail, and why: what monitors see
+     * stands still then, until it is told of no more. Not of want of witnesses. NULL: nobody is. */
+    void (*fails_to_publish)(void *context, const char *why);
+    void *fails_context;
 };
 
 /* Directory path (new): empty; logs come with pb_audit_log_add. keys_path: directory for private

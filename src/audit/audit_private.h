@@ -149,6 +149,9 @@ struct pb_audit {
     bool has_leader;
 
     bool wants_background;
+    void (*fails_to_publish)(void *context, const char *why); /* may be NULL */
+    void *fails_context;
+    bool has_failed; /* to publish, the last time; the publisher's own */
     struct pb_worker publisher; /* keeps, and publishes where there are no witnesses */
     struct pb_worker cosigner;  /* publishes what witnesses have signed */
 };

@@ -15,13 +15,16 @@
 static void
 work_publisher(struct pb_audit *audit)
 {
+    struct pb_error error = { "" };
     enum pb_status status;
 
     (void)pthread_mutex_lock(&audit->integrating);
-    status = pb_publish_locked(audit, NULL, pb_publish_should_keep(audit), NULL);
+    status = pb_publish_locked(audit, NULL, pb_publish_should_keep(audit), &error);
     (void)pthread_mutex_unlock(&audit->integrating);
-    /* What failed is tried again with the next leaf, and at close, which tells. */
-    (void)status;
+    /* What failed is tried again with the next leaf, and at close; it is told once. */
+    if (status != PB_OK && !audit->has_failed && audit->fails_to_publish != NULL)
+        audit->fails_to_publish(audit->fails_context, error.message);
+    audit->has_failed = status != PB_OK;
 }
 
 static void

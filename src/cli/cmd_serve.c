@@ -200,9 +200,8 @@ wait_for_end(struct service *service)
     struct pb_cli_upkeep upkeep;
     unsigned looks = 0;
 
-    pb_cli_upkeep_init(
-        &upkeep, service->cli->env, service->site, &service->log,
-        service->config.mode == PB_SITE_WRITE ? service->config.upkeep_hours : 0);
+    pb_cli_upkeep_init(&upkeep, service->cli->env, service->site, &service->log,
+                       service->config.mode == PB_SITE_WRITE ? service->config.upkeep_hours : 0);
     for (;;) {
         int signal = sigtimedwait(&service->signals, NULL, &pause);
 
@@ -227,6 +226,18 @@ write_log(void *context, const char *line, size_t bytes)
     (void)context;
     /* A line that cannot be written is lost: there is nowhere else to say so. */
     (void)!write(STDERR_FILENO, line, bytes);
+}
+
+/* From a thread of the audit logs. A line of the log holds no text from elsewhere: why goes beside it. */
+static void
+log_not_published(void *context, const char *why)
+{
+    const struct service *service = context;
+    struct pb_log_line line;
+
+    pb_log_begin(&line, &service->log, PB_LOG_ERROR, PB_WORD("checkpoints_not_published"));
+    pb_log_end(&line);
+    pb_cli_say(service->cli, "checkpoints are not published: %s", why);
 }
 
 /* From a thread of the audit logs. */
@@ -267,6 +278,8 @@ start(struct service *service, int socket, struct pb_error *error)
         .mode = config->mode,
         .waits = log_waiting,
         .waits_context = &service->log,
+        .fails_to_publish = log_not_published,
+        .fails_context = service,
         .holder = holder,
         .memory_bytes = config->memory_bytes,
         .merges_in_background = true,

@@ -258,7 +258,9 @@ open_audit(struct pb_site *site, const struct pb_site_options *site_options, str
                                         .publishes_by_hand = site_options->publishes_by_hand,
                                         .holder = site_options->holder,
                                         .on_busy = site_options->on_busy,
-                                        .busy_context = site_options->busy_context };
+                                        .busy_context = site_options->busy_context,
+                                        .fails_to_publish = site_options->fails_to_publish,
+                                        .fails_context = site_options->fails_context };
     char path[PB_PATH_BYTES_MAX];
     char keys_path[PB_PATH_BYTES_MAX];
     bool has_keys = false;

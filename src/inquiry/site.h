@@ -52,6 +52,8 @@ struct pb_site_options {
     /* Told, from any thread, when a log's checkpoint begins to wait for witnesses; or NULL. */
     void (*waits)(void *context, const char *log, const char *why);
     void *waits_context;
+    void (*fails_to_publish)(void *context, const char *why); /* as in struct pb_audit_options */
+    void *fails_context;
 };
 PB_MUST_CHECK enum pb_status pb_site_open(const struct pb_env *env, const char *path,
                                           const struct pb_site_options *options,

@@ -10,6 +10,8 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "audit/audit_private.h"
 #include "audit/audit_room.h"
@@ -345,6 +347,58 @@ what_a_worker_could_not_do_for_lack_of_memory_it_tries_again(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_room, drop_room)
 
+/* ---- publishing that fails ---- */
+
+struct told {
+    pthread_mutex_t lock;
+    pthread_cond_t moved;
+    unsigned times;
+    char why[sizeof(((struct pb_error *)0)->message)];
+};
+
+static void
+hear(void *context, const char *why)
+{
+    struct told *told = context;
+
+    (void)pthread_mutex_lock(&told->lock);
+    told->times++;
+    (void)snprintf(told->why, sizeof(told->why), "%s", why);
+    (void)pthread_cond_broadcast(&told->moved);
+    (void)pthread_mutex_unlock(&told->lock);
+}
+
+static void
+that_publishing_begins_to_fail_is_told_each_time(void **state)
+{
+    struct room *room = *state;
+    struct told told = { .lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER };
+    struct pb_audit_options options = { .checkpoint_copies = "data/outside",
+                                        .fails_to_publish = hear,
+                                        .fails_context = &told };
+    const struct pb_file_ops *files = room->env.files;
+    struct pb_error error = { .message = "" };
+
+    must(files->mkdir(room->env.file_context, "data/outside", &error), &error);
+    close_room(room);
+    for (unsigned times = 1; times <= 2; times++) {
+        must(pb_audit_open(&room->env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error),
+             &error);
+        must(files->rename(room->env.file_context, "data/outside", "data/away", &error), &error);
+        append_many(room, 2 * (times - 1), 2);
+        (void)pthread_mutex_lock(&told.lock);
+        while (told.times < times)
+            (void)pthread_cond_wait(&told.moved, &told.lock);
+        assert_int_equal(times, told.times);
+        assert_non_null(strstr(told.why, "data/outside"));
+        (void)pthread_mutex_unlock(&told.lock);
+        must(files->rename(room->env.file_context, "data/away", "data/outside", &error), &error);
+        must(pb_audit_close(room->audit, &error), &error);
+        room->audit = NULL;
+    }
+    assert_int_equal(2, told.times);
+}
+
 int
 main(void)
 {
@@ -354,6 +408,7 @@ main(void)
         TEST(what_is_appended_while_the_rest_is_kept_stays_pending),
         TEST(what_a_worker_is_told_while_it_works_is_done_once_afterwards),
         TEST(what_a_worker_could_not_do_for_lack_of_memory_it_tries_again),
+        TEST(that_publishing_begins_to_fail_is_told_each_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
