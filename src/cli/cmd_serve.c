@@ -228,7 +228,8 @@ write_log(void *context, const char *line, size_t bytes)
     (void)!write(STDERR_FILENO, line, bytes);
 }
 
-/* From a thread of the audit logs. A line of the log holds no text from elsewhere: why goes beside it. */
+/* From a thread of the audit logs. A line of the log holds no text from elsewhere: why goes beside
+ * it. */
 static void
 log_not_published(void *context, const char *why)
 {
