@@ -56,9 +56,14 @@ start_service(struct running *running, const char *const *arguments)
     running->said = ends[0];
     running->child = start_with(NULL, -1, -1, ends[1], arguments);
     assert_int_equal(0, close(ends[1]));
-    if (!read_until(running, "platebase: serving ") || !read_until(running, "\n"))
+    /* "platebase: serving site on http://127.0.0.1:4711"; the log may say more at once. */
+    if (!read_until(running, "platebase: serving ") || !read_until(running, "://") ||
+        !read_until(running, "\n"))
         fail_msg("it does not serve: %s", running->text);
-    port = strrchr(running->text, ':');
+    port = strstr(strstr(running->text, "platebase: serving "), "://") + 3;
+    port += strcspn(port, "\n");
+    while (*port != ':')
+        port--;
     running->port = (unsigned)strtoul(port + 1, NULL, 10);
 }
 
