@@ -133,10 +133,11 @@ pb_api_people_init(struct pb_api_people *people, struct pb_api *api, struct pb_e
     if (status == PB_OK)
         status = open_lockouts(people, api, error);
     if (status == PB_OK)
-        status = pb_workers_new(env, HASHER_THREADS, HASHES_WAITING_MAX, &people->hashers, error);
-    if (status == PB_OK)
         status =
-            pb_workers_new(env, HASHER_THREADS, HASHES_WAITING_MAX, &people->known_hashers, error);
+            pb_workers_new(env, HASHER_THREADS, HASHES_WAITING_MAX, true, &people->hashers, error);
+    if (status == PB_OK)
+        status = pb_workers_new(env, HASHER_THREADS, HASHES_WAITING_MAX, false,
+                                &people->known_hashers, error);
     return status;
 }
 

@@ -19,6 +19,7 @@ struct pb_workers {
     unsigned queued, queue_max;
     bool is_ending;
 
+    bool steps_back; /* as the threads begin */
     unsigned thread_count;
     pthread_t threads[]; /* owned */
 };
@@ -49,13 +50,15 @@ work(void *context)
     struct pb_workers *workers = context;
     struct pb_job *job;
 
+    if (workers->steps_back)
+        pb_env_system_step_back();
     while ((job = take(workers)) != NULL)
         job->run(job);
     return NULL;
 }
 
 enum pb_status
-pb_workers_new(const struct pb_env *env, unsigned threads, unsigned queue_max,
+pb_workers_new(const struct pb_env *env, unsigned threads, unsigned queue_max, bool steps_back,
                struct pb_workers **ret_workers, struct pb_error *error)
 {
     struct pb_workers *workers =
@@ -66,6 +69,7 @@ pb_workers_new(const struct pb_env *env, unsigned threads, unsigned queue_max,
         return pb_fail(error, PB_E_NOMEM, "no memory for worker threads");
     workers->env = env;
     workers->queue_max = queue_max;
+    workers->steps_back = steps_back;
     (void)pthread_mutex_init(&workers->lock, NULL);
     (void)pthread_cond_init(&workers->is_wanted, NULL);
     for (; workers->thread_count < threads; workers->thread_count++) {

@@ -20,9 +20,11 @@ struct pb_job {
     void (*run)(struct pb_job *job);
 };
 
-/* PB_E_NOMEM, or PB_E_IO where the system gives no thread. */
+/* steps_back: the threads work behind all others (pb_env_system_step_back). PB_E_NOMEM, or PB_E_IO
+ * where the system gives no thread. */
 PB_MUST_CHECK enum pb_status pb_workers_new(const struct pb_env *env, unsigned threads,
-                                            unsigned queue_max, struct pb_workers **ret_workers,
+                                            unsigned queue_max, bool steps_back,
+                                            struct pb_workers **ret_workers,
                                             struct pb_error *error);
 /* Does what is queued, then ends the threads. NULL is fine. */
 void pb_workers_free(struct pb_workers *workers);
