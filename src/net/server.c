@@ -661,8 +661,8 @@ start_parts(struct pb_server *server, struct pb_error *error)
         server->has_connections = true;
     }
     if (status == PB_OK)
-        status = pb_workers_new(server->env, options->worker_threads, options->limits.queue_max, false,
-                                &server->workers, error);
+        status = pb_workers_new(server->env, options->worker_threads, options->limits.queue_max,
+                                false, &server->workers, error);
     if (status == PB_OK)
         status = start_daemon(server, error);
     if (status == PB_OK)
