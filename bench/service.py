@@ -18,6 +18,8 @@ started on it, and prints one JSON line. Steps:
   soak       READ_RATE reads (20,000) and ASK_RATE inquiries (500) a second for SOAK_SECONDS (3,600);
              memory and descriptors of the service each ten seconds
 
+Needs openssl (the command), for the certificate.
+
   PLATEBASE  the program (build/release/platebase)
   BENCH      the program made of http.c (build/release/bench/bench_http)
   READS      reads in the site (20,000,000)

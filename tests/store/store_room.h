@@ -187,4 +187,15 @@ room_count(struct store_room *room, const char *plate)
     return room_count_query(room, &query);
 }
 
+/* A loader that tells nobody of what it rejects. */
+static inline struct pb_loader *
+room_loader(struct store_room *room, unsigned lanes)
+{
+    struct pb_loader *loader = NULL;
+
+    room_expect(room, PB_OK, pb_loader_new(room->store, lanes, NULL, NULL, &loader, &room->error),
+                "loader");
+    return loader;
+}
+
 #endif

@@ -58,16 +58,6 @@ begin(struct store_room *room, uint64_t memory_bytes)
                 pb_store_open(room->env, ROOM_PATH, &options, &room->store, &room->error), "open");
 }
 
-static struct pb_loader *
-new_loader(struct store_room *room, unsigned lanes)
-{
-    struct pb_loader *loader = NULL;
-
-    room_expect(room, PB_OK, pb_loader_new(room->store, lanes, NULL, NULL, &loader, &room->error),
-                "loader");
-    return loader;
-}
-
 static void
 add(struct store_room *room, struct pb_loader *loader, unsigned lane, const struct pb_read *read)
 {
@@ -146,7 +136,7 @@ events_of_several_runs_repeat_and_revise_one_another(void **state)
 
     (void)state;
     begin(&room, 1);
-    loader = new_loader(&room, LANES);
+    loader = room_loader(&room, LANES);
     load_events(&room, loader);
     finish(&room, loader);
     assert_in_range(spy.segments, 2, 9);
@@ -157,7 +147,7 @@ events_of_several_runs_repeat_and_revise_one_another(void **state)
     assert_int_equal(EVENTS + REVISED / 3, room_count_query(&room, &query));
 
     /* The same again changes nothing. */
-    loader = new_loader(&room, LANES);
+    loader = room_loader(&room, LANES);
     load_events(&room, loader);
     finish(&room, loader);
     expect_counts(loader, 0, EVENTS + 2 * (REVISED / 3), REVISED / 3);
@@ -180,7 +170,7 @@ a_load_of_many_months_is_found_month_by_month(void **state)
     (void)state;
     begin(&room, 1);
     for (uint32_t pass = 0; pass < 2; pass++) {
-        struct pb_loader *loader = new_loader(&room, 1);
+        struct pb_loader *loader = room_loader(&room, 1);
         char text[48];
 
         for (uint32_t i = 0; i < SPREAD; i++) {
@@ -214,8 +204,8 @@ a_loader_has_1_to_256_lanes(void **state)
                          pb_loader_new(room.store, wrong[i], NULL, NULL, &loader, &room.error));
         assert_null(loader);
     }
-    pb_loader_free(new_loader(&room, 1));
-    pb_loader_free(new_loader(&room, 256));
+    pb_loader_free(room_loader(&room, 1));
+    pb_loader_free(room_loader(&room, 256));
     room_done(&room);
 }
 
@@ -237,7 +227,7 @@ begin_fixture(void)
     char text[48];
 
     begin(&fixture.room, 1);
-    fixture.loader = new_loader(&fixture.room, 2);
+    fixture.loader = room_loader(&fixture.room, 2);
     for (unsigned lane = 0; lane < 2; lane++) {
         for (uint32_t i = 0; i < BASE_ROWS; i++) {
             struct pb_read read = numbered(i, lane == 0, text);

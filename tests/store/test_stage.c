@@ -118,16 +118,6 @@ open_with(struct store_room *room, uint64_t memory_bytes)
                 pb_store_open(room->env, ROOM_PATH, &options, &room->store, &room->error), "open");
 }
 
-static struct pb_loader *
-new_loader(struct store_room *room, unsigned lanes)
-{
-    struct pb_loader *loader = NULL;
-
-    room_expect(room, PB_OK, pb_loader_new(room->store, lanes, NULL, NULL, &loader, &room->error),
-                "loader");
-    return loader;
-}
-
 /* Adds reads [first, end) to the lanes in turn, some together and some twice; returns how many were
  * added twice. */
 static uint32_t
@@ -215,7 +205,7 @@ what_is_loaded_is_found_whatever_fits_into_memory(void **state)
         room_close(&room);
         spy_on(&room);
         open_with(&room, cases[i].memory_bytes);
-        loader = new_loader(&room, cases[i].lanes);
+        loader = room_loader(&room, cases[i].lanes);
         twice = add_reads(&room, loader, cases[i].lanes, 0, READS);
         for (unsigned lane = 0; cases[i].by_lane && lane < cases[i].lanes; lane++)
             room_expect(&room, PB_OK, pb_lane_finish(pb_loader_lane(loader, lane), &room.error),
@@ -234,7 +224,7 @@ what_is_loaded_is_found_whatever_fits_into_memory(void **state)
             assert_int_equal(stats.partitions, stats.segments);
 
         /* The same again changes nothing. */
-        loader = new_loader(&room, cases[i].lanes);
+        loader = room_loader(&room, cases[i].lanes);
         (void)add_reads(&room, loader, cases[i].lanes, 0, READS);
         room_expect(&room, PB_OK, pb_loader_finish(loader, &room.error), "finish again");
         pb_loader_counts(loader, &counts);
@@ -257,7 +247,7 @@ a_load_that_is_dropped_stores_nothing_and_leaves_nothing(void **state)
     is_one_month = true;
     room_init(&room);
     open_with(&room, SMALL_BYTES);
-    loader = new_loader(&room, 2);
+    loader = room_loader(&room, 2);
     (void)add_reads(&room, loader, 2, 0, READS);
     pb_loader_free(loader);
     expect_all(&room, 0);
@@ -351,7 +341,7 @@ load_with_fault(uint64_t allocation, uint64_t file_call)
     is_one_month = true;
     room_init(&room);
     open_with(&room, SMALL_BYTES);
-    loader = new_loader(&room, 2);
+    loader = room_loader(&room, 2);
     room.fault.file_call_count = 0;
     room.fault.allocation_count = 0;
     room.fault.fail_allocation_at = allocation;
