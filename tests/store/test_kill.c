@@ -23,6 +23,7 @@
 
 #include <platebase/store.h>
 
+#include "store/local/local.h"
 #include "store/numbered_read.h"
 
 #define ROUNDS 24u
@@ -196,6 +197,7 @@ be_killed(const char *path, const struct ledger *ledger, uint64_t seed, int pipe
         tell(&child, MESSAGE_WRONG, 0, 0);
         _exit(5);
     }
+    child.store->flush_rows = 1 + below(&child.seed, 3000); /* or hardly any life gets that far */
     for (uint32_t i = 0; i < WRITERS; i++) {
         writers[i] = (struct writer){ .child = &child, .seed = seed * 100 + i };
         if (pthread_create(&writers[i].thread, NULL, append_for_ever, &writers[i]) != 0)

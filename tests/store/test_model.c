@@ -6,6 +6,7 @@
  * A history is made from its seed alone; a failure names seed and step. PB_NIGHT=1 runs a
  * million steps; PB_MODEL_SEED=n runs that history alone.
  */
+#include "store/flush_behind.h"
 #include "store/store_room.h"
 
 #include <stdio.h>
@@ -30,7 +31,7 @@ struct history {
     uint32_t step;
     bool is_small; /* opened with little memory */
     uint64_t answers[PB_EXPIRED + 1]; /* by status */
-    uint64_t results, moves, loaded, skipped;
+    uint64_t results, moves, behind, loaded, skipped;
     uint64_t told;     /* reads that the store said are gone from disk */
     uint64_t restamped;
 };
@@ -461,6 +462,45 @@ open_again(struct history *history)
                                      &history->room.error), "open");
 }
 
+static void
+move_clock(struct history *history)
+{
+    static const int64_t steps_us[] = { 1, ROOM_SECOND_US, 3600 * ROOM_SECOND_US, ROOM_DAY_US,
+                                        3 * ROOM_DAY_US };
+
+    history->room.now_us += steps_us[below(history, 5)];
+}
+
+static void
+happen_meanwhile(void *context)
+{
+    struct history *history = context;
+
+    for (uint32_t left = below(history, 4); left > 0; left--)
+        append_some(history);
+    if (below(history, 4) == 0)
+        erase_some(history);
+    if (below(history, 8) == 0)
+        move_clock(history);
+}
+
+/* Rows that are flushed while others come behind them. */
+static void
+flush_some_behind(struct history *history)
+{
+    struct flush_behind flush = { .store = history->room.store,
+                                  .fault = &history->room.fault,
+                                  .operation = FAULT_SYNC,
+                                  .meanwhile = happen_meanwhile,
+                                  .context = history };
+    enum pb_status status = flush_behind(&flush, &history->room.error);
+
+    /* Refused where a restart could not tell history from what is current. */
+    if (status != PB_E_BUSY)
+        expect_ok(history, status, "flush behind");
+    history->behind += flush.has_happened;
+}
+
 /* Nothing of this changes what is found. */
 static void
 move_rows(struct history *history)
@@ -483,15 +523,6 @@ move_rows(struct history *history)
         open_again(history);
         break;
     }
-}
-
-static void
-move_clock(struct history *history)
-{
-    static const int64_t steps_us[] = { 1, ROOM_SECOND_US, 3600 * ROOM_SECOND_US, ROOM_DAY_US,
-                                        3 * ROOM_DAY_US };
-
-    history->room.now_us += steps_us[below(history, 5)];
 }
 
 /* ---- questions ---- */
@@ -687,8 +718,10 @@ take_step(struct history *history)
         ask(history);
     else if (kind < 80)
         ask_plates(history);
-    else if (kind < 89)
+    else if (kind < 87)
         move_rows(history);
+    else if (kind < 89)
+        flush_some_behind(history);
     else if (kind < 92)
         load_some(history);
     else if (kind < 94)
@@ -732,6 +765,7 @@ run_history(uint64_t seed, uint32_t steps, struct history *totals)
         totals->answers[i] += history->answers[i];
     totals->results += history->results;
     totals->moves += history->moves;
+    totals->behind += history->behind;
     totals->loaded += history->loaded;
     totals->skipped += history->skipped;
     totals->told += history->told;
@@ -757,19 +791,20 @@ the_store_equals_the_model_on_random_histories(void **state)
     for (uint64_t seed = 1; done < steps; seed++, done += STEPS_OF_HISTORY)
         run_history(seed, STEPS_OF_HISTORY, &totals);
     print_message("%u steps: %llu stored, %llu duplicate, %llu conflict, %llu expired, %llu "
-                  "loaded, %llu results compared, %llu moves, %llu skipped, %llu dates moved, %llu "
-                  "reads gone\n",
+                  "loaded, %llu results compared, %llu moves, %llu flushes behind, %llu skipped, "
+                  "%llu dates moved, %llu reads gone\n",
                   done, (unsigned long long)totals.answers[PB_OK],
                   (unsigned long long)totals.answers[PB_DUPLICATE],
                   (unsigned long long)totals.answers[PB_CONFLICT],
                   (unsigned long long)totals.answers[PB_EXPIRED],
                   (unsigned long long)totals.loaded, (unsigned long long)totals.results,
-                  (unsigned long long)totals.moves, (unsigned long long)totals.skipped,
+                  (unsigned long long)totals.moves, (unsigned long long)totals.behind,
+                  (unsigned long long)totals.skipped,
                   (unsigned long long)totals.restamped, (unsigned long long)totals.told);
     /* The histories did hold what they are for. */
     assert_true(totals.answers[PB_OK] > 1000 && totals.answers[PB_DUPLICATE] > 100);
     assert_true(totals.answers[PB_CONFLICT] > 100 && totals.answers[PB_EXPIRED] > 10);
-    assert_true(totals.restamped > 1000 && totals.told > 1000);
+    assert_true(totals.restamped > 1000 && totals.told > 1000 && totals.behind > 100);
 }
 
 int

@@ -19,6 +19,7 @@
 #include <platebase/store.h>
 
 #include "geo/geo.h"
+#include "store/flush_behind.h"
 #include "store/numbered_read.h"
 #include "support/sim_fs.h"
 
@@ -64,6 +65,8 @@ struct ledger {
 
 struct life {
     struct sim_fs *fs;
+    struct pb_env base;
+    struct fault_env fault; /* fails nothing: tells when a flush syncs */
     struct pb_env env;
     struct ledger *ledger;
     struct pb_store *store; /* NULL: closed */
@@ -616,12 +619,33 @@ reopen(struct life *life)
     return open_store(life);
 }
 
+static void
+append_meanwhile(void *context)
+{
+    (void)append(context);
+}
+
+static bool
+flush_some_behind(struct life *life)
+{
+    struct flush_behind flush = { .store = life->store,
+                                  .fault = &life->fault,
+                                  .operation = FAULT_SYNC,
+                                  .meanwhile = append_meanwhile,
+                                  .context = life };
+    struct pb_error error = { .message = "" };
+    enum pb_status status = flush_behind(&flush, &error);
+
+    /* Busy: it would leave history behind whose newer revision has expired. */
+    return status == PB_E_BUSY || went_well(life, status, "flush behind", &error);
+}
+
 /* One step; false: it failed, and the power is off. */
 static bool
 step(struct life *life)
 {
     struct pb_error error = { .message = "" };
-    uint32_t kind = below(&life->seed, 22);
+    uint32_t kind = below(&life->seed, 23);
 
     if (kind < 10)
         return append(life);
@@ -639,6 +663,8 @@ step(struct life *life)
         return purge(life);
     if (kind == 18)
         return back_up(life);
+    if (kind == 21)
+        return flush_some_behind(life);
     return kind == 19 ? reopen(life) : restamp(life);
 }
 
@@ -664,7 +690,9 @@ begin(struct life *life, struct ledger *ledger, struct sim_fs *fs, uint64_t seed
     life->fs = fs;
     life->ledger = ledger;
     life->seed = seed;
-    life->env = sim_fs_env(fs);
+    life->base = sim_fs_env(fs);
+    fault_env_init(&life->fault, &life->base);
+    life->env = life->fault.env;
     life->env.now_us = ledger_now_us;
     life->env.clock_context = life;
 }

@@ -22,6 +22,7 @@
 #include <platebase/store.h>
 
 #include "geo/geo.h"
+#include "store/local/local.h"
 #include "store/numbered_read.h"
 
 #define APPENDERS 3u
@@ -33,6 +34,7 @@
 #define GROUPS (APPEND_GROUPS + LOAD_GROUPS)
 #define NUMBERS (GROUPS * GROUP)
 #define SEARCHES_MIN 12u
+#define FLUSH_ROWS 1500u               /* so that rows are flushed behind a few times */
 #define ERASED_PLATE 0u /* of which nothing is promised */
 
 /* How the reads of a group are sent. */
@@ -529,6 +531,7 @@ searches_see_whole_commits_while_everything_goes_on(void **state)
     (void)snprintf(path, sizeof(path), "%s/store", directory);
     assert_int_equal(PB_OK, pb_store_create(pb_env_system(), path, &error));
     assert_int_equal(PB_OK, pb_store_open(pb_env_system(), path, &options, &town->store, &error));
+    town->store->flush_rows = FLUSH_ROWS;
     atomic_store(&town->appenders_left, APPENDERS);
     for (size_t i = 0; i < sizeof(works) / sizeof(works[0]); i++) {
         workers[i] = (struct worker){ .town = town, .seed = i + 1 };

@@ -44,6 +44,8 @@ fault_resize(void *context, void *memory, size_t old_bytes, size_t bytes)
         count_bytes(fault, old_bytes, 0);
         return base->resize(base->memory_context, memory, old_bytes, 0);
     }
+    if (fault->meanwhile != NULL)
+        fault->meanwhile(fault->meanwhile_context, FAULT_ALLOCATION);
     if (is_chosen(atomic_fetch_add(&fault->allocation_count, 1) + 1, fault->fail_allocation_at,
                   fault->is_allocation_failure_lasting)) {
         (void)atomic_fetch_add(&fault->failure_count, 1);
@@ -148,8 +150,11 @@ static enum pb_status
 fault_sync(void *context, struct pb_file *file, struct pb_error *error)
 {
     struct fault_env *fault = context;
-    enum pb_status status = gate(fault, FAULT_SYNC, "sync", error);
+    enum pb_status status;
 
+    if (fault->meanwhile != NULL)
+        fault->meanwhile(fault->meanwhile_context, FAULT_SYNC);
+    status = gate(fault, FAULT_SYNC, "sync", error);
     if (status != PB_OK)
         return status;
     return base_files(fault)->sync(base_context(fault), file, error);

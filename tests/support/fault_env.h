@@ -42,6 +42,7 @@ enum fault_operation {
     FAULT_RMDIR = 1 << 13,
     FAULT_SYNC_DIRECTORY = 1 << 14,
     FAULT_LIST = 1 << 15,
+    FAULT_ALLOCATION = 1 << 16, /* for `meanwhile` alone */
 };
 #define FAULT_ANY 0xFFFFu
 /* All that change a disk or promise that it was changed. */
@@ -62,6 +63,11 @@ struct fault_env {
     bool is_file_failure_lasting;
     enum pb_status fail_file_status; /* PB_E_IO after init; PB_E_BUSY, PB_E_FULL... */
     bool is_write_short;             /* a failing write writes its first half */
+
+    /* Called before each sync of a file and each allocation, by the thread that calls: does what
+     * others may do at that moment. NULL after init. */
+    void (*meanwhile)(void *context, enum fault_operation operation);
+    void *meanwhile_context;
 
     /* What happened. */
     _Atomic uint64_t allocation_count;

@@ -1,5 +1,5 @@
 /*
- * Care: flushing, merging, purging, backing up, restoring, verifying.
+ * Care: merging, purging, backing up, restoring, verifying.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -9,128 +9,12 @@
 #include "store/local/local.h"
 #include "store/local/merge.h"
 #include "store/local/removals.h"
-#include "store/local/run.h"
 
 #define MERGE_COUNT_MIN 4u  /* segments of like size that are worth merging */
 #define MERGE_COUNT_MAX 64u
 #define SEGMENTS_MAX 24u    /* of one partition; then the smallest are merged whatever their size */
 #define COPY_BYTES (1u << 20)
 #define CREW_ROWS_MIN (1u << 15) /* merging fewer is done before a thread is made */
-
-/* ---- flush ---- */
-
-/* The distinct commits of the buffer's rows, which ascend. commit_rows: of each row its number. */
-static uint32_t
-list_commits(const struct pb_buffer *buffer, struct pb_run_commit *commits,
-             uint32_t *commit_rows)
-{
-    uint32_t count = 0;
-
-    for (uint32_t row = 0; row < pb_buffer_count(buffer); row++) {
-        const struct pb_read *read = pb_buffer_read(buffer, row);
-
-        if (count == 0 || commits[count - 1].commit != read->commit)
-            commits[count++] = (struct pb_run_commit){ read->commit, read->received_at_us };
-        commit_rows[row] = count - 1;
-    }
-    return count;
-}
-
-/* Fills a run with the buffer's rows that are neither expired nor erased. */
-static enum pb_status
-fill_run(const struct pb_store *store, struct pb_run *run, const uint32_t *commit_rows,
-         struct pb_removals *removals)
-{
-    int64_t now_us = pb_now_us(store->env);
-    enum pb_status status = PB_OK;
-
-    for (uint32_t row = 0; row < pb_buffer_count(store->buffer) && status == PB_OK; row++) {
-        struct pb_read read = *pb_buffer_read(store->buffer, row);
-        bool is_expired = read.delete_after_us <= now_us;
-
-        read.is_superseded = pb_buffer_is_superseded(store->buffer, row);
-        if (!is_expired && !pb_hidden_is_erased(store->version->hidden, &read, PB_SEGMENT_NONE))
-            status = pb_run_add(run, &read, commit_rows[row]);
-        else if (store->on_removed != NULL)
-            status = pb_removals_add(removals, read.reader, read.captured_at_us,
-                                     is_expired ? PB_REMOVED_EXPIRED : PB_REMOVED_ERASED, 1);
-    }
-    return status;
-}
-
-enum pb_status
-pb_store_flush_locked(struct pb_store *store, uint64_t *ret_dropped, struct pb_error *error)
-{
-    const struct pb_env *env = store->env;
-    uint32_t rows = pb_buffer_count(store->buffer);
-    struct pb_run_target target = { .directory = store->directory,
-                                    .store_id = store->store_id,
-                                    .memory_bytes = store->memory_bytes / 4 };
-    struct pb_change change = { 0 };
-    struct pb_run_commit *commits = NULL;
-    uint32_t *commit_rows = NULL;
-    struct pb_run *run = NULL;
-    struct pb_segment_entry *entries = NULL;
-    struct pb_buffer *buffer = NULL;
-    struct pb_removals removals;
-    uint32_t count = 0;
-    enum pb_status status = PB_OK;
-
-    if (store->is_poisoned)
-        return pb_fail(error, PB_E_POISONED, "%s: an earlier write failed; open the store again",
-                       store->directory);
-    if (ret_dropped != NULL)
-        *ret_dropped = 0;
-    if (rows == 0)
-        return PB_OK;
-    pb_removals_init(&removals, env);
-    commits = pb_calloc(env, rows, sizeof(*commits));
-    commit_rows = pb_calloc(env, rows, sizeof(*commit_rows));
-    status = commits == NULL || commit_rows == NULL ? PB_E_NOMEM : PB_OK;
-    if (status == PB_OK)
-        status = pb_buffer_new(env, PB_BUFFER_ROWS_MAX, &buffer);
-    if (status == PB_OK)
-        status = pb_run_new(env, &run);
-    if (status == PB_OK) {
-        target.commits = commits;
-        target.commit_count = list_commits(store->buffer, commits, commit_rows);
-        status = fill_run(store, run, commit_rows, &removals);
-    }
-    if (status == PB_OK)
-        status = pb_run_sort_judged(run);
-    if (status == PB_OK)
-        status = pb_run_write(run, &target, pb_store_take_number, store, &entries, &count, error);
-    if (status != PB_OK)
-        goto out;
-    change.added = entries;
-    change.added_count = count;
-    change.log_first = (store->log_end.number < store->manifest.log_first
-                            ? store->manifest.log_first
-                            : store->log_end.number)
-                       + 1;
-    change.buffer = buffer;
-    status = pb_store_change(store, &change, error);
-    if (status != PB_OK)
-        goto out;
-    /* What the log held is in segments. The next append begins the log that the manifest names. */
-    pb_log_close(store->log);
-    store->log = NULL;
-    store->log_end = (struct pb_log_end){ .commit = store->commit };
-    pb_log_delete_below(env, store->directory, store->manifest.log_first);
-    if (ret_dropped != NULL)
-        *ret_dropped = rows - pb_run_rows(run);
-    if (store->on_removed != NULL)
-        pb_removals_tell(&removals, store->on_removed, store->removed_context);
-
-out:
-    pb_removals_done(&removals);
-    pb_buffer_unref(buffer);
-    pb_run_free(run);
-    pb_free(env, entries);
-    pb_free(env, commits);
-    pb_free(env, commit_rows);
-    return status;
-}
 
 static enum pb_status
 check_writable(const struct pb_store *store, struct pb_error *error)
@@ -139,6 +23,8 @@ check_writable(const struct pb_store *store, struct pb_error *error)
                ? pb_fail(error, PB_BAD_INPUT, "%s: opened for reading only", store->directory)
                : PB_OK;
 }
+
+/* ---- flush ---- */
 
 enum pb_status
 pb_store_flush(struct pb_store *store, struct pb_error *error)

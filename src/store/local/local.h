@@ -6,7 +6,7 @@
  * reference to a version and never waits for flushes and merges.
  *
  * Locks, in the order in which they are taken:
- *   maintenance  one flush, merge, restamp, purge or backup at a time
+ *   maintenance  one merge, restamp, purge or backup at a time
  *   writing      the log, the active buffer, the manifest
  *   version      the pointer to the current version; held for a few instructions only
  *   queue        requests that wait for a group commit; never held together with others
@@ -66,6 +66,12 @@ struct pb_store {
     struct pb_log *log;            /* owned; guarded by writing; NULL until the first append */
     struct pb_log_end log_end;     /* of the newest log; guarded by writing */
     struct pb_buffer *buffer;      /* reference; guarded by writing */
+    uint32_t flush_rows;           /* of the buffer, that are flushed: PB_BUFFER_ROWS_MAX */
+    uint32_t sealed_rows;          /* of the buffer, to be flushed behind; guarded by writing */
+    uint64_t sealed_log;           /* the last log with such rows; guarded by writing */
+    bool is_flushing;              /* sealed rows are being written; guarded by writing */
+    bool flush_has_failed;         /* the last one behind; guarded by writing */
+    pthread_cond_t flush_moved;    /* with writing: rows are sealed, a flush is over, a stop */
     uint64_t commit;               /* newest; guarded by writing */
     uint32_t loader_count;         /* loaders that are there; guarded by writing */
     uint32_t erasures_kept;        /* of those that are applied: PB_ERASURES_KEPT */
@@ -79,6 +85,11 @@ struct pb_store {
     pthread_cond_t queue_moved;
     struct pb_append_request *queue_first, *queue_last; /* guarded by queue_lock */
     bool has_leader;               /* guarded by queue_lock */
+
+    bool has_flusher;              /* sealed rows are flushed by a thread */
+    pthread_t flusher;
+    bool flusher_runs;
+    bool flusher_stops;            /* guarded by writing */
 
     pthread_t background;
     pthread_mutex_t background_lock;
@@ -123,15 +134,17 @@ PB_MUST_CHECK enum pb_status pb_store_change(struct pb_store *store,
                                              const struct pb_change *change,
                                              struct pb_error *error);
 
-/* Flush of the buffer; the caller holds writing. ret_dropped may be NULL: expired or erased reads
- * that were not written. */
+/* Flush of the whole buffer; the caller holds writing, which is released where this has to wait for
+ * a flush that goes on behind. ret_dropped may be NULL: expired or erased reads that were not
+ * written. */
 PB_MUST_CHECK enum pb_status pb_store_flush_locked(struct pb_store *store,
                                                    uint64_t *ret_dropped,
                                                    struct pb_error *error);
 
 /*
  * To be called before rows go for good. A restart judges the reads of the log anew: one that is
- * history because of a row that is gone by then would come back. The caller holds writing.
+ * history because of a row that is gone by then would come back. The caller holds writing, which
+ * may be released for a while.
  */
 PB_MUST_CHECK enum pb_status pb_store_secure_history(struct pb_store *store,
                                                      struct pb_error *error);

@@ -103,6 +103,12 @@ pb_judge(const struct pb_read *read, const struct pb_known *known)
     return read->revision > known->newest_revision ? PB_VERDICT_REVISION : PB_VERDICT_HISTORY;
 }
 
+bool
+pb_may_revise(const struct pb_read *read)
+{
+    return read->is_revisable || read->is_correction;
+}
+
 void
 pb_mark_list_done(struct pb_mark_list *list, const struct pb_env *env)
 {

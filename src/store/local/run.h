@@ -154,6 +154,8 @@ enum pb_verdict {
     PB_VERDICT_HISTORY,  /* store it as history: a newer one is known */
 };
 enum pb_verdict pb_judge(const struct pb_read *read, const struct pb_known *known);
+/* Whether the verdict on a read that is stored may have been other than "new". */
+bool pb_may_revise(const struct pb_read *read);
 
 /* Whether a read is found by table events: its plate, reader and time are not its identity. */
 static inline bool

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "read/read.h"
+#include "store/local/flush.h"
 #include "store/local/local.h"
 #include "store/local/lookup.h"
 #include "store/local/run.h"
@@ -94,7 +95,7 @@ pb_store_take_number(void *context)
 
 static enum pb_status
 version_new(const struct pb_store *store, const struct pb_manifest *manifest,
-            uint32_t segment_room, struct pb_version **ret_version)
+            struct pb_buffer *buffer, uint32_t segment_room, struct pb_version **ret_version)
 {
     struct pb_version *version = pb_calloc(store->env, 1, sizeof(*version));
     enum pb_status status = PB_E_NOMEM;
@@ -110,7 +111,7 @@ version_new(const struct pb_store *store, const struct pb_manifest *manifest,
         pb_version_drop(version);
         return status;
     }
-    version->buffer = pb_buffer_ref(store->buffer);
+    version->buffer = pb_buffer_ref(buffer);
     *ret_version = version;
     return PB_OK;
 }
@@ -297,7 +298,8 @@ next_version(struct pb_store *store, const struct pb_change *change,
              struct pb_error *error)
 {
     struct pb_version *version = NULL;
-    enum pb_status status = version_new(store, next, next->segment_count, &version);
+    struct pb_buffer *buffer = change->buffer != NULL ? change->buffer : store->buffer;
+    enum pb_status status = version_new(store, next, buffer, next->segment_count, &version);
 
     for (uint32_t i = 0; i < store->version->segment_count && status == PB_OK; i++) {
         struct pb_segment_ref *ref = store->version->segments[i];
@@ -338,70 +340,94 @@ sync_segments_directory(const struct pb_store *store, struct pb_error *error)
     return store->env->files->sync_directory(store->env->file_context, path, error);
 }
 
+/* The manifest and the version after a change, complete but for what can fail on disk. */
+struct next {
+    struct pb_manifest manifest;
+    struct pb_version *version; /* owned */
+};
+
+static void
+next_init(struct next *next, const struct pb_store *store)
+{
+    next->version = NULL;
+    pb_manifest_init(&next->manifest, store->env);
+}
+
+static void
+next_done(struct next *next)
+{
+    pb_version_drop(next->version);
+    pb_manifest_done(&next->manifest);
+}
+
+static enum pb_status
+make_next(struct pb_store *store, const struct pb_change *change, struct next *next,
+          struct pb_error *error)
+{
+    struct pb_manifest *manifest = &next->manifest;
+    enum pb_status status = PB_OK;
+
+    memcpy(manifest->store_id, store->manifest.store_id, PB_STORE_ID_BYTES);
+    manifest->generation = store->manifest.generation + (change->is_memory_only ? 0 : 1);
+    manifest->log_first = change->log_first != 0 ? change->log_first : store->manifest.log_first;
+    /* Loaders take numbers meanwhile: what the manifest says is a lower bound. */
+    (void)pthread_mutex_lock(&store->version_lock);
+    manifest->next_segment = store->next_segment;
+    (void)pthread_mutex_unlock(&store->version_lock);
+    manifest->commit = change->is_memory_only ? store->manifest.commit : store->commit;
+    status = next_segments(&store->manifest, change, manifest);
+    if (status == PB_OK)
+        status = next_erasures(&store->manifest, change, manifest);
+    if (status == PB_OK)
+        forget_erasures(store, change, manifest);
+    if (status == PB_OK)
+        status = next_marks(&store->manifest, change, manifest);
+    return status == PB_OK ? next_version(store, change, manifest, &next->version, error) : status;
+}
+
+/* Makes what was made current; takes it over. */
+static void
+adopt(struct pb_store *store, const struct pb_change *change, struct next *next)
+{
+    if (change->buffer != NULL) {
+        pb_buffer_ref(change->buffer);
+        pb_buffer_unref(store->buffer);
+        store->buffer = change->buffer;
+    }
+    swap_version(store, next->version);
+    next->version = NULL;
+    pb_manifest_done(&store->manifest);
+    store->manifest = next->manifest;
+    pb_manifest_init(&next->manifest, store->env);
+}
+
 enum pb_status
 pb_store_change(struct pb_store *store, const struct pb_change *change, struct pb_error *error)
 {
-    struct pb_manifest next;
-    struct pb_version *version = NULL;
-    struct pb_buffer *old_buffer = NULL;
+    struct next next;
     bool is_unknown = false;
     enum pb_status status = PB_OK;
 
     if (store->is_poisoned)
         return pb_fail(error, PB_E_POISONED,
                        "%s: an earlier write failed; open the store again", store->directory);
-    pb_manifest_init(&next, store->env);
-    memcpy(next.store_id, store->manifest.store_id, PB_STORE_ID_BYTES);
-    next.generation = store->manifest.generation + (change->is_memory_only ? 0 : 1);
-    next.log_first = change->log_first != 0 ? change->log_first : store->manifest.log_first;
-    /* Loaders take numbers meanwhile: what the manifest says is a lower bound. */
-    (void)pthread_mutex_lock(&store->version_lock);
-    next.next_segment = store->next_segment;
-    (void)pthread_mutex_unlock(&store->version_lock);
-    next.commit = change->is_memory_only ? store->manifest.commit : store->commit;
-    status = next_segments(&store->manifest, change, &next);
-    if (status == PB_OK)
-        status = next_erasures(&store->manifest, change, &next);
-    if (status == PB_OK)
-        forget_erasures(store, change, &next);
-    if (status == PB_OK)
-        status = next_marks(&store->manifest, change, &next);
-    if (status != PB_OK)
-        goto out;
-
-    old_buffer = store->buffer;
-    if (change->buffer != NULL)
-        store->buffer = change->buffer;
-    status = next_version(store, change, &next, &version, error);
+    next_init(&next, store);
+    status = make_next(store, change, &next, error);
     if (status == PB_OK && change->added_count != 0)
         status = sync_segments_directory(store, error);
     if (status == PB_OK && !change->is_memory_only)
-        status = pb_manifest_write(&next, store->directory, &is_unknown, error);
-    if (status != PB_OK) {
-        store->buffer = old_buffer;
-        store->is_poisoned = is_unknown;
-        goto out;
-    }
-    if (change->buffer != NULL) {
-        pb_buffer_ref(change->buffer);
-        pb_buffer_unref(old_buffer);
-    }
-    swap_version(store, version);
-    version = NULL;
-    pb_manifest_done(&store->manifest);
-    store->manifest = next;
-    pb_manifest_init(&next, store->env);
-    for (uint32_t i = 0; i < change->removed_count; i++) {
+        status = pb_manifest_write(&next.manifest, store->directory, &is_unknown, error);
+    if (status == PB_OK)
+        adopt(store, change, &next);
+    store->is_poisoned = is_unknown;
+    for (uint32_t i = 0; i < change->removed_count && status == PB_OK; i++) {
         char path[PB_PATH_BYTES_MAX];
 
         pb_segment_path(path, sizeof(path), store->directory, change->removed[i]);
         /* Those who ask keep their maps; a file left behind goes at the next opening. */
         (void)!store->env->files->unlink(store->env->file_context, path, NULL);
     }
-
-out:
-    pb_version_drop(version);
-    pb_manifest_done(&next);
+    next_done(&next);
     return status;
 }
 
@@ -546,8 +572,8 @@ static enum pb_status
 open_segments(struct pb_store *store, bool skips_damaged, struct pb_error *error)
 {
     struct pb_version *version = NULL;
-    enum pb_status status = version_new(store, &store->manifest, store->manifest.segment_count,
-                                        &version);
+    enum pb_status status = version_new(store, &store->manifest, store->buffer,
+                                        store->manifest.segment_count, &version);
 
     for (uint32_t i = 0; i < store->manifest.segment_count && status == PB_OK; i++) {
         struct pb_segment *segment = NULL;
@@ -654,13 +680,6 @@ struct recovery {
     struct pb_mark_list marks; /* owned */
 };
 
-/* Whether the verdict on a read may have been other than "new" when it was logged. */
-static bool
-may_revise(const struct pb_read *read)
-{
-    return read->is_revisable || read->is_correction;
-}
-
 static enum pb_status
 recover_read(struct recovery *recovery, const struct pb_read *read, struct pb_error *error)
 {
@@ -672,7 +691,7 @@ recover_read(struct recovery *recovery, const struct pb_read *read, struct pb_er
     uint32_t row = 0;
     enum pb_status status = PB_OK;
 
-    if (may_revise(read)) {
+    if (pb_may_revise(read)) {
         status = judge_append(store, read, &admission, error);
         if (status != PB_OK)
             return status;
@@ -822,8 +841,10 @@ init_store(struct pb_store *store, const char *path, const struct pb_store_optio
 
     pb_manifest_init(&store->manifest, store->env);
     store->erasures_kept = PB_ERASURES_KEPT;
+    store->flush_rows = PB_BUFFER_ROWS_MAX;
     store->is_read_only = options != NULL && options->is_read_only;
     if (options != NULL) {
+        store->has_flusher = options->merge_in_background && !store->is_read_only;
         store->on_removed = options->on_removed;
         store->removed_context = options->removed_context;
     }
@@ -835,6 +856,7 @@ init_store(struct pb_store *store, const char *path, const struct pb_store_optio
     /* With default attributes these cannot fail on Linux. */
     (void)pthread_mutex_init(&store->maintenance, NULL);
     (void)pthread_mutex_init(&store->writing, NULL);
+    (void)pthread_cond_init(&store->flush_moved, NULL);
     (void)pthread_mutex_init(&store->version_lock, NULL);
     (void)pthread_mutex_init(&store->queue_lock, NULL);
     (void)pthread_cond_init(&store->queue_moved, NULL);
@@ -926,8 +948,9 @@ pb_store_open(const struct pb_env *env, const char *path, const struct pb_store_
     if (status == PB_OK && !store->is_read_only
         && pb_buffer_count(store->buffer) > PB_BUFFER_ROWS_MAX)
         status = pb_store_flush_locked(store, NULL, error);
-    if (status == PB_OK && options != NULL && options->merge_in_background
-        && !store->is_read_only)
+    if (status == PB_OK && store->has_flusher)
+        status = pb_store_start_flusher(store, error);
+    if (status == PB_OK && store->has_flusher)
         status = pb_store_start_background(store, error);
     if (status == PB_OK) {
         *ret_store = store;
@@ -943,6 +966,7 @@ pb_store_close(struct pb_store *store)
     if (store == NULL)
         return;
     pb_store_stop_background(store);
+    pb_store_stop_flusher(store);
     pb_log_close(store->log);
     pb_buffer_unref(store->buffer);
     pb_version_drop(store->version);
@@ -951,6 +975,7 @@ pb_store_close(struct pb_store *store)
     store->env->files->close(store->env->file_context, store->lock);
     (void)pthread_mutex_destroy(&store->maintenance);
     (void)pthread_mutex_destroy(&store->writing);
+    (void)pthread_cond_destroy(&store->flush_moved);
     (void)pthread_mutex_destroy(&store->version_lock);
     (void)pthread_mutex_destroy(&store->queue_lock);
     (void)pthread_cond_destroy(&store->queue_moved);
@@ -1116,23 +1141,17 @@ need_log(struct pb_store *store, struct pb_error *error)
     return status;
 }
 
-/* Makes marks that appends brought current; the log brings them back after a restart. */
-static enum pb_status
-take_marks(struct pb_store *store, const struct pb_mark_list *marks, struct pb_error *error)
-{
-    struct pb_change change = { .marks = marks->marks,
-                                .mark_count = marks->count,
-                                .is_memory_only = true };
-
-    return marks->count == 0 ? PB_OK : pb_store_change(store, &change, error);
-}
-
 /* ret_is_final: on failure, whether a restart may find what was not acknowledged. */
 static enum pb_status
 write_group(struct pb_store *store, struct group *group, bool *ret_is_final,
             struct pb_error *error)
 {
+    /* The log brings these marks back after a restart. */
+    const struct pb_change change = { .marks = group->marks.marks,
+                                      .mark_count = group->marks.count,
+                                      .is_memory_only = true };
     const uint8_t *at = group->payload;
+    struct next next;
     enum pb_status status = PB_OK;
 
     /* What a restart found in the log and nobody knows to be synced is carried into the next log:
@@ -1146,19 +1165,26 @@ write_group(struct pb_store *store, struct group *group, bool *ret_is_final,
     }
     status = need_log(store, error);
     *ret_is_final = status == PB_E_POISONED;
-    if (status == PB_OK && group->record_count == 0)
-        return PB_OK;
+    if (status != PB_OK || group->record_count == 0)
+        return status;
+    next_init(&next, store);
+    /* Once it is in the log nothing may fail any more. */
+    if (change.mark_count != 0)
+        status = make_next(store, &change, &next, error);
     if (status == PB_OK) {
         status = pb_log_append(store->log, group->records, group->record_count, error);
-        *ret_is_final = status != PB_E_NOMEM && status != PB_OVER_LIMIT;
+        *ret_is_final = status != PB_OK && status != PB_E_NOMEM && status != PB_OVER_LIMIT;
     }
-    if (status != PB_OK)
-        return status;
-    pb_log_end_of(store->log, &store->log_end);
-    for (uint32_t i = 0; i < group->superseded_count; i++)
-        pb_buffer_supersede(store->buffer, group->superseded[i]);
-    pb_buffer_publish(store->buffer);
-    return take_marks(store, &group->marks, error);
+    if (status == PB_OK) {
+        pb_log_end_of(store->log, &store->log_end);
+        for (uint32_t i = 0; i < group->superseded_count; i++)
+            pb_buffer_supersede(store->buffer, group->superseded[i]);
+        pb_buffer_publish(store->buffer);
+    }
+    if (status == PB_OK && change.mark_count != 0)
+        adopt(store, &change, &next);
+    next_done(&next);
+    return status;
 }
 
 /* Puts a buffer of the published rows alone in the place of one that has others, too. */
@@ -1169,7 +1195,7 @@ renew_buffer(struct pb_store *store)
     struct pb_buffer *buffer = NULL;
     uint32_t count = pb_buffer_count(store->buffer);
     uint32_t row = 0;
-    enum pb_status status = pb_buffer_new(store->env, PB_BUFFER_ROWS_MAX, &buffer);
+    enum pb_status status = pb_store_new_buffer(store, &buffer);
 
     for (uint32_t i = 0; i < count && status == PB_OK; i++) {
         struct pb_read read = *pb_buffer_read(store->buffer, i);
@@ -1191,20 +1217,17 @@ static enum pb_status
 commit_group(struct pb_store *store, struct pb_append_request *requests, uint32_t request_count,
              size_t read_count, struct pb_error *error)
 {
-    struct group group = { .now_us = pb_now_us(store->env) };
+    struct group group = { 0 };
     uint64_t commit = store->commit;
     bool is_final = false;
-    enum pb_status status = PB_OK;
+    enum pb_status status = pb_store_make_room_locked(store, read_count, error);
 
-    if (store->is_poisoned)
-        return pb_fail(error, PB_E_POISONED, "%s: an earlier write failed; open the store again",
-                       store->directory);
-    if (pb_buffer_count(store->buffer) + read_count > PB_BUFFER_ROWS_MAX) {
-        status = pb_store_flush_locked(store, NULL, error);
-        if (status != PB_OK)
-            return status;
-        pb_store_ask_background(store);
-    }
+    if (status == PB_OK && store->is_poisoned)
+        status = pb_fail(error, PB_E_POISONED, "%s: an earlier write failed; open the store again",
+                         store->directory);
+    if (status != PB_OK)
+        return status;
+    group.now_us = pb_now_us(store->env);
     group.records = pb_calloc(store->env, request_count, sizeof(*group.records));
     if (group.records == NULL)
         status = PB_E_NOMEM;
