@@ -381,7 +381,7 @@ a_flush_behind_whose_files_fail_leaves_the_rows(void **state)
     }
 }
 
-/* As if a thread flushed: what it cannot do is done, and told, by the append that needs the room. */
+/* As if a thread flushed: what it cannot do is done, and told, by the append that needs room. */
 static void
 a_flush_that_failed_behind_is_told_to_the_next_append(void **state)
 {
