@@ -46,7 +46,7 @@ fill(struct sample *sample, const struct pb_env *env, uint64_t generation)
             .retention_days = i == 0 ? UINT32_MAX : i,
             .captured_min_us = -5,
             .captured_max_us = INT64_MAX,
-            .delete_after_min_us = INT64_MIN,
+            .delete_after_min_us = -7,
             .delete_after_max_us = PB_NEVER,
             .checksum = UINT64_C(0x0102030405060708) + i,
         };
@@ -318,6 +318,24 @@ a_failed_replacement_says_whether_the_old_one_still_counts(void **state)
     }
 }
 
+/* With more texts than the first memory of an arena holds. */
+static void
+write_texts(const struct pb_env *env)
+{
+    static const char text[PB_READER_BYTES_MAX] = { 'x' };
+    struct pb_erasure_entry erasures[50];
+    struct sample sample;
+    bool is_unknown;
+
+    fill(&sample, env, 1);
+    for (size_t i = 0; i < sizeof(erasures) / sizeof(erasures[0]); i++)
+        erasures[i] = (struct pb_erasure_entry){ .plate = { text, PB_PLATE_BYTES_MAX },
+                                                 .reader = { text, PB_READER_BYTES_MAX } };
+    sample.manifest.erasures = erasures;
+    sample.manifest.erasure_count = sizeof(erasures) / sizeof(erasures[0]);
+    assert_int_equal(PB_OK, pb_manifest_write(&sample.manifest, "store", &is_unknown, NULL));
+}
+
 static void
 reading_reports_every_failure(void **state)
 {
@@ -327,9 +345,8 @@ reading_reports_every_failure(void **state)
         struct pb_env sim_env = sim_fs_env(fs);
         enum pb_status status = PB_E_IO;
         uint64_t fail_at = 0;
-        bool is_unknown;
 
-        assert_int_equal(PB_OK, write_generation(&sim_env, 1, &is_unknown, NULL));
+        write_texts(&sim_env);
         while (status != PB_OK) {
             struct pb_manifest manifest;
             struct fault_env fault;
@@ -389,6 +406,14 @@ every_flipped_bit_and_every_cut_is_found(void **state)
     assert_int_equal(PB_E_CORRUPT, parse_status(bytes, count + 1, NULL));
 }
 
+/* Puts length and checksum right. */
+static void
+seal(uint8_t *bytes, size_t count)
+{
+    pb_put_le64(bytes + 16, count);
+    pb_put_le64(bytes + count - 8, pb_hash_bytes(bytes, count - 8));
+}
+
 /* Changes one field of a good manifest and puts length and checksum right again. */
 static enum pb_status
 status_with(size_t offset, unsigned width, uint64_t value, long add_bytes)
@@ -403,8 +428,7 @@ status_with(size_t offset, unsigned width, uint64_t value, long add_bytes)
     else if (width == 8)
         pb_put_le64(bytes + offset, value);
     count = (size_t)((long)count + add_bytes);
-    pb_put_le64(bytes + 16, count);
-    pb_put_le64(bytes + count - 8, pb_hash_bytes(bytes, count - 8));
+    seal(bytes, count);
     return parse_status(bytes, count, NULL);
 }
 
@@ -429,6 +453,7 @@ values_out_of_range_are_refused_though_the_checksum_is_right(void **state)
         { 72, 4, UINT32_MAX, 0 },
         { 76, 4, 3, 0 },
         { 76, 4, 1, 0 },
+        { 76, 4, PB_ERASURES_MAX, 0 },
         { 76, 4, UINT32_MAX, 0 },
         { 80, 4, 4, 0 },
         { 80, 4, 2, 0 },
@@ -442,6 +467,7 @@ values_out_of_range_are_refused_though_the_checksum_is_right(void **state)
         { SEGMENTS + 24, 4, PB_MANIFEST_MONTH_MAX + 1, 0 },
         { SEGMENTS + 40, 8, (uint64_t)-6, 0 },     /* captured_max */
         { SEGMENTS + 48, 8, INT64_MAX, 0 },        /* delete_after_min: fine, is max */
+        { SEGMENTS + 56, 8, (uint64_t)-8, 0 },     /* delete_after_max */
         { SEGMENTS + 72, 8, 1, 0 },                /* reserved */
         { ERASURES, 8, 2, 0 },                     /* from after to */
         { ERASURES + 16, 8, 28, 0 },               /* segment_limit */
@@ -471,6 +497,120 @@ values_out_of_range_are_refused_though_the_checksum_is_right(void **state)
     }
     assert_int_equal(PB_E_VERSION, status_with(8, 4, 2, 0));
     assert_int_equal(PB_E_VERSION, status_with(8, 4, 0, 0));
+}
+
+/* The last thing in the file is an erasure: what it lacks, nothing behind it can stand in for. */
+static void
+an_erasure_that_is_cut_short_is_refused(void **state)
+{
+    static const struct {
+        uint32_t erasures;
+        uint16_t plate_bytes, reader_bytes;
+        const char *message; /* NULL: none, it is whole */
+    } cases[] = {
+        { 1, PB_PLATE_BYTES_MAX, 0, NULL },
+        { 1, PB_PLATE_BYTES_MAX - 1, 1, NULL },
+        { 1, PB_PLATE_BYTES_MAX, 1, "manifest: byte 88: an erasure is cut short" },
+        { 1, 0, PB_PLATE_BYTES_MAX + 1, "manifest: byte 88: an erasure is cut short" },
+        { 2, PB_PLATE_BYTES_MAX, 0, "manifest: byte 150: an erasure is cut short" },
+        { 2, 1, 2, "manifest: byte 121: an erasure is cut short" },
+        { 3, PB_PLATE_BYTES_MAX, 0, "manifest: byte 88: the file is shorter than its counts say" },
+        { 1, PB_PLATE_BYTES_MAX - 1, 0, "manifest: byte 149: bytes are left over" },
+    };
+    uint8_t whole[FILE_MAX];
+
+    (void)state;
+    (void)sample_bytes(whole);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        /* No segment, no mark, and an erasure of any time whose plate is as long as can be. */
+        uint8_t bytes[88 + 30 + PB_PLATE_BYTES_MAX + 8] = { 0 };
+        struct pb_error error = { .message = "" };
+        enum pb_status status;
+
+        memcpy(bytes, whole, 88);
+        pb_put_le32(bytes + 72, 0);
+        pb_put_le32(bytes + 80, 0);
+        pb_put_le32(bytes + 76, cases[i].erasures);
+        pb_put_le16(bytes + 88 + 26, cases[i].plate_bytes);
+        pb_put_le16(bytes + 88 + 28, cases[i].reader_bytes);
+        seal(bytes, sizeof(bytes));
+        status = parse_status(bytes, sizeof(bytes), &error);
+        assert_int_equal(cases[i].message == NULL ? PB_OK : PB_E_CORRUPT, status);
+        assert_string_equal(cases[i].message == NULL ? "" : cases[i].message, error.message);
+    }
+}
+
+static void
+a_path_that_is_too_long_is_refused(void **state)
+{
+    /* `manifest` still fits below the first, `manifest.tmp` does not; below the second neither. */
+    static const size_t lengths[] = { PB_PATH_BYTES_MAX - sizeof("/manifest.tmp"),
+                                      PB_PATH_BYTES_MAX - sizeof("/manifest"),
+                                      PB_PATH_BYTES_MAX - sizeof("/manifest") + 1 };
+    struct sim_fs *fs = make_disk();
+    struct pb_env env = sim_fs_env(fs);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        char directory[PB_PATH_BYTES_MAX] = "";
+        struct pb_error error = { .message = "" };
+        struct pb_manifest manifest;
+        struct sample sample;
+        bool is_unknown = true;
+        enum pb_status status;
+
+        for (size_t at = 0; at < lengths[i]; at++)
+            directory[at] = at % 2 == 0 || at + 1 == lengths[i] ? 'd' : '/';
+        fill(&sample, &env, 1);
+        status = pb_manifest_write(&sample.manifest, directory, &is_unknown, &error);
+        assert_true((status == PB_OVER_LIMIT) == (i > 0));
+        assert_true(status != PB_OK && !is_unknown); /* there is no such directory */
+        pb_manifest_init(&manifest, &env);
+        assert_int_equal(i == 2 ? PB_OVER_LIMIT : PB_E_NOT_STORE,
+                         pb_manifest_read(&manifest, directory, &error));
+        pb_manifest_done(&manifest);
+    }
+    sim_fs_free(fs);
+}
+
+static enum pb_status
+one_byte_too_large(void *context, struct pb_file *file, uint64_t *ret_size, struct pb_error *error)
+{
+    (void)context;
+    (void)file;
+    (void)error;
+    *ret_size = 88 + (uint64_t)PB_SEGMENTS_MAX * 80 +
+                (uint64_t)PB_ERASURES_MAX * (30 + PB_PLATE_BYTES_MAX + PB_READER_BYTES_MAX) +
+                (uint64_t)PB_MANIFEST_MARKS_MAX * 20 + 8 + 1;
+    return PB_OK;
+}
+
+static void
+a_file_longer_than_any_manifest_is_not_read(void **state)
+{
+    struct sim_fs *fs = make_disk();
+    struct pb_env env = sim_fs_env(fs);
+    struct pb_file_ops files = *env.files;
+    struct pb_error error = { .message = "" };
+    struct fault_env fault;
+    struct pb_manifest manifest;
+    bool is_unknown;
+
+    (void)state;
+    assert_int_equal(PB_OK, write_generation(&env, 1, &is_unknown, NULL));
+    files.size = one_byte_too_large;
+    env.files = &files;
+    fault_env_init(&fault, &env);
+    fault.fail_file_call_at = 1;
+    fault.fail_file_mask = FAULT_READ;
+    pb_manifest_init(&manifest, &fault.env);
+    assert_int_equal(PB_E_CORRUPT, pb_manifest_read(&manifest, "store", &error));
+    assert_string_equal("manifest: byte 0: the file is longer than any manifest", error.message);
+    assert_int_equal(0, fault.allocation_count);
+    assert_int_equal(0, fault.failure_count);
+    pb_manifest_done(&manifest);
+    assert_true(fault_env_is_clean(&fault));
+    sim_fs_free(fs);
 }
 
 static void
@@ -520,6 +660,9 @@ main(void)
         cmocka_unit_test(what_is_no_manifest_is_no_store),
         cmocka_unit_test(every_flipped_bit_and_every_cut_is_found),
         cmocka_unit_test(values_out_of_range_are_refused_though_the_checksum_is_right),
+        cmocka_unit_test(an_erasure_that_is_cut_short_is_refused),
+        cmocka_unit_test(a_path_that_is_too_long_is_refused),
+        cmocka_unit_test(a_file_longer_than_any_manifest_is_not_read),
         cmocka_unit_test(nothing_is_written_that_could_not_be_read),
     };
 

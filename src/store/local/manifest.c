@@ -216,8 +216,7 @@ read_segments(struct pb_manifest *manifest, struct input *input, struct pb_error
         const uint8_t *at = take(input, SEGMENT_BYTES);
         const char *fault;
 
-        if (at == NULL)
-            return damaged(error, offset, "a segment is cut short");
+        assert(at != NULL); /* make_room() saw that all are there */
         *segment = (struct pb_segment_entry){
             .number = pb_get_le64(at),
             .bytes = pb_get_le64(at + 8),
@@ -254,7 +253,7 @@ read_erasures(struct pb_manifest *manifest, struct input *input, struct pb_error
         struct pb_erasure_entry *erasure = &manifest->erasures[i];
         size_t offset = input->at;
         const uint8_t *at = take(input, ERASURE_BYTES_MIN);
-        const uint8_t *texts;
+        struct pb_str both;
         const char *fault;
 
         if (at == NULL)
@@ -270,16 +269,15 @@ read_erasures(struct pb_manifest *manifest, struct input *input, struct pb_error
         fault = erasure_fault(manifest, erasure);
         if (fault != NULL)
             return damaged(error, offset, fault);
-        texts = take(input, erasure->plate.bytes + erasure->reader.bytes);
-        if (texts == NULL)
+        both.bytes = erasure->plate.bytes + erasure->reader.bytes;
+        both.text = (const char *)take(input, both.bytes);
+        if (both.text == NULL)
             return damaged(error, offset, "an erasure is cut short");
-        erasure->plate.text = (const char *)texts;
-        erasure->reader.text = (const char *)texts + erasure->plate.bytes;
-        status = pb_arena_copy(&manifest->arena, erasure->plate, &erasure->plate);
-        if (status == PB_OK)
-            status = pb_arena_copy(&manifest->arena, erasure->reader, &erasure->reader);
+        status = pb_arena_copy(&manifest->arena, both, &both);
         if (status != PB_OK)
             return pb_fail(error, status, "no memory for the manifest");
+        erasure->plate.text = both.text;
+        erasure->reader.text = both.text + erasure->plate.bytes;
     }
     return PB_OK;
 }
@@ -302,8 +300,7 @@ read_marks(struct pb_manifest *manifest, struct input *input, struct pb_error *e
         const uint8_t *at = take(input, MARK_BYTES);
         const char *fault;
 
-        if (at == NULL)
-            return damaged(error, offset, "a mark is cut short");
+        assert(at != NULL); /* make_room() saw that all are there */
         *mark = (struct pb_mark_entry){
             .identity = pb_get_le64(at),
             .segment = pb_get_le64(at + 8),
@@ -363,7 +360,7 @@ make_path(const char *directory, const char *name, char ret_path[PB_PATH_BYTES_M
 {
     int length = snprintf(ret_path, PB_PATH_BYTES_MAX, "%s/%s", directory, name);
 
-    if (length < 0 || (size_t)length >= PB_PATH_BYTES_MAX)
+    if ((size_t)length >= PB_PATH_BYTES_MAX) /* a failure, below 0, is large, too */
         return pb_fail(error, PB_OVER_LIMIT, "the path '%s' is too long", directory);
     return PB_OK;
 }
@@ -395,7 +392,7 @@ pb_manifest_read(struct pb_manifest *manifest, const char *directory, struct pb_
         status = damaged(error, 0, "the file is longer than any manifest");
         goto out;
     }
-    bytes = pb_alloc(env, size > 0 ? (size_t)size : 1);
+    bytes = pb_alloc(env, (size_t)size);
     if (bytes == NULL) {
         status = pb_fail(error, PB_E_NOMEM, "no memory for the manifest");
         goto out;
