@@ -13,7 +13,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 #include <zstd.h>
-#include <zstd_errors.h>
 
 #include "base/bytes.h"
 
@@ -95,7 +94,7 @@ pack(const uint64_t *values, uint32_t count, unsigned width, uint8_t *out)
         if (filled + width >= 64) {
             pb_put_le64(out + used, pending);
             used += 8;
-            pending = filled == 0 ? 0 : values[i] >> (64 - filled);
+            pending = values[i] >> (64 - filled); /* of so narrow a value filled is not 0 */
             filled = filled + width - 64;
         } else {
             filled += width;
@@ -455,128 +454,198 @@ split_bytes(const uint64_t *values, uint32_t rows, struct split *ret_split)
     return (size_t)ret_split->bits / 8 + 5;
 }
 
+/* A column whose values differ, and the smallest form that was found for it so far. */
+struct plan {
+    const int64_t *values;
+    uint32_t rows;
+    int64_t least;
+    uint64_t range;        /* of diffs: from 0 */
+    uint8_t unit, width;   /* of diffs */
+    const uint8_t *bitmap; /* SPARSE_ALSO: of the column before; NULL where it has none */
+    enum pb_column_mode mode;
+    size_t bytes;          /* that mode takes behind the head, or a little less or more */
+    uint32_t distinct;     /* DICT */
+    uint8_t index_width;   /* DICT */
+    struct split split;    /* SPLIT */
+    struct split chain_split;           /* NEAR, CYCLE */
+    uint64_t diffs[PB_BLOCK_ROWS_MAX];  /* values less the least, in units */
+    uint64_t chosen[PB_BLOCK_ROWS_MAX]; /* DICT */
+    uint64_t indexes[PB_BLOCK_ROWS_MAX];
+    uint64_t chain[PB_BLOCK_ROWS_MAX];  /* NEAR, CYCLE */
+};
+
+/* Begins with plain packing; false where a value does not fit it. */
+static bool
+begin_plan(struct plan *plan, int64_t most, unsigned hints)
+{
+    uint64_t all_bits = 0;
+
+    for (uint32_t i = 0; i < plan->rows; i++) {
+        plan->diffs[i] = (uint64_t)plan->values[i] - (uint64_t)plan->least;
+        all_bits |= plan->diffs[i];
+    }
+    plan->unit = choose_unit(plan->diffs, plan->rows, all_bits, hints);
+    plan->range = ((uint64_t)most - (uint64_t)plan->least) / units[plan->unit];
+    plan->width = bits_of(plan->range);
+    if (plan->width > WIDTH_MAX)
+        return false;
+    divide(plan->diffs, plan->rows, plan->unit);
+    plan->mode = PB_COLUMN_PACKED;
+    plan->bytes = packed_bytes(plan->rows, plan->width);
+    return true;
+}
+
+static void
+consider(struct plan *plan, enum pb_column_mode mode, size_t bytes)
+{
+    if (bytes < plan->bytes) {
+        plan->bytes = bytes;
+        plan->mode = mode;
+    }
+}
+
+/* Whether a row is in the bitmap of a SPARSE or a REPEAT column. */
+static bool
+is_marked(const struct plan *plan, enum pb_column_mode mode, uint32_t row)
+{
+    if (mode == PB_COLUMN_SPARSE)
+        return plan->values[row] != 0;
+    return row == 0 || plan->diffs[row] != plan->diffs[row - 1];
+}
+
+static void
+consider_bitmap(struct plan *plan, enum pb_column_mode mode)
+{
+    uint32_t marked = 0;
+
+    for (uint32_t i = 0; i < plan->rows; i++)
+        marked += is_marked(plan, mode, i);
+    consider(plan, mode, packed_bytes(plan->rows, 1) + packed_bytes(marked, plan->width));
+}
+
+static void
+consider_dict(struct plan *plan)
+{
+    plan->distinct = find_distinct(plan->diffs, plan->rows, plan->chosen, plan->indexes);
+    if (plan->distinct == 0)
+        return;
+    plan->index_width = bits_of(plan->distinct - 1);
+    consider(plan, PB_COLUMN_DICT,
+             2 + packed_bytes(plan->distinct, plan->width)
+                 + packed_bytes(plan->rows, plan->index_width));
+}
+
+static void
+consider_chain(struct plan *plan, enum pb_column_mode mode)
+{
+    make_chain(plan->diffs, plan->rows, mode, plan->range + 1, plan->chain);
+    consider(plan, mode, split_bytes(plan->chain, plan->rows, &plan->chain_split));
+}
+
+static void
+consider_all(struct plan *plan, unsigned hints)
+{
+    if ((hints & PB_HINT_SPARSE) && plan->least <= 0) {
+        consider_bitmap(plan, PB_COLUMN_SPARSE);
+        if ((hints & PB_HINT_ALSO) && plan->bitmap != NULL
+            && is_covered(plan->values, plan->rows, plan->bitmap))
+            plan->mode = PB_COLUMN_SPARSE_ALSO;
+    }
+    if (hints & PB_HINT_REPEAT)
+        consider_bitmap(plan, PB_COLUMN_REPEAT);
+    if (plan->mode == PB_COLUMN_PACKED)
+        consider(plan, PB_COLUMN_SPLIT, split_bytes(plan->diffs, plan->rows, &plan->split));
+    if ((hints & PB_HINT_DICT) && plan->mode != PB_COLUMN_SPARSE_ALSO)
+        consider_dict(plan);
+    if (hints & PB_HINT_NEAR)
+        consider_chain(plan, PB_COLUMN_NEAR);
+    else if (hints & PB_HINT_CYCLE)
+        consider_chain(plan, PB_COLUMN_CYCLE);
+}
+
+static size_t
+put_dict(const struct plan *plan, uint8_t *out)
+{
+    size_t used = 2;
+
+    out[0] = plan->index_width;
+    out[1] = (uint8_t)(plan->distinct - 1);
+    used += pack(plan->chosen, plan->distinct, plan->width, out + used);
+    return used + pack(plan->indexes, plan->rows, plan->index_width, out + used);
+}
+
+/* Writes the bitmap and the values of its rows. */
+static size_t
+put_bitmap(const struct plan *plan, uint8_t *out)
+{
+    size_t used = packed_bytes(plan->rows, 1);
+
+    memset(out, 0, used);
+    for (uint32_t i = 0; i < plan->rows; i++) {
+        if (is_marked(plan, plan->mode, i))
+            set_bit(out, i);
+    }
+    return used + put_marked(plan->diffs, plan->rows, out, plan->width, out + used);
+}
+
+/* Writes the column as planned. ret_bitmap: its own where it is SPARSE, else NULL. */
+static size_t
+put_planned(const struct plan *plan, const uint8_t **ret_bitmap, uint8_t *out)
+{
+    bool is_chain = plan->mode == PB_COLUMN_NEAR || plan->mode == PB_COLUMN_CYCLE;
+    size_t used =
+        put_column_head(out, plan->mode, plan->unit, is_chain ? 0 : plan->width, plan->least);
+
+    *ret_bitmap = NULL;
+    switch (plan->mode) {
+    case PB_COLUMN_DICT:
+        return used + put_dict(plan, out + used);
+    case PB_COLUMN_SPLIT:
+        return used + put_split(plan->diffs, plan->rows, &plan->split, out + used);
+    case PB_COLUMN_SPARSE_ALSO:
+        *ret_bitmap = plan->bitmap;
+        return used + put_marked(plan->diffs, plan->rows, plan->bitmap, plan->width, out + used);
+    case PB_COLUMN_SPARSE:
+        *ret_bitmap = out + used;
+        return used + put_bitmap(plan, out + used);
+    case PB_COLUMN_REPEAT:
+        return used + put_bitmap(plan, out + used);
+    case PB_COLUMN_CYCLE:
+        used += put_varint(out + used, (int64_t)(plan->range + 1));
+        return used + put_split(plan->chain, plan->rows, &plan->chain_split, out + used);
+    case PB_COLUMN_NEAR:
+        return used + put_split(plan->chain, plan->rows, &plan->chain_split, out + used);
+    default: /* PB_COLUMN_PACKED */
+        return used + pack(plan->diffs, plan->rows, plan->width, out + used);
+    }
+}
+
 /* Encodes a column that is not constant 0. bitmap: of the column before where that is SPARSE,
  * else NULL; set to this column's where it has one. Returns the bytes written. */
 static size_t
 encode_column(const int64_t *values, uint32_t rows, unsigned hints, const uint8_t **bitmap,
               uint8_t *out)
 {
-    uint64_t diffs[PB_BLOCK_ROWS_MAX];
-    uint64_t chosen[PB_BLOCK_ROWS_MAX];
-    uint64_t indexes[PB_BLOCK_ROWS_MAX];
-    uint64_t chain[PB_BLOCK_ROWS_MAX];
-    const uint8_t *bitmap_before = *bitmap;
-    int64_t least = values[0];
     int64_t most = values[0];
-    struct split split = { 0 };
-    uint64_t all_bits = 0;
-    uint32_t changes = 1;
-    uint32_t distinct = 0;
-    uint32_t nonzero = 0;
-    size_t best = 0;
-    size_t used = 0;
-    enum pb_column_mode mode = PB_COLUMN_PACKED;
-    uint8_t unit = 0;
-    uint8_t width = 0;
-    uint8_t index_width = 0;
+    struct plan plan;
 
+    plan.values = values;
+    plan.rows = rows;
+    plan.least = values[0];
+    plan.bitmap = *bitmap;
     *bitmap = NULL;
     if (hints & PB_HINT_SORTED)
         return encode_sorted(values, rows, hints, out);
     for (uint32_t i = 1; i < rows; i++) {
-        least = values[i] < least ? values[i] : least;
+        plan.least = values[i] < plan.least ? values[i] : plan.least;
         most = values[i] > most ? values[i] : most;
     }
-    if (least == most)
-        return put_column_head(out, PB_COLUMN_CONST, 0, 0, least);
-
-    for (uint32_t i = 0; i < rows; i++) {
-        diffs[i] = (uint64_t)values[i] - (uint64_t)least;
-        all_bits |= diffs[i];
-    }
-    unit = choose_unit(diffs, rows, all_bits, hints);
-    width = bits_of(((uint64_t)most - (uint64_t)least) / units[unit]);
-    if (width > WIDTH_MAX)
+    if (plan.least == most)
+        return put_column_head(out, PB_COLUMN_CONST, 0, 0, most);
+    if (!begin_plan(&plan, most, hints))
         return encode_raw(values, rows, out);
-    divide(diffs, rows, unit);
-
-    best = packed_bytes(rows, width);
-    if ((hints & PB_HINT_SPARSE) && least <= 0) {
-        for (uint32_t i = 0; i < rows; i++)
-            nonzero += values[i] != 0;
-        if (packed_bytes(rows, 1) + packed_bytes(nonzero, width) < best) {
-            best = packed_bytes(rows, 1) + packed_bytes(nonzero, width);
-            mode = PB_COLUMN_SPARSE;
-        }
-        if ((hints & PB_HINT_ALSO) && bitmap_before != NULL
-            && is_covered(values, rows, bitmap_before))
-            mode = PB_COLUMN_SPARSE_ALSO;
-    }
-    if (hints & PB_HINT_REPEAT) {
-        for (uint32_t i = 1; i < rows; i++)
-            changes += diffs[i] != diffs[i - 1];
-        if (packed_bytes(rows, 1) + packed_bytes(changes, width) < best) {
-            best = packed_bytes(rows, 1) + packed_bytes(changes, width);
-            mode = PB_COLUMN_REPEAT;
-        }
-    }
-    if (mode == PB_COLUMN_PACKED) {
-        size_t bytes = split_bytes(diffs, rows, &split);
-
-        if (bytes < best) {
-            best = bytes;
-            mode = PB_COLUMN_SPLIT;
-        }
-    }
-    if ((hints & PB_HINT_DICT) && mode != PB_COLUMN_SPARSE_ALSO) {
-        distinct = find_distinct(diffs, rows, chosen, indexes);
-        index_width = bits_of(distinct == 0 ? 0 : distinct - 1);
-        if (distinct != 0
-            && 2 + packed_bytes(distinct, width) + packed_bytes(rows, index_width) < best) {
-            best = 2 + packed_bytes(distinct, width) + packed_bytes(rows, index_width);
-            mode = PB_COLUMN_DICT;
-        }
-    }
-    if (hints & (PB_HINT_NEAR | PB_HINT_CYCLE)) {
-        enum pb_column_mode chain_mode = hints & PB_HINT_NEAR ? PB_COLUMN_NEAR : PB_COLUMN_CYCLE;
-        uint64_t modulus = ((uint64_t)most - (uint64_t)least) / units[unit] + 1;
-        struct split chain_split;
-
-        make_chain(diffs, rows, chain_mode, modulus, chain);
-        if (split_bytes(chain, rows, &chain_split) < best) {
-            used = put_column_head(out, chain_mode, unit, 0, least);
-            if (chain_mode == PB_COLUMN_CYCLE)
-                used += put_varint(out + used, (int64_t)modulus);
-            return used + put_split(chain, rows, &chain_split, out + used);
-        }
-    }
-
-    used = put_column_head(out, mode, unit, width, least);
-    switch (mode) {
-    case PB_COLUMN_DICT:
-        out[used++] = index_width;
-        out[used++] = (uint8_t)(distinct - 1);
-        used += pack(chosen, distinct, width, out + used);
-        return used + pack(indexes, rows, index_width, out + used);
-    case PB_COLUMN_SPLIT:
-        return used + put_split(diffs, rows, &split, out + used);
-    case PB_COLUMN_SPARSE_ALSO:
-        *bitmap = bitmap_before;
-        return used + put_marked(diffs, rows, bitmap_before, width, out + used);
-    case PB_COLUMN_SPARSE:
-    case PB_COLUMN_REPEAT:
-        memset(out + used, 0, packed_bytes(rows, 1));
-        for (uint32_t i = 0; i < rows; i++) {
-            if (mode == PB_COLUMN_SPARSE ? values[i] != 0 : i == 0 || diffs[i] != diffs[i - 1])
-                set_bit(out + used, i);
-        }
-        if (mode == PB_COLUMN_SPARSE)
-            *bitmap = out + used;
-        return used + packed_bytes(rows, 1)
-               + put_marked(diffs, rows, out + used, width, out + used + packed_bytes(rows, 1));
-    default:
-        return used + pack(diffs, rows, width, out + used);
-    }
+    consider_all(&plan, hints);
+    return put_planned(&plan, bitmap, out);
 }
 
 size_t
@@ -603,9 +672,9 @@ encode_blob(const struct pb_block_input *input, uint8_t *out)
     size_t bound = ZSTD_compressBound(input->blob_bytes);
     size_t stored = ZSTD_compress(out, bound, input->blob, input->blob_bytes, 1);
 
-    if (ZSTD_isError(stored) && ZSTD_getErrorCode(stored) != ZSTD_error_dstSize_tooSmall)
-        return 0;
-    if (ZSTD_isError(stored) || stored >= input->blob_bytes) {
+    if (ZSTD_isError(stored))
+        return 0; /* it had no memory: there is room for all that may come of it */
+    if (stored >= input->blob_bytes) {
         memcpy(out, input->blob, input->blob_bytes);
         return input->blob_bytes;
     }
@@ -897,8 +966,7 @@ place_column(struct pb_column *column, const uint8_t *at, const uint8_t *end)
     case PB_COLUMN_RAW:
         bytes = (size_t)column->rows * 8;
         break;
-    case PB_COLUMN_CONST:
-    case PB_COLUMN_MODES:
+    default: /* PB_COLUMN_CONST */
         break;
     }
     column->values = at;
@@ -983,21 +1051,20 @@ split_next(const struct pb_column *column, uint32_t row, uint32_t counts[PB_SPLI
     return extract(column->classes[class], counts[class]++, column->widths[class]);
 }
 
-/* Values of a chain from the multiple of CHAIN_ROWS at or before first up to last, both included;
- * those from first on go to ret_values. Returns the last one, before scaling. */
+/* Values of a chain from first, a multiple of CHAIN_ROWS, up to last, both included. They go to
+ * ret_values, where that is not NULL. Returns the last one, before scaling. */
 static uint64_t
 chain_values(const struct pb_column *column, uint32_t first, uint32_t last, int64_t *ret_values)
 {
     uint32_t counts[PB_SPLIT_CLASSES];
-    uint32_t row = first - first % CHAIN_ROWS;
     uint64_t value = 0;
 
-    count_classes(column, row, counts);
-    for (; row <= last; row++) {
+    count_classes(column, first, counts);
+    for (uint32_t row = first; row <= last; row++) {
         uint64_t step = split_next(column, row, counts);
 
         value = chain_step(column, row % CHAIN_ROWS == 0 ? 0 : value, step);
-        if (ret_values != NULL && row >= first)
+        if (ret_values != NULL)
             ret_values[row - first] = scaled(column, value);
     }
     return value;
@@ -1023,17 +1090,9 @@ pb_column_is_slow(const struct pb_column *column)
     case PB_COLUMN_DELTA:
     case PB_COLUMN_DELTA_SPLIT:
         return true;
-    case PB_COLUMN_CONST:
-    case PB_COLUMN_PACKED:
-    case PB_COLUMN_RAW:
-    case PB_COLUMN_DICT:
-    case PB_COLUMN_SPARSE:
-    case PB_COLUMN_SPARSE_ALSO:
-    case PB_COLUMN_REPEAT:
-    case PB_COLUMN_MODES:
-        break;
+    default:
+        return false;
     }
-    return false;
 }
 
 int64_t
@@ -1044,9 +1103,6 @@ pb_column_get(const struct pb_column *column, uint32_t row)
 
     assert(row < column->rows);
     switch (column->mode) {
-    case PB_COLUMN_CONST:
-    case PB_COLUMN_MODES:
-        return column->base;
     case PB_COLUMN_PACKED:
         return scaled(column, extract(column->values, row, column->width));
     case PB_COLUMN_RAW:
@@ -1069,7 +1125,7 @@ pb_column_get(const struct pb_column *column, uint32_t row)
         return scaled(column, split_value(column, row));
     case PB_COLUMN_NEAR:
     case PB_COLUMN_CYCLE:
-        return scaled(column, chain_values(column, row, row, NULL));
+        return scaled(column, chain_values(column, row - row % CHAIN_ROWS, row, NULL));
     case PB_COLUMN_DELTA:
         for (uint32_t i = 0; i <= row; i++)
             sum += extract(column->values, i, column->width);
@@ -1078,8 +1134,9 @@ pb_column_get(const struct pb_column *column, uint32_t row)
         for (uint32_t i = 0; i <= row; i++)
             sum += split_value(column, i);
         return scaled(column, sum);
+    default: /* PB_COLUMN_CONST */
+        return column->base;
     }
-    return 0;
 }
 
 /* All values of a split column; summed up where it holds differences. */
@@ -1134,10 +1191,7 @@ pb_column_all(const struct pb_column *column, int64_t *ret_values)
             ret_values[i] = is_there || column->mode == PB_COLUMN_REPEAT ? value : 0;
         }
         return;
-    case PB_COLUMN_CONST:
-    case PB_COLUMN_RAW:
-    case PB_COLUMN_DICT:
-    case PB_COLUMN_MODES:
+    default: /* PB_COLUMN_CONST, PB_COLUMN_RAW, PB_COLUMN_DICT */
         for (uint32_t i = 0; i < column->rows; i++)
             ret_values[i] = pb_column_get(column, i);
         return;
