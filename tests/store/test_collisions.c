@@ -137,6 +137,43 @@ texts_with_one_hash_are_two_names(void **state)
     pb_names_done(&names);
 }
 
+/* Their hashes agree in what a slot shows of them, and in the slot where a search begins. */
+static void
+contexts_and_vehicles_with_one_hash_are_two(void **state)
+{
+    static const struct pb_context contexts[2] = {
+        { .reader = 367, .lat_e7 = 377842030, .lon_e7 = -1224194000, .heading_code = 9100 },
+        { .reader = 135, .lat_e7 = 377852720, .lon_e7 = -1224194000, .heading_code = 9100 },
+    };
+    static const struct pb_vehicle vehicles[2] = {
+        { .make = 3, .model = 147, .color = 417, .body = 519, .year = 2015, .year_last = 2018 },
+        { .make = 95, .model = 115, .color = 419, .body = 519, .year = 2015, .year_last = 2018 },
+    };
+    struct pb_names names;
+    uint32_t context_numbers[2] = { 0, 0 };
+    uint32_t vehicle_numbers[2] = { 0, 0 };
+
+    (void)state;
+    assert_int_equal(PB_OK, pb_names_init(&names, pb_env_system()));
+    for (int i = 0; i < 4; i++) {
+        uint32_t number = 0;
+
+        assert_int_equal(PB_OK, pb_names_context(&names, &contexts[i % 2], &number));
+        if (i < 2)
+            context_numbers[i] = number;
+        assert_int_equal(context_numbers[i % 2], number);
+        assert_int_equal(contexts[i % 2].reader, names.contexts[number].reader);
+        assert_int_equal(PB_OK, pb_names_vehicle(&names, &vehicles[i % 2], &number));
+        if (i < 2)
+            vehicle_numbers[i] = number;
+        assert_int_equal(vehicle_numbers[i % 2], number);
+        assert_int_equal(vehicles[i % 2].make, names.vehicles[number].make);
+    }
+    assert_int_not_equal(context_numbers[0], context_numbers[1]);
+    assert_int_not_equal(vehicle_numbers[0], vehicle_numbers[1]);
+    pb_names_done(&names);
+}
+
 int
 main(void)
 {
@@ -146,6 +183,7 @@ main(void)
         cmocka_unit_test(events_with_one_hash_do_not_repeat_one_another_in_a_run),
         cmocka_unit_test(plates_with_one_hash_are_found_each_for_itself),
         cmocka_unit_test(texts_with_one_hash_are_two_names),
+        cmocka_unit_test(contexts_and_vehicles_with_one_hash_are_two),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

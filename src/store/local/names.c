@@ -40,41 +40,49 @@ mix(uint64_t hash, uint64_t value)
     return hash ^ hash >> 32;
 }
 
-static uint64_t
-context_hash(const struct pb_context *context)
-{
-    uint64_t hash = mix(context->reader, (uint64_t)(uint32_t)context->lat_e7 << 32
-                                             | (uint32_t)context->lon_e7);
+/* All that makes a context, or a vehicle, what it is. */
+struct name_key {
+    uint64_t words[3];
+};
 
-    return mix(hash, (uint64_t)context->heading_code
-                         | (uint64_t)(uint16_t)context->utc_offset_min << 16
-                         | (uint64_t)context->lane << 32 | (uint64_t)context->scale << 40
-                         | (uint64_t)context->is_mobile << 48 | (uint64_t)context->reports << 56);
+static struct name_key
+context_key(const struct pb_context *context)
+{
+    return (struct name_key){ { context->reader,
+                                (uint64_t)(uint32_t)context->lat_e7 << 32
+                                    | (uint32_t)context->lon_e7,
+                                (uint64_t)context->heading_code
+                                    | (uint64_t)(uint16_t)context->utc_offset_min << 16
+                                    | (uint64_t)context->lane << 32
+                                    | (uint64_t)context->scale << 40
+                                    | (uint64_t)context->is_mobile << 48
+                                    | (uint64_t)context->reports << 56 } };
+}
+
+static struct name_key
+vehicle_key(const struct pb_vehicle *vehicle)
+{
+    return (struct name_key){ { (uint64_t)vehicle->make << 32 | vehicle->model,
+                                (uint64_t)vehicle->color << 32 | vehicle->body,
+                                (uint64_t)vehicle->year << 16 | vehicle->year_last } };
+}
+
+static uint64_t
+key_hash(struct name_key key)
+{
+    return mix(mix(mix(0, key.words[0]), key.words[1]), key.words[2]);
 }
 
 static bool
-same_context(const struct pb_context *a, const struct pb_context *b)
+key_is_equal(struct name_key a, struct name_key b)
 {
-    return a->reader == b->reader && a->lat_e7 == b->lat_e7 && a->lon_e7 == b->lon_e7
-           && a->heading_code == b->heading_code && a->utc_offset_min == b->utc_offset_min
-           && a->lane == b->lane && a->scale == b->scale && a->is_mobile == b->is_mobile
-           && a->reports == b->reports;
-}
-
-static uint64_t
-vehicle_hash(const struct pb_vehicle *vehicle)
-{
-    uint64_t hash = mix(0, (uint64_t)vehicle->make << 32 | vehicle->model);
-
-    hash = mix(hash, (uint64_t)vehicle->color << 32 | vehicle->body);
-    return mix(hash, (uint64_t)vehicle->year << 16 | vehicle->year_last);
+    return memcmp(a.words, b.words, sizeof(a.words)) == 0;
 }
 
 bool
 pb_vehicle_is_equal(const struct pb_vehicle *a, const struct pb_vehicle *b)
 {
-    return a->make == b->make && a->model == b->model && a->color == b->color
-           && a->body == b->body && a->year == b->year && a->year_last == b->year_last;
+    return key_is_equal(vehicle_key(a), vehicle_key(b));
 }
 
 /* Puts number into the first free slot of its hash. */
@@ -104,8 +112,8 @@ hash_of(const struct pb_names *names, enum name_kind kind, uint32_t number)
 {
     if (kind == TEXTS)
         return names->text_hashes[number];
-    return kind == CONTEXTS ? context_hash(&names->contexts[number])
-                            : vehicle_hash(&names->vehicles[number]);
+    return key_hash(kind == CONTEXTS ? context_key(&names->contexts[number])
+                                     : vehicle_key(&names->vehicles[number]));
 }
 
 /* Keeps the table at most half full. */
@@ -251,7 +259,7 @@ pb_names_text(struct pb_names *names, struct pb_str text, uint32_t *ret_text)
 enum pb_status
 pb_names_vehicle(struct pb_names *names, const struct pb_vehicle *vehicle, uint32_t *ret_vehicle)
 {
-    uint64_t hash = vehicle_hash(vehicle);
+    uint64_t hash = key_hash(vehicle_key(vehicle));
     uint32_t slot = (uint32_t)(hash & (names->vehicle_table.slot_count - 1));
     enum pb_status status = PB_OK;
 
@@ -284,12 +292,13 @@ pb_names_vehicle(struct pb_names *names, const struct pb_vehicle *vehicle, uint3
 static uint32_t
 find_context(const struct pb_names *names, const struct pb_context *context, uint64_t hash)
 {
+    struct name_key key = context_key(context);
     uint32_t slot = (uint32_t)(hash & (names->context_table.slot_count - 1));
 
     while (names->context_table.slots[slot] != 0) {
         uint32_t number = number_in_slot(&names->context_table, slot, hash);
 
-        if (number != UINT32_MAX && same_context(&names->contexts[number], context))
+        if (number != UINT32_MAX && key_is_equal(context_key(&names->contexts[number]), key))
             return number;
         slot = (slot + 1) & (names->context_table.slot_count - 1);
     }
@@ -321,7 +330,7 @@ add_context(struct pb_names *names, const struct pb_context *context, uint64_t h
 enum pb_status
 pb_names_context(struct pb_names *names, const struct pb_context *context, uint32_t *ret_context)
 {
-    uint64_t hash = context_hash(context);
+    uint64_t hash = key_hash(context_key(context));
     uint32_t found = find_context(names, context, hash);
 
     if (found != UINT32_MAX) {
@@ -407,7 +416,7 @@ read_context(struct pb_names *names, const struct pb_read *read, uint8_t reports
 
     if (status != PB_OK)
         return status;
-    hash = context_hash(&context);
+    hash = key_hash(context_key(&context));
     found = find_context(names, &context, hash);
     if (found == UINT32_MAX && names->fixed_counts[context.reader] < PB_FIXED_CONTEXTS_MAX) {
         names->fixed_counts[context.reader]++;
@@ -436,27 +445,33 @@ pb_names_read_place(struct pb_names *names, const struct pb_read *read, uint32_t
     return read_context(names, read, 0, ret_context, ret_rest);
 }
 
+/* The vehicle of these years, and of these make, model, colour and body. */
+static enum pb_status
+find_vehicle(struct pb_names *names, uint16_t year, uint16_t year_last,
+             const struct pb_str texts[4], uint32_t *ret_vehicle)
+{
+    struct pb_vehicle vehicle = { .year = year, .year_last = year_last };
+    uint32_t *const numbers[4] = { &vehicle.make, &vehicle.model, &vehicle.color, &vehicle.body };
+
+    for (int i = 0; i < 4; i++) {
+        enum pb_status status = pb_names_text(names, texts[i], numbers[i]);
+
+        if (status != PB_OK)
+            return status;
+    }
+    return pb_names_vehicle(names, &vehicle, ret_vehicle);
+}
+
 enum pb_status
 pb_names_read_vehicle(struct pb_names *names, const struct pb_read *read, uint32_t *ret_vehicle)
 {
-    struct pb_vehicle vehicle = { .year = read->year, .year_last = read->year_last };
-    enum pb_status status = PB_OK;
+    const struct pb_str texts[4] = { read->make, read->model, read->color, read->body };
 
-    if (read->make.bytes == 0 && read->model.bytes == 0 && read->color.bytes == 0
-        && read->body.bytes == 0 && read->year == 0 && read->year_last == 0) {
+    if (pb_read_reports(read) == 0) {
         *ret_vehicle = 0;
         return PB_OK;
     }
-    status = pb_names_text(names, read->make, &vehicle.make);
-    if (status == PB_OK)
-        status = pb_names_text(names, read->model, &vehicle.model);
-    if (status == PB_OK)
-        status = pb_names_text(names, read->color, &vehicle.color);
-    if (status == PB_OK)
-        status = pb_names_text(names, read->body, &vehicle.body);
-    if (status == PB_OK)
-        status = pb_names_vehicle(names, &vehicle, ret_vehicle);
-    return status;
+    return find_vehicle(names, read->year, read->year_last, texts, ret_vehicle);
 }
 
 /* ---- vehicles ---- */
@@ -566,13 +581,11 @@ pb_names_join_context(struct pb_names *target, const struct pb_names *source,
 {
     struct pb_context context = *from;
     struct pb_context_rest rest = { 0 };
-    bool is_mobile = false;
     enum pb_status status = pb_names_text(target, source->texts[from->reader], &context.reader);
 
     if (status != PB_OK)
         return status;
-    is_mobile = target->mobile_contexts[context.reader] != 0;
-    if (is_mobile || context.is_mobile) {
+    if (context.is_mobile || target->mobile_contexts[context.reader] != 0) {
         status = mobile_context(target, &context, &ret_move->context, &rest);
     } else {
         status = pb_names_context(target, &context, &ret_move->context);
@@ -585,22 +598,17 @@ enum pb_status
 pb_names_join_vehicles(struct pb_names *target, const struct pb_names *source,
                        uint32_t *ret_vehicles)
 {
-    enum pb_status status = PB_OK;
+    for (uint32_t i = 0; i < source->vehicle_count; i++) {
+        const struct pb_vehicle *from = &source->vehicles[i];
+        const struct pb_str texts[4] = { source->texts[from->make], source->texts[from->model],
+                                         source->texts[from->color], source->texts[from->body] };
+        enum pb_status status =
+            find_vehicle(target, from->year, from->year_last, texts, &ret_vehicles[i]);
 
-    for (uint32_t i = 0; i < source->vehicle_count && status == PB_OK; i++) {
-        struct pb_vehicle vehicle = source->vehicles[i];
-
-        status = pb_names_text(target, source->texts[vehicle.make], &vehicle.make);
-        if (status == PB_OK)
-            status = pb_names_text(target, source->texts[vehicle.model], &vehicle.model);
-        if (status == PB_OK)
-            status = pb_names_text(target, source->texts[vehicle.color], &vehicle.color);
-        if (status == PB_OK)
-            status = pb_names_text(target, source->texts[vehicle.body], &vehicle.body);
-        if (status == PB_OK)
-            status = pb_names_vehicle(target, &vehicle, &ret_vehicles[i]);
+        if (status != PB_OK)
+            return status;
     }
-    return status;
+    return PB_OK;
 }
 
 enum pb_status
