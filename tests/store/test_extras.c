@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
 #include "read/read_maker.h"
 #include "store/local/extras.h"
@@ -77,10 +78,12 @@ fields_that_are_none_are_refused(void **state)
         { { 1, 1 }, 2, PB_E_CORRUPT },
         { { 4, 5, 0, 0, 0, 0, 0, 'A' }, 8, PB_OK },        /* an alternate */
         { { 4, 3, 0, 0, 0, 0 }, 6, PB_E_CORRUPT },         /* without its confidence */
+        { { 4, 4, 0, 0, 0, 0, 0 }, 7, PB_E_CORRUPT },      /* without its plate */
         { { 4, 37, 0 }, 40, PB_E_CORRUPT },                /* longer than a plate */
         { { 4, 36, 0 }, 39, PB_OK },
         { { 5, 2, 0, 3, 'a' }, 5, PB_OK },                 /* an image */
         { { 5, 0, 0 }, 3, PB_E_CORRUPT },
+        { { 5, 1, 0, 3 }, 4, PB_E_CORRUPT },               /* of nothing */
         { { 5, 2, 0, 4, 'a' }, 5, PB_E_CORRUPT },          /* of no kind */
     };
 
@@ -117,6 +120,23 @@ more_alternates_and_images_than_a_read_may_have_are_refused(void **state)
     assert_int_equal(PB_E_CORRUPT, pb_extras_decode(images, sizeof(images), &room, &read));
 }
 
+static void
+extras_longer_than_any_reads_are_refused(void **state)
+{
+    uint8_t bytes[PB_EXTRAS_BYTES_MAX + 1] = { 1 };
+    struct pb_record_room room;
+    struct pb_read read;
+
+    (void)state;
+    pb_read_init(&read);
+    pb_put_le16(bytes + 1, PB_EXTRAS_BYTES_MAX - 3);
+    assert_int_equal(PB_OK, pb_extras_decode(bytes, PB_EXTRAS_BYTES_MAX, &room, &read));
+    assert_int_equal(PB_EXTRAS_BYTES_MAX - 3, read.plate_raw.bytes);
+    pb_put_le16(bytes + 1, PB_EXTRAS_BYTES_MAX - 2);
+    assert_int_equal(PB_E_CORRUPT,
+                     pb_extras_decode(bytes, PB_EXTRAS_BYTES_MAX + 1, &room, &read));
+}
+
 int
 main(void)
 {
@@ -125,6 +145,7 @@ main(void)
         cmocka_unit_test(extras_cut_short_are_refused),
         cmocka_unit_test(fields_that_are_none_are_refused),
         cmocka_unit_test(more_alternates_and_images_than_a_read_may_have_are_refused),
+        cmocka_unit_test(extras_longer_than_any_reads_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

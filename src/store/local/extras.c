@@ -22,11 +22,12 @@ put_head(uint8_t *at, enum extras_tag tag, uint32_t bytes)
     return at + FIELD_HEAD_BYTES;
 }
 
+/* text is not empty: what is empty in a valid read has no field. */
 static uint8_t *
 put_text(uint8_t *at, struct pb_str text)
 {
-    if (text.bytes != 0)
-        memcpy(at, text.text, text.bytes);
+    assert(text.bytes != 0);
+    memcpy(at, text.text, text.bytes);
     return at + text.bytes;
 }
 
@@ -75,7 +76,7 @@ take_field(const uint8_t *at, uint32_t bytes, uint8_t tag, struct pb_record_room
         read->identity_plate = text;
         return PB_OK;
     case TAG_ALTERNATE:
-        if (bytes < 4 || bytes > 4 + PB_PLATE_BYTES_MAX
+        if (bytes <= 4 || bytes > 4 + PB_PLATE_BYTES_MAX
             || read->alternate_count == PB_ALTERNATES_MAX)
             return PB_E_CORRUPT;
         room->alternates[read->alternate_count++] = (struct pb_alternate){
@@ -83,7 +84,7 @@ take_field(const uint8_t *at, uint32_t bytes, uint8_t tag, struct pb_record_room
         };
         return PB_OK;
     case TAG_IMAGE:
-        if (bytes < 1 || at[0] > PB_IMAGE_SCENE || read->image_count == PB_IMAGES_MAX)
+        if (bytes <= 1 || at[0] > PB_IMAGE_SCENE || read->image_count == PB_IMAGES_MAX)
             return PB_E_CORRUPT;
         room->images[read->image_count++] = (struct pb_image_ref){
             .kind = (enum pb_image_kind)at[0], .ref = { text.text + 1, bytes - 1 }
@@ -105,6 +106,8 @@ pb_extras_decode(const uint8_t *bytes, size_t count, struct pb_record_room *room
     read->images = room->images;
     read->alternate_count = 0;
     read->image_count = 0;
+    if (count > PB_EXTRAS_BYTES_MAX)
+        return PB_E_CORRUPT;
     while (at != end) {
         enum pb_status status = PB_OK;
         uint32_t field_bytes = 0;

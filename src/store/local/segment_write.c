@@ -21,6 +21,7 @@
 #include "store/local/extras.h"
 #include "store/local/places.h"
 #include "store/local/segment_format.h"
+#include "store/local/segment_write_private.h"
 #include "store/local/sorter.h"
 
 #define OUT_BYTES (1u << 20)
@@ -33,7 +34,6 @@
 #define TEXT_PAIR (UINT64_C(1) << 63)       /* no posting has these bits */
 #define TEXT_PAIR_FIRST (UINT64_C(1) << 62) /* bits 48 to 55: bytes of the text */
 #define TEXT_PAIR_BYTES 6u
-#define TEXTS_RECENT 1024u
 
 const struct pb_table_format pb_table_formats[PB_TABLE_COUNT] = {
     [PB_TABLE_READS] = { 256, PB_READS_COLUMNS, true,
@@ -93,74 +93,13 @@ pb_segment_path(char *ret_path, size_t room, const char *directory, uint64_t num
                    (unsigned long long)number);
 }
 
-/* The block of a table that is being filled, and the index of those before. */
-struct table_builder {
-    enum pb_table table;
-    uint64_t rows;
-    uint32_t filled; /* rows in columns */
-    uint32_t blocks; /* begun and full */
-    uint32_t written; /* of these, what is in out or in the file */
-    uint64_t key;    /* of the block being filled */
-    int64_t (*columns)[PB_BLOCK_ROWS_MAX]; /* owned: columns of the table's format */
-    uint64_t *bases; /* owned */
-    uint32_t *nears; /* owned */
-    uint64_t *keys;  /* owned */
-    uint32_t room;   /* of nears and keys */
-    uint8_t *blob;   /* owned */
-    size_t blob_bytes, blob_room;
-};
-
-/* A full block that the crew encodes. */
-struct pending_block {
-    struct pb_crew_job job; /* the first, so that the one is the other */
-    enum pb_table table;
-    uint64_t key;
-    int64_t (*columns)[PB_BLOCK_ROWS_MAX]; /* owned: PB_READS_COLUMNS of them */
-    uint8_t *blob;  /* owned */
-    size_t blob_room;
-    uint8_t *bytes; /* owned: room for the block */
-    size_t room, used;
-    struct pb_block_input input;
-};
-
-struct pb_segment_writer {
-    const struct pb_env *env;     /* borrowed */
-    struct pb_crew *crew;         /* borrowed */
-    struct pending_block *ring;   /* owned: RING_BLOCKS; NULL without a crew */
-    uint32_t ring_first, ring_count;
-    struct pb_names *names;       /* borrowed */
-    const char *directory;        /* borrowed */
-    struct pb_segment_entry entry;
-    uint8_t store_id[PB_STORE_ID_BYTES];
-    uint64_t seed;
-    struct pb_file *file; /* owned */
-    uint8_t *out;         /* owned: OUT_BYTES and room for a block */
-    size_t out_room, out_bytes;
-    uint64_t offset;      /* of the file, without what is in out */
-    struct table_builder tables[PB_TABLE_COUNT];
-    struct pb_places *places;               /* owned */
-    struct pb_sorter *events, *alternates; /* owned; made when first needed */
-    size_t memory_bytes;
-    uint64_t recent_texts[TEXTS_RECENT]; /* keys whose texts went into the sorter */
-
-    /* The plate that is open; put into its table with its first row. */
-    uint64_t plate_code;
-    char plate_text[PB_PLATE_BYTES_MAX];
-    uint32_t plate_bytes;
-    uint16_t plate_jurisdiction;
-    bool has_plate_row;
-    uint64_t plate_ordinal; /* of the plate that is open, once it has a row */
-    bool begins_plate[PB_BLOCK_ROWS_MAX]; /* rows of the block being filled */
-    bool is_finished;
-};
-
+/* out is not empty. */
 static enum pb_status
 flush_out(struct pb_segment_writer *writer, struct pb_error *error)
 {
     enum pb_status status = PB_OK;
 
-    if (writer->out_bytes == 0)
-        return PB_OK;
+    assert(writer->out_bytes != 0);
     status = writer->env->files->write(writer->env->file_context, writer->file, writer->offset,
                                        writer->out, writer->out_bytes, error);
     if (status == PB_OK) {
@@ -170,36 +109,34 @@ flush_out(struct pb_segment_writer *writer, struct pb_error *error)
     return status;
 }
 
-/* Makes room for count more bytes in out. */
+/* Makes room for count more bytes in out: at most what a block takes, which is less than all. */
 static enum pb_status
 reserve_out(struct pb_segment_writer *writer, size_t count, struct pb_error *error)
 {
-    enum pb_status status = PB_OK;
-
-    if (writer->out_bytes + count <= writer->out_room)
-        return PB_OK;
-    status = flush_out(writer, error);
-    if (status == PB_OK && count > writer->out_room) {
-        uint8_t *larger = pb_realloc(writer->env, writer->out, count);
-
-        if (larger == NULL)
-            return PB_E_NOMEM;
-        writer->out = larger;
-        writer->out_room = count;
-    }
-    return status;
+    assert(count <= OUT_BYTES);
+    return writer->out_bytes + count <= OUT_BYTES ? PB_OK : flush_out(writer, error);
 }
 
+/* Any number of bytes. */
 static enum pb_status
-put_out(struct pb_segment_writer *writer, const void *bytes, size_t count, struct pb_error *error)
+put_out(struct pb_segment_writer *writer, const uint8_t *bytes, size_t count,
+        struct pb_error *error)
 {
-    enum pb_status status = reserve_out(writer, count, error);
+    for (;;) {
+        size_t room = OUT_BYTES - writer->out_bytes;
+        size_t piece = count < room ? count : room;
+        enum pb_status status = PB_OK;
 
-    if (status == PB_OK && count != 0) {
-        memcpy(writer->out + writer->out_bytes, bytes, count);
-        writer->out_bytes += count;
+        memcpy(writer->out + writer->out_bytes, bytes, piece);
+        writer->out_bytes += piece;
+        bytes += piece;
+        count -= piece;
+        if (count == 0)
+            return PB_OK;
+        status = flush_out(writer, error);
+        if (status != PB_OK)
+            return status;
     }
-    return status;
 }
 
 /* ---- tables ---- */
@@ -268,7 +205,9 @@ unify_vehicles(struct pb_segment_writer *writer, uint32_t first, uint32_t end,
     }
     if (reports != 0)
         status = number_of_vehicle(writer, first, end, &all, &number);
-    for (uint32_t i = first; i < end && status == PB_OK; i++) {
+    if (status != PB_OK)
+        return status;
+    for (uint32_t i = first; i < end; i++) {
         struct pb_vehicle vehicle = all;
 
         if (own[i] != 0 && numbers[i] == number) {
@@ -281,11 +220,13 @@ unify_vehicles(struct pb_segment_writer *writer, uint32_t first, uint32_t end,
                 /* One that disagrees stands for itself. */
                 vehicle = pb_vehicle_masked(&vehicle, own[i]);
                 status = pb_names_vehicle(names, &vehicle, vehicle_before);
+                if (status != PB_OK)
+                    return status;
             }
         }
         numbers[i] = *vehicle_before;
     }
-    return status;
+    return PB_OK;
 }
 
 static enum pb_status
@@ -294,15 +235,17 @@ unify_block(struct pb_segment_writer *writer)
     uint32_t rows = writer->tables[PB_TABLE_READS].filled;
     uint32_t before = 0;
     uint32_t first = 0;
-    enum pb_status status = PB_OK;
 
-    for (uint32_t i = 1; i <= rows && status == PB_OK; i++) {
+    for (uint32_t i = 1; i <= rows; i++) {
         if (i == rows || writer->begins_plate[i]) {
-            status = unify_vehicles(writer, first, i, &before);
+            enum pb_status status = unify_vehicles(writer, first, i, &before);
+
+            if (status != PB_OK)
+                return status;
             first = i;
         }
     }
-    return status;
+    return PB_OK;
 }
 
 /* Sorts up to 128 row numbers: nearly always short and unordered, so a simple radix of two
@@ -419,11 +362,13 @@ write_first_pending(struct pb_segment_writer *writer, struct pb_error *error)
 static enum pb_status
 write_all_pending(struct pb_segment_writer *writer, struct pb_error *error)
 {
-    enum pb_status status = PB_OK;
+    while (writer->ring_count > 0) {
+        enum pb_status status = write_first_pending(writer, error);
 
-    while (writer->ring_count > 0 && status == PB_OK)
-        status = write_first_pending(writer, error);
-    return status;
+        if (status != PB_OK)
+            return status;
+    }
+    return PB_OK;
 }
 
 /* Makes room in a block of the ring for what the table holds, and for what becomes of it. */
@@ -509,10 +454,10 @@ end_block(struct pb_segment_writer *writer, struct table_builder *table, struct 
         return PB_OK;
     if (table->table == PB_TABLE_READS)
         status = unify_block(writer);
-    if (status == PB_OK && writer->ring != NULL && is_large)
-        status = submit_block(writer, table, error);
-    else if (status == PB_OK)
-        status = write_block_now(writer, table, error);
+    if (status != PB_OK)
+        return status;
+    status = writer->ring != NULL && is_large ? submit_block(writer, table, error)
+                                              : write_block_now(writer, table, error);
     if (status != PB_OK)
         return status;
     table->blocks++;
@@ -608,8 +553,7 @@ pb_segment_writer_new(const struct pb_env *env, const struct pb_segment_options 
     for (int t = 0; t < PB_TABLE_COUNT; t++)
         writer->tables[t].table = (enum pb_table)t;
 
-    writer->out_room = OUT_BYTES;
-    writer->out = pb_alloc(env, writer->out_room);
+    writer->out = pb_alloc(env, OUT_BYTES);
     if (options->crew != NULL)
         writer->ring = pb_calloc(env, RING_BLOCKS, sizeof(*writer->ring));
     if (writer->out == NULL || (options->crew != NULL && writer->ring == NULL)) {
@@ -626,9 +570,8 @@ pb_segment_writer_new(const struct pb_env *env, const struct pb_segment_options 
     status = env->files->open(env->file_context, path, PB_OPEN_CREATE, &writer->file, error);
     if (status != PB_OK)
         goto out;
-    status = put_out(writer, head, sizeof(head), error);
-    if (status != PB_OK)
-        goto out;
+    memcpy(writer->out, head, sizeof(head));
+    writer->out_bytes = sizeof(head);
     *ret_writer = writer;
     writer = NULL;
 
@@ -747,21 +690,22 @@ sort_text(struct pb_segment_writer *writer, uint64_t key, struct pb_str text,
           struct pb_error *error)
 {
     uint64_t *recent = &writer->recent_texts[key % TEXTS_RECENT];
-    enum pb_status status = PB_OK;
 
     if (*recent == key)
         return PB_OK;
-    for (uint32_t at = 0; at < text.bytes && status == PB_OK; at += TEXT_PAIR_BYTES) {
+    for (uint32_t at = 0; at < text.bytes; at += TEXT_PAIR_BYTES) {
+        enum pb_status status = PB_OK;
         uint64_t value = at == 0 ? TEXT_PAIR | TEXT_PAIR_FIRST | (uint64_t)text.bytes << 48
                                  : TEXT_PAIR;
 
         for (uint32_t i = 0; i < TEXT_PAIR_BYTES && at + i < text.bytes; i++)
             value |= (uint64_t)(unsigned char)text.text[at + i] << 8 * i;
         status = pb_sorter_add(writer->alternates, key, value, error);
+        if (status != PB_OK)
+            return status;
     }
-    if (status == PB_OK)
-        *recent = key;
-    return status;
+    *recent = key;
+    return PB_OK;
 }
 
 /* Notes what of a row's extras is searched: its identity, its alternates. */
@@ -972,7 +916,7 @@ write_alternates(struct pb_segment_writer *writer, struct pb_error *error)
 {
     struct pb_pair pair = { 0 };
     struct key_text text = { 0 };
-    uint64_t key = 0;
+    uint64_t key = 0; /* of no alternate */
     uint64_t jurisdiction = 0;
     enum pb_status status = PB_OK;
 
@@ -987,8 +931,7 @@ write_alternates(struct pb_segment_writer *writer, struct pb_error *error)
             take_text(&text, pair.value);
             continue;
         }
-        if (pair.key != key || pair.value >> 40 != jurisdiction
-            || writer->tables[PB_TABLE_ALTERNATES].rows == 0) {
+        if (pair.key != key || pair.value >> 40 != jurisdiction) {
             key = pair.key;
             jurisdiction = pair.value >> 40;
             status = put_alternate(writer, key, jurisdiction, &text, error);
