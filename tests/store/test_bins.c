@@ -266,6 +266,37 @@ faults_while_bins_and_places_are_used_leave_nothing_behind(void **state)
     }
 }
 
+/* Sorts places of which some went to the file, along a sample; each of its first and of its last
+ * allocations fails in turn. */
+static void
+places_that_cannot_be_sorted_for_want_of_memory_say_so(void **state)
+{
+    enum { PAIRS = 100000, LAST = 12 };
+    uint64_t allocations = 1000;
+    uint64_t at = 0;
+
+    (void)state;
+    while (at < allocations) {
+        struct sim_fs *fs = sim_fs_new();
+        struct pb_env base = sim_fs_env(fs);
+        struct fault_env fault;
+
+        fault_env_init(&fault, &base);
+        fault.fail_allocation_at = at;
+        if (at == 0) {
+            assert_int_equal(PB_END, sort_places(&fault.env, 1, NULL, PAIRS, 5));
+            assert_true(fault.file_call_count > 0);
+            allocations = fault.allocation_count;
+        } else {
+            assert_int_equal(PB_E_NOMEM, sort_places(&fault.env, 1, NULL, PAIRS, 5));
+        }
+        assert_true(fault_env_is_clean(&fault));
+        sim_fs_free(fs);
+        at = at == LAST ? allocations - LAST : at + 1;
+    }
+    assert_true(allocations > 2 * LAST);
+}
+
 /* ---- memo ---- */
 
 /* The read itself is made of what names say of it. */
@@ -350,6 +381,90 @@ a_memo_answers_as_names_do(void **state)
     pb_names_done(&names);
 }
 
+/* Words of one length, so that only their letters tell vehicles apart. */
+static enum pb_status
+ask_memo(const struct pb_env *env, size_t bytes_max, uint32_t count)
+{
+    struct pb_names names = { 0 };
+    struct pb_memo memo;
+    uint64_t random = 4;
+    enum pb_status status = pb_names_init(&names, env);
+
+    pb_memo_init(&memo, env, bytes_max);
+    for (uint32_t i = 0; i < count && status == PB_OK; i++) {
+        struct pb_context_rest rest = { 0 };
+        struct pb_memo_key key;
+        struct pb_read read;
+        uint32_t context = 0;
+        uint32_t vehicle = 0;
+        char words[5][8];
+
+        for (int w = 0; w < 5; w++)
+            (void)snprintf(words[w], sizeof(words[w]), "w%03u", maker_below(&random, 9));
+        pb_read_init(&read);
+        read.reader = pb_str_from(words[0]);
+        read.make = pb_str_from(words[1]);
+        read.model = pb_str_from(words[2]);
+        read.color = pb_str_from(words[3]);
+        read.body = pb_str_from(words[4]);
+        key = pb_memo_key(&read);
+        status = pb_memo_place(&memo, &names, &read, &key, &context, &rest);
+        if (status == PB_OK)
+            status = pb_memo_vehicle(&memo, &names, &read, &key, &vehicle);
+        if (status == PB_OK)
+            expect_same(&names, &read, context, &rest, vehicle);
+    }
+    pb_memo_done(&memo);
+    pb_names_done(&names);
+    return status;
+}
+
+static void
+a_memo_of_any_size_tells_vehicles_apart(void **state)
+{
+    (void)state;
+    for (size_t bytes_max = 0; bytes_max <= (size_t)1 << 22; bytes_max += bytes_max / 2 + 40000)
+        assert_int_equal(PB_OK, ask_memo(pb_env_system(), bytes_max, 20000));
+    assert_int_equal(PB_OK, ask_memo(pb_env_system(), (size_t)1 << 30, 1000));
+}
+
+static void
+a_memo_without_memory_forgets_and_names_without_memory_say_so(void **state)
+{
+    uint64_t failures = 1;
+    uint32_t forgot = 0;
+
+    (void)state;
+    for (uint64_t at = 1; failures != 0; at++) {
+        struct fault_env fault;
+        enum pb_status status = PB_OK;
+
+        fault_env_init(&fault, pb_env_system());
+        fault.fail_allocation_at = at;
+        status = ask_memo(&fault.env, (size_t)1 << 20, 3000);
+        failures = fault.failure_count;
+        assert_true(status == PB_OK || (status == PB_E_NOMEM && failures != 0));
+        forgot += status == PB_OK && failures != 0;
+        assert_true(fault_env_is_clean(&fault));
+    }
+    assert_in_range(forgot, 2, 10);
+}
+
+static void
+what_was_never_begun_can_be_ended(void **state)
+{
+    static const struct pb_bins no_bins;
+    static const struct pb_memo no_memo;
+    struct pb_bins bins = { 0 };
+    struct pb_memo memo = { 0 };
+
+    (void)state;
+    pb_bins_done(&bins);
+    assert_memory_equal(&no_bins, &bins, sizeof(bins));
+    pb_memo_done(&memo);
+    assert_memory_equal(&no_memo, &memo, sizeof(memo));
+}
+
 int
 main(void)
 {
@@ -358,7 +473,11 @@ main(void)
         cmocka_unit_test(places_come_out_in_order_of_key_and_row),
         cmocka_unit_test(a_sample_of_places_has_every_nth_key_whatever_their_number),
         cmocka_unit_test(faults_while_bins_and_places_are_used_leave_nothing_behind),
+        cmocka_unit_test(places_that_cannot_be_sorted_for_want_of_memory_say_so),
         cmocka_unit_test(a_memo_answers_as_names_do),
+        cmocka_unit_test(a_memo_of_any_size_tells_vehicles_apart),
+        cmocka_unit_test(a_memo_without_memory_forgets_and_names_without_memory_say_so),
+        cmocka_unit_test(what_was_never_begun_can_be_ended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,17 +15,16 @@
 #define LINES_MAX (1u << 18)
 #define PROBES 8u
 #define PLACES_MAX 4u /* of a reader that are remembered: one with more is likely to be mobile */
+#define MOBILE (UINT64_C(1) << 63)
 #define MIX UINT64_C(0x9e3779b97f4a7c15)
 
-/* A place: texts has the reader; numbers lat and lon, then heading, offset, lane and scale;
- * is_mobile is 1 where the reader's places are many: then any place of it fits.
+/* A place: texts has the reader; numbers lat and lon, then heading, offset, lane and scale, and
+ * MOBILE where the reader's places are many: then any place of it fits.
  * A vehicle: texts has make, model, color and body one behind another; numbers their lengths and
  * the years. */
 struct pb_memo_line {
     uint32_t number; /* answered, + 1; 0: the line is free */
-    uint8_t bytes;   /* of texts */
-    uint8_t is_mobile;
-    uint16_t unused;
+    uint32_t bytes;  /* of texts */
     uint64_t numbers[2];
     char texts[LINE_BYTES - 24];
 };
@@ -102,7 +101,7 @@ static inline void
 mobile_numbers(uint64_t numbers[2])
 {
     numbers[0] = 0;
-    numbers[1] &= ~UINT64_C(0xffff);
+    numbers[1] = (numbers[1] & ~UINT64_C(0xffff)) | MOBILE;
 }
 
 static inline uint64_t
@@ -172,7 +171,7 @@ pb_memo_fetch(const struct pb_memo *memo, const struct pb_memo_key *key)
 /* The line with these numbers and this text; NULL where there is none. */
 static inline const struct pb_memo_line *
 find_text(const struct pb_memo_table *table, uint64_t hash, struct pb_str text,
-          const uint64_t numbers[2], uint8_t is_mobile)
+          const uint64_t numbers[2])
 {
     for (uint32_t i = 0; i < PROBES && table->line_count != 0; i++) {
         const struct pb_memo_line *line = &table->lines[(hash + i) & (table->line_count - 1)];
@@ -180,7 +179,7 @@ find_text(const struct pb_memo_table *table, uint64_t hash, struct pb_str text,
         if (line->number == 0)
             return NULL;
         if (line->numbers[0] == numbers[0] && line->numbers[1] == numbers[1] &&
-            line->bytes == text.bytes && line->is_mobile == is_mobile &&
+            line->bytes == text.bytes &&
             pb_short_texts_equal(line->texts, text.text, text.bytes))
             return line;
     }
@@ -252,7 +251,7 @@ take_line(struct pb_memo *memo, struct pb_memo_table *table, uint64_t hash)
 
 static void
 remember_place(struct pb_memo *memo, uint64_t hash, struct pb_str reader, const uint64_t numbers[2],
-               uint8_t is_mobile, uint32_t context)
+               uint32_t context)
 {
     struct pb_memo_line *line = NULL;
 
@@ -261,8 +260,7 @@ remember_place(struct pb_memo *memo, uint64_t hash, struct pb_str reader, const 
     if (line == NULL)
         return;
     line->number = context + 1;
-    line->bytes = (uint8_t)reader.bytes;
-    line->is_mobile = is_mobile;
+    line->bytes = reader.bytes;
     line->numbers[0] = numbers[0];
     line->numbers[1] = numbers[1];
     memcpy(line->texts, reader.text, reader.bytes);
@@ -284,7 +282,7 @@ pb_memo_place(struct pb_memo *memo, struct pb_names *names, const struct pb_read
     enum pb_status status = PB_OK;
 
     place_numbers(read, numbers);
-    line = find_text(&memo->places, key->place, read->reader, numbers, 0);
+    line = find_text(&memo->places, key->place, read->reader, numbers);
     if (line != NULL) {
         *ret_context = line->number - 1;
         *ret_rest = (struct pb_context_rest){ 0 };
@@ -293,7 +291,7 @@ pb_memo_place(struct pb_memo *memo, struct pb_names *names, const struct pb_read
     memcpy(mobile, numbers, sizeof(mobile));
     mobile_numbers(mobile);
     mobile_hash = place_hash(read, mobile);
-    line = has_position ? find_text(&memo->places, mobile_hash, read->reader, mobile, 1) : NULL;
+    line = has_position ? find_text(&memo->places, mobile_hash, read->reader, mobile) : NULL;
     if (line != NULL) {
         *ret_context = line->number - 1;
         *ret_rest = pb_context_rest_of(&names->contexts[*ret_context], read);
@@ -304,9 +302,9 @@ pb_memo_place(struct pb_memo *memo, struct pb_names *names, const struct pb_read
         return status;
     context = &names->contexts[*ret_context];
     if (!context->is_mobile && names->fixed_counts[context->reader] <= PLACES_MAX)
-        remember_place(memo, key->place, read->reader, numbers, 0, *ret_context);
+        remember_place(memo, key->place, read->reader, numbers, *ret_context);
     else if (context->is_mobile && has_position)
-        remember_place(memo, mobile_hash, read->reader, mobile, 1, *ret_context);
+        remember_place(memo, mobile_hash, read->reader, mobile, *ret_context);
     return PB_OK;
 }
 
@@ -343,11 +341,13 @@ pb_memo_vehicle(struct pb_memo *memo, struct pb_names *names, const struct pb_re
         return PB_OK;
     }
     status = pb_names_read_vehicle(names, read, ret_vehicle);
-    if (status == PB_OK && bytes <= sizeof(line->texts))
+    if (status != PB_OK)
+        return status;
+    if (bytes <= sizeof(line->texts))
         line = take_line(memo, &memo->vehicles, key->vehicle);
     if (line != NULL) {
         line->number = *ret_vehicle + 1;
-        line->bytes = (uint8_t)bytes;
+        line->bytes = (uint32_t)bytes;
         line->numbers[0] = numbers[0];
         (void)put_text(put_text(put_text(put_text(line->texts, read->make), read->model),
                                 read->color),

@@ -61,13 +61,14 @@ pb_place_sample_add(struct pb_place_sample *sample, uint64_t key)
     sample->skip = sample->stride - 1;
 }
 
-/* Draws the borders of bins from some pairs, which it sorts. */
+/* Draws the borders of bins from some pairs, at least one, which it sorts. */
 static void
 choose_keys(struct pb_places *places, struct pb_pair *pairs, struct pb_pair *scratch, size_t count)
 {
+    assert(count > 0);
     pb_pairs_sort(pairs, scratch, count);
     for (uint32_t i = 1; i < BINS; i++)
-        places->keys[i] = count == 0 ? UINT64_MAX : pairs[i * count / BINS].key;
+        places->keys[i] = pairs[i * count / BINS].key;
     places->has_keys = true;
 }
 
@@ -284,12 +285,12 @@ enum pb_status
 pb_places_next(struct pb_places *places, const struct pb_pair **ret_pairs, size_t *ret_count,
                struct pb_error *error)
 {
-    /* The part that was given last is filled again only now. */
-    bool has_given = places->is_over && places->part_count > 0;
     struct part *part = NULL;
     enum pb_status status = PB_OK;
 
-    if (has_given) {
+    if (places->is_over) {
+        /* The part that was given last is filled again only now. */
+        assert(places->part_count > 0);
         places->part_first = (places->part_first + 1) % PARTS;
         places->part_count--;
     }

@@ -54,7 +54,7 @@ void pb_places_free(struct pb_places *places); /* NULL is fine */
 PB_MUST_CHECK enum pb_status pb_places_add(struct pb_places *places, uint64_t key, uint32_t row,
                                            struct pb_error *error);
 /* Ends adding, when it is called first. Gives the next pairs in order of their keys, borrowed until
- * the next call: PB_OK, PB_END, or a failure. */
+ * the next call: PB_OK; after PB_END or a failure there is nothing more to ask. */
 PB_MUST_CHECK enum pb_status pb_places_next(struct pb_places *places,
                                             const struct pb_pair **ret_pairs, size_t *ret_count,
                                             struct pb_error *error);
