@@ -7,6 +7,9 @@
 
 #include <stdio.h>
 
+#include "base/bytes.h"
+#include "store/local/token.h"
+
 static const struct {
     const char *make, *model, *color, *body;
 } vehicles[] = {
@@ -181,6 +184,112 @@ a_token_belongs_to_its_question(void **state)
     room_done(&room);
 }
 
+/* The question that a token belongs to, which stands in it for anybody to see. */
+static uint64_t
+question_of(const char *token)
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint8_t bytes[33] = { 0 };
+
+    for (size_t i = 0; i < 44; i++) {
+        const char *found = strchr(alphabet, token[i]);
+        uint32_t six = 0;
+
+        assert_non_null(found);
+        six = (uint32_t)(found - alphabet);
+        for (size_t bit = 0; bit < 6; bit++) {
+            if (six >> (5 - bit) & 1)
+                bytes[(6 * i + bit) / 8] |= (uint8_t)(0x80 >> (6 * i + bit) % 8);
+        }
+    }
+    return pb_get_le64(bytes + 21);
+}
+
+/* Who makes a token himself gets no more by it than what was asked. */
+static void
+a_token_of_a_moment_outside_the_window_gives_nothing_outside_it(void **state)
+{
+    static const struct {
+        int64_t seconds; /* of the token's moment */
+        uint32_t found;
+    } cases[] = { { -100, 0 }, { 9, 0 }, { 10, 0 }, { 11, 1 }, { 14, 4 }, { 15, 5 }, { 16, 5 },
+                  { 25, 5 }, { 1000, 5 } };
+    struct store_room room;
+    struct pb_query query = room_query("AB12");
+    struct pb_cursor *cursor = NULL;
+    struct pb_result result;
+    char token[PB_TOKEN_BYTES_MAX];
+    uint64_t question = 0;
+
+    (void)state;
+    room_init(&room);
+    for (uint32_t i = 0; i < 30; i++) {
+        struct pb_read read = room_read("AB12", "gate-1", i);
+
+        assert_int_equal(PB_OK, room_append(&room, &read));
+    }
+    query.from_us = ROOM_START_US + 10 * ROOM_SECOND_US;
+    query.to_us = ROOM_START_US + 15 * ROOM_SECOND_US;
+    room_expect(&room, PB_OK, pb_store_search(room.store, &query, &cursor, &room.error), "search");
+    assert_int_equal(PB_OK, pb_cursor_next(cursor, &result, &room.error));
+    assert_int_equal(PB_OK, pb_cursor_token(cursor, token));
+    pb_cursor_free(cursor);
+    question = question_of(token);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pb_position position = { .captured_us = ROOM_START_US +
+                                                       cases[i].seconds * ROOM_SECOND_US,
+                                        .identity = UINT64_MAX };
+
+        pb_token_encode(&position, question, token);
+        query.resume = pb_str_from(token);
+        assert_int_equal(cases[i].found, room_count_query(&room, &query));
+    }
+    room_done(&room);
+}
+
+/* A store whose clock, when it is looked at, has one more read come. */
+static struct {
+    struct store_room room;
+    bool is_due;
+    struct pb_read read;
+} busy;
+
+static int64_t
+append_and_tell_the_time(void *context)
+{
+    if (busy.is_due) {
+        busy.is_due = false;
+        assert_int_equal(PB_OK, room_append(&busy.room, &busy.read));
+    }
+    return *(const int64_t *)context;
+}
+
+static void
+a_read_that_comes_while_a_question_begins_is_not_of_its_answer(void **state)
+{
+    static const char *const plates[] = { "AB12", "CD34", "*" };
+    const struct pb_alternate alternate = { pb_str_from("CD34"), PB_NO_CONFIDENCE };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(plates) / sizeof(plates[0]); i++) {
+        room_init(&busy.room);
+        for (int64_t seconds = 0; seconds < 3; seconds++) {
+            busy.read = room_read("AB12", "gate-1", seconds);
+            busy.read.alternates = &alternate;
+            busy.read.alternate_count = 1;
+            if (seconds < 2)
+                assert_int_equal(PB_OK, room_append(&busy.room, &busy.read));
+        }
+        busy.room.fault.env.now_us = append_and_tell_the_time;
+        busy.is_due = true;
+        assert_int_equal(2, room_count(&busy.room, plates[i]));
+        assert_false(busy.is_due);
+        assert_int_equal(3, room_count(&busy.room, plates[i]));
+        room_done(&busy.room);
+    }
+}
+
 int
 main(void)
 {
@@ -189,6 +298,8 @@ main(void)
         cmocka_unit_test(a_read_that_expires_between_two_results_is_not_given),
         cmocka_unit_test(a_token_that_was_changed_anywhere_is_refused),
         cmocka_unit_test(a_token_belongs_to_its_question),
+        cmocka_unit_test(a_token_of_a_moment_outside_the_window_gives_nothing_outside_it),
+        cmocka_unit_test(a_read_that_comes_while_a_question_begins_is_not_of_its_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

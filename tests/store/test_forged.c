@@ -11,11 +11,13 @@
 
 #include <stdio.h>
 
+#include "read/read_maker.h"
 #include "store/forged.h"
 #include "store/ops.h"
 
 #define SEGMENT ROOM_PATH "/segments/00000001.seg"
 #define ALL UINT32_MAX
+#define MORE SIZE_MAX
 
 /* Runs all; a bit for each that said PB_E_CORRUPT. None may say anything else but PB_OK. */
 static unsigned
@@ -159,6 +161,7 @@ a_value_out_of_range_is_refused_by_whoever_follows_it(void **state)
         { "a plate of no characters", PB_TABLE_PLATES, PB_PLATES_CODE, 0, 0 },
         { "a plate that is no code", PB_TABLE_PLATES, PB_PLATES_CODE, 63, INT64_MAX },
         { "a plate without rows", PB_TABLE_PLATES, PB_PLATES_FIRST, 5, 0 },
+        { "a row before the first plate", PB_TABLE_PLATES, PB_PLATES_FIRST, 0, 1 },
         { "a plate whose rows are not there", PB_TABLE_PLATES, PB_PLATES_FIRST, 63, INT64_MAX },
         { "a long plate of no bytes", PB_TABLE_LONG, PB_PLATES_CODE, 4, 0 },
         { "a long plate of too many bytes", PB_TABLE_LONG, PB_PLATES_CODE, 4, 1000 },
@@ -193,7 +196,7 @@ texts_and_extras_that_do_not_add_up_are_refused(void **state)
     static const struct {
         const char *name;
         enum pb_table table;
-        size_t cut_to; /* 0: as long as it was */
+        size_t cut_to; /* 0: as long as it was; MORE: a byte longer */
         size_t at;     /* the byte that is changed */
         uint8_t byte;
     } forgeries[] = {
@@ -204,6 +207,8 @@ texts_and_extras_that_do_not_add_up_are_refused(void **state)
         { "extras whose field is too long", PB_TABLE_READS, 0, 3, 255 },
         { "long plates cut short", PB_TABLE_LONG, 20, 0, 'L' },
         { "alternates cut short", PB_TABLE_ALTERNATES, 1, 0, 10 },
+        { "alternates with the text of the first only", PB_TABLE_ALTERNATES, 13, 0, 12 },
+        { "alternates with more than their texts", PB_TABLE_ALTERNATES, MORE, 0, 12 },
         { "an alternate of no bytes", PB_TABLE_ALTERNATES, 0, 0, 0 },
         { "an alternate of too many bytes", PB_TABLE_ALTERNATES, 0, 0, 255 },
         { "an alternate that goes on past the end", PB_TABLE_ALTERNATES, 0, 0, 30 },
@@ -219,7 +224,8 @@ texts_and_extras_that_do_not_add_up_are_refused(void **state)
                     &block);
         assert_true(block.blob_bytes > 3);
         if (forgeries[i].cut_to != 0)
-            block.blob_bytes = forgeries[i].cut_to;
+            block.blob_bytes =
+                forgeries[i].cut_to == MORE ? block.blob_bytes + 1 : forgeries[i].cut_to;
         block.blob[forgeries[i].at] = forgeries[i].byte;
         if (try_block(good.fs, &good.file, &block, forgeries[i].name) == 0)
             fail_msg("%s: nobody refused it", forgeries[i].name);
@@ -257,6 +263,122 @@ an_index_that_leads_astray_is_refused(void **state)
         room_done(&room);
         free(file.bytes);
     }
+}
+
+/* Of a table, the keys by which its blocks are found. */
+static uint8_t *
+keys_of(const struct forged_file *file, enum pb_table table)
+{
+    uint32_t blocks = pb_get_le32(forged_table(file, table) + 8);
+    size_t groups = (blocks + PB_INDEX_GROUP - 1) / PB_INDEX_GROUP;
+
+    return file->bytes + pb_get_le64(forged_table(file, table) + 16) + groups * 8 +
+           (size_t)blocks * 4;
+}
+
+/* A plate that is not there is what the first block of reads is said to begin with. */
+static void
+reads_of_a_plate_that_is_not_there_are_refused(void **state)
+{
+    struct forged_file file = { malloc(good.file.size), good.file.size };
+    struct store_room room;
+
+    (void)state;
+    assert_non_null(file.bytes);
+    memcpy(file.bytes, good.file.bytes, good.file.size);
+    pb_put_le64(keys_of(&file, PB_TABLE_READS), UINT64_MAX);
+    forged_seal(&file);
+    room_init_on(&room, sim_fs_clone(good.fs));
+    forged_write(&room, SEGMENT, &file);
+    forged_name(&room, 1, &file);
+    assert_true(run_ops(room.fs, "reads of a plate that is not there") != 0);
+    room_done(&room);
+    free(file.bytes);
+}
+
+/* Keys of places in any order, near one another: whoever follows them comes to an end. */
+static void
+places_that_are_out_of_order_lead_nobody_in_circles(void **state)
+{
+    const uint64_t first = pb_get_le64(keys_of(&good.file, PB_TABLE_PLACES));
+    const uint32_t blocks = blocks_of(PB_TABLE_PLACES);
+    uint64_t random = 5;
+    uint32_t found = 0;
+
+    (void)state;
+    assert_in_range(blocks, 3, 8);
+    for (int round = 0; round < 40; round++) {
+        struct forged_file file = { malloc(good.file.size), good.file.size };
+        struct store_room room;
+
+        assert_non_null(file.bytes);
+        memcpy(file.bytes, good.file.bytes, good.file.size);
+        for (uint32_t b = 0; b < blocks; b++) /* in one cell, some hours about */
+            pb_put_le64(keys_of(&file, PB_TABLE_PLACES) + (size_t)8 * b,
+                        first + maker_random(&random) % 12000 - 3000);
+        forged_seal(&file);
+        room_init_on(&room, sim_fs_clone(good.fs));
+        forged_write(&room, SEGMENT, &file);
+        forged_name(&room, 1, &file);
+        room_open(&room);
+        for (int window = 0; window < 8; window++) {
+            struct pb_query query = room_query("");
+            struct pb_geo_area *area = NULL;
+
+            assert_int_equal(PB_OK, pb_geo_area_from_circle(pb_env_system(), 378749000, -1224194000,
+                                                            30000, &area, &room.error));
+            query.area = area;
+            query.from_us = ROOM_START_US + window * 2400 * ROOM_SECOND_US;
+            query.to_us = query.from_us + 2400 * ROOM_SECOND_US;
+            found += room_count_query(&room, &query);
+            pb_geo_area_free(pb_env_system(), area);
+        }
+        room_done(&room);
+        free(file.bytes);
+    }
+    assert_true(found > 100); /* in what order rows are looked at does not make them less true */
+}
+
+/* What has a code stands before what has none. Where it does not, it has no text to be found by. */
+static void
+an_alternate_with_a_code_behind_those_without_is_passed_over(void **state)
+{
+    static struct forged_block block;
+    struct pb_query query = room_query("*ALTER*");
+    struct forged_file file = { malloc(good.file.size), good.file.size };
+    uint64_t postings = pb_get_le64(forged_table(&good.file, PB_TABLE_POSTINGS));
+    struct store_room room;
+    uint32_t told = 0;
+    uint32_t found = 0;
+    uint32_t last = 0;
+
+    (void)state;
+    room_init_on(&room, sim_fs_clone(good.fs));
+    room_open(&room);
+    found = room_count_query(&room, &query);
+    room_done(&room);
+
+    assert_non_null(file.bytes);
+    memcpy(file.bytes, good.file.bytes, good.file.size);
+    forged_take(&file, PB_TABLE_ALTERNATES, blocks_of(PB_TABLE_ALTERNATES) - 1, &block);
+    last = block.rows - 1;
+    assert_true(block.values[PB_PLATES_CODE][last] < 0); /* without a code, as the one before it */
+    assert_true(block.values[PB_PLATES_CODE][last - 1] < 0);
+    block.values[PB_PLATES_CODE][last] = 1;
+    block.blob_bytes -= 1 + strlen("TÖALTERNATE");
+    forged_replace(&file, &block);
+    room_init_on(&room, sim_fs_clone(good.fs));
+    forged_write(&room, SEGMENT, &file);
+    forged_name(&room, 1, &file);
+    room_open(&room);
+    query.on_damage = count_damage;
+    query.damage_context = &told;
+    ops_now = "an alternate with a code behind those without";
+    assert_in_range(room_count_query(&room, &query), 1,
+                    found - (postings - (uint64_t)block.values[PB_PLATES_FIRST][last]));
+    assert_true(told != 0);
+    room_done(&room);
+    free(file.bytes);
 }
 
 /* ---- footers ---- */
@@ -428,6 +550,9 @@ main(void)
         cmocka_unit_test(a_value_out_of_range_is_refused_by_whoever_follows_it),
         cmocka_unit_test(texts_and_extras_that_do_not_add_up_are_refused),
         cmocka_unit_test(an_index_that_leads_astray_is_refused),
+        cmocka_unit_test(an_alternate_with_a_code_behind_those_without_is_passed_over),
+        cmocka_unit_test(reads_of_a_plate_that_is_not_there_are_refused),
+        cmocka_unit_test(places_that_are_out_of_order_lead_nobody_in_circles),
         cmocka_unit_test(a_footer_that_says_what_cannot_be_is_refused),
         cmocka_unit_test(a_file_in_the_place_of_another_is_refused),
         cmocka_unit_test(too_few_bytes_are_no_segment),

@@ -479,6 +479,121 @@ a_segment_that_was_left_out_is_told(void **state)
     room_done(&room);
 }
 
+static void
+count_damage(void *context, const char *file, uint64_t offset, const char *what)
+{
+    assert_true(file[0] != '\0' && offset != 0 && what[0] != '\0');
+    ++*(uint32_t *)context;
+}
+
+/* Three segments of one size and ten reads each, the first and the last damaged at one place. */
+static struct sim_fs *
+make_damaged_store(void)
+{
+    struct store_room room;
+    struct sim_fs *fs = NULL;
+
+    room_init(&room);
+    for (uint32_t i = 0; i < 30; i++) {
+        struct pb_read read = room_read("P1", "gate-1", i);
+
+        assert_int_equal(PB_OK, room_append(&room, &read));
+        if (i % 10 == 9)
+            room_flush(&room);
+    }
+    room_close(&room);
+    fs = sim_fs_clone(room.fs);
+    room_done(&room);
+    assert_true(sim_fs_flip_bit(fs, "store/segments/00000001.seg", 40 * 8));
+    assert_true(sim_fs_flip_bit(fs, "store/segments/00000003.seg", 40 * 8));
+    return fs;
+}
+
+static void
+damage_of_several_segments_is_told_of_each(void **state)
+{
+    struct store_room room;
+    struct pb_query query = room_query("*");
+    uint32_t told = 0;
+
+    (void)state;
+    room_init_on(&room, make_damaged_store());
+    open_to_read(&room);
+    query.on_damage = count_damage;
+    query.damage_context = &told;
+    assert_int_equal(10, room_count_query(&room, &query));
+    assert_int_equal(2, told);
+    room_done(&room);
+}
+
+static void
+damage_that_cannot_be_noted_for_want_of_memory_fails_the_question(void **state)
+{
+    struct sim_fs *fs = make_damaged_store();
+    uint64_t failures = 1;
+    uint64_t at = 0;
+
+    (void)state;
+    while (failures != 0) {
+        enum pb_status status = PB_OK;
+        struct store_room room;
+        struct pb_query query = room_query("*");
+        struct pb_cursor *cursor = NULL;
+        struct pb_result result;
+        uint32_t told = 0;
+
+        room_init_on(&room, sim_fs_clone(fs));
+        open_to_read(&room);
+        query.on_damage = count_damage;
+        query.damage_context = &told;
+        room.fault.fail_allocation_at = room.fault.allocation_count + ++at;
+        status = pb_store_search(room.store, &query, &cursor, &room.error);
+        while (status == PB_OK)
+            status = pb_cursor_next(cursor, &result, &room.error);
+        /* Some memory only makes it faster. */
+        failures = room.fault.failure_count;
+        assert_true(status == PB_END || (status == PB_E_NOMEM && failures != 0));
+        if (status == PB_END)
+            assert_int_equal(2, told);
+        pb_cursor_free(cursor);
+        room.fault.fail_allocation_at = 0;
+        room_done(&room);
+    }
+    assert_in_range(at, 5, 200);
+    sim_fs_free(fs);
+}
+
+static void
+who_wants_no_message_is_told_by_the_status(void **state)
+{
+    struct store_room room;
+    struct pb_query query = room_query("*");
+    struct pb_cursor *cursor = NULL;
+    struct pb_result result;
+    struct sim_fs *fs = make_store();
+    struct block_place places[PLACES_MAX];
+    uint32_t at = 0;
+
+    (void)state;
+    (void)list_blocks(fs, places);
+    while (places[at].table != PB_TABLE_READS)
+        at++;
+    room_init_on(&room, fs);
+    open_to_read(&room);
+    assert_int_equal(PB_OK, pb_store_search(room.store, &query, &cursor, NULL));
+    assert_int_equal(PB_OK, pb_cursor_next(cursor, &result, NULL));
+    pb_cursor_free(cursor);
+    cursor = NULL;
+    room_close(&room);
+    assert_true(sim_fs_flip_bit(fs, SEGMENT, (places[at].offset + 9) * 8));
+    open_to_read(&room);
+    assert_int_equal(PB_E_CORRUPT, pb_store_search(room.store, &query, &cursor, NULL));
+    assert_null(cursor);
+    assert_int_equal(PB_E_CORRUPT, pb_store_plates(room.store, pb_str_from("*"), 0, false, 0,
+                                                   ignore_plate, NULL, NULL, NULL));
+    room_done(&room);
+}
+
 int
 main(void)
 {
@@ -487,6 +602,9 @@ main(void)
         cmocka_unit_test(the_rows_of_a_damaged_block_of_reads_are_those_that_are_missing),
         cmocka_unit_test(each_of_many_damaged_blocks_is_told_once),
         cmocka_unit_test(a_segment_that_was_left_out_is_told),
+        cmocka_unit_test(damage_of_several_segments_is_told_of_each),
+        cmocka_unit_test(damage_that_cannot_be_noted_for_want_of_memory_fails_the_question),
+        cmocka_unit_test(who_wants_no_message_is_told_by_the_status),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

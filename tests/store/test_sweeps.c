@@ -166,6 +166,64 @@ a_list_of_plates_that_fails_says_so_and_leaves_nothing(void **state)
     sweep_all(&sweep);
 }
 
+/* More reads in the buffer than a question has room for at first, half of them found by their
+ * alternates only, and all of one moment. */
+static void
+prepare_buffered(struct store_room *room, void *context)
+{
+    const struct pb_alternate alternate = { pb_str_from("AB12"), PB_NO_CONFIDENCE };
+
+    (void)context;
+    room_expect(room, PB_OK, pb_store_create(room->env, ROOM_PATH, &room->error), "create");
+    room_open(room);
+    for (uint32_t i = 0; i < 80; i++) {
+        char reader[16];
+        struct pb_read read;
+
+        (void)snprintf(reader, sizeof(reader), "gate-%u", i);
+        read = room_read(i < 40 ? "AB12" : "CD34", reader, 0);
+        read.alternates = &alternate;
+        read.alternate_count = i < 40 ? 0 : 1;
+        assert_int_equal(PB_OK, room_append(room, &read));
+    }
+}
+
+static enum pb_status
+act_ask_buffered(struct store_room *room, void *context)
+{
+    static const char *const plates[] = { "AB12", "AB*" };
+    enum pb_status status = PB_OK;
+
+    (void)context;
+    for (size_t i = 0; i < sizeof(plates) / sizeof(plates[0]) && status == PB_OK; i++) {
+        struct pb_query query = room_query(plates[i]);
+        struct pb_cursor *cursor = NULL;
+        struct pb_result result;
+        uint32_t count = 0;
+
+        status = pb_store_search(room->store, &query, &cursor, &room->error);
+        for (; status == PB_OK; count++)
+            status = pb_cursor_next(cursor, &result, &room->error);
+        pb_cursor_free(cursor);
+        if (status == PB_END) {
+            assert_int_equal(80 + 1, count);
+            status = PB_OK;
+        }
+    }
+    return status;
+}
+
+static void
+a_question_about_what_is_buffered_says_so_when_it_fails(void **state)
+{
+    static struct sweep sweep = { .name = "ask the buffer",
+                                  .prepare = prepare_buffered,
+                                  .act = act_ask_buffered };
+
+    (void)state;
+    sweep_all(&sweep);
+}
+
 /* ---- what changes the store ---- */
 
 static enum pb_status
@@ -325,6 +383,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_question_that_fails_says_so_and_leaves_nothing),
+        cmocka_unit_test(a_question_about_what_is_buffered_says_so_when_it_fails),
         cmocka_unit_test(a_list_of_plates_that_fails_says_so_and_leaves_nothing),
         cmocka_unit_test(what_fails_on_its_way_changes_nothing_of_what_is_found),
         cmocka_unit_test(an_append_that_fails_can_be_sent_again),

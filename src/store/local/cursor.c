@@ -445,7 +445,10 @@ add_buffered(struct pb_cursor *cursor, uint32_t row, struct how how)
                          .segment = BUFFER_SEGMENT,
                          .how = how };
 
-    return is_in_window(cursor, item.captured_us) ? add_item(cursor, &item) : PB_OK;
+    /* What came after the question began is not looked at. */
+    if (row >= cursor->buffer_count || !is_in_window(cursor, item.captured_us))
+        return PB_OK;
+    return add_item(cursor, &item);
 }
 
 /* Buffered rows of one plate, by the buffer's own index. */
@@ -453,27 +456,28 @@ static enum pb_status
 find_exact_in_buffer(struct pb_cursor *cursor, struct pb_str plate)
 {
     const struct pb_buffer *buffer = cursor->version->buffer;
-    uint32_t count = cursor->buffer_count;
-    enum pb_status status = PB_OK;
 
-    for (uint32_t row = pb_buffer_first_of_plate(buffer, plate);
-         row != PB_BUFFER_NO_ROW && status == PB_OK; row = pb_buffer_next_of_plate(buffer, row)) {
-        if (row < count)
-            status = add_buffered(cursor, row, (struct how){ 0 });
+    for (uint32_t row = pb_buffer_first_of_plate(buffer, plate); row != PB_BUFFER_NO_ROW;
+         row = pb_buffer_next_of_plate(buffer, row)) {
+        enum pb_status status = add_buffered(cursor, row, (struct how){ 0 });
+
+        if (status != PB_OK)
+            return status;
     }
     if (cursor->query.without_alternates)
-        return status;
-    for (uint32_t entry = pb_buffer_first_of_alternate(buffer, plate);
-         entry != PB_BUFFER_NO_ROW && status == PB_OK;
+        return PB_OK;
+    for (uint32_t entry = pb_buffer_first_of_alternate(buffer, plate); entry != PB_BUFFER_NO_ROW;
          entry = pb_buffer_next_of_alternate(buffer, entry)) {
         uint32_t row = 0;
         uint32_t rank = 0;
+        enum pb_status status = PB_OK;
 
         pb_buffer_alternate(buffer, entry, &row, &rank);
-        if (row < count)
-            status = add_buffered(cursor, row, (struct how){ .alternate = (uint8_t)rank });
+        status = add_buffered(cursor, row, (struct how){ .alternate = (uint8_t)rank });
+        if (status != PB_OK)
+            return status;
     }
-    return status;
+    return PB_OK;
 }
 
 static enum pb_status
@@ -778,14 +782,17 @@ pb_cursor_free(struct pb_cursor *cursor)
 
 /* ---- giving results ---- */
 
-/* Takes the newest row of all sources; PB_END where there is none. */
+/* Takes the newest row of all sources if it is not older than from_us; PB_END where there is none
+ * such. */
 static enum pb_status
-take_item(struct pb_cursor *cursor, struct item *ret_item, struct pb_error *error)
+take_item(struct pb_cursor *cursor, int64_t from_us, struct item *ret_item, struct pb_error *error)
 {
     struct source *top = cursor->sources;
     enum pb_status status = PB_OK;
 
-    while (cursor->source_count > 0 && top->kind == SOURCE_PLACES) {
+    /* A place block says only how new its rows are at most. */
+    while (cursor->source_count > 0 && top->captured_us >= from_us
+           && top->kind == SOURCE_PLACES) {
         struct source source = *top;
 
         *top = cursor->sources[--cursor->source_count];
@@ -795,7 +802,7 @@ take_item(struct pb_cursor *cursor, struct item *ret_item, struct pb_error *erro
             return status;
         top = cursor->sources;
     }
-    if (cursor->source_count == 0)
+    if (cursor->source_count == 0 || top->captured_us < from_us)
         return PB_END;
     if (top->kind == SOURCE_LIST) {
         *ret_item = cursor->items[top->first++];
@@ -972,11 +979,11 @@ collect_moment(struct pb_cursor *cursor, struct pb_error *error)
         int64_t captured_us = 0;
         struct item item;
 
-        status = take_item(cursor, &item, error);
+        status = take_item(cursor, INT64_MIN, &item, error);
         if (status != PB_OK)
             return status;
         captured_us = item.captured_us;
-        for (;;) {
+        while (status != PB_END) {
             status = decode_item(cursor, &item, &cursor->read, error);
             cursor->decoded++;
             if (status == PB_OK && is_result(cursor, &item, &cursor->read))
@@ -985,24 +992,9 @@ collect_moment(struct pb_cursor *cursor, struct pb_error *error)
                 status = pass(cursor, item.segment, status);
             if (status != PB_OK)
                 return status;
-            if (cursor->source_count == 0 || cursor->sources[0].captured_us < captured_us)
-                break;
-            status = take_item(cursor, &item, error);
-            if (status == PB_END)
-                break;
-            if (status != PB_OK)
+            status = take_item(cursor, captured_us, &item, error);
+            if (status < 0)
                 return status;
-            /* A place block whose bound was this moment may hold only older rows. */
-            if (item.captured_us < captured_us) {
-                uint64_t first = cursor->item_count;
-
-                status = add_item(cursor, &item);
-                if (status == PB_OK)
-                    status = add_list(cursor, first, error);
-                if (status != PB_OK)
-                    return status;
-                break;
-            }
         }
     }
     sort_candidates(cursor->candidates, cursor->candidate_count);

@@ -218,6 +218,13 @@ struct pb_segment {
     bool has_tried_events;
 };
 
+/* For messages. */
+static inline const char *
+pb_segment_name(const struct pb_segment *segment)
+{
+    return segment->path == NULL ? "segment" : segment->path;
+}
+
 /* Opens a segment file and checks footer, indexes and names against entry.
  * PB_E_CORRUPT names file and offset. */
 PB_MUST_CHECK enum pb_status pb_segment_open(const struct pb_env *env, const char *directory,
@@ -371,7 +378,7 @@ void pb_segment_filter_events(struct pb_segment *segment);
 /* False: no row of table events has this identity. Needs the same lock. */
 bool pb_segment_may_have_event(const struct pb_segment *segment, uint64_t identity);
 /* Rows of an identity hash in table events; candidates whose hash merely agrees are among
- * them. Calls each with the row; false stops. */
+ * them. Calls each with the row; false stops. The table has rows. */
 typedef bool pb_row_fn(void *context, uint64_t row);
 PB_MUST_CHECK enum pb_status pb_segment_find_event(const struct pb_segment *segment,
                                                    uint64_t identity, pb_row_fn *each,

@@ -29,8 +29,7 @@ damaged(const struct pb_segment *segment, uint64_t offset, const char *what,
         struct pb_error *error)
 {
     return pb_fail(error, PB_E_CORRUPT, "%s" OFFSET_WORD "%llu: %s; restore it from a backup",
-                   segment->path == NULL ? "segment" : segment->path, (unsigned long long)offset,
-                   what);
+                   pb_segment_name(segment), (unsigned long long)offset, what);
 }
 
 const char *
@@ -133,8 +132,7 @@ pb_segment_parse(struct pb_segment *segment, const uint8_t *bytes, uint64_t size
     if (memcmp(footer, PB_SEGMENT_MAGIC, PB_SEGMENT_MAGIC_BYTES) != 0
         || pb_get_le32(footer + 8) != PB_SEGMENT_VERSION)
         return pb_fail(error, PB_E_VERSION, "%s: segment format %u, this program knows %u",
-                       segment->path == NULL ? "segment" : segment->path,
-                       pb_get_le32(footer + 8), PB_SEGMENT_VERSION);
+                       pb_segment_name(segment), pb_get_le32(footer + 8), PB_SEGMENT_VERSION);
     if (memcmp(footer + 12, store_id, PB_STORE_ID_BYTES) != 0)
         return damaged(segment, (uint64_t)(footer - bytes) + 12,
                        "the segment belongs to another store", error);
@@ -164,12 +162,13 @@ pb_segment_parse(struct pb_segment *segment, const uint8_t *bytes, uint64_t size
     return status;
 }
 
+/* Of files that are equally long. */
 static bool
 same_entry(const struct pb_segment_entry *a, const struct pb_segment_entry *b)
 {
-    return a->number == b->number && a->bytes == b->bytes && a->rows == b->rows
-           && a->month == b->month && a->retention_days == b->retention_days
-           && a->checksum == b->checksum;
+    assert(a->bytes == b->bytes);
+    return a->number == b->number && a->rows == b->rows && a->month == b->month
+           && a->retention_days == b->retention_days && a->checksum == b->checksum;
 }
 
 enum pb_status
@@ -563,7 +562,7 @@ pb_plate_iterator_next(struct pb_plate_iterator *iterator, struct pb_plate_rows 
             && (ret_plate->code == 0 || ret_plate->code >> PB_PLATE_CODE_BITS != 0))
             return damaged(segment, segment->blocks_end, "a plate is none", error);
     }
-    if (ret_plate->code & PB_ALTERNATE_HASH_BIT && iterator->table == PB_TABLE_ALTERNATES) {
+    if (ret_plate->code & PB_ALTERNATE_HASH_BIT) { /* no plate's code has it: see above */
         const uint8_t *text = iterator->blob + iterator->texts[at];
 
         ret_plate->text = (struct pb_str){ (const char *)text + 1, text[0] };
@@ -593,7 +592,7 @@ pb_plate_iterator_seek(struct pb_plate_iterator *iterator, uint64_t code, struct
             && pb_segment_block_key(table, block + 1) < code)
             block++; /* the neighbour: seeking in order is mostly that */
         else
-            block = pb_segment_find_block(table, code == 0 ? 0 : code - 1);
+            block = pb_segment_find_block(table, code - (code != 0));
         if (iterator->rows == 0 || block != iterator->block) {
             enum pb_status status = load_plates(iterator, block, error);
 
@@ -1082,18 +1081,19 @@ pb_segment_find_event(const struct pb_segment *segment, uint64_t identity, pb_ro
     struct pb_column column;
     enum pb_status status = PB_OK;
 
-    if (table->blocks == 0)
-        return PB_OK;
-    for (uint32_t b = pb_segment_find_block(table, key == 0 ? 0 : key - 1);
-         b < table->blocks && pb_segment_block_key(table, b) <= key && status == PB_OK; b++) {
+    assert(table->blocks != 0); /* pb_segment_may_have_event() */
+    for (uint32_t b = pb_segment_find_block(table, key - (key != 0));
+         b < table->blocks && pb_segment_block_key(table, b) <= key; b++) {
         status = pb_segment_block(segment, PB_TABLE_EVENTS, b, &block, error);
         if (status == PB_OK)
             status = open_column(segment, &block, 0, &column, error);
         if (status != PB_OK)
-            break;
+            return status;
         pb_column_all(&column, keys);
         status = open_column(segment, &block, 1, &column, error);
-        for (uint32_t i = 0; i < block.rows && status == PB_OK; i++) {
+        if (status != PB_OK)
+            return status;
+        for (uint32_t i = 0; i < block.rows; i++) {
             uint64_t row = 0;
 
             if ((uint64_t)keys[i] != key)
@@ -1106,7 +1106,7 @@ pb_segment_find_event(const struct pb_segment *segment, uint64_t identity, pb_ro
                 return PB_OK;
         }
     }
-    return status;
+    return PB_OK;
 }
 
 /* Fills a filter with the keys of one block of table events. */
@@ -1166,7 +1166,7 @@ report(const struct pb_segment *segment, pb_damage_fn *on_damage, void *context,
 {
     counts->damaged++;
     if (on_damage != NULL)
-        on_damage(context, segment->path == NULL ? "segment" : segment->path, offset, what);
+        on_damage(context, pb_segment_name(segment), offset, what);
 }
 
 enum pb_status

@@ -44,7 +44,6 @@ pb_skips_pass(struct pb_skips *skips, const struct pb_segment *segment, enum pb_
     }
     skips->told[skips->count].segment = segment;
     skips->told[skips->count++].offset = offset;
-    skips->on_damage(skips->context, segment->path == NULL ? "segment" : segment->path, offset,
-                     what);
+    skips->on_damage(skips->context, pb_segment_name(segment), offset, what);
     return PB_OK;
 }

@@ -114,7 +114,7 @@ load_block(struct pb_walk *walk, uint32_t number, struct pb_error *error)
         return PB_END;
     if (!are_codes(walk->codes, walk->rows))
         return pb_fail(error, PB_E_CORRUPT, "%s: a plate's code is out of range",
-                       walk->segment->path == NULL ? "segment" : walk->segment->path);
+                       pb_segment_name(walk->segment));
     walk->maybe = pb_pattern_prefilter(walk->pattern, walk->codes, walk->rows);
     /* Where none of a block can match, its last code tells how far none can. */
     if (walk->maybe == 0 && walk->next_code <= walk->codes[walk->rows - 1]) {
@@ -172,7 +172,7 @@ take(struct pb_walk *walk, uint32_t at, struct pb_plate_rows *ret_plate, struct 
                                                     ? PB_TABLE_POSTINGS
                                                     : PB_TABLE_READS].rows))
         status = pb_fail(error, PB_E_CORRUPT, "%s: rows of a plate are out of range",
-                         segment->path == NULL ? "segment" : segment->path);
+                         pb_segment_name(segment));
     return status;
 }
 
@@ -184,9 +184,10 @@ go_on(struct pb_walk *walk)
     struct pb_error *error = pb_skips_error(walk->skips);
     enum pb_status status = PB_OK;
 
-    /* A code that matched may go on in the next block, under another jurisdiction. */
+    /* A code that matched may go on in the next block, under another jurisdiction. No code is 0,
+     * which none has matched as yet. */
     if (walk->rows != 0 && walk->codes[walk->rows - 1] == walk->matched_code
-        && walk->matched_code != 0 && walk->block_number + 1 < blocks)
+        && walk->block_number + 1 < blocks)
         status = load_block(walk, walk->block_number + 1, error);
     else
         status = next_block(walk, error);
