@@ -16,6 +16,7 @@
 #include "support/sim_fs.h"
 
 #define SPILL "spill"
+#define SOME_BYTES 200000u /* of which 6250 pairs are sorted at one time, and read back in pieces */
 
 static uint64_t
 key_of(uint64_t *random, int shape)
@@ -29,7 +30,7 @@ key_of(uint64_t *random, int shape)
 }
 
 static enum pb_status
-sort_some(const struct pb_env *env, uint32_t count, int shape)
+sort_some(const struct pb_env *env, size_t memory_bytes, uint32_t count, int shape)
 {
     struct pb_sorter *sorter = NULL;
     struct pb_pair pair = { 0, 0 };
@@ -38,7 +39,7 @@ sort_some(const struct pb_env *env, uint32_t count, int shape)
     uint64_t added = 0;
     uint64_t given = 0;
     uint32_t got = 0;
-    enum pb_status status = pb_sorter_new(env, SPILL, 1, &sorter);
+    enum pb_status status = pb_sorter_new(env, SPILL, memory_bytes, &sorter);
 
     for (uint32_t i = 0; i < count && status == PB_OK; i++) {
         uint64_t key = key_of(&random, shape);
@@ -80,7 +81,8 @@ pairs_come_out_in_order(void **state)
             uint64_t size;
 
             fault_env_init(&fault, &base);
-            assert_int_equal(PB_END, sort_some(&fault.env, counts[i], shape));
+            assert_int_equal(PB_END, sort_some(&fault.env, 1, counts[i], shape));
+            assert_int_equal(PB_END, sort_some(&fault.env, SOME_BYTES, counts[i], shape));
             assert_true(fault_env_is_clean(&fault));
             assert_false(sim_fs_file_size(fs, SPILL, &size));
             sim_fs_free(fs);
@@ -131,7 +133,7 @@ faults_are_told_and_leave_nothing_behind(void **state)
             at++;
             fault.fail_allocation_at = with_files ? 0 : at;
             fault.fail_file_call_at = with_files ? at : 0;
-            status = sort_some(&fault.env, 9000, 0);
+            status = sort_some(&fault.env, SOME_BYTES, 14000, 0);
             assert_true(status == PB_END || status == (with_files ? PB_E_IO : PB_E_NOMEM)
                         || fault.failure_count == 0);
             assert_true(fault_env_is_clean(&fault));

@@ -65,13 +65,13 @@ make_names(struct pb_names *names, const struct pb_env *env, bool has_position)
 }
 
 /* The i-th plate in order. */
-static enum pb_status
-put_plate(struct pb_segment_writer *writer, uint32_t i, struct pb_error *error)
+static void
+put_plate(struct pb_segment_writer *writer, uint32_t i)
 {
     char text[16];
     struct pb_str plate = { text, (uint32_t)snprintf(text, sizeof(text), "P%07u", i) };
 
-    return pb_segment_writer_plate(writer, pb_plate_code(plate), plate, 0, error);
+    pb_segment_writer_plate(writer, pb_plate_code(plate), plate, 0);
 }
 
 static struct pb_row
@@ -128,9 +128,8 @@ write_segment(const struct pb_env *env, struct pb_crew *crew, bool has_position,
 
         put_extras(i, &random, bytes, &row);
         if (i % 4 == 0)
-            status = put_plate(writer, i, error);
-        if (status == PB_OK)
-            status = pb_segment_writer_row(writer, &row, error);
+            put_plate(writer, i);
+        status = pb_segment_writer_row(writer, &row, error);
     }
     if (status == PB_OK)
         status = pb_segment_writer_finish(writer, ret_entry, error);
@@ -246,7 +245,7 @@ write_vehicles(const struct pb_env *env, uint32_t vehicles_before, struct pb_nam
     if (status == PB_OK)
         status = pb_segment_writer_commit(writer, 1, 0, error);
     if (status == PB_OK)
-        status = put_plate(writer, 1, error);
+        put_plate(writer, 1);
     for (uint32_t i = 0; i < 4 && status == PB_OK; i++) {
         struct pb_row row = some_row(i);
 
@@ -324,7 +323,7 @@ names_larger_than_what_is_written_at_once_come_back(void **state)
     }
     assert_int_equal(PB_OK, new_writer(&env, &names, NULL, &writer, &error));
     assert_int_equal(PB_OK, pb_segment_writer_commit(writer, 1, 0, &error));
-    assert_int_equal(PB_OK, put_plate(writer, 1, &error));
+    put_plate(writer, 1);
     assert_int_equal(PB_OK, pb_segment_writer_row(writer, &row, &error));
     assert_int_equal(PB_OK, pb_segment_writer_finish(writer, &entry, &error));
     pb_segment_writer_free(writer);
@@ -351,14 +350,14 @@ plates_whose_rows_take_four_gigabytes_are_refused(void **state)
         struct pb_segment_writer *writer = NULL;
         struct pb_error error = { .message = "" };
         struct pb_names names = { 0 };
-        enum pb_status status = PB_OK;
+        struct pb_row last = some_row(0);
 
         assert_int_equal(PB_OK, make_names(&names, &env, false));
         assert_int_equal(PB_OK, new_writer(&env, &names, NULL, &writer, &error));
         for (uint32_t i = 0; i < 2 * PLATES_OF_A_BLOCK; i++) {
             struct pb_row row = some_row(i);
 
-            assert_int_equal(PB_OK, put_plate(writer, i, &error));
+            put_plate(writer, i);
             assert_int_equal(PB_OK, pb_segment_writer_row(writer, &row, &error));
             /* As if the rows of this plate took that much. */
             if (i == PLATES_OF_A_BLOCK) {
@@ -366,13 +365,9 @@ plates_whose_rows_take_four_gigabytes_are_refused(void **state)
                                  writer->out_bytes + more;
             }
         }
-        status = put_plate(writer, 2 * PLATES_OF_A_BLOCK, &error);
-        if (status == PB_OK) {
-            struct pb_row row = some_row(0);
-
-            status = pb_segment_writer_row(writer, &row, &error);
-        }
-        assert_int_equal(more == 0 ? PB_OK : PB_OVER_LIMIT, status);
+        put_plate(writer, 2 * PLATES_OF_A_BLOCK);
+        assert_int_equal(more == 0 ? PB_OK : PB_OVER_LIMIT,
+                         pb_segment_writer_row(writer, &last, &error));
         assert_string_equal(more == 0 ? "" : "segment 7: 64 blocks take more than 4 GiB",
                             error.message);
         pb_segment_writer_free(writer);
@@ -394,7 +389,7 @@ more_rows_than_a_segment_may_have_are_refused(void **state)
     (void)state;
     assert_int_equal(PB_OK, make_names(&names, &env, false));
     assert_int_equal(PB_OK, new_writer(&env, &names, NULL, &writer, &error));
-    assert_int_equal(PB_OK, put_plate(writer, 1, &error));
+    put_plate(writer, 1);
     writer->entry.rows = PB_SEGMENT_ROWS_MAX - 1; /* as if there were so many */
     assert_int_equal(PB_OK, pb_segment_writer_row(writer, &row, &error));
     assert_int_equal(PB_OVER_LIMIT, pb_segment_writer_row(writer, &row, &error));
@@ -423,7 +418,7 @@ extras_that_are_none_are_not_written(void **state)
     row.flags |= PB_ROW_EXTRAS;
     assert_int_equal(PB_OK, make_names(&names, &env, false));
     assert_int_equal(PB_OK, new_writer(&env, &names, NULL, &writer, &error));
-    assert_int_equal(PB_OK, put_plate(writer, 1, &error));
+    put_plate(writer, 1);
     assert_int_equal(PB_E_CORRUPT, pb_segment_writer_row(writer, &row, &error));
     assert_string_equal("segment 7: extras of a row do not decode", error.message);
     pb_segment_writer_free(writer);

@@ -15,7 +15,7 @@
 #include "store/local/extras.h"
 #include "store/local/run.h"
 
-#define PROGRESS_ROWS (1u << 18)
+#define PROGRESS_ROWS (1u << 16)
 #define FORGET_BLOCKS 4096u
 #define PLACES_SAMPLED 16384u /* block keys, from which the order by place is laid out */
 
@@ -33,7 +33,6 @@ struct input {
     size_t blob_room, blob_bytes;
     uint32_t extras_row;             /* extras of rows before this lie before extras_at */
     size_t extras_at;
-    uint64_t forgotten;              /* bytes of the file before this left memory */
 
     struct pb_context_move *moves;   /* owned */
     uint32_t *vehicles;              /* owned */
@@ -97,12 +96,16 @@ sort_contexts(struct merge *merge)
     enum pb_status status = numbers == NULL ? PB_E_NOMEM
                                             : pb_names_sort_contexts(&merge->names, numbers);
 
-    for (uint32_t i = 0; i < merge->count && status == PB_OK; i++) {
+    if (status != PB_OK)
+        goto out;
+    for (uint32_t i = 0; i < merge->count; i++) {
         struct input *input = &merge->inputs[i];
 
         for (uint32_t c = 0; c < input->segment->names.context_count; c++)
             input->moves[c].context = numbers[input->moves[c].context];
     }
+
+out:
     pb_free(merge->env, numbers);
     return status;
 }
@@ -189,16 +192,13 @@ merge_commits(struct merge *merge)
 
 /* Pages of blocks that lie well behind are not needed again. */
 static void
-forget_passed(struct input *input, const struct pb_block *block)
+forget_passed(const struct input *input, const struct pb_block *block)
 {
     uint64_t offset = (uint64_t)(block->bytes - input->segment->bytes);
 
-    if (block->number % FORGET_BLOCKS != 0 || offset <= input->forgotten)
-        return;
-    input->segment->env->files->forget(input->segment->env->file_context,
-                                       input->segment->bytes + input->forgotten,
-                                       offset - input->forgotten);
-    input->forgotten = offset;
+    if (block->number % FORGET_BLOCKS == 0)
+        input->segment->env->files->forget(input->segment->env->file_context,
+                                           input->segment->bytes, offset);
 }
 
 static enum pb_status
@@ -439,14 +439,14 @@ merge_rows(struct merge *merge, uint32_t sharing)
         struct input *first = NULL;
         int64_t first_us = 0;
 
-        for (uint32_t i = 0; i < merge->count && status == PB_OK; i++) {
+        for (uint32_t i = 0; i < merge->count; i++) {
             struct input *input = &merge->inputs[i];
 
             if (!input->has_plate || input->row == input->plate.end)
                 continue;
             status = load_row(merge, input);
             if (status != PB_OK)
-                break;
+                return status;
             if (sharing == 1) {
                 first = input;
                 break;
@@ -457,8 +457,8 @@ merge_rows(struct merge *merge, uint32_t sharing)
                 first_us = input->values[PB_READS_TIME][input->row % PB_BLOCK_ROWS_MAX];
             }
         }
-        if (status != PB_OK || first == NULL)
-            return status;
+        if (first == NULL)
+            return PB_OK;
         do {
             status = load_row(merge, first);
             if (status == PB_OK)
@@ -502,8 +502,11 @@ merge_plates(struct merge *merge)
 {
     enum pb_status status = PB_OK;
 
-    for (uint32_t i = 0; i < merge->count && status == PB_OK; i++)
+    for (uint32_t i = 0; i < merge->count; i++) {
         status = advance(merge, &merge->inputs[i]);
+        if (status != PB_OK)
+            return status;
+    }
     while (status == PB_OK) {
         const struct pb_plate_rows *least = NULL;
         uint32_t sharing = 0;
@@ -531,10 +534,8 @@ merge_plates(struct merge *merge)
             merge->plate.bytes = pb_plate_code_text(least->code, merge->plate.text);
         else if (least->code == 0)
             memcpy(merge->plate.text, least->text.text, least->text.bytes);
-        status = pb_segment_writer_plate(merge->writer, least->code, least->text,
-                                         least->jurisdiction, merge->error);
-        if (status == PB_OK)
-            status = merge_rows(merge, sharing);
+        pb_segment_writer_plate(merge->writer, least->code, least->text, least->jurisdiction);
+        status = merge_rows(merge, sharing);
         for (uint32_t i = 0; i < merge->count && status == PB_OK; i++) {
             if (merge->inputs[i].has_plate)
                 status = advance(merge, &merge->inputs[i]);

@@ -923,7 +923,9 @@ sort_all(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_
     if (reject != NULL)
         sort_events(run, scratch, reject, counts);
     status = split_partitions(run, (uint32_t *)(void *)scratch);
-    for (uint32_t p = 0; p < run->partition_count && status == PB_OK; p++) {
+    if (status != PB_OK)
+        goto out;
+    for (uint32_t p = 0; p < run->partition_count; p++) {
         struct pb_pair *pairs = run->pairs + run->partitions[p].first;
         uint64_t count = run->partitions[p].count;
 
@@ -1091,12 +1093,11 @@ join_partition(struct join *join, const struct partition *partition)
     struct pb_plate_iterator iterator;
     struct pb_plate_rows plate;
     uint64_t first = 0;
-    bool is_at_end = false;
     enum pb_status status = PB_OK;
 
     pb_plate_iterator_init(&iterator, join->segment, PB_TABLE_PLATES);
     status = pb_plate_iterator_next(&iterator, &plate, join->error);
-    while (first < partition->count && status == PB_OK && !is_at_end) {
+    while (first < partition->count && status == PB_OK) {
         struct pb_str text = { NULL, 0 };
         uint64_t code = pairs[first].key == LONG_KEY ? 0 : pairs[first].key;
         uint64_t end = first + 1;
@@ -1194,7 +1195,7 @@ walk_to_event(struct event_walk *walk, uint64_t identity, bool *ret_is_there,
         *ret_is_there = walk->at < walk->count && (uint64_t)walk->keys[walk->at] == key;
         if (walk->at < walk->count || walk->next_block == table->blocks)
             return PB_OK;
-        block_of_key = pb_segment_find_block(table, key == 0 ? 0 : key - 1);
+        block_of_key = pb_segment_find_block(table, key - (key != 0));
         if (block_of_key > walk->next_block)
             walk->next_block = block_of_key;
         status = pb_segment_block(walk->segment, PB_TABLE_EVENTS, walk->next_block, &block, error);
@@ -1264,14 +1265,17 @@ pb_run_join(struct pb_run *run, const struct pb_segment *segment,
     enum pb_status status = PB_OK;
 
     pb_reads_block_init(&join.reads);
-    for (uint32_t p = 0; p < run->partition_count && status == PB_OK; p++) {
+    for (uint32_t p = 0; p < run->partition_count; p++) {
         /* Of a part, whose rows are no events. The same moment lies in the same month, whatever the
          * retention class. */
         if (run->event_count == 0 && run->partitions[p].month == segment->entry.month)
             status = join_partition(&join, &run->partitions[p]);
+        if (status != PB_OK)
+            goto out;
     }
-    if (status == PB_OK)
-        status = join_events(&join);
+    status = join_events(&join);
+
+out:
     pb_reads_block_done(&join.reads, run->env);
     *ret_changed = join.has_changed;
     return status;
@@ -1311,9 +1315,14 @@ join_batch(struct join *join)
 {
     enum pb_status status = pb_run_sort_judged(join->run);
 
-    for (uint32_t p = 0; p < join->run->partition_count && status == PB_OK; p++)
+    if (status != PB_OK)
+        return status;
+    for (uint32_t p = 0; p < join->run->partition_count; p++) {
         status = join_partition(join, &join->run->partitions[p]);
-    return status;
+        if (status != PB_OK)
+            return status;
+    }
+    return PB_OK;
 }
 
 /* The rows collected, ascending. */
@@ -1451,9 +1460,7 @@ write_rows(const struct pb_run *run, const struct partition *partition,
 
             if (row->code == 0)
                 text = long_plate(run, row);
-            status = pb_segment_writer_plate(writer, row->code, text, row->jurisdiction, error);
-            if (status != PB_OK)
-                return status;
+            pb_segment_writer_plate(writer, row->code, text, row->jurisdiction);
             jurisdiction = row->jurisdiction;
         }
         before = &pairs[i];

@@ -173,10 +173,8 @@ PB_MUST_CHECK enum pb_status pb_segment_writer_commit(struct pb_segment_writer *
                                                       struct pb_error *error);
 /* Begins the next plate in order: ordinary ones by code, then long ones (code 0) by text; equal
  * ones by jurisdiction. text is borrowed for the call. A plate without rows leaves no trace. */
-PB_MUST_CHECK enum pb_status pb_segment_writer_plate(struct pb_segment_writer *writer,
-                                                     uint64_t code, struct pb_str text,
-                                                     uint16_t jurisdiction,
-                                                     struct pb_error *error);
+void pb_segment_writer_plate(struct pb_segment_writer *writer, uint64_t code, struct pb_str text,
+                             uint16_t jurisdiction);
 /* The plate's rows, ascending by time. */
 PB_MUST_CHECK enum pb_status pb_segment_writer_row(struct pb_segment_writer *writer,
                                                    const struct pb_row *row,

@@ -626,11 +626,10 @@ pb_segment_writer_commit(struct pb_segment_writer *writer, uint64_t commit, int6
     return put_row3(writer, PB_TABLE_COMMITS, 0, (int64_t)commit, received_us, 0, error);
 }
 
-enum pb_status
+void
 pb_segment_writer_plate(struct pb_segment_writer *writer, uint64_t code, struct pb_str text,
-                        uint16_t jurisdiction, struct pb_error *error)
+                        uint16_t jurisdiction)
 {
-    (void)error;
     assert(code != 0 || (text.bytes >= 1 && text.bytes <= PB_PLATE_BYTES_MAX));
     writer->plate_code = code;
     writer->plate_bytes = 0;
@@ -640,7 +639,6 @@ pb_segment_writer_plate(struct pb_segment_writer *writer, uint64_t code, struct 
     }
     writer->plate_jurisdiction = jurisdiction;
     writer->has_plate_row = false;
-    return PB_OK;
 }
 
 /* Puts the open plate into its table. */

@@ -244,8 +244,8 @@ pb_sorter_finish(struct pb_sorter *sorter, struct pb_error *error)
 
     if (sorter->run_count == 0)
         return sort_memory(sorter);
-    if (sorter->count > 0)
-        status = spill_run(sorter, error);
+    assert(sorter->count > 0); /* what made the last run be written came after it */
+    status = spill_run(sorter, error);
     if (status != PB_OK)
         return status;
     pb_free(sorter->env, sorter->pairs);

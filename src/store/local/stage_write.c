@@ -73,19 +73,21 @@ join_context(struct writing *writing, const struct pb_names *names, uint32_t num
     struct context_moves *move = &lane->moves[number];
     struct pb_context context = names->contexts[number];
     uint32_t next = move->first;
-    enum pb_status status = PB_OK;
 
-    for (uint64_t left = move->reports; left != 0 && status == PB_OK; left &= left - 1) {
+    for (uint64_t left = move->reports; left != 0; left &= left - 1) {
         struct pb_context_move joined = { 0 };
+        enum pb_status status = PB_OK;
 
         context.reports = (uint8_t)__builtin_ctzll(left);
         status = pb_names_join_context(&writing->names, names, &context, &joined);
+        if (status != PB_OK)
+            return status;
         lane->contexts[next++] = joined.context;
         move->lat = joined.rest.lat;
         move->lon = joined.rest.lon;
         move->heading_code = joined.rest.heading_code;
     }
-    return status;
+    return PB_OK;
 }
 
 static enum pb_status
@@ -98,7 +100,8 @@ join_contexts(struct writing *writing, const struct stage_lane *lane, struct lan
     moves->moves = pb_calloc(env, names->context_count + 1u, sizeof(*moves->moves));
     if (moves->moves == NULL)
         return PB_E_NOMEM;
-    for (uint32_t i = 0; i < names->context_count && i < lane->reports_room; i++) {
+    assert(names->context_count <= lane->reports_room); /* each has a row, which was noted */
+    for (uint32_t i = 0; i < names->context_count; i++) {
         moves->moves[i].reports = lane->reports[i];
         moves->moves[i].first = moves->context_count;
         moves->context_count += (uint32_t)__builtin_popcountll(lane->reports[i]);
@@ -464,9 +467,9 @@ write_segment(struct writing *writing)
     /* Room first: what was finished must not be lost for want of it. */
     enum pb_status status = add_entry(writing, &entry);
 
-    if (status == PB_OK)
-        status = pb_segment_writer_new(writing->stage->env, &options, &writer, writing->error);
-    writing->entry_count -= status != PB_OK && writing->entry_count > 0;
+    if (status != PB_OK)
+        return status;
+    status = pb_segment_writer_new(writing->stage->env, &options, &writer, writing->error);
     for (uint32_t i = 0; i < target->commit_count && status == PB_OK; i++) {
         status = pb_segment_writer_commit(writer, target->commits[i].commit,
                                           target->commits[i].received_us, writing->error);
@@ -477,7 +480,7 @@ write_segment(struct writing *writing)
         status = pb_segment_writer_finish(writer, &entry, writing->error);
         writing->entries[writing->entry_count - 1] = entry;
     }
-    if (writer != NULL && (status != PB_OK || entry.rows == 0))
+    if (status != PB_OK || entry.rows == 0)
         writing->entry_count--;
     pb_segment_writer_free(writer);
     return status;
@@ -487,11 +490,11 @@ static enum pb_status
 write_segments(struct writing *writing)
 {
     const struct pb_stage *stage = writing->stage;
-    enum pb_status status = PB_OK;
 
-    for (unsigned i = 0; i < stage->lane_count && status == PB_OK; i++) {
-        for (uint32_t p = 0; p < stage->lanes[i].partition_count && status == PB_OK; p++) {
+    for (unsigned i = 0; i < stage->lane_count; i++) {
+        for (uint32_t p = 0; p < stage->lanes[i].partition_count; p++) {
             bool is_written = false;
+            enum pb_status status = PB_OK;
 
             writing->month = stage->lanes[i].partitions[p].month;
             writing->retention_days = stage->lanes[i].partitions[p].retention_days;
@@ -500,9 +503,11 @@ write_segments(struct writing *writing)
                 is_written = bucket_at(writing, j, 0) != NULL;
             if (!is_written)
                 status = write_segment(writing);
+            if (status != PB_OK)
+                return status;
         }
     }
-    return status;
+    return PB_OK;
 }
 
 static void
