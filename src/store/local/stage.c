@@ -368,7 +368,7 @@ add_read(struct pb_stage *stage, struct stage_lane *lane, const struct pb_read *
     enum pb_status status =
         pb_memo_place(&lane->memo, &lane->names, read, key, &row.context, &rest);
 
-    assert(!pb_read_is_event(read));
+    assert(!pb_read_is_event(read) && !read->is_correction); /* each correction is an event */
     if (status == PB_OK)
         status = pb_memo_vehicle(&lane->memo, &lane->names, read, key, &row.vehicle);
     if (status == PB_OK)
@@ -386,8 +386,7 @@ add_read(struct pb_stage *stage, struct stage_lane *lane, const struct pb_read *
     row.lane = lane->number;
     row.flags = (uint8_t)((keep_us == PB_NEVER ? PB_ROW_NEVER : 0) |
                           (read->is_superseded ? PB_ROW_SUPERSEDED : 0) |
-                          (read->is_revisable ? PB_ROW_REVISABLE : 0) |
-                          (read->is_correction ? PB_ROW_CORRECTION : 0));
+                          (read->is_revisable ? PB_ROW_REVISABLE : 0));
     row.tail_bytes = (uint16_t)put_tail(&row, read, &rest, keep_us, tail);
     if (read->lat_e7 != PB_NO_POSITION && pb_place_sample_is_due(&lane->places)) {
         pb_place_sample_add(&lane->places, pb_place_key(pb_geo_cell(read->lat_e7, read->lon_e7),
