@@ -65,6 +65,30 @@ events_with_one_hash_are_two_events_wherever_they_lie(void **state)
     }
 }
 
+/* A revision of the one says nothing of a newer one of the other, which lies in the same segment. */
+static void
+a_revision_of_one_of_two_events_with_one_hash_leaves_the_other(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < MOVE_COUNT; m++) {
+        struct store_room room;
+        struct pb_read revised = event_read(0, 1);
+        struct pb_read reads[2] = { event_read(0, 0), event_read(1, 5) };
+
+        room_init(&room);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(PB_OK, room_append(&room, &reads[i]));
+        room_flush(&room);
+        revised.speed_ckmh = 7;
+        assert_int_equal(PB_OK, room_append(&room, &revised));
+        moves[m].move(&room);
+        assert_int_equal(1, room_count(&room, "AB12"));
+        assert_int_equal(1, room_count(&room, "CD34"));
+        assert_int_equal(2, room_count(&room, "*"));
+        room_done(&room);
+    }
+}
+
 static void
 events_with_one_hash_do_not_repeat_one_another_in_a_run(void **state)
 {
@@ -182,6 +206,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_pairs_agree),
         cmocka_unit_test(events_with_one_hash_are_two_events_wherever_they_lie),
+        cmocka_unit_test(a_revision_of_one_of_two_events_with_one_hash_leaves_the_other),
         cmocka_unit_test(events_with_one_hash_do_not_repeat_one_another_in_a_run),
         cmocka_unit_test(plates_with_one_hash_are_found_each_for_itself),
         cmocka_unit_test(texts_with_one_hash_are_two_names),

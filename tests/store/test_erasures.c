@@ -211,6 +211,34 @@ only_erasures_that_wait_count_against_the_limit(void **state)
     room_done(&room);
 }
 
+static void
+an_erasure_that_differs_in_anything_is_another(void **state)
+{
+    static struct pb_erasure_entry known = { .plate = { "P001", 4 },
+                                             .reader = { "gate-1", 6 },
+                                             .jurisdiction = 5,
+                                             .from_us = 10,
+                                             .to_us = 20,
+                                             .segment_limit = 3 };
+    struct pb_manifest manifest = { .erasures = &known, .erasure_count = 1 };
+    struct pb_hidden *hidden = NULL;
+
+    (void)state;
+    assert_int_equal(PB_OK, pb_hidden_new(pb_env_system(), &manifest, &hidden));
+    for (int field = 0; field < 7; field++) {
+        struct pb_erasure_entry other = known;
+
+        other.segment_limit += field == 0; /* what it was applied to is no part of it */
+        other.plate = pb_str_from(field == 1 ? "P002" : "P001");
+        other.reader = pb_str_from(field == 2 ? "gate-2" : "gate-1");
+        other.jurisdiction = field == 3 ? 6 : 5;
+        other.from_us += field == 4;
+        other.to_us += field == 5;
+        assert_int_equal(field == 0 || field == 6, pb_hidden_knows_erasure(hidden, &other));
+    }
+    pb_hidden_free(hidden);
+}
+
 int
 main(void)
 {
@@ -220,6 +248,7 @@ main(void)
         cmocka_unit_test(what_hides_a_read_of_the_log_is_not_forgotten),
         cmocka_unit_test(a_load_that_began_before_an_erasure_does_not_bring_back_what_it_erased),
         cmocka_unit_test(only_erasures_that_wait_count_against_the_limit),
+        cmocka_unit_test(an_erasure_that_differs_in_anything_is_another),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,6 +146,11 @@ what_is_said_twice_of_an_event_in_one_run_is_judged_in_order_of_arrival(void **s
           0,
           0,
           5 },
+        { "an older revision, then a newer one",
+          { { 2, true, false, 1 }, { 1, true, false, 2 }, { 3, true, false, 3 } },
+          0,
+          0,
+          3 },
         { "a revision that must not be",
           { { 0, false, false, 1 }, { 1, true, false, 2 } },
           0,
@@ -670,6 +675,45 @@ a_run_that_fails_anywhere_leaves_no_file(void **state)
     sim_fs_free(life.fs);
 }
 
+/* More partitions than a run has room for at first. */
+static void
+a_run_of_many_months_that_cannot_be_sorted_for_want_of_memory_says_so(void **state)
+{
+    enum { MONTHS = 40 };
+    enum pb_status status = PB_E_NOMEM;
+    uint64_t at = 0;
+
+    (void)state;
+    while (status != PB_OK) {
+        struct store_room room;
+        struct pb_read reads[MONTHS];
+        struct pb_run *run = NULL;
+        struct pb_segment_entry *entries = NULL;
+        uint32_t entry_count = 0;
+        uint64_t number = 0;
+
+        begin(&room);
+        for (int64_t i = 0; i < MONTHS; i++) {
+            reads[i] = room_read("AB12", "gate-1", 0);
+            reads[i].captured_at_us += i * 31 * ROOM_DAY_US;
+        }
+        run = new_run(&room, reads, MONTHS);
+        room.fault.fail_allocation_at = room.fault.allocation_count + ++at;
+        status = pb_run_sort_judged(run);
+        assert_int_equal(room.fault.failure_count == 0 ? PB_OK : PB_E_NOMEM, status);
+        room.fault.fail_allocation_at = 0;
+        if (status == PB_OK) {
+            room_expect(&room, PB_OK, write_run(&room, run, &number, &entries, &entry_count),
+                        "write");
+            assert_int_equal(MONTHS, entry_count);
+            pb_free(room.env, entries);
+        }
+        pb_run_free(run);
+        room_done(&room);
+    }
+    assert_in_range(at, 5, 10);
+}
+
 int
 main(void)
 {
@@ -682,6 +726,7 @@ main(void)
         cmocka_unit_test(what_was_dropped_is_not_written),
         cmocka_unit_test(a_part_whose_texts_need_more_than_a_heap_is_refused),
         cmocka_unit_test(a_run_that_fails_anywhere_leaves_no_file),
+        cmocka_unit_test(a_run_of_many_months_that_cannot_be_sorted_for_want_of_memory_says_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

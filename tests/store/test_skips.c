@@ -591,6 +591,13 @@ who_wants_no_message_is_told_by_the_status(void **state)
     assert_null(cursor);
     assert_int_equal(PB_E_CORRUPT, pb_store_plates(room.store, pb_str_from("*"), 0, false, 0,
                                                    ignore_plate, NULL, NULL, NULL));
+    room_close(&room);
+    for (at = 0; places[at].table != PB_TABLE_PLATES;)
+        at++;
+    assert_true(sim_fs_flip_bit(fs, SEGMENT, (places[at].offset + 9) * 8));
+    open_to_read(&room);
+    assert_int_equal(PB_E_CORRUPT, pb_store_plates(room.store, pb_str_from("P07"), 0, false, 0,
+                                                   ignore_plate, NULL, NULL, NULL));
     room_done(&room);
 }
 

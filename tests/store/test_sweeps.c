@@ -14,6 +14,7 @@
 static struct {
     struct sim_fs *fs;
     uint32_t found; /* by "*" */
+    uint32_t ones;  /* by "*1", without alternates */
     uint64_t removed;
 } whole;
 
@@ -328,6 +329,94 @@ a_store_that_does_not_open_can_be_opened_again(void **state)
     sweep_all(&sweep);
 }
 
+/* ---- dates ---- */
+
+static bool is_revision_due;
+
+static void
+prepare_revision(struct store_room *room, void *context)
+{
+    prepare(room, context);
+    room->now_us += ROOM_DAY_US; /* all were captured before that */
+    is_revision_due = true;
+}
+
+/* Reads of plates that end so; not those that an alternate makes such. */
+static uint32_t
+count_ones(struct store_room *room)
+{
+    struct pb_query query = room_query("*1");
+
+    query.without_alternates = true;
+    return room_count_query(room, &query);
+}
+
+/* Those of some plates are over at once. Meanwhile an event is revised twice, so that there is
+ * history of it in the buffer. */
+static int64_t
+none_left_of_some(void *context, const struct pb_read *read)
+{
+    struct store_room *room = context;
+
+    for (uint32_t revision = 6; is_revision_due && revision < 8; revision++) {
+        struct pb_alternate alternates[2];
+        char text[64];
+        struct pb_read revised = some_read(2, text, alternates);
+        enum pb_status answer = PB_E_IO;
+
+        revised.revision = revision;
+        (void)!pb_store_append(room->store, &revised, 1, &answer, NULL); /* it may fail */
+    }
+    is_revision_due = false;
+    return read->plate.text[read->plate.bytes - 1] == '1' ? read->captured_at_us
+                                                          : read->delete_after_us;
+}
+
+static enum pb_status
+act_restamp(struct store_room *room, void *context)
+{
+    struct pb_restamp_counts counts;
+
+    (void)context;
+    return pb_store_restamp(room->store, none_left_of_some, room, NULL, &counts, &room->error);
+}
+
+static void
+check_restamped(struct store_room *room, void *context, enum pb_status status)
+{
+    struct pb_verify_counts counts;
+
+    (void)context;
+    room_reopen(room);
+    if (status == PB_OK)
+        assert_int_equal(0, count_ones(room));
+    assert_int_equal(whole.found - whole.ones, room_count(room, "*") - count_ones(room));
+    room_expect(room, PB_OK,
+                pb_store_verify(room->env, ROOM_PATH, NULL, NULL, NULL, &counts, &room->error),
+                "verify");
+    assert_int_equal(0, counts.damaged);
+}
+
+static void
+dates_that_cannot_be_changed_leave_what_was(void **state)
+{
+    struct sweep sweep = { .name = "restamp that removes",
+                           .fs = whole.fs,
+                           .prepare = prepare_revision,
+                           .act = act_restamp,
+                           .check = check_restamped,
+                           .is_once_only = true };
+    struct store_room room;
+
+    (void)state;
+    room_init_on(&room, sim_fs_clone(whole.fs));
+    room_open(&room);
+    whole.ones = count_ones(&room);
+    assert_true(whole.ones > 0);
+    room_done(&room);
+    sweep_all(&sweep);
+}
+
 /* ---- copies ---- */
 
 static enum pb_status
@@ -388,6 +477,7 @@ main(void)
         cmocka_unit_test(what_fails_on_its_way_changes_nothing_of_what_is_found),
         cmocka_unit_test(an_append_that_fails_can_be_sent_again),
         cmocka_unit_test(a_store_that_does_not_open_can_be_opened_again),
+        cmocka_unit_test(dates_that_cannot_be_changed_leave_what_was),
         cmocka_unit_test(a_copy_that_is_not_whole_is_no_store),
     };
 
