@@ -65,7 +65,7 @@ events_with_one_hash_are_two_events_wherever_they_lie(void **state)
     }
 }
 
-/* A revision of the one says nothing of a newer one of the other, which lies in the same segment. */
+/* A revision of the one says nothing of a newer one of the other in the same segment. */
 static void
 a_revision_of_one_of_two_events_with_one_hash_leaves_the_other(void **state)
 {
