@@ -89,6 +89,41 @@ a_revision_of_one_of_two_events_with_one_hash_leaves_the_other(void **state)
     }
 }
 
+/* They come from the heap of sources in any order, with a third one of the same moment. */
+static void
+events_with_one_hash_come_in_the_order_of_their_segments(void **state)
+{
+    static const char *const expected[] = { "AB12", "CD34" };
+    struct store_room room;
+    struct pb_query query = room_query("*");
+    struct pb_cursor *cursor = NULL;
+    struct pb_result result;
+    uint32_t count = 0;
+    enum pb_status status = PB_OK;
+
+    (void)state;
+    room_init(&room);
+    for (int i = 0; i < 3; i++) {
+        struct pb_read read = i == 0 ? room_read("EF56", "gate-1", 5) : event_read(i - 1, 0);
+
+        assert_int_equal(PB_OK, room_append(&room, &read));
+        room_flush(&room);
+    }
+    room_expect(&room, PB_OK, pb_store_search(room.store, &query, &cursor, &room.error), "search");
+    for (;;) {
+        status = pb_cursor_next(cursor, &result, &room.error);
+        if (status != PB_OK)
+            break;
+        if (!pb_str_equal(pb_str_from("EF56"), result.read.plate))
+            assert_true(count < 2 &&
+                        pb_str_equal(pb_str_from(expected[count++]), result.read.plate));
+    }
+    assert_int_equal(PB_END, status);
+    assert_int_equal(2, count);
+    pb_cursor_free(cursor);
+    room_done(&room);
+}
+
 static void
 events_with_one_hash_do_not_repeat_one_another_in_a_run(void **state)
 {
@@ -207,6 +242,7 @@ main(void)
         cmocka_unit_test(the_pairs_agree),
         cmocka_unit_test(events_with_one_hash_are_two_events_wherever_they_lie),
         cmocka_unit_test(a_revision_of_one_of_two_events_with_one_hash_leaves_the_other),
+        cmocka_unit_test(events_with_one_hash_come_in_the_order_of_their_segments),
         cmocka_unit_test(events_with_one_hash_do_not_repeat_one_another_in_a_run),
         cmocka_unit_test(plates_with_one_hash_are_found_each_for_itself),
         cmocka_unit_test(texts_with_one_hash_are_two_names),

@@ -6,6 +6,7 @@
 
 #include "plate/plate_code.h"
 #include "store/local/segment.h"
+#include "store/local/stage.h"
 
 static struct {
     struct store_room room;
@@ -175,14 +176,22 @@ damage_block(struct store_room *room, enum pb_table table, uint32_t number, bool
     return offset;
 }
 
-/* Loads one read of the plate. */
+/* Loads reads of the plate, and so many of another month that they become segments of their own. */
 static enum pb_status
-load_one(struct store_room *room, const char *plate, int64_t seconds)
+load_some(struct store_room *room, const char *plate, const int64_t *seconds, size_t count)
 {
     struct pb_loader *loader = room_loader(room, 1);
-    struct pb_read read = room_read(plate, "gate-new", seconds);
-    enum pb_status status = pb_lane_add(pb_loader_lane(loader, 0), &read, 1, &room->error);
+    enum pb_status status = PB_OK;
 
+    for (size_t i = 0; i < count + PB_STAGE_FEW_ROWS && status == PB_OK; i++) {
+        struct pb_read read = room_read(plate, "gate-new", i < count ? seconds[i] : (int64_t)i);
+
+        if (i >= count) {
+            read.plate = pb_str_from("FILLER");
+            read.captured_at_us += 60 * ROOM_DAY_US;
+        }
+        status = pb_lane_add(pb_loader_lane(loader, 0), &read, 1, &room->error);
+    }
     if (status == PB_OK)
         status = pb_loader_finish(loader, &room->error);
     pb_loader_free(loader);
@@ -192,13 +201,17 @@ load_one(struct store_room *room, const char *plate, int64_t seconds)
 static enum pb_status
 load_at_the_moment(struct store_room *room)
 {
-    return load_one(room, "AB12", 100);
+    static const int64_t seconds = 100;
+
+    return load_some(room, "AB12", &seconds, 1);
 }
 
 static enum pb_status
 load_a_late_plate(struct store_room *room)
 {
-    return load_one(room, "P099", 100);
+    static const int64_t seconds = 100;
+
+    return load_some(room, "P099", &seconds, 1);
 }
 
 static void
@@ -262,10 +275,12 @@ a_load_of_earlier_and_later_reads_is_added(void **state)
     (void)state;
     room_init_on(&room, make_crowded_store());
     room_open(&room);
-    for (uint32_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
-        assert_int_equal(PB_OK, load_one(&room, "AB12", seconds[i]));
-        assert_int_equal(READERS + i + 1, room_count(&room, "AB12"));
-    }
+    assert_int_equal(PB_OK, load_some(&room, "AB12", seconds, 4));
+    assert_int_equal(READERS + 4, room_count(&room, "AB12"));
+    /* Again they are known. */
+    assert_int_equal(PB_OK, load_some(&room, "AB12", seconds, 4));
+    assert_int_equal(READERS + 4, room_count(&room, "AB12"));
+    assert_int_equal(PB_STAGE_FEW_ROWS, room_count(&room, "FILLER"));
     room_done(&room);
 }
 

@@ -151,9 +151,11 @@ merge_commits(struct merge *merge)
 
     if (readers == NULL)
         return PB_E_NOMEM;
-    for (uint32_t i = 0; i < merge->count && status == PB_OK; i++) {
+    for (uint32_t i = 0; i < merge->count; i++) {
         readers[i].segment = merge->inputs[i].segment;
         status = load_commits(&readers[i], merge->error);
+        if (status != PB_OK)
+            goto out;
     }
     while (status == PB_OK) {
         int64_t least = INT64_MAX;
@@ -184,6 +186,8 @@ merge_commits(struct merge *merge)
         }
         written++;
     }
+
+out:
     pb_free(merge->env, readers);
     return status;
 }
