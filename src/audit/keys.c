@@ -594,8 +594,10 @@ add_over(void *context, const char *name, bool is_directory)
     return list->count < sizeof(list->terms) / sizeof(list->terms[0]);
 }
 
+/* Counts each that is gone, whatever comes of the next. */
 static enum pb_status
-destroy_list(struct pb_keys *keys, const struct over_list *list, struct pb_error *error)
+destroy_list(struct pb_keys *keys, const struct over_list *list, uint64_t *ret_terms,
+             struct pb_error *error)
 {
     enum pb_status status = PB_OK;
 
@@ -608,6 +610,7 @@ destroy_list(struct pb_keys *keys, const struct over_list *list, struct pb_error
         }
         term_name(list->terms[i], name);
         status = pb_place_unlink(&keys->place, pb_str_from(name), error);
+        *ret_terms += status == PB_OK;
     }
     if (status == PB_OK)
         status = pb_place_sync_up(&keys->place, pb_str_from("terms/x"), error);
@@ -629,8 +632,7 @@ pb_keys_destroy_over(struct pb_keys *keys, int64_t now_us, uint64_t *ret_terms,
         list.count = 0;
         status = keys->env->files->list(keys->env->file_context, path, add_over, &list, error);
         if (status == PB_OK && list.count > 0)
-            status = destroy_list(keys, &list, error);
-        *ret_terms += list.count;
+            status = destroy_list(keys, &list, ret_terms, error);
     } while (status == PB_OK && list.count > 0);
     (void)pthread_mutex_unlock(&keys->lock);
     if (status == PB_NOT_FOUND)

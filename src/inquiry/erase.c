@@ -34,19 +34,21 @@ pb_site_erase(struct pb_site *site, const struct pb_actor *actor, struct pb_str 
     return status == PB_OK ? pb_store_erase(site->store, erasure, error) : status;
 }
 
+/* A leaf says how many went, also where more should have; where none went there is no leaf. */
 enum pb_status
 pb_site_destroy_expired(struct pb_site *site, uint64_t *ret_terms, struct pb_error *error)
 {
     struct pb_draft leaf;
     uint64_t index = 0;
-    enum pb_status status;
+    enum pb_status status, recorded;
 
     if (site->mode == PB_SITE_LOOK)
         return pb_fail(error, PB_BAD_INPUT, "the data directory is open to look only");
     status = pb_audit_destroy_expired(site->audit, pb_now_us(site->env), ret_terms, error);
-    if (status != PB_OK)
+    if (*ret_terms == 0)
         return status;
     pb_draft_init(&leaf, PB_AUDIT_OPERATOR, "destroy", PB_NEVER);
     pb_draft_number(&leaf, "terms", (int64_t)*ret_terms);
-    return pb_drafts_append(site, &leaf, 1, &index, error);
+    recorded = pb_drafts_append(site, &leaf, 1, &index, status == PB_OK ? error : NULL);
+    return status == PB_OK ? recorded : status;
 }

@@ -207,7 +207,8 @@ PB_MUST_CHECK enum pb_status pb_site_purge(struct pb_site *site, const struct pb
 PB_MUST_CHECK enum pb_status pb_site_erase(struct pb_site *site, const struct pb_actor *actor,
                                            struct pb_str why, const struct pb_erasure *erasure,
                                            struct pb_error *error);
-/* Destroys the keys of what may not be opened any longer, with a leaf of the operator's log. */
+/* Destroys the keys of what may not be opened any longer, with a leaf of the operator's log where
+ * any went. */
 PB_MUST_CHECK enum pb_status pb_site_destroy_expired(struct pb_site *site, uint64_t *ret_terms,
                                                      struct pb_error *error);
 /* A copy of all of DIR but keys/ and rejects/, in a new directory. What is restored from it can be

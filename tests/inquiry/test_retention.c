@@ -646,22 +646,52 @@ only_who_operates_erases_and_says_why(void **state)
 }
 
 static void
-keys_that_are_destroyed_leave_a_leaf(void **state)
+keys_that_are_destroyed_leave_a_leaf_and_no_keys_none(void **state)
 {
     struct site_room room;
+    struct room_found leaf;
     uint64_t terms = 9;
 
     (void)state;
     room_init(&room);
     room_expect(&room, PB_OK, pb_site_destroy_expired(room.site, &terms, &room.error), "destroy");
     assert_int_equal(0, terms);
+    assert_int_equal(0, room_leaves(&room, PB_AUDIT_OPERATOR, "destroy", NULL));
     room.now_us += 20 * 366 * PB_DAY_US;
     room_expect(&room, PB_OK, pb_site_destroy_expired(room.site, &terms, &room.error), "destroy");
     assert_true(terms > 0);
-    assert_int_equal(2, room_leaves(&room, PB_AUDIT_OPERATOR, "destroy", NULL));
+    assert_int_equal(1, room_leaves(&room, PB_AUDIT_OPERATOR, "destroy", &leaf));
+    assert_says(leaf.leaf, "\"terms\":1");
     room_close(&room);
     room_open_as(&room, PB_SITE_LOOK);
     assert_int_equal(PB_BAD_INPUT, pb_site_destroy_expired(room.site, &terms, &room.error));
+    room_done(&room);
+}
+
+/* What went before the disk failed is told, for no later run finds it. */
+static void
+keys_that_went_before_a_failure_are_told(void **state)
+{
+    struct site_room room;
+    struct room_found leaf;
+    uint64_t terms = 0;
+
+    (void)state;
+    room_init(&room);
+    room.now_us += 40 * PB_DAY_US; /* a leaf of another month has another key */
+    room_import(&room, "agencies:\n  - { id: other-pd, name: Example Other Police, class: local,"
+                       " jurisdiction: US-KS }\n");
+    room.now_us += 20 * 366 * PB_DAY_US;
+    room.fault.fail_file_mask = FAULT_UNLINK;
+    room.fault.fail_file_call_at = room.fault.file_call_count + 2;
+    assert_int_equal(PB_E_IO, pb_site_destroy_expired(room.site, &terms, &room.error));
+    room.fault.fail_file_call_at = 0;
+    room.fault.fail_file_mask = FAULT_ANY;
+    assert_int_equal(1, terms);
+    assert_int_equal(1, room_leaves(&room, PB_AUDIT_OPERATOR, "destroy", &leaf));
+    assert_says(leaf.leaf, "\"terms\":1");
+    room_expect(&room, PB_OK, pb_site_destroy_expired(room.site, &terms, &room.error), "destroy");
+    assert_true(terms > 0);
     room_done(&room);
 }
 
@@ -683,7 +713,8 @@ main(void)
         cmocka_unit_test(reads_of_new_hampshire_are_never_written),
         cmocka_unit_test(what_is_erased_is_gone_and_on_record),
         cmocka_unit_test(only_who_operates_erases_and_says_why),
-        cmocka_unit_test(keys_that_are_destroyed_leave_a_leaf),
+        cmocka_unit_test(keys_that_are_destroyed_leave_a_leaf_and_no_keys_none),
+        cmocka_unit_test(keys_that_went_before_a_failure_are_told),
         cmocka_unit_test(reads_of_places_where_nobody_may_capture_are_never_written),
         cmocka_unit_test(what_a_query_only_agency_asks_is_nowhere_in_clear_and_in_no_answer),
     };
