@@ -7,6 +7,7 @@
  *   purposes.c     what a purpose means, and which agreement permits it
  *   check_*.c      one small function a kind: is it satisfied?
  *   decide.c       which rules speak, and what follows from it
+ *   origins.c      whose reads they leave
  *   retention.c    how long reads, holds and logs last, and where none are made; alert.c: life of a
  *                  list entry
  *
@@ -261,7 +262,6 @@ struct pb_profile {
     bool is_own; /* of all parties */
     bool is_contributor;
     bool is_excluded;
-    bool needs_more; /* a rule about it asks for a second person */
     uint32_t origin_count, admitted_count;
 };
 
@@ -328,6 +328,27 @@ typedef void pb_rule_check(const struct pb_rule *rule, struct pb_asking *asking,
 bool pb_rule_applies(const struct pb_rule *rule, const struct pb_asking *asking,
                      const struct pb_profile *profile);
 
+/* ---- deciding (decide.c, origins.c) ---- */
+
+/* A rule speaks once of each field; what it says again adds up. */
+void pb_speak(struct pb_asking *asking, const struct pb_rule *rule, enum pb_policy_verdict verdict,
+              const char *field, uint32_t excluded);
+/* By breaking the glass. */
+bool pb_is_overridden(const struct pb_rule *rule, const struct pb_asking *asking);
+typedef void pb_pack_use_fn(struct pb_asking *asking, const struct pb_pack *pack,
+                            enum pb_rule_bind bind, void *context);
+/* Calls for each pack in force that binds everyone, the parties by contract, or their states. */
+void pb_each_general_pack(struct pb_asking *asking, pb_pack_use_fn *each, void *context);
+/* Packs of a state, and of the country that it is a part of. */
+void pb_each_law(struct pb_asking *asking, uint16_t jurisdiction, enum pb_rule_bind bind,
+                 pb_pack_use_fn *each, void *context);
+/* Lets the pack's rules about the inquiry speak, of the uses that *context has as bits. */
+pb_pack_use_fn pb_ask_general;
+/* From the arena; NULL, and asking->is_out_of_memory, where there is none. */
+void *pb_new_zeros(struct pb_asking *asking, size_t bytes);
+/* Sets what of the decision is about origins; false: no memory. */
+PB_MUST_CHECK bool pb_judge_origins(struct pb_asking *asking, struct pb_decision *decision);
+
 /* ---- kinds ---- */
 
 enum pb_member_type {
@@ -367,7 +388,7 @@ struct pb_member {
 enum pb_kind_use {
     PB_KIND_ASKS,    /* judges an inquiry, or an origin where the rule is about origins */
     PB_KIND_ORIGIN,  /* always about origins */
-    PB_KIND_OWNER,   /* about single owners: decide.c does it */
+    PB_KIND_OWNER,   /* about single owners: origins.c does it */
     PB_KIND_EFFECT,  /* never denies: brakes and keeping */
     PB_KIND_MEANING, /* widens what the inquiry means, before anything is judged */
     PB_KIND_LAST,    /* judged when the origins are known */
