@@ -39,6 +39,7 @@ pb_api_read_correction(struct pb_api_reading *reading, void *into)
     pb_api_take_text(reading, "plate", &correction->plate);
     pb_api_take_jurisdiction(reading, "jurisdiction", &correction->jurisdiction);
     pb_api_take_text(reading, "why", &correction->why);
+    pb_api_take_text(reading, "case_number", &correction->case_number);
     pb_api_need(reading, "reader", correction->reader);
     if (json_object_get(reading->object, "captured_at") == NULL)
         pb_api_refuse(reading, "captured_at", "it is missing");

@@ -7,7 +7,8 @@
 #include "inquiry/inquiry.h"
 
 struct correct_args {
-    const char *data, *person, *why, *reader, *wrong_plate, *event_id, *plate, *jurisdiction;
+    const char *data, *person, *why, *case_number, *reader, *wrong_plate, *event_id, *plate,
+        *jurisdiction;
     int64_t captured_at_us;
     bool is_unreadable, is_quiet;
 };
@@ -29,6 +30,10 @@ add_options(struct pb_cli_usage *usage, struct correct_args *args)
           .is_required = true,
           .example = "'the picture shows an 8, not a B'",
           .text = &args->why },
+        { .name = "case",
+          .placeholder = "NUMBER",
+          .help = "the case in which it was noticed, where a law asks for it",
+          .text = &args->case_number },
         { .name = "reader",
           .placeholder = "ID",
           .help = "reader that made the read",
@@ -80,6 +85,7 @@ fill_correction(const struct pb_cli *cli, const struct correct_args *args,
     *ret_correction = (struct pb_correction){
         .person = pb_str_from(args->person),
         .why = pb_str_from(args->why),
+        .case_number = pb_str_from(args->case_number),
         .reader = pb_str_from(args->reader),
         .wrong_plate = pb_str_from(args->wrong_plate),
         .event_id = pb_str_from(args->event_id),

@@ -2,9 +2,10 @@
  * Corrections: a person's word that a read is wrong.
  *
  * The reader's own text is never lost: a correction is a revision that carries it along. It may be
- * made by people of the agency that owns the reader, and of agencies that an agreement lets ask
- * over it, judged as the policy does; the owner's log tells of it in either case. The leaves stand
- * before the store is even asked for the read.
+ * made by people of the agency that owns the reader, and of agencies that agreement and law let ask
+ * over it, judged as the policy judges an inquiry of that read; the owner's log tells of it in
+ * either case. The leaves stand before the store is even asked for the read; what is refused is a
+ * leaf, too.
  */
 #include <stdio.h>
 #include <string.h>
@@ -26,36 +27,7 @@ struct correcting {
     struct pb_str wrong_plate, right_plate;
 };
 
-/* ---- may they? ---- */
-
-static bool
-is_theirs(const struct correcting *correcting)
-{
-    const struct pb_facts *facts = correcting->facts;
-
-    return correcting->owner == correcting->person->agency ||
-           pb_policy_has_agreement(facts->rules, facts->view, correcting->person->agency,
-                                   correcting->reader, correcting->now_us);
-}
-
-static enum pb_status
-check_person(struct correcting *correcting, struct pb_error *error)
-{
-    const struct pb_catalog_view *view = correcting->facts->view;
-    uint32_t index = pb_view_person(view, correcting->correction->person);
-
-    if (!pb_view_may(view, index, PB_MAY_CORRECT, correcting->now_us))
-        return pb_fail(error, PB_DENIED, "person: may not correct reads");
-    correcting->person = &view->people[index];
-    correcting->reader = pb_view_reader(view, correcting->correction->reader);
-    if (correcting->reader == PB_NO_INDEX)
-        return pb_fail(error, PB_BAD_INPUT, "reader: not in the catalog");
-    correcting->owner = view->readers[correcting->reader].agency;
-    if (!is_theirs(correcting))
-        return pb_fail(error, PB_BAD_INPUT,
-                       "reader: belongs to an agency whose reads are not yours to correct");
-    return PB_OK;
-}
+/* ---- which words? ---- */
 
 static enum pb_status
 fold(struct pb_str text, char room[PB_PLATE_BYTES_MAX], struct pb_str *ret_plate, const char *field,
@@ -100,6 +72,7 @@ correction_leaf(const struct correcting *correcting, const char *log, const char
     pb_draft_init(leaf, log, event, PB_KEEP_OPENINGS_US);
     pb_draft_text(leaf, "asker", view->agencies[correcting->person->agency].id);
     pb_draft_secret(leaf, "person", correction->person);
+    pb_draft_secret(leaf, "case", correction->case_number);
     pb_draft_secret(leaf, "plate", correcting->wrong_plate);
     pb_draft_secret(leaf, "after", correcting->right_plate);
     pb_draft_secret(leaf, "reader", correction->reader);
@@ -121,6 +94,73 @@ record(struct correcting *correcting, struct pb_error *error)
     if (!is_own)
         correction_leaf(correcting, logs[1], "corrected", &leaves[1]);
     return pb_drafts_append(correcting->site, leaves, is_own ? 1 : 2, indices, error);
+}
+
+/* ---- may they? ---- */
+
+static enum pb_status
+check_person(struct correcting *correcting, struct pb_error *error)
+{
+    const struct pb_catalog_view *view = correcting->facts->view;
+    uint32_t index = pb_view_person(view, correcting->correction->person);
+
+    if (!pb_view_may(view, index, PB_MAY_CORRECT, correcting->now_us))
+        return pb_fail(error, PB_DENIED, "person: may not correct reads");
+    correcting->person = &view->people[index];
+    correcting->reader = pb_view_reader(view, correcting->correction->reader);
+    if (correcting->reader == PB_NO_INDEX)
+        return pb_fail(error, PB_BAD_INPUT, "reader: not in the catalog");
+    correcting->owner = view->readers[correcting->reader].agency;
+    return PB_OK;
+}
+
+/* Of an agency that is not the owner's: what no rule lets them ask they do not correct either. */
+static enum pb_status
+refuse(struct correcting *correcting, const struct pb_decision *decision, struct pb_error *error)
+{
+    const struct pb_spoken_rule *rule = decision->rule_count > 0 ? &decision->rules[0] : NULL;
+    char log[PB_CATALOG_ID_BYTES_MAX + 1], rules[PB_RULE_IDS_BYTES_MAX];
+    struct pb_draft leaf;
+    uint64_t index = 0;
+    enum pb_status status;
+
+    pb_site_id_text(correcting->facts->view->agencies[correcting->person->agency].id, log);
+    correction_leaf(correcting, log, "denied", &leaf);
+    pb_draft_text(&leaf, "kind", pb_str_from("correction"));
+    pb_draft_text(&leaf, "verdict", pb_str_from(pb_policy_verdict_name(decision->verdict)));
+    pb_draft_text(&leaf, "rules", pb_decision_rule_ids(decision, rules));
+    pb_draft_hash(&leaf, "policy", correcting->facts->policy);
+    status = pb_drafts_append(correcting->site, &leaf, 1, &index, error);
+    if (status != PB_OK)
+        return status;
+    if (rule == NULL)
+        return pb_fail(error, PB_DENIED, "reader: its reads are not yours to correct");
+    return pb_fail(error, PB_DENIED, "%s: %.*s: %.*s",
+                   rule->field[0] != '\0' && strcmp(rule->field, "person") != 0 ? rule->field
+                                                                                : "reader",
+                   (int)rule->id.bytes, rule->id.text, (int)rule->text.bytes, rule->text.text);
+}
+
+static enum pb_status
+judge(struct correcting *correcting, struct pb_error *error)
+{
+    const struct pb_correction *correction = correcting->correction;
+    const struct pb_policy_request request = {
+        .person = correction->person,
+        .case_number = correction->case_number,
+        .justification = correction->why,
+        .plate = correction->plate,
+        .from_us = correction->captured_at_us,
+        .to_us = correction->captured_at_us + 1,
+    };
+    struct pb_decision decision;
+    enum pb_status status = pb_policy_may_correct(correcting->facts->rules, correcting->facts->view,
+                                                  &request, correcting->reader, correcting->now_us,
+                                                  &correcting->arena, &decision);
+
+    if (status != PB_OK)
+        return pb_fail(error, status, "no memory for the decision");
+    return decision.verdict == PB_POLICY_ALLOW ? PB_OK : refuse(correcting, &decision, error);
 }
 
 /* ---- the read ---- */
@@ -221,6 +261,8 @@ correct(struct correcting *correcting, struct pb_error *error)
 
     if (status == PB_OK)
         status = check_person(correcting, error);
+    if (status == PB_OK)
+        status = judge(correcting, error);
     if (status == PB_OK)
         status = record(correcting, error);
     if (status == PB_OK)

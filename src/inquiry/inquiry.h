@@ -159,9 +159,11 @@ PB_MUST_CHECK enum pb_status pb_inquiry_approve(struct pb_site *site, struct pb_
 
 /* A person's word that a read is wrong: a revision that keeps the reader's own text, never matched
  * against lists. plate empty: no plate can be read. The read is named by (reader, captured_at,
- * plate) or its event id. PB_DENIED: the person may not. */
+ * plate) or its event id. PB_DENIED: the person may not; of a reader of another agency error names
+ * the rule that says so, and a leaf tells of it. */
 struct pb_correction {
     struct pb_str person, why;
+    struct pb_str case_number; /* where the law of the state of capture asks for one; else empty */
     struct pb_str reader, wrong_plate, event_id;
     int64_t captured_at_us;
     struct pb_str plate;

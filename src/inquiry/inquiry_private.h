@@ -239,6 +239,10 @@ void pb_draft_text(struct pb_draft *leaf, const char *name, struct pb_str text);
 void pb_draft_number(struct pb_draft *leaf, const char *name, int64_t number);
 void pb_draft_hash(struct pb_draft *leaf, const char *name, const uint8_t hash[PB_DIGEST_BYTES]);
 void pb_draft_secret(struct pb_draft *leaf, const char *name, struct pb_str value);
+/* Ids of the rules that spoke, as many as fit whole. */
+#define PB_RULE_IDS_BYTES_MAX 256u
+struct pb_str pb_decision_rule_ids(const struct pb_decision *decision,
+                                   char room[PB_RULE_IDS_BYTES_MAX]);
 /* Appends leaves as one commit. */
 PB_MUST_CHECK enum pb_status pb_drafts_append(struct pb_site *site, const struct pb_draft *leaves,
                                               uint32_t count, uint64_t *ret_indices,

@@ -10,7 +10,6 @@
 
 #include "inquiry/inquiry_private.h"
 
-#define RULES_BYTES_MAX 256u
 #define FILTERS_BYTES_MAX 512u
 
 /* Names of secrets where an inquiry has several places: each has its own commitment. */
@@ -33,11 +32,10 @@ pb_site_id_text(struct pb_str id, char ret_text[PB_CATALOG_ID_BYTES_MAX + 1])
 
 /* ---- texts ---- */
 
-/* Ids of the rules that spoke, as many as fit whole. */
-static struct pb_str
-rule_ids(const struct pb_decision *decision, char room[RULES_BYTES_MAX])
+struct pb_str
+pb_decision_rule_ids(const struct pb_decision *decision, char room[PB_RULE_IDS_BYTES_MAX])
 {
-    struct pb_text_out out = pb_text_out(room, RULES_BYTES_MAX);
+    struct pb_text_out out = pb_text_out(room, PB_RULE_IDS_BYTES_MAX);
 
     for (uint32_t i = 0; i < decision->rule_count; i++) {
         if (out.at + decision->rules[i].id.bytes + 1 > out.end)
@@ -195,7 +193,7 @@ pb_question_leaf(struct pb_question *question, const char *event, struct pb_draf
     const struct pb_inquiry *inquiry = question->inquiry;
     const struct pb_policy_request *request = &question->request;
     const struct pb_decision *decision = &question->answer->decision;
-    char *rules = pb_arena_alloc(&question->answer->arena, RULES_BYTES_MAX);
+    char *rules = pb_arena_alloc(&question->answer->arena, PB_RULE_IDS_BYTES_MAX);
 
     if (rules == NULL)
         return PB_E_NOMEM;
@@ -207,7 +205,7 @@ pb_question_leaf(struct pb_question *question, const char *event, struct pb_draf
     else
         pb_draft_secret(leaf, "purpose", inquiry->purpose);
     pb_draft_text(leaf, "verdict", pb_str_from(pb_policy_verdict_name(decision->verdict)));
-    pb_draft_text(leaf, "rules", rule_ids(decision, rules));
+    pb_draft_text(leaf, "rules", pb_decision_rule_ids(decision, rules));
     if (question->person != NULL)
         pb_draft_text(leaf, "role", question->person->role);
     pb_draft_hash(leaf, "policy", question->facts->policy);

@@ -61,7 +61,7 @@ static const struct pb_member question_members[] = {
 /* What a case expects. */
 struct expectation {
     uint32_t given;
-    struct pb_str name, retention_of;
+    struct pb_str name, retention_of, correction_of;
     uint32_t verdict;
     struct pb_words speaks, silent, admits;
     uint16_t hold_in;
@@ -85,8 +85,10 @@ enum {
     EXPECTS_FROM = 1u << 10,
     EXPECTS_ROWS = 1u << 11,
     EXPECTS_NOTICE = 1u << 12,
+    EXPECTS_CORRECTION = 1u << 13,
     /* A name, a moment or what is asked about is no expectation. */
-    EXPECTS_SOMETHING = (1u << 13) - 1 - 1 - EXPECTS_RETENTION - EXPECTS_HOLD - EXPECTS_NOW,
+    EXPECTS_SOMETHING =
+        (1u << 14) - 1 - 1 - EXPECTS_RETENTION - EXPECTS_HOLD - EXPECTS_NOW - EXPECTS_CORRECTION,
 };
 
 #define EXPECTS(key, kind, field, is_needed, list)                                  \
@@ -109,6 +111,7 @@ static const struct pb_member expectation_members[] = {
     EXPECTS("window_from", TIME, from_us, false, NULL),
     EXPECTS("rows_at_most", COUNT, rows_max, false, NULL),
     EXPECTS("notifies_owners", BOOL, notifies, false, NULL),
+    EXPECTS("correction_of", TEXT, correction_of, false, NULL),
 };
 #define EXPECTATION_MEMBERS (sizeof(expectation_members) / sizeof(expectation_members[0]))
 
@@ -327,22 +330,54 @@ compare_keeping(struct run *run, const struct expectation *expected, int64_t us,
 }
 
 static enum pb_status
+find_reader(const struct run *run, const struct pb_yaml *map, struct pb_str id,
+            uint32_t *ret_reader)
+{
+    const struct pb_catalog_view *view = &run->facts.view;
+
+    for (uint32_t i = 0; i < view->reader_count; i++) {
+        if (pb_str_equal(view->readers[i].id, id)) {
+            *ret_reader = i;
+            return PB_OK;
+        }
+    }
+    return pb_pack_wrong(&run->reader, map->line, "there is no reader %.64s", id.text);
+}
+
+static enum pb_status
 ask_retention(struct run *run, const struct pb_yaml *map, const struct expectation *expected)
 {
     const struct pb_catalog_view *view = &run->facts.view;
     struct pb_spoken_rule rule;
     uint32_t reader = 0;
-    int64_t us;
+    enum pb_status status = find_reader(run, map, expected->retention_of, &reader);
 
-    while (reader < view->reader_count &&
-           !pb_str_equal(view->readers[reader].id, expected->retention_of))
-        reader++;
-    if (reader == view->reader_count)
-        return pb_pack_wrong(&run->reader, map->line, "there is no reader %.64s",
-                             expected->retention_of.text);
-    us = pb_policy_retention_us(run->rules, view, view->readers[reader].origin, expected->now_us,
-                                &rule);
-    compare_keeping(run, expected, us, &rule);
+    if (status == PB_OK)
+        compare_keeping(run, expected,
+                        pb_policy_retention_us(run->rules, view, view->readers[reader].origin,
+                                               expected->now_us, &rule),
+                        &rule);
+    return status;
+}
+
+/* May the person correct reads of that reader? */
+static enum pb_status
+ask_correction(struct run *run, const struct pb_yaml *map, const struct expectation *expected,
+               struct pb_decision *decision)
+{
+    struct question question;
+    uint32_t reader = 0;
+    enum pb_status status = find_reader(run, map, expected->correction_of, &reader);
+
+    if (status == PB_OK)
+        status = read_question(run, pb_yaml_get(map, "inquiry"), &question);
+    if (status == PB_OK)
+        status = pb_policy_may_correct(run->rules, &run->facts.view, &question.request, reader,
+                                       expected->now_us, &run->once, decision);
+    if (status != PB_OK)
+        return status;
+    compare_verdict(run, expected, decision);
+    compare_rules(run, expected, decision);
     return PB_OK;
 }
 
@@ -387,6 +422,9 @@ run_case(struct run *run, const struct pb_yaml *map, struct pb_policy_case *ret_
         status = ask_retention(run, map, &expected);
     } else if ((expected.given & EXPECTS_HOLD) != 0) {
         ask_hold(run, &expected);
+    } else if ((expected.given & EXPECTS_CORRECTION) != 0) {
+        status = ask_correction(run, map, &expected, decision);
+        ret_result->decision = decision;
     } else {
         status = ask(run, map, &expected, decision);
         ret_result->decision = decision;

@@ -449,3 +449,113 @@ pb_policy_decide(const struct pb_rules *rules, const struct pb_catalog_view *vie
     *ret_decision = decision;
     return PB_OK;
 }
+
+/* ---- corrections ---- */
+
+/* Of the rules about the inquiry those that judge its purpose. */
+static void
+ask_about_purpose(struct pb_asking *asking, const struct pb_pack *pack, enum pb_rule_bind bind,
+                  void *context)
+{
+    uint32_t i, end;
+
+    (void)context;
+    for (pb_pack_range(pack, bind, PB_ABOUT_INQUIRY, &i, &end); i < end; i++) {
+        pb_rule_check *check = pack->rules[i].kind->check;
+
+        if (check == pb_check_veto || check == pb_check_reason_list ||
+            check == pb_check_permitted_purposes)
+            ask_rule(asking, &pack->rules[i]);
+    }
+}
+
+/* What a query-only agency submits is not to be found by anybody. */
+static void
+ask_about_contribution(struct pb_asking *asking)
+{
+    const struct pb_pack *base = asking->in_force[asking->rules->base_group];
+
+    if (asking->asker_agency->contributes || asking->request->plate.bytes == 0)
+        return;
+    for (uint32_t i = 0; i < base->rule_count; i++) {
+        if (base->rules[i].kind->check == pb_check_contributor)
+            pb_speak(asking, &base->rules[i], PB_POLICY_DENY, "plate", 0);
+    }
+}
+
+/* How far a purpose came: no agreement, something else denies, allowed. */
+enum reach { REACH_NOTHING, REACH_AGREEMENT, REACH_ALLOWED };
+
+static bool
+judge_correction(struct pb_asking *asking, uint32_t reader, struct pb_decision *decision,
+                 enum reach *ret_reach)
+{
+    unsigned first = 1u << PB_KIND_MEANING;
+
+    find_facts(asking);
+    pb_each_general_pack(asking, pb_ask_general, &first);
+    *ret_reach = pb_judge_reader(asking, reader) ? REACH_AGREEMENT : REACH_NOTHING;
+    pb_each_general_pack(asking, ask_about_purpose, NULL);
+    ask_about_contribution(asking);
+    if (asking->is_out_of_memory || !sort_spoken(asking, decision))
+        return false;
+    if (decision->verdict == PB_POLICY_ALLOW)
+        *ret_reach = REACH_ALLOWED;
+    return true;
+}
+
+/* For each purpose that is known: an inquiry about the plate, as far as there is one. */
+static enum pb_status
+judge_purposes(const struct pb_asking *from, uint32_t reader, struct pb_decision *ret_decision)
+{
+    enum reach furthest = REACH_NOTHING, reach = REACH_NOTHING;
+
+    for (uint32_t i = 0; i < from->rules->purpose_code_count && furthest != REACH_ALLOWED; i++) {
+        const struct pb_policy_request request = {
+            .kind = PB_INQUIRY_PLATE,
+            .person = from->request->person,
+            .purpose = from->rules->purpose_codes[i],
+            .case_number = from->request->case_number,
+            .justification = from->request->justification,
+            .plate = from->request->plate,
+            .from_us = from->request->from_us,
+            .to_us = from->request->to_us,
+            .found_count = PB_COUNT_UNKNOWN,
+        };
+        struct pb_asking asking = *from;
+        struct pb_decision decision = { .verdict = PB_POLICY_DENY };
+
+        asking.request = &request;
+        if (!judge_correction(&asking, reader, &decision, &reach))
+            return PB_E_NOMEM;
+        if (i == 0 || reach > furthest) {
+            furthest = reach;
+            *ret_decision = decision;
+        }
+    }
+    return PB_OK;
+}
+
+enum pb_status
+pb_policy_may_correct(const struct pb_rules *rules, const struct pb_catalog_view *view,
+                      const struct pb_policy_request *request, uint32_t reader, int64_t now_us,
+                      struct pb_arena *arena, struct pb_decision *ret_decision)
+{
+    struct pb_asking asking = {
+        .rules = rules, .view = view, .request = request, .now_us = now_us, .arena = arena
+    };
+    uint32_t person = pb_view_person(view, request->person);
+
+    *ret_decision = (struct pb_decision){ .verdict = PB_POLICY_DENY };
+    if (!find_packs_in_force(&asking))
+        return PB_E_NOMEM;
+    if (asking.in_force[rules->base_group] == NULL)
+        return deny_without_rules(&asking, ret_decision);
+    if (person == PB_NO_INDEX)
+        return PB_OK;
+    if (view->people[person].agency == view->readers[reader].agency) {
+        ret_decision->verdict = PB_POLICY_ALLOW;
+        return PB_OK;
+    }
+    return judge_purposes(&asking, reader, ret_decision);
+}

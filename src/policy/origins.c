@@ -5,6 +5,8 @@
  *     the cost does not grow with origins times rules.
  * (2) Origins one by one: agreements, which are between owner and parties.
  * (3) Profiles that are left: a second person, brakes, how long the log is kept.
+ *
+ * For a correction, the same about one reader.
  */
 #include <string.h>
 
@@ -325,16 +327,23 @@ count_admitted(struct pb_asking *asking, struct judging *judging, const struct s
     decision->origins_excluded = asking->view->origin_count - decision->origins_admitted;
 }
 
-/* Nothing is left: the rule that says so denies, and so do those that took everything out. */
+/* What took out all that was asked about denies. */
+static void
+deny_for_exclusions(struct pb_asking *asking)
+{
+    for (uint32_t i = 0; i < asking->spoken_count; i++) {
+        if (asking->spoken[i].origins_excluded > 0)
+            asking->spoken[i].verdict = PB_POLICY_DENY;
+    }
+}
+
+/* Nothing is left: the rule that says so denies as well. */
 static void
 deny_empty_scope(struct pb_asking *asking)
 {
     unsigned uses = 1u << PB_KIND_LAST;
 
-    for (uint32_t i = 0; i < asking->spoken_count; i++) {
-        if (asking->spoken[i].origins_excluded > 0)
-            asking->spoken[i].verdict = PB_POLICY_DENY;
-    }
+    deny_for_exclusions(asking);
     pb_each_general_pack(asking, pb_ask_general, &uses);
 }
 
@@ -367,4 +376,51 @@ pb_judge_origins(struct pb_asking *asking, struct pb_decision *decision)
     decision->admits_origin = scope.admits_origin;
     decision->admits_reader = scope.admits_reader;
     return true;
+}
+
+/* ---- one reader ---- */
+
+static bool
+names_reader(const struct pb_agreement *agreement, uint32_t reader)
+{
+    for (uint32_t i = 0; i < agreement->reader_count; i++) {
+        if (agreement->readers[i] == reader)
+            return true;
+    }
+    return agreement->reader_count == 0;
+}
+
+/* There is one party, whose agency is not the owner. */
+static bool
+is_reader_granted(const struct pb_asking *asking, uint32_t reader)
+{
+    for (uint32_t i = 0; i < asking->view->agreement_count; i++) {
+        const struct pb_agreement *agreement = &asking->view->agreements[i];
+
+        if (agreement->owner == asking->view->readers[reader].agency &&
+            agreement->asker == asking->parties[0] && names_reader(agreement, reader) &&
+            pb_agreement_permits(asking, agreement))
+            return true;
+    }
+    return false;
+}
+
+bool
+pb_judge_reader(struct pb_asking *asking, uint32_t reader)
+{
+    const struct pb_catalog_view *view = asking->view;
+    struct pb_profile profile = profile_of(asking, &view->origins[view->readers[reader].origin]);
+    struct judging judging = { .profile_count = 0 };
+    bool has_agreement = is_reader_granted(asking, reader);
+
+    profile.origin_count = 1;
+    if (!has_agreement)
+        pb_speak(asking, agreement_rule(asking), PB_POLICY_ALLOW, "", 1);
+    ask_profile(asking, &judging, &profile);
+    if (!profile.is_excluded && has_agreement) {
+        judging.is_second_round = true;
+        ask_profile(asking, &judging, &profile);
+    }
+    deny_for_exclusions(asking);
+    return has_agreement;
 }

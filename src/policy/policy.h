@@ -181,10 +181,24 @@ PB_MUST_CHECK enum pb_status pb_policy_decide(const struct pb_rules *rules,
                                               int64_t now_us, struct pb_arena *arena,
                                               struct pb_decision *ret_decision);
 
-/* Whether an agreement in force lets that agency ask over a reader of another's, for whatever
- * purpose: what a decision about some purpose would count. For what is asked under none. */
-bool pb_policy_has_agreement(const struct pb_rules *rules, const struct pb_catalog_view *view,
-                             uint32_t asker, uint32_t reader, int64_t now_us);
+/*
+ * Whether the person may correct reads of that reader of another agency: judged as their inquiry
+ * of such a read would be, by agreement, law of the state of capture and whatever else binds reads
+ * and purposes. A correction states no purpose: one for which all of them let it pass is enough.
+ * What rules ask of an inquiry as a whole, such as permissions, is not asked. An agency that only
+ * asks puts no plate in another's place, for it contributes nothing. An agency's own reads are its
+ * own to correct.
+ *
+ * Of the request: person, case_number, justification, window, and plate, what is right (empty: that
+ * none can be read). ret_decision: verdict, and the rules that spoke of the purpose that came
+ * furthest; what it says of origins is not set.
+ *
+ * Returns  PB_OK, or PB_E_NOMEM (then nothing may be corrected).
+ */
+PB_MUST_CHECK enum pb_status
+pb_policy_may_correct(const struct pb_rules *rules, const struct pb_catalog_view *view,
+                      const struct pb_policy_request *request, uint32_t reader, int64_t now_us,
+                      struct pb_arena *arena, struct pb_decision *ret_decision);
 
 /* ---- retention ---- */
 

@@ -348,6 +348,9 @@ pb_pack_use_fn pb_ask_general;
 void *pb_new_zeros(struct pb_asking *asking, size_t bytes);
 /* Sets what of the decision is about origins; false: no memory. */
 PB_MUST_CHECK bool pb_judge_origins(struct pb_asking *asking, struct pb_decision *decision);
+/* Lets rules and agreements about reads of that reader speak; those that take it out deny. false:
+ * no agreement permits the purpose. */
+bool pb_judge_reader(struct pb_asking *asking, uint32_t reader);
 
 /* ---- kinds ---- */
 

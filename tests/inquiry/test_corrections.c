@@ -120,6 +120,133 @@ who_does_not_write_corrects_nothing(void **state)
     room_done(&room);
 }
 
+/* ---- the law of the state of capture ---- */
+
+static const char other_states[] =
+    "agencies:\n"
+    "  - { id: lake-pd, name: Example Lake Police, class: local, jurisdiction: US-IL,"
+    " contributes: yes, reviewed_at: 2026-05-15 }\n"
+    "  - { id: wood-pd, name: Example Wood Police, class: local, jurisdiction: US-OR,"
+    " contributes: yes, reviewed_at: 2026-05-15 }\n"
+    "  - { id: mill-pd, name: Example Mill Police, class: local, jurisdiction: US-OR,"
+    " contributes: yes, reviewed_at: 2026-05-15 }\n"
+    "people:\n"
+    "  - { id: sawyer, agency: mill-pd, name: S. Awyer, role: investigator, status: active,"
+    " training_valid_until: 2027-06-01, permissions: correct }\n"
+    "  - { id: clerk, agency: bureau, name: C. Lerk, role: investigator, status: active,"
+    " training_valid_until: 2027-06-01, permissions: correct }\n"
+    "readers:\n"
+    "  - { id: i1, agency: lake-pd, capture_state: US-IL }\n"
+    "  - { id: o1, agency: wood-pd, capture_state: US-OR }\n"
+    "agreements:\n"
+    "  - { id: lake-kansas, owner: lake-pd, asker: kansas-pd, purposes: criminal-investigation,"
+    " starts_at: 2026-01-01, ends_at: 2027-01-01 }\n"
+    "  - { id: wood-mill, owner: wood-pd, asker: mill-pd, purposes: criminal-investigation,"
+    " starts_at: 2026-01-01, ends_at: 2027-01-01 }\n"
+    "declarations:\n"
+    "  - { id: promise, agency: kansas-pd, jurisdiction: US-IL, subject: protected-purposes,"
+    " signer: A. Dmin, text_sha256: "
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef,"
+    " signed_at: 2026-06-01T12:00:00Z, expires_at: 2027-01-01 }\n";
+
+/* Each read was made an hour before now and was read as KS8123. */
+static void
+a_correction_that_the_law_of_the_state_does_not_let_pass_is_denied_by_its_rule(void **state)
+{
+    static const struct {
+        const char *person, *reader, *case_number, *plate;
+        int64_t later_us;
+        const char *says; /* NULL: it passes */
+        const char *log, *rules;
+    } cases[] = {
+        { "doe", "c1", "", "KSB123", 0, "reader: us-ca.in-state: ", "kansas-pd", "us-ca.in-state" },
+        { "doe", "c1", "26-00471", "", 0, "reader: us-ca.in-state: ", "kansas-pd",
+          "us-ca.in-state" },
+        { "doe", "i1", "", "KSB123", -1, "reader: us-il.promise: ", "kansas-pd", "us-il.promise" },
+        { "doe", "i1", "", "KSB123", 0, NULL, NULL, NULL },
+        { "sawyer", "o1", "", "KSB123", 0, "case_number: us-or.case: ", "mill-pd", "us-or.case" },
+        { "sawyer", "o1", "26-1", "KSB123", 0, NULL, NULL, NULL },
+        { "clerk", "k1", "", "KSB123", 0, "plate: platebase-base.contributors: ", "bureau",
+          "platebase-base.contributors" },
+        { "clerk", "k1", "", "", 0, NULL, NULL, NULL },
+    };
+    struct site_room room;
+    struct room_found leaf;
+
+    (void)state;
+    room_init(&room);
+    room_import(&room, other_states);
+    room_add(&room, "KS8123", "c1", PB_HOUR_US);
+    room_add(&room, "KS8123", "i1", PB_HOUR_US);
+    room_add(&room, "KS8123", "o1", PB_HOUR_US);
+    room_add(&room, "KS8123", "k1", PB_HOUR_US);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pb_correction correction = correction_of(&room, cases[i].reader, PB_HOUR_US);
+        enum pb_status status;
+
+        correction.person = pb_str_from(cases[i].person);
+        correction.case_number = pb_str_from(cases[i].case_number);
+        correction.plate = pb_str_from(cases[i].plate);
+        room.now_us += cases[i].later_us;
+        status = pb_inquiry_correct(room.site, &correction, &room.error);
+        room.now_us -= cases[i].later_us;
+        room_expect(&room, cases[i].says == NULL ? PB_OK : PB_DENIED, status, cases[i].reader);
+        if (cases[i].says == NULL)
+            continue;
+        assert_says(room.error.message, cases[i].says);
+        assert_true(room_leaves(&room, cases[i].log, "denied", &leaf) > 0);
+        assert_says(leaf.leaf, "\"kind\":\"correction\"");
+        assert_says(leaf.leaf, cases[i].rules);
+        assert_says(leaf.secrets, "plate=KS8123\n");
+    }
+    /* What was denied is not even told to the owner, for nobody looked. */
+    assert_int_equal(0, room_leaves(&room, "coast-pd", "corrected", NULL));
+    assert_int_equal(1, room_leaves(&room, "lake-pd", "corrected", NULL));
+    assert_int_equal(1, room_leaves(&room, "kansas-pd", "corrected", NULL));
+    assert_int_equal(1, room_leaves(&room, "mill-pd", "correct", &leaf));
+    assert_says(leaf.secrets, "case=26-1\n");
+    room_done(&room);
+}
+
+/* Whether there is such a read is told to nobody who may not ask for it. */
+static void
+a_denial_is_the_same_whether_the_read_is_there_or_not(void **state)
+{
+    struct site_room room;
+    struct pb_correction correction;
+    char first[sizeof(room.error.message)];
+
+    (void)state;
+    room_init(&room);
+    correction = correction_of(&room, "c1", PB_HOUR_US);
+    assert_int_equal(PB_DENIED, pb_inquiry_correct(room.site, &correction, &room.error));
+    memcpy(first, room.error.message, sizeof(first));
+    room_add(&room, "KS8123", "c1", PB_HOUR_US);
+    assert_int_equal(PB_DENIED, pb_inquiry_correct(room.site, &correction, &room.error));
+    assert_string_equal(first, room.error.message);
+    room_done(&room);
+}
+
+static void
+a_denial_that_cannot_be_recorded_is_a_failure(void **state)
+{
+    struct site_room room;
+    struct pb_correction correction;
+
+    (void)state;
+    room_init(&room);
+    correction = correction_of(&room, "c1", PB_HOUR_US);
+    room.fault.fail_file_mask = FAULT_WRITE | FAULT_SYNC;
+    room.fault.fail_file_call_at = room.fault.file_call_count + 1;
+    assert_int_equal(PB_E_IO, pb_inquiry_correct(room.site, &correction, &room.error));
+    room.fault.fail_file_call_at = 0;
+    room.fault.fail_file_mask = FAULT_ANY;
+    assert_int_equal(PB_E_POISONED, pb_inquiry_correct(room.site, &correction, &room.error));
+    (void)!pb_site_close(room.site, NULL);
+    room.site = NULL;
+    room_done(&room);
+}
+
 /* ---- holds ---- */
 
 static void
@@ -175,6 +302,10 @@ main(void)
         cmocka_unit_test(of_reads_of_one_moment_the_event_tells_which_is_meant),
         cmocka_unit_test(a_read_is_corrected_again_and_again),
         cmocka_unit_test(who_does_not_write_corrects_nothing),
+        cmocka_unit_test(
+            a_correction_that_the_law_of_the_state_does_not_let_pass_is_denied_by_its_rule),
+        cmocka_unit_test(a_denial_is_the_same_whether_the_read_is_there_or_not),
+        cmocka_unit_test(a_denial_that_cannot_be_recorded_is_a_failure),
         cmocka_unit_test(a_hold_covers_what_it_names_in_its_window_while_it_lasts),
     };
 

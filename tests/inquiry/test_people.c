@@ -352,7 +352,8 @@ only_who_may_corrects_and_the_owner_is_told(void **state)
     correction = correction_of(&room, "aud", "r1", PB_HOUR_US);
     assert_int_equal(PB_DENIED, pb_inquiry_correct(room.site, &correction, &room.error));
     correction = correction_of(&room, "doe", "r2", PB_HOUR_US); /* not in the agreement */
-    assert_int_equal(PB_BAD_INPUT, pb_inquiry_correct(room.site, &correction, &room.error));
+    assert_int_equal(PB_DENIED, pb_inquiry_correct(room.site, &correction, &room.error));
+    assert_says(room.error.message, "reader: platebase-base.agreement: ");
     correction = correction_of(&room, "doe", "stray", PB_HOUR_US);
     assert_int_equal(PB_BAD_INPUT, pb_inquiry_correct(room.site, &correction, &room.error));
     correction = correction_of(&room, "doe", "r1", PB_HOUR_US);
@@ -376,10 +377,9 @@ reads_of_others_are_corrected_under_an_agreement_alone(void **state)
         const char *fields;
         enum pb_status expected;
     } cases[] = {
-        { "purposes: \"\", starts_at: 2026-01-01, ends_at: 2027-01-01", PB_BAD_INPUT },
-        { "purposes: unheard-of, starts_at: 2026-01-01, ends_at: 2027-01-01", PB_BAD_INPUT },
-        { "purposes: emergency, starts_at: 2026-01-01, ends_at: 2026-06-01T12:00:00Z",
-          PB_BAD_INPUT },
+        { "purposes: \"\", starts_at: 2026-01-01, ends_at: 2027-01-01", PB_DENIED },
+        { "purposes: unheard-of, starts_at: 2026-01-01, ends_at: 2027-01-01", PB_DENIED },
+        { "purposes: emergency, starts_at: 2026-01-01, ends_at: 2026-06-01T12:00:00Z", PB_DENIED },
         { "purposes: emergency, starts_at: 2026-01-01, ends_at: 2026-06-01T12:00:00.000001Z",
           PB_OK },
     };

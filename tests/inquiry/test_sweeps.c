@@ -194,6 +194,22 @@ correct(struct site_room *room)
     return pb_inquiry_correct(room->site, &correction, &room->error);
 }
 
+/* California's read, which Kansas may not have. */
+static enum pb_status
+be_refused_a_correction(struct site_room *room)
+{
+    struct pb_correction correction = {
+        .person = pb_str_from("doe"),
+        .why = pb_str_from("The picture shows a B, not an 8"),
+        .reader = pb_str_from("c1"),
+        .wrong_plate = pb_str_from("KS8123"),
+        .captured_at_us = room->now_us - PB_HOUR_US,
+    };
+    enum pb_status status = pb_inquiry_correct(room->site, &correction, &room->error);
+
+    return status == PB_DENIED ? PB_OK : status;
+}
+
 static enum pb_status
 put_case(struct site_room *room)
 {
@@ -384,6 +400,7 @@ static const struct {
     { "detect", detect, false },
     { "list", list, false },
     { "correct", correct, false },
+    { "be refused a correction", be_refused_a_correction, false },
     { "put a case", put_case, false },
     { "import an agency", put_agency, false },
     { "stamp", stamp, false },

@@ -95,6 +95,10 @@ a_file_that_is_wrong_is_refused_with_its_line(void **state)
         { NOW "cases: [{ name: a, hold_in: Oz, keeps: 1 day }]", "`hold_in` is ISO 3166" },
         { NOW "cases: [{ name: a, hold_in: [US], keeps: 1 day }]", "`hold_in` is ISO 3166" },
         { NOW "cases: [{ name: a, retention_of: r, keeps: 1 day }]", "there is no reader r" },
+        { NOW "cases: [{ name: a, correction_of: r, expect: allow }]", "there is no reader r" },
+        { FACTS "cases: [{ name: a, correction_of: s1, now: 2026-01-01 }]", "expects nothing" },
+        { FACTS "cases: [{ name: a, correction_of: s1, expect: deny, inquiry: { shoe: 1 } }]",
+          "`shoe` means nothing" },
         { NOW "inquiry: word\ncases: []", "line 2: a map is wanted here" },
         { NOW "inquiry: { shoe: 1 }\ncases: []", "`shoe` means nothing here" },
         { NOW "inquiry: { jurisdiction: Oz }\ncases: [{ name: a, expect: allow }]",
@@ -329,7 +333,8 @@ static void
 running_gives_everything_back_when_any_allocation_fails(void **state)
 {
     static const char cases[] = FACTS "cases: [{ name: a, expect: allow, admits: [s1, s2] }, "
-                                      "{ name: b, retention_of: s1, keeps: 5 years }]\n";
+                                      "{ name: b, retention_of: s1, keeps: 5 years }, "
+                                      "{ name: c, correction_of: c1, expect: allow }]\n";
     static char text[16384];
 
     /* Memory comes in chunks: what stands before moves every allocation over their borders. */

@@ -793,77 +793,6 @@ an_agreement_covers_a_purpose_by_its_code_or_by_all_that_it_counts_as(void **sta
     }
 }
 
-/* ---- agreements, for what has no purpose of its own ---- */
-
-static void
-an_agreement_is_one_from_its_first_moment_up_to_its_last_for_who_and_what_it_names(void **state)
-{
-    static const uint32_t others[] = { FACTS_CITY_IL }, both[] = { FACTS_CITY_IL, FACTS_CITY_KS };
-    static const struct pb_str unheard_of[] = { { "unheard-of", 10 } };
-    static const struct {
-        struct pb_agreement agreement; /* what is zero is as usual */
-        uint32_t asker;
-        bool counts;
-    } cases[] = {
-        { { .is_revoked = false }, FACTS_SHERIFF, true },
-        { { .is_revoked = false }, FACTS_GATE, false },
-        { { .owner = FACTS_GATE }, FACTS_SHERIFF, false },
-        { { .is_revoked = true }, FACTS_SHERIFF, false },
-        { { .starts_at_us = FACTS_NOW }, FACTS_SHERIFF, true },
-        { { .starts_at_us = FACTS_NOW + 1 }, FACTS_SHERIFF, false },
-        { { .ends_at_us = FACTS_NOW + 1 }, FACTS_SHERIFF, true },
-        { { .ends_at_us = FACTS_NOW }, FACTS_SHERIFF, false },
-        { { .readers = others, .reader_count = 1 }, FACTS_SHERIFF, false },
-        { { .readers = both, .reader_count = 2 }, FACTS_SHERIFF, true },
-        { { .purposes = unheard_of, .purpose_count = 1 }, FACTS_SHERIFF, false },
-        { { .purposes = unheard_of, .purpose_count = 0 }, FACTS_SHERIFF, false },
-    };
-    struct fixture *fixture = *state;
-
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        const struct pb_agreement *given = &cases[i].agreement;
-        struct pb_agreement *agreement;
-
-        facts_init(&fixture->facts);
-        agreement = facts_agree(&fixture->facts, FACTS_CITY, FACTS_SHERIFF);
-        agreement->is_revoked = given->is_revoked;
-        agreement->readers = given->readers;
-        agreement->reader_count = given->reader_count;
-        if (given->owner != 0)
-            agreement->owner = given->owner;
-        if (given->starts_at_us != 0)
-            agreement->starts_at_us = given->starts_at_us;
-        if (given->ends_at_us != 0)
-            agreement->ends_at_us = given->ends_at_us;
-        if (given->purposes != NULL) {
-            agreement->purposes = given->purposes;
-            agreement->purpose_count = given->purpose_count;
-        }
-        if (pb_policy_has_agreement(fixture->rules, &fixture->facts.view, cases[i].asker,
-                                    FACTS_CITY_KS, FACTS_NOW) != cases[i].counts)
-            fail_msg("case %zu", i);
-    }
-}
-
-static void
-an_agreement_for_a_purpose_that_is_not_in_force_yet_is_none(void **state)
-{
-    static const char later[] =
-        "pack: t\nversion: 1\ntitle: T\nvalid_from: 2026-06-02\nbinds: everyone\npurposes:\n"
-        "- { code: tomorrow, class: criminal, title: T }\nrules: []\n";
-    struct fixture *fixture = *state;
-    struct pb_str purposes[] = { pb_str_from("tomorrow") };
-    struct pb_agreement *agreement = facts_agree(&fixture->facts, FACTS_CITY, FACTS_SHERIFF);
-    int64_t begins_us = FACTS_NOW + PB_DAY_US / 2;
-
-    agreement->purposes = purposes;
-    use_pack(fixture, later);
-    assert_false(pb_policy_has_agreement(fixture->rules, &fixture->facts.view, FACTS_SHERIFF,
-                                         FACTS_CITY_KS, begins_us - 1));
-    assert_true(pb_policy_has_agreement(fixture->rules, &fixture->facts.view, FACTS_SHERIFF,
-                                        FACTS_CITY_KS, begins_us));
-}
-
 static void
 recipients_may_be_named_by_class_or_by_state_alone(void **state)
 {
@@ -1234,8 +1163,6 @@ main(void)
         TEST(many_rules_may_speak_at_once),
         TEST(a_rule_applies_where_all_that_it_names_holds_or_is_not_known),
         TEST(an_agreement_covers_a_purpose_by_its_code_or_by_all_that_it_counts_as),
-        TEST(an_agreement_is_one_from_its_first_moment_up_to_its_last_for_who_and_what_it_names),
-        TEST(an_agreement_for_a_purpose_that_is_not_in_force_yet_is_none),
         TEST(recipients_may_be_named_by_class_or_by_state_alone),
         TEST(odds_and_ends_of_kinds),
         TEST(a_second_person_of_the_wrong_role_does_not_count),
