@@ -270,6 +270,14 @@ was_up(const struct activity_reader *reader, int32_t from_day, int32_t to_day)
     return false;
 }
 
+/* A reader that stands where nobody may capture is none that was up: its reads are not there. */
+static bool
+stands_in_zone(const struct pb_facts *facts, uint32_t reader)
+{
+    return facts->has_zones && pb_facts_in_zone(facts, facts->view->readers[reader].origin, reader,
+                                                PB_NO_POSITION, PB_NO_POSITION);
+}
+
 /* The lock is held. */
 static uint32_t
 count_up(const struct pb_activity *activity, const struct pb_answer *answer, int32_t from_day,
@@ -283,7 +291,9 @@ count_up(const struct pb_activity *activity, const struct pb_answer *answer, int
                          ? answer->is_in_scope[i] != 0
                          : answer->decision.admits_origin[view->readers[i].origin];
 
-        count += is_in && was_up(&activity->readers[answer->facts->activity[i]], from_day, to_day);
+        count += is_in &&
+                 was_up(&activity->readers[answer->facts->activity[i]], from_day, to_day) &&
+                 !stands_in_zone(answer->facts, i);
     }
     return count;
 }
@@ -333,8 +343,9 @@ pb_activity_count(struct pb_activity *activity, const struct pb_answer *answer, 
     (void)pthread_rwlock_rdlock(&activity->lock);
     is_known = activity->is_known;
     if (is_known)
-        *ret_count = answer->is_in_scope != NULL ? count_up(activity, answer, from_day, to_day)
-                                                 : recall_up(activity, answer, from_day, to_day);
+        *ret_count = answer->is_in_scope != NULL || answer->facts->has_zones
+                         ? count_up(activity, answer, from_day, to_day)
+                         : recall_up(activity, answer, from_day, to_day);
     (void)pthread_rwlock_unlock(&activity->lock);
     return is_known;
 }

@@ -215,6 +215,40 @@ apply(struct pb_site *site, const struct change *change, struct pb_error *error)
     return status;
 }
 
+static bool
+differs(const struct change *change, const char *field)
+{
+    const char *before = pb_record_value(&change->before.record, field);
+    const char *after = pb_record_value(change->after, field);
+
+    /* What a change does not name stays. */
+    if (after == NULL)
+        return before != NULL && change->mode != PB_PUT_CHANGE;
+    return before == NULL || strcmp(before, after) != 0;
+}
+
+/* Whether dates of what is stored may depend on it: never on a reader that is added. */
+static bool
+moves_dates(const struct change *change)
+{
+    static const struct {
+        const char *entity, *field;
+    } fields[] = {
+        { "agency", "class" },  { "agency", "packs" },         { "agency", "retention_days" },
+        { "agency", "zones" },  { "reader", "lat" },           { "reader", "lon" },
+        { "reader", "agency" }, { "reader", "capture_state" },
+    };
+
+    if (strcmp(change->entity->name, "hold") == 0)
+        return true;
+    for (size_t i = 0; change->before.is_there && i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (strcmp(change->entity->name, fields[i].entity) == 0 &&
+            (change->after == NULL || differs(change, fields[i].field)))
+            return true;
+    }
+    return false;
+}
+
 /* May they, and is it as they saw it? What is not there for them is not there. */
 static enum pb_status
 check_change(const struct pb_rights *rights, const struct change *change, struct pb_error *error)
@@ -267,7 +301,10 @@ change_record(struct pb_site *site, const struct pb_facts *facts, struct change 
     status = leave_leaf(site, facts->view, change, agency, &index, error);
     if (status != PB_OK)
         return status;
-    status = apply(site, change, error);
+    if (moves_dates(change))
+        status = pb_site_note_dates(site, log_of(facts->view, agency), index, error);
+    if (status == PB_OK)
+        status = apply(site, change, error);
     if (status != PB_OK)
         leave_failure(site, log_of(facts->view, agency), index, status);
     return status;
@@ -347,7 +384,9 @@ pb_site_import_yaml(struct pb_site *site, const struct pb_actor *actor, const ch
     (void)pthread_mutex_lock(&site->change_lock);
     status = leave_import(site, actor, text, bytes, &index, error);
     if (status == PB_OK) {
-        status = pb_catalog_from_yaml(site->catalog, text, bytes, ret_changes, error);
+        status = pb_site_note_dates(site, PB_AUDIT_OPERATOR, index, error);
+        if (status == PB_OK)
+            status = pb_catalog_from_yaml(site->catalog, text, bytes, ret_changes, error);
         if (status != PB_OK)
             leave_failure(site, PB_AUDIT_OPERATOR, index, status);
     }

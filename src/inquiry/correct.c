@@ -175,14 +175,17 @@ is_meant(const struct correcting *correcting, const struct pb_read *read)
            (correction->event_id.bytes == 0 || pb_str_equal(read->event_id, correction->event_id));
 }
 
-/* Has its date come? A read that nobody may see is not there to be corrected. */
+/* Has its date come, or was it made in a zone? A read that nobody may see is not there to be
+ * corrected. */
 static bool
 is_over(const struct correcting *correcting, const struct pb_read *read)
 {
-    uint32_t origin = correcting->facts->view->readers[correcting->reader].origin;
-    int64_t keep_us = correcting->facts->retention_us[origin];
+    const struct pb_facts *facts = correcting->facts;
+    uint32_t origin = facts->view->readers[correcting->reader].origin;
+    int64_t keep_us = facts->retention_us[origin];
 
-    return correcting->now_us >= read->delete_after_us ||
+    return pb_facts_in_zone(facts, origin, correcting->reader, read->lat_e7, read->lon_e7) ||
+           correcting->now_us >= read->delete_after_us ||
            (keep_us != PB_NEVER && correcting->now_us - read->captured_at_us >= keep_us);
 }
 

@@ -36,6 +36,31 @@ no_capture_of(const struct pb_rules *rules, const struct pb_catalog_view *view, 
                : kinds & pb_policy_no_capture(rules, view->origins[origin].capture_state, now_us);
 }
 
+bool
+pb_facts_in_zone(const struct pb_facts *facts, uint32_t origin, uint32_t reader, int32_t lat_e7,
+                 int32_t lon_e7)
+{
+    const struct pb_catalog_view *view = facts->view;
+    const struct pb_agency *owner = &view->agencies[view->origins[origin].agency];
+
+    if (facts->no_capture[origin] == 0)
+        return false;
+    if (lat_e7 == PB_NO_POSITION && reader != PB_NO_INDEX) {
+        lat_e7 = view->readers[reader].lat_e7;
+        lon_e7 = view->readers[reader].lon_e7;
+    }
+    if (lat_e7 == PB_NO_POSITION)
+        return false;
+    for (uint32_t i = 0; i < owner->zone_count; i++) {
+        const struct pb_zone *zone = &owner->zones[i];
+
+        if ((facts->no_capture[origin] >> zone->kind & 1u) != 0 &&
+            pb_geo_distance_m(lat_e7, lon_e7, zone->lat_e7, zone->lon_e7) <= zone->radius_m)
+            return true;
+    }
+    return false;
+}
+
 struct span {
     int64_t now_us, from_us, until_us;
 };
@@ -78,6 +103,7 @@ make(struct pb_site *site, const struct pb_catalog_view *view, int64_t now_us,
     for (uint32_t i = 0; i < view->origin_count; i++) {
         facts->retention_us[i] = pb_policy_retention_us(site->rules, view, i, now_us, NULL);
         facts->no_capture[i] = no_capture_of(site->rules, view, i, now_us);
+        facts->has_zones |= facts->no_capture[i] != 0;
     }
     pb_rules_each_pack(site->rules, now_us, narrow, &span);
     pb_rules_digest(site->rules, now_us, facts->policy);

@@ -41,6 +41,7 @@ struct pb_facts {
     int64_t *retention_us;              /* owned: one per view->origins; PB_NEVER: no limit */
     uint32_t *no_capture;               /* owned: likewise: kinds of its owner's zones, as bits, in
                                          * which the law lets nobody capture */
+    bool has_zones;                     /* some origin has any */
 };
 
 struct pb_site {
@@ -85,6 +86,10 @@ void pb_outside_options(const struct pb_outside *outside, struct pb_audit_option
 PB_MUST_CHECK enum pb_status pb_site_facts(struct pb_site *site, int64_t now_us,
                                            struct pb_facts **ret_facts, struct pb_error *error);
 void pb_facts_drop(struct pb_facts *facts); /* NULL is fine */
+/* Whether a read of that origin was made where the law lets nobody capture: at its position, or
+ * where its reader (PB_NO_INDEX: not known) stands. Of which nobody knows where is in no zone. */
+bool pb_facts_in_zone(const struct pb_facts *facts, uint32_t origin, uint32_t reader,
+                      int32_t lat_e7, int32_t lon_e7);
 /* Loads shipped packs and those of DIR/rules anew. */
 PB_MUST_CHECK enum pb_status pb_site_load_rules(struct pb_site *site, struct pb_error *error);
 /* The same, where another process put a pack since; looks at most once a second. facts_lock is
@@ -136,7 +141,12 @@ PB_MUST_CHECK enum pb_status pb_site_add_logs(struct pb_site *site, struct pb_er
 
 /* An id of the catalog as NUL-terminated text. */
 void pb_site_id_text(struct pb_str id, char ret_text[PB_CATALOG_ID_BYTES_MAX + 1]);
-/* Brings the store's dates in line with today's rules and holds; does nothing where they are. */
+/* Before a change that dates may depend on, which that leaf tells of: the next restamp looks at all
+ * that is stored, also where all is as it was by then, for reads came in meanwhile. */
+PB_MUST_CHECK enum pb_status pb_site_note_dates(struct pb_site *site, const char *log,
+                                                uint64_t index, struct pb_error *error);
+/* Brings the store's dates in line with today's rules, holds and zones; does nothing where they
+ * are. */
 PB_MUST_CHECK enum pb_status
 pb_site_restamp(struct pb_site *site, const struct pb_progress *progress, struct pb_error *error);
 

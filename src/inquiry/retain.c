@@ -301,7 +301,7 @@ pb_site_leave_receipts(struct pb_site *site, pb_purge_receipt_fn *each, void *co
 
 /* ---- dates ---- */
 
-/* What dates depend on: rules in force, owners' own limits, readers' origins, and holds. */
+/* What dates depend on: rules in force, owners' own limits, readers' origins, holds and zones. */
 static void
 hash_number(crypto_hash_sha256_state *state, int64_t number)
 {
@@ -336,16 +336,41 @@ hash_hold(crypto_hash_sha256_state *state, const struct pb_catalog_view *view,
     hash_number(state, !hold->is_released && now_us < hold->expires_at_us);
 }
 
+/* Zones, where a law makes any of them matter: those of the origins' owners, and where readers
+ * stand, for reads that do not say where they were made. */
+static void
+hash_zones(crypto_hash_sha256_state *state, const struct pb_facts *facts)
+{
+    const struct pb_catalog_view *view = facts->view;
+
+    for (uint32_t i = 0; i < view->origin_count; i++) {
+        const struct pb_agency *owner = &view->agencies[view->origins[i].agency];
+
+        hash_number(state, facts->no_capture[i]);
+        for (uint32_t j = 0; facts->no_capture[i] != 0 && j < owner->zone_count; j++) {
+            hash_number(state, owner->zones[j].kind);
+            hash_number(state, owner->zones[j].lat_e7);
+            hash_number(state, owner->zones[j].lon_e7);
+            hash_number(state, owner->zones[j].radius_m);
+        }
+    }
+    for (uint32_t i = 0; i < view->reader_count; i++) {
+        hash_number(state, view->readers[i].lat_e7);
+        hash_number(state, view->readers[i].lon_e7);
+    }
+}
+
 /* A reader that was added changes this too, although its reads were stamped on their way in: then a
  * restamp reads the stored dates once more and changes none. */
 static void
-digest_dates(const struct pb_facts *facts, int64_t now_us, char ret_hex[65])
+digest_dates(const struct pb_facts *facts, int64_t now_us, struct pb_str changed, char ret_hex[65])
 {
     const struct pb_catalog_view *view = facts->view;
     crypto_hash_sha256_state state;
     uint8_t digest[PB_DIGEST_BYTES];
 
     (void)crypto_hash_sha256_init(&state);
+    hash_text(&state, changed);
     for (uint32_t i = 0; i < view->origin_count; i++) {
         hash_text(&state, view->agencies[view->origins[i].agency].id);
         hash_number(&state, view->origins[i].capture_state);
@@ -357,6 +382,8 @@ digest_dates(const struct pb_facts *facts, int64_t now_us, char ret_hex[65])
     }
     for (uint32_t i = 0; i < view->hold_count; i++)
         hash_hold(&state, view, &view->holds[i], now_us);
+    if (facts->has_zones)
+        hash_zones(&state, facts);
     (void)crypto_hash_sha256_final(&state, digest);
     (void)sodium_bin2hex(ret_hex, 65, digest, sizeof(digest));
 }
@@ -367,24 +394,30 @@ struct restamp {
 };
 
 /* The date that a read has by today's rules: a rule that became longer does not lengthen what is
- * stored, a hold does, and one that ended no longer does. A read whose reader nobody knows keeps
- * its own. */
+ * stored, a hold does, and one that ended no longer does. The date of one that was made in a zone
+ * has come, but for a hold, which keeps it without that anybody sees it. A read whose reader nobody
+ * knows keeps its own. */
 static int64_t
 date_of(void *context, const struct pb_read *read)
 {
     const struct restamp *restamp = context;
     const struct pb_catalog_view *view = restamp->facts->view;
     uint32_t reader = pb_view_reader(view, read->reader);
+    uint32_t origin = 0;
     int64_t keep_us = PB_NEVER;
     int64_t until_us = PB_NEVER;
 
     if (reader == PB_NO_INDEX)
         return read->delete_after_us;
-    keep_us = restamp->facts->retention_us[view->readers[reader].origin];
+    origin = view->readers[reader].origin;
+    keep_us = restamp->facts->retention_us[origin];
     if (keep_us != PB_NEVER)
         until_us = read->captured_at_us + keep_us;
     if (read->delete_after_us < until_us)
         until_us = read->delete_after_us;
+    if (restamp->now_us < until_us &&
+        pb_facts_in_zone(restamp->facts, origin, reader, read->lat_e7, read->lon_e7))
+        until_us = restamp->now_us;
     for (uint32_t i = 0; i < view->hold_count; i++) {
         const struct pb_hold *hold = &view->holds[i];
 
@@ -395,20 +428,38 @@ date_of(void *context, const struct pb_read *read)
     return until_us;
 }
 
-struct found_note {
-    char hex[65];
+/* What is noted of dates. */
+struct found_notes {
+    char stamped[65];                           /* digest_dates, when it was last restamped */
+    char changed[PB_CATALOG_ID_BYTES_MAX + 24]; /* which leaf told of the newest change */
 };
 
 static bool
-take_hex(void *context, const char *key, struct pb_str value)
+take_note(void *context, const char *key, struct pb_str value)
 {
-    struct found_note *note = context;
+    struct found_notes *notes = context;
+    bool is_stamped = strcmp(key, "stamped") == 0;
+    char *room = is_stamped ? notes->stamped : notes->changed;
+    size_t room_bytes = is_stamped ? sizeof(notes->stamped) : sizeof(notes->changed);
 
-    if (strcmp(key, "stamped") == 0 && value.bytes == 64) {
-        memcpy(note->hex, value.text, 64);
-        note->hex[64] = '\0';
+    if (value.bytes < room_bytes) {
+        memcpy(room, value.text, value.bytes);
+        room[value.bytes] = '\0';
     }
     return true;
+}
+
+enum pb_status
+pb_site_note_dates(struct pb_site *site, const char *log, uint64_t index, struct pb_error *error)
+{
+    char text[sizeof(((struct found_notes *)NULL)->changed)];
+    struct pb_text_out out = pb_text_out(text, sizeof(text));
+
+    pb_put_text(&out, log);
+    pb_put_char(&out, ' ');
+    pb_put_u64(&out, index);
+    return pb_catalog_note_put(site->catalog, "retention", "changed",
+                               (struct pb_str){ text, (uint32_t)(out.at - text) }, error);
 }
 
 static enum pb_status
@@ -428,19 +479,16 @@ leave_restamp(struct pb_site *site, const struct pb_restamp_counts *counts,
 }
 
 static enum pb_status
-restamp(struct pb_site *site, const struct pb_facts *facts, const struct pb_progress *progress,
-        struct pb_restamp_counts *ret_counts, struct pb_error *error)
+restamp(struct pb_site *site, const struct pb_facts *facts, const struct found_notes *notes,
+        const struct pb_progress *progress, struct pb_restamp_counts *ret_counts,
+        struct pb_error *error)
 {
     struct restamp context = { .facts = facts, .now_us = pb_now_us(site->env) };
-    struct found_note note = { 0 };
     char hex[65];
-    enum pb_status status =
-        pb_catalog_notes(site->catalog, "retention", "stamped", take_hex, &note, error);
+    enum pb_status status = PB_OK;
 
-    if (status != PB_OK)
-        return status;
-    digest_dates(facts, context.now_us, hex);
-    if (strcmp(hex, note.hex) == 0)
+    digest_dates(facts, context.now_us, pb_str_from(notes->changed), hex);
+    if (strcmp(hex, notes->stamped) == 0)
         return PB_OK;
     status = pb_store_restamp(site->store, date_of, &context, progress, ret_counts, error);
     if (status == PB_OK)
@@ -450,18 +498,22 @@ restamp(struct pb_site *site, const struct pb_facts *facts, const struct pb_prog
                : status;
 }
 
+/* The notes are read before the facts: what changes in between is seen by the next restamp. */
 static enum pb_status
 restamp_today(struct pb_site *site, const struct pb_progress *progress,
               struct pb_restamp_counts *ret_counts, struct pb_error *error)
 {
+    struct found_notes notes = { .stamped = "" };
     struct pb_facts *facts = NULL;
     enum pb_status status = PB_OK;
 
     memset(ret_counts, 0, sizeof(*ret_counts));
-    status = pb_site_facts(site, pb_now_us(site->env), &facts, error);
+    status = pb_catalog_notes(site->catalog, "retention", "", take_note, &notes, error);
+    if (status == PB_OK)
+        status = pb_site_facts(site, pb_now_us(site->env), &facts, error);
     if (status != PB_OK)
         return status;
-    status = restamp(site, facts, progress, ret_counts, error);
+    status = restamp(site, facts, &notes, progress, ret_counts, error);
     pb_facts_drop(facts);
     return status;
 }

@@ -67,6 +67,10 @@ pb_sieve_admits(struct pb_sieve *sieve, const struct pb_read *read, uint32_t *re
     /* A person said that no plate can be read here: there is nothing to find it by. */
     if (read->is_correction && pb_str_equal(read->plate, unreadable))
         return false;
+    /* Not for a hold either: it keeps such a read from being destroyed, and no more. */
+    if (sieve->facts->has_zones &&
+        pb_facts_in_zone(sieve->facts, origin, reader, read->lat_e7, read->lon_e7))
+        return false;
     now_us = pb_now_us(sieve->env);
     if (now_us < read->delete_after_us &&
         !has_passed(read->captured_at_us, sieve->facts->retention_us[origin], now_us)) {

@@ -56,7 +56,7 @@ struct pb_stamper {
     uint32_t day_count;
     uint64_t *received; /* owned: one an agency of the view, since the last flush */
     uint32_t received_first, received_end; /* agencies that have any lie in [first, end) */
-    bool has_holds, has_zones;
+    bool has_holds;
     int64_t now_us;
     uint32_t since_clock;
 };
@@ -122,16 +122,6 @@ has_live_hold(const struct pb_catalog_view *view, int64_t now_us)
     return false;
 }
 
-static bool
-has_live_zone(const struct pb_facts *facts)
-{
-    for (uint32_t i = 0; i < facts->view->origin_count; i++) {
-        if (facts->no_capture[i] != 0)
-            return true;
-    }
-    return false;
-}
-
 /* What came in since the last time, told by the agencies of the view that it was counted with. */
 static void
 tell_received(struct pb_stamper *stamper)
@@ -171,7 +161,6 @@ take_facts(struct pb_stamper *stamper, struct pb_error *error)
     pb_facts_drop(stamper->facts);
     stamper->facts = facts;
     stamper->has_holds = has_live_hold(facts->view, stamper->now_us);
-    stamper->has_zones = has_live_zone(facts);
     /* What was judged was judged by the facts before, whose indices are others. */
     if (stamper->slots != NULL)
         memset(stamper->slots, 0, stamper->slot_count * sizeof(*stamper->slots));
@@ -483,32 +472,16 @@ extend_by_holds(const struct pb_stamper *stamper, const struct slot *slot, struc
     }
 }
 
-/* Where a read was made: it says so itself, or its reader stands there. One of which nobody knows
- * that is in no zone. */
+/* A reader that is not in the view yet will be of the stamper's own state. */
 static bool
 is_in_zone(const struct pb_stamper *stamper, const struct slot *slot, const struct pb_read *read)
 {
     const struct pb_catalog_view *view = stamper->facts->view;
-    const struct pb_agency *owner = &view->agencies[slot->owner];
-    bool is_known = slot->index != PB_NO_INDEX;
-    uint32_t origin = is_known ? view->readers[slot->index].origin
-                               : origin_of(view, owner->id, stamper->capture_state);
-    int32_t lat_e7 = read->lat_e7, lon_e7 = read->lon_e7;
+    uint32_t origin = slot->index != PB_NO_INDEX
+                          ? view->readers[slot->index].origin
+                          : origin_of(view, view->agencies[slot->owner].id, stamper->capture_state);
 
-    if (lat_e7 == PB_NO_POSITION && is_known) {
-        lat_e7 = view->readers[slot->index].lat_e7;
-        lon_e7 = view->readers[slot->index].lon_e7;
-    }
-    if (lat_e7 == PB_NO_POSITION)
-        return false;
-    for (uint32_t i = 0; i < owner->zone_count; i++) {
-        const struct pb_zone *zone = &owner->zones[i];
-
-        if ((stamper->facts->no_capture[origin] >> zone->kind & 1u) != 0 &&
-            pb_geo_distance_m(lat_e7, lon_e7, zone->lat_e7, zone->lon_e7) <= zone->radius_m)
-            return true;
-    }
-    return false;
+    return pb_facts_in_zone(stamper->facts, origin, slot->index, read->lat_e7, read->lon_e7);
 }
 
 /* A reader's first read of a day is remembered: it was up. */
@@ -549,7 +522,7 @@ stamp(struct pb_stamper *stamper, struct slot *slot, struct pb_read *read, const
         stamper->since_clock = 0;
         stamper->now_us = pb_now_us(stamper->env);
     }
-    if (stamper->has_zones && is_in_zone(stamper, slot, read)) {
+    if (stamper->facts->has_zones && is_in_zone(stamper, slot, read)) {
         *ret_reason = pb_stamp_in_zone;
         return PB_EXPIRED;
     }

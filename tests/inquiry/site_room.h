@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fts.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -455,6 +456,45 @@ room_leaves(struct site_room *room, const char *log, const char *event, struct r
                               &room->error),
                 "audit");
     return found->count;
+}
+
+static inline bool
+room_file_holds(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "rb");
+    char *bytes = NULL;
+    long size = 0;
+    bool holds = false;
+
+    assert_non_null(file);
+    assert_int_equal(0, fseek(file, 0, SEEK_END));
+    size = ftell(file);
+    assert_true(size >= 0);
+    rewind(file);
+    bytes = malloc((size_t)size + 1);
+    assert_non_null(bytes);
+    assert_int_equal(size, fread(bytes, 1, (size_t)size, file));
+    holds = memmem(bytes, (size_t)size, text, strlen(text)) != NULL;
+    free(bytes);
+    (void)fclose(file);
+    return holds;
+}
+
+/* How many files under directory hold the text. */
+static inline unsigned
+room_files_with(const char *directory, const char *text)
+{
+    char *const paths[] = { (char *)(uintptr_t)directory, NULL };
+    FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    unsigned count = 0;
+
+    assert_non_null(walk);
+    for (FTSENT *entry = fts_read(walk); entry != NULL; entry = fts_read(walk)) {
+        if (entry->fts_info == FTS_F)
+            count += room_file_holds(entry->fts_path, text);
+    }
+    (void)fts_close(walk);
+    return count;
 }
 
 static inline void

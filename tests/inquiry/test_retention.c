@@ -4,8 +4,6 @@
  */
 #include "inquiry/site_room.h"
 
-#include <fts.h>
-
 #define MAINE_US (21 * PB_DAY_US)
 
 /* Rows of one plate through a kind of inquiry; of plates, their reads. */
@@ -399,45 +397,6 @@ a_purge_leaves_receipts_by_agency_and_day(void **state)
 
 /* ---- what must never be on disk ---- */
 
-static bool
-file_holds(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "rb");
-    char *bytes = NULL;
-    long size = 0;
-    bool holds = false;
-
-    assert_non_null(file);
-    assert_int_equal(0, fseek(file, 0, SEEK_END));
-    size = ftell(file);
-    assert_true(size >= 0);
-    rewind(file);
-    bytes = malloc((size_t)size + 1);
-    assert_non_null(bytes);
-    assert_int_equal(size, fread(bytes, 1, (size_t)size, file));
-    holds = memmem(bytes, (size_t)size, text, strlen(text)) != NULL;
-    free(bytes);
-    (void)fclose(file);
-    return holds;
-}
-
-/* How many files under directory hold the text. */
-static unsigned
-files_with(const char *directory, const char *text)
-{
-    char *const paths[] = { (char *)(uintptr_t)directory, NULL };
-    FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-    unsigned count = 0;
-
-    assert_non_null(walk);
-    for (FTSENT *entry = fts_read(walk); entry != NULL; entry = fts_read(walk)) {
-        if (entry->fts_info == FTS_F)
-            count += file_holds(entry->fts_path, text);
-    }
-    (void)fts_close(walk);
-    return count;
-}
-
 static void
 reads_of_new_hampshire_are_never_written(void **state)
 {
@@ -461,108 +420,14 @@ reads_of_new_hampshire_are_never_written(void **state)
     pb_stamper_free(stamper);
     room_add(&room, "KSA123", "k1", 0); /* so that there is something to look through */
     /* Also while journals and what SQLite writes ahead are still there, and in a copy of it all. */
-    assert_int_equal(0, files_with(room.path, "NHQ4711"));
-    assert_true(files_with(room.path, "KSA123") > 0);
+    assert_int_equal(0, room_files_with(room.path, "NHQ4711"));
+    assert_true(room_files_with(room.path, "KSA123") > 0);
     (void)snprintf(backup, sizeof(backup), "%s/backup", room.directory);
     room_expect(&room, PB_OK, pb_site_backup(room.site, backup, NULL, &room.error), "backup");
-    assert_int_equal(0, files_with(backup, "NHQ4711"));
-    assert_true(files_with(backup, "platebase-site") > 0);
+    assert_int_equal(0, room_files_with(backup, "NHQ4711"));
+    assert_true(room_files_with(backup, "platebase-site") > 0);
     room_close(&room);
-    assert_int_equal(0, files_with(room.path, "NHQ4711"));
-    room_done(&room);
-}
-
-/* A state that lets nobody capture at schools and clinics, from June on. */
-static const char no_zones_pack[] =
-    "pack: us-ks-zones\nversion: 1\ntitle: \"Kansas, as the tests have it\"\n"
-    "valid_from: 2026-06-02\nbinds: capture_state\njurisdiction: US-KS\nrules:\n"
-    "  - { id: us-ks-zones.zones, text: Nobody captures at schools or clinics., source: none,\n"
-    "      verified: no, kind: no_capture_zone, places: [school, clinic] }\n";
-
-static void
-put_zones(struct site_room *room, const char *zones)
-{
-    char yaml[400];
-
-    (void)snprintf(yaml, sizeof(yaml),
-                   "agencies:\n  - { id: kansas-pd, name: Example Kansas Police, class: local,"
-                   " jurisdiction: US-KS, contributes: yes, reviewed_at: 2026-05-15,"
-                   " zones: \"%s\" }\n",
-                   zones);
-    room_import(room, yaml);
-}
-
-static enum pb_status
-stamp_at(struct site_room *room, const char *plate, const char *reader, int32_t lat_e7,
-         const char **ret_reason)
-{
-    struct pb_stamper *stamper = NULL;
-    struct pb_read read = room_read(room, plate, reader, 0);
-    enum pb_status status;
-
-    read.lat_e7 = lat_e7;
-    if (lat_e7 == PB_NO_POSITION)
-        read.lon_e7 = PB_NO_POSITION;
-    *ret_reason = "";
-    room_expect(room, PB_OK, pb_stamper_new(room->site, "kansas-pd", 0, &stamper, &room->error),
-                "stamper");
-    status = pb_stamper_stamp(stamper, &read, ret_reason, &room->error);
-    if (status == PB_OK)
-        assert_int_equal(PB_OK, room_append(room, &read));
-    pb_stamper_free(stamper);
-    return status;
-}
-
-static void
-reads_of_places_where_nobody_may_capture_are_never_written(void **state)
-{
-    /* A ten thousandth of a degree of latitude is about 11 metres. */
-    static const struct {
-        const char *zones, *reader;
-        int32_t lat_e7;
-        bool is_kept;
-    } cases[] = {
-        { "", "k1", ROOM_LAT_E7, true },
-        { "school:38.5:-98.0:100", "k1", ROOM_LAT_E7, false },
-        { "school:38.5:-98.0:100", "k1", ROOM_LAT_E7 + 8900, false }, /* 99 m */
-        { "school:38.5:-98.0:100", "k1", ROOM_LAT_E7 + 9100, true },  /* 101 m */
-        { "court:38.5:-98.0:100", "k1", ROOM_LAT_E7, true },          /* not in this law */
-        { "court:38.5:-98.0:100,clinic:38.5:-98.0:5", "k1", ROOM_LAT_E7, false },
-        { "school:38.5:-98.0:100", "k1", PB_NO_POSITION, false }, /* where its reader stands */
-        { "school:38.5:-98.0:100", "k2", PB_NO_POSITION, true },
-        { "school:38.5:-98.0:100", "k2", ROOM_LAT_E7, false },      /* it was elsewhere that day */
-        { "school:38.5:-98.0:100", "new", ROOM_LAT_E7, false },     /* falls under the same law */
-        { "school:38.5:-98.0:100", "newer", PB_NO_POSITION, true }, /* nobody knows where */
-        { "school:38.5:-98.0:100", "k3", ROOM_LAT_E7, true },       /* captured in another state */
-        { "school:38.5:-98.0:100", "r1", ROOM_LAT_E7, true },       /* another's, who has no zone */
-    };
-    struct site_room room;
-    const char *reason = NULL;
-    struct pb_actor operator= { 0 };
-
-    (void)state;
-    room_init(&room);
-    room_expect(&room, PB_OK,
-                pb_site_put_pack(room.site, &operator, "us-ks-zones.yaml", no_zones_pack,
-                                 strlen(no_zones_pack), &room.error),
-                "pack");
-    put_zones(&room, "school:38.5:-98.0:100");
-    assert_int_equal(PB_OK, stamp_at(&room, "KSB001", "k1", ROOM_LAT_E7, &reason)); /* 1 June */
-    room.now_us += PB_DAY_US;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        enum pb_status status;
-
-        put_zones(&room, cases[i].zones);
-        status = stamp_at(&room, cases[i].is_kept ? "KSK4711" : "KSZ4711", cases[i].reader,
-                          cases[i].lat_e7, &reason);
-        if (status != (cases[i].is_kept ? PB_OK : PB_EXPIRED))
-            fail_msg("case %zu: %s, %s", i, pb_status_name(status), reason);
-        if (!cases[i].is_kept)
-            assert_ptr_equal(pb_stamp_in_zone, reason);
-        room.now_us += PB_SECOND_US;
-    }
-    assert_int_equal(0, files_with(room.path, "KSZ4711"));
-    assert_true(files_with(room.path, "KSK4711") > 0);
+    assert_int_equal(0, room_files_with(room.path, "NHQ4711"));
     room_done(&room);
 }
 
@@ -587,9 +452,9 @@ what_a_query_only_agency_asks_is_nowhere_in_clear_and_in_no_answer(void **state)
     /* It cannot bring reads in either. */
     assert_int_equal(PB_BAD_INPUT, pb_stamper_new(room.site, "bureau", 0, &stamper, &room.error));
     room_close(&room);
-    assert_int_equal(0, files_with(room.path, "FDQ4711"));
-    assert_int_equal(0, files_with(room.path, "FD-2026-0815"));
-    assert_int_equal(0, files_with(room.path, "warehouse staff"));
+    assert_int_equal(0, room_files_with(room.path, "FDQ4711"));
+    assert_int_equal(0, room_files_with(room.path, "FD-2026-0815"));
+    assert_int_equal(0, room_files_with(room.path, "warehouse staff"));
     room_done(&room);
 }
 
@@ -715,7 +580,6 @@ main(void)
         cmocka_unit_test(only_who_operates_erases_and_says_why),
         cmocka_unit_test(keys_that_are_destroyed_leave_a_leaf_and_no_keys_none),
         cmocka_unit_test(keys_that_went_before_a_failure_are_told),
-        cmocka_unit_test(reads_of_places_where_nobody_may_capture_are_never_written),
         cmocka_unit_test(what_a_query_only_agency_asks_is_nowhere_in_clear_and_in_no_answer),
     };
 

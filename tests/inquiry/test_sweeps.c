@@ -359,13 +359,42 @@ put_copies(struct site_room *room)
 static enum pb_status
 erase(struct site_room *room)
 {
-    const struct pb_actor machine = { .person = NULL };
     const struct pb_erasure erasure = { .plate = pb_str_from("KSZ999"),
                                         .from_us = 0,
                                         .to_us = room->now_us };
 
-    return pb_site_erase(room->site, &machine, pb_str_from("court order 17"), &erasure,
+    return pb_site_erase(room->site, &operator, pb_str_from("court order 17"), &erasure,
                          &room->error);
+}
+
+/* A read of a place that then turns out to be a school. */
+static enum pb_status
+bring_out(struct site_room *room)
+{
+    static const char *const zones[] = { "", "school:48.5:-98.0:100" };
+    struct pb_purge_counts counts;
+    struct pb_read read = room_read(room, "KSZ777", "k1", PB_HOUR_US);
+    enum pb_status status = PB_OK;
+    enum pb_status answer = PB_OK;
+
+    read.lat_e7 += 100000000;
+    for (size_t i = 0; i < 2 && status == PB_OK; i++) {
+        struct pb_catalog_changes changes;
+        char yaml[300];
+
+        (void)snprintf(yaml, sizeof(yaml),
+                       "agencies:\n  - { id: kansas-pd, name: Example Kansas Police, class: local,"
+                       " jurisdiction: US-KS, contributes: yes, reviewed_at: 2026-05-15,"
+                       " zones: \"%s\" }\n",
+                       zones[i]);
+        status =
+            pb_site_import_yaml(room->site, &operator, yaml, strlen(yaml), &changes, &room->error);
+        if (status == PB_OK && i == 0)
+            status = pb_store_append(pb_site_store(room->site), &read, 1, &answer, &room->error);
+    }
+    return status == PB_OK
+               ? pb_site_purge(room->site, &operator, NULL, NULL, NULL, &counts, &room->error)
+               : status;
 }
 
 /* Of a month that was over long ago. */
@@ -413,6 +442,7 @@ static const struct {
     { "put copies", put_copies, true },
     { "put a pack", put_pack, true },
     { "purge", purge, true },
+    { "bring out reads of a zone", bring_out, true },
     { "erase", erase, true },
     { "destroy keys", destroy, true },
     { "back up", back_up, true },
@@ -422,7 +452,17 @@ static const struct {
 static void
 room_init_filled(struct site_room *room)
 {
+    static const char law[] =
+        "pack: us-ks-zones\nversion: 1\ntitle: \"Kansas, as the tests have it\"\n"
+        "valid_from: 2026-01-01\nbinds: capture_state\njurisdiction: US-KS\nrules:\n"
+        "  - { id: us-ks-zones.zones, text: Nobody captures at schools., source: none,\n"
+        "      verified: no, kind: no_capture_zone, places: [school] }\n";
+
     room_init(room);
+    room_expect(room, PB_OK,
+                pb_site_put_pack(room->site, &operator, "us-ks-zones.yaml", law, strlen(law),
+                                 &room->error),
+                "pack");
     room_add(room, "KSA123", "k1", PB_DAY_US);
     room_add(room, "KSA123", "r1", PB_HOUR_US);
     room_add(room, "KS8123", "r1", PB_HOUR_US);
