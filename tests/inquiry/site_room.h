@@ -114,7 +114,10 @@ struct site_room {
     struct fault_env fault;
     const struct pb_env *env;
     int64_t now_us;
-    bool publishes; /* on a thread of the log's own, as outside tests */
+    int64_t tick_ns;   /* that each look at the time for durations takes */
+    int64_t ticked_ns; /* so far */
+    int64_t paused_us; /* asked for since somebody set it to 0; nobody waits */
+    bool publishes;    /* on a thread of the log's own, as outside tests */
     struct pb_site *site;
     struct pb_error error;
     struct pb_geo_area *area;       /* around k1; owned */
@@ -126,13 +129,29 @@ struct site_room {
 static inline int64_t
 room_now_us(void *context)
 {
-    return *(const int64_t *)context;
+    const struct site_room *room = context;
+
+    return room->now_us;
 }
 
 static inline int64_t
 room_monotonic_ns(void *context)
 {
-    return *(const int64_t *)context * 1000;
+    struct site_room *room = context;
+
+    if (room->tick_ns != 0)
+        room->ticked_ns += room->tick_ns;
+    return room->now_us * 1000 + room->ticked_ns;
+}
+
+static inline void
+room_pause_us(void *context, int64_t us)
+{
+    struct site_room *room = context;
+
+    /* Where several threads ask, nobody looks at the sum. */
+    if (!room->publishes)
+        room->paused_us += us;
 }
 
 /* Says what was said before it fails. */
@@ -185,7 +204,8 @@ room_init_env(struct site_room *room)
     fault_env_init(&room->fault, &room->base);
     room->fault.env.now_us = room_now_us;
     room->fault.env.monotonic_ns = room_monotonic_ns;
-    room->fault.env.clock_context = &room->now_us;
+    room->fault.env.pause_us = room_pause_us;
+    room->fault.env.clock_context = room;
     room->env = &room->fault.env;
 }
 

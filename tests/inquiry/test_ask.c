@@ -353,6 +353,96 @@ coverage_tells_which_readers_of_a_place_were_up(void **state)
     room_done(&room);
 }
 
+/* ---- how long it takes ---- */
+
+static int64_t
+pause_of(struct site_room *room, const struct pb_inquiry *inquiry, int64_t tick_ns)
+{
+    room->paused_us = 0;
+    room->tick_ns = tick_ns;
+    (void)room_ask(room, inquiry);
+    room->tick_ns = 0;
+    return room->paused_us;
+}
+
+/* However long the store took, 8 ms, 16 ms, 32 ms... after it was asked there is an answer. */
+static void
+an_answer_from_which_anything_is_left_out_waits_for_the_next_step(void **state)
+{
+    struct site_room room;
+    struct pb_inquiry inquiry;
+    int64_t looks; /* at the time, between when the store was asked and when it was done */
+
+    (void)state;
+    room_init(&room);
+    room_add(&room, "KSA123", "c1", PB_HOUR_US); /* not theirs to see */
+    inquiry = room_inquiry(&room, PB_INQUIRY_PLATE, "KSA123");
+    assert_int_equal(8000, pause_of(&room, &inquiry, 0));
+    looks = 8000 - pause_of(&room, &inquiry, 1000);
+    assert_in_range(looks, 1, 7);
+    for (int64_t spent_us = 1000; spent_us < 1000000; spent_us = spent_us * 3 / 2) {
+        int64_t step_us = 8000;
+        int64_t tick_us = spent_us / looks;
+
+        while (step_us <= tick_us * looks)
+            step_us *= 2;
+        assert_int_equal(step_us - tick_us * looks, pause_of(&room, &inquiry, tick_us * 1000));
+    }
+    /* A plate that nobody ever read, a page, and what fails on its way. */
+    inquiry.query.plate = pb_str_from("KSN000");
+    assert_int_equal(8000, pause_of(&room, &inquiry, 0));
+    room_add(&room, "KSA123", "k1", PB_HOUR_US);
+    room_add(&room, "KSA123", "k1", 2 * PB_HOUR_US);
+    inquiry = room_inquiry(&room, PB_INQUIRY_PLATE, "KSA123");
+    inquiry.rows_wanted = 1;
+    assert_int_equal(8000, pause_of(&room, &inquiry, 0));
+    {
+        char page[1024];
+
+        (void)snprintf(page, sizeof(page), "%s", pb_answer_page(room.answer));
+        inquiry.page = pb_str_from(page);
+        assert_int_equal(8000, pause_of(&room, &inquiry, 0));
+    }
+    /* Denied is denied at once: nothing was read. */
+    inquiry = room_inquiry(&room, PB_INQUIRY_PLATE, "KSA123");
+    inquiry.purpose = pb_str_from("protected-activity");
+    room.paused_us = 0;
+    (void)room_ask_for(&room, &inquiry, PB_POLICY_DENY);
+    assert_int_equal(0, room.paused_us);
+    room_done(&room);
+}
+
+static void
+an_answer_from_which_nothing_is_left_out_waits_for_nothing(void **state)
+{
+    static const char catalog[] =
+        "agencies:\n"
+        "  - { id: kansas-pd, name: Example Kansas Police, class: local, jurisdiction: US-KS,"
+        " contributes: yes, reviewed_at: 2026-05-15 }\n"
+        "people:\n"
+        "  - { id: doe, agency: kansas-pd, name: J. Doe, role: investigator, status: active,"
+        " training_valid_until: 2027-06-01 }\n"
+        "readers:\n"
+        "  - { id: k1, agency: kansas-pd, capture_state: US-KS, lat: 38.5, lon: -98.0 }\n"
+        "offences:\n"
+        "  - { id: burglary, title: Burglary, jurisdiction: US-KS, class: felony,"
+        " limitation_years: 5 }\n";
+    struct site_room room;
+    struct pb_inquiry inquiry;
+
+    (void)state;
+    room_init_directory(&room);
+    room_expect(&room, PB_OK, pb_site_create(room.env, room.path, &room.error), "create");
+    room_open_as(&room, PB_SITE_WRITE);
+    room_import(&room, catalog);
+    room_add(&room, "KSA123", "k1", PB_HOUR_US);
+    inquiry = room_inquiry(&room, PB_INQUIRY_PLATE, "KSA123");
+    assert_int_equal(0, pause_of(&room, &inquiry, 0));
+    assert_int_equal(0, pause_of(&room, &inquiry, 9000000));
+    assert_int_equal(1, pb_answer_rows(room.answer));
+    room_done(&room);
+}
+
 int
 main(void)
 {
@@ -370,6 +460,8 @@ main(void)
         cmocka_unit_test(explaining_decides_and_records_but_asks_nothing),
         cmocka_unit_test(looking_at_a_site_asks_nothing),
         cmocka_unit_test(coverage_tells_which_readers_of_a_place_were_up),
+        cmocka_unit_test(an_answer_from_which_anything_is_left_out_waits_for_the_next_step),
+        cmocka_unit_test(an_answer_from_which_nothing_is_left_out_waits_for_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

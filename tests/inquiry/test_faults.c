@@ -287,13 +287,6 @@ a_change_whose_leaf_cannot_be_written_is_not_made(void **state)
 
 /* ---- two processes ---- */
 
-/* Waiting costs no time here. */
-static void
-room_pause_us(void *context, int64_t us)
-{
-    *(int64_t *)context += us;
-}
-
 static void
 a_second_process_waits_and_is_refused_while_the_first_writes(void **state)
 {
@@ -303,7 +296,6 @@ a_second_process_waits_and_is_refused_while_the_first_writes(void **state)
 
     (void)state;
     room_init_filled(&room);
-    room.fault.env.pause_us = room_pause_us;
     assert_int_equal(PB_E_BUSY, pb_site_open(room.env, room.path, &options, &other, &room.error));
     options.mode = PB_SITE_ASK;
     assert_int_equal(PB_E_BUSY, pb_site_open(room.env, room.path, &options, &other, &room.error));
