@@ -49,9 +49,9 @@ PB_MUST_CHECK enum pb_status pb_geo_area_from_rectangle(const struct pb_env *env
 struct pb_geo_point {
     int32_t lat_e7, lon_e7;
 };
-/* A simple polygon, 3 to 4,096 points, closed or not, either direction; edges are straight in
- * longitude and latitude; a point on an edge may count as either. Edges that jump more than 180
- * degrees of longitude are PB_BAD_INPUT (split it at the antimeridian). */
+/* A polygon of 3 to 4,096 points, closed or not, either direction, which should not cross itself;
+ * edges are straight in longitude and latitude; a point on an edge may count as either. Edges that
+ * jump more than 180 degrees of longitude are PB_BAD_INPUT (split it at the antimeridian). */
 PB_MUST_CHECK enum pb_status pb_geo_area_from_polygon(const struct pb_env *env,
                                                       const struct pb_geo_point *points,
                                                       size_t count, struct pb_geo_area **ret_area,
@@ -59,7 +59,8 @@ PB_MUST_CHECK enum pb_status pb_geo_area_from_polygon(const struct pb_env *env,
 /* env: the one it was made with. NULL is a fine area. */
 void pb_geo_area_free(const struct pb_env *env, struct pb_geo_area *area);
 
-/* Square metres on the sphere; of a polygon to a percent, where it spans a few degrees at most. */
+/* Square metres on the sphere; of a polygon to a percent, where it spans a few degrees at most. Of
+ * one that is not simple they are those of its bounds: never less than it contains. */
 double pb_geo_area_m2(const struct pb_geo_area *area);
 
 bool pb_geo_area_contains(const struct pb_geo_area *area, int32_t lat_e7, int32_t lon_e7);

@@ -48,6 +48,7 @@ struct pb_geo_area {
 
     struct pb_geo_point *points; /* owned: of a polygon, point_count elements, not closed */
     size_t point_count;
+    bool is_simple;
 
     struct pb_geo_range *cover; /* owned: cover_count elements */
     size_t cover_count;
@@ -578,8 +579,11 @@ pb_geo_area_from_polygon(const struct pb_env *env, const struct pb_geo_point *po
         status = pb_fail(error, PB_E_NOMEM, "no memory for an area");
         goto out;
     }
-    memcpy(area->points, points, count * sizeof(area->points[0]));
-    area->point_count = count;
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || !are_same_point(points[i], points[i - 1]))
+            area->points[area->point_count++] = points[i];
+    }
+    area->is_simple = pb_geo_is_simple(area->points, area->point_count);
     status = finish_area(env, area, ret_area, error);
     area = NULL; /* moved, or freed */
 
@@ -667,7 +671,8 @@ pb_geo_area_m2(const struct pb_geo_area *area)
 {
     double half = sin(area->radius_m / EARTH_RADIUS_M / 2);
 
-    if (area->kind == AREA_RECTANGLE)
+    /* Halves of a polygon that crosses itself would take away from each other. */
+    if (area->kind == AREA_RECTANGLE || (area->kind == AREA_POLYGON && !area->is_simple))
         return rectangle_m2(area);
     return area->kind == AREA_POLYGON ? polygon_m2(area)
                                       : 4 * PI * EARTH_RADIUS_M * EARTH_RADIUS_M * half * half;

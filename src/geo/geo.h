@@ -14,6 +14,7 @@
 #ifndef PB_GEO_GEO_H
 #define PB_GEO_GEO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@
 
 /* The cell of a position, 0 to 4^15 - 1; PB_GEO_CELL_NONE for PB_NO_POSITION. */
 uint32_t pb_geo_cell(int32_t lat_e7, int32_t lon_e7);
+
+/* Whether edges of a polygon (not closed; no point twice in a row) meet at their ends alone. */
+bool pb_geo_is_simple(const struct pb_geo_point *points, size_t count);
 
 /* Cells first to last, both included. */
 struct pb_geo_range {

@@ -599,6 +599,84 @@ an_area_knows_its_size(void **state)
     pb_geo_area_free(pb_env_system(), area);
 }
 
+static double
+polygon_m2_of(const int32_t (*corners)[2], size_t count, int32_t scale)
+{
+    struct pb_geo_point points[16];
+    struct pb_geo_area *area = NULL;
+    double m2 = 0;
+
+    assert_true(count <= 16);
+    for (size_t i = 0; i < count; i++)
+        points[i] = (struct pb_geo_point){ corners[i][1] * scale, corners[i][0] * scale };
+    assert_int_equal(PB_OK, pb_geo_area_from_polygon(pb_env_system(), points, count, &area, NULL));
+    m2 = pb_geo_area_m2(area);
+    pb_geo_area_free(pb_env_system(), area);
+    return m2;
+}
+
+/* By east and north; each is within a square of 4. Where parts would cancel out, the whole square
+ * counts, so that nobody asks about more than they are held to. */
+static void
+an_area_that_crosses_or_touches_itself_is_as_large_as_its_bounds(void **state)
+{
+    static const struct {
+        const char *name;
+        int32_t corners[10][2];
+        size_t count;
+        double share; /* of the bounds */
+    } cases[] = {
+        { "square", { { 0, 0 }, { 4, 0 }, { 4, 4 }, { 0, 4 } }, 4, 1 },
+        { "square, closed and with points twice",
+          { { 0, 0 }, { 0, 0 }, { 4, 0 }, { 4, 4 }, { 4, 4 }, { 0, 4 }, { 0, 0 } },
+          7,
+          1 },
+        { "triangle", { { 0, 0 }, { 4, 0 }, { 4, 4 } }, 3, 0.5 },
+        { "hook", { { 0, 0 }, { 4, 0 }, { 4, 1 }, { 1, 1 }, { 1, 4 }, { 0, 4 } }, 6, 7.0 / 16 },
+        { "arrow head", { { 0, 0 }, { 2, 1 }, { 4, 0 }, { 2, 4 } }, 4, 6.0 / 16 },
+        { "figure of eight", { { 0, 0 }, { 4, 4 }, { 4, 0 }, { 0, 4 } }, 4, 1 },
+        { "figure of eight, upright", { { 0, 0 }, { 4, 0 }, { 0, 4 }, { 4, 4 } }, 4, 1 },
+        { "two that touch in a point, one the other way round",
+          { { 0, 4 }, { 2, 2 }, { 4, 0 }, { 4, 4 }, { 2, 2 }, { 0, 0 } },
+          6,
+          1 },
+        { "a corner that touches an edge",
+          { { 0, 0 }, { 4, 0 }, { 4, 4 }, { 2, 0 }, { 0, 4 } },
+          5,
+          1 },
+        { "edges on one another",
+          { { 0, 0 }, { 4, 0 }, { 4, 4 }, { 3, 4 }, { 3, 0 }, { 1, 0 }, { 1, 4 }, { 0, 4 } },
+          8,
+          1 },
+        { "twice around", { { 0, 0 }, { 4, 0 }, { 4, 4 }, { 0, 0 }, { 4, 0 }, { 4, 4 } }, 6, 1 },
+        { "there and back", { { 0, 0 }, { 4, 0 }, { 4, 4 }, { 2, 2 }, { 4, 4 }, { 0, 4 } }, 6, 1 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        static const int32_t square[4][2] = { { 0, 0 }, { 4, 0 }, { 4, 4 }, { 0, 4 } };
+        double bounds_m2 = polygon_m2_of(square, 4, 10000);
+        double m2 = polygon_m2_of(cases[i].corners, cases[i].count, 10000);
+
+        if (fabs(m2 / bounds_m2 - cases[i].share) > 1e-3)
+            fail_msg("%s: %f of its bounds", cases[i].name, m2 / bounds_m2);
+    }
+}
+
+/* At the ends of the Earth no difference overflows. */
+static void
+a_polygon_around_the_world_is_measured(void **state)
+{
+    static const int32_t corners[][2] = { { -18, -9 }, { 0, -9 }, { 18, -9 }, { 18, 9 },
+                                          { 0, 9 },    { -18, 9 } };
+    const double pi = 3.14159265358979323846;
+    const double radius_m = 6371008.8;
+
+    (void)state;
+    assert_true(fabs(polygon_m2_of(corners, 6, 100000000) / (4 * pi * radius_m * radius_m) - 1) <
+                1e-6);
+}
+
 int
 main(void)
 {
@@ -607,6 +685,8 @@ main(void)
         cmocka_unit_test(circle_refuses_what_is_no_circle),
         cmocka_unit_test(small_circles_have_small_covers),
         cmocka_unit_test(large_circles_have_covers_close_to_their_area),
+        cmocka_unit_test(an_area_that_crosses_or_touches_itself_is_as_large_as_its_bounds),
+        cmocka_unit_test(a_polygon_around_the_world_is_measured),
         cmocka_unit_test(rectangle_contains_its_points_and_its_cover_too),
         cmocka_unit_test(antimeridian_belongs_to_areas_on_either_side),
         cmocka_unit_test(rectangle_refuses_what_is_no_rectangle),

@@ -353,6 +353,38 @@ coverage_tells_which_readers_of_a_place_were_up(void **state)
     room_done(&room);
 }
 
+/* ---- how large it is ---- */
+
+/* Two triangles of 150 square kilometres each, of which one goes the other way round. */
+static void
+an_area_is_as_large_as_what_it_contains_whatever_its_words_or_its_shape_say(void **state)
+{
+    static const struct pb_geo_point corners[] = { { ROOM_LAT_E7, ROOM_LON_E7 - 1000000 },
+                                                   { ROOM_LAT_E7 + 1600000, ROOM_LON_E7 + 1000000 },
+                                                   { ROOM_LAT_E7, ROOM_LON_E7 + 1000000 },
+                                                   { ROOM_LAT_E7 + 1600000,
+                                                     ROOM_LON_E7 - 1000000 } };
+    struct site_room room;
+    struct pb_inquiry inquiry;
+    struct pb_geo_area *area = NULL;
+    struct room_found leaf;
+
+    (void)state;
+    room_init(&room);
+    room_expect(&room, PB_OK, pb_geo_area_from_polygon(room.env, corners, 4, &area, &room.error),
+                "area");
+    inquiry = room_inquiry(&room, PB_INQUIRY_PLACE, "");
+    room.places[0].area = area;
+    room.places[0].area_text = pb_str_from("circle 38.5,-98 1 m");
+    (void)room_ask_for(&room, &inquiry, PB_POLICY_DENY);
+    assert_true(pb_str_equal(pb_answer_decision(room.answer)->rules[0].id,
+                             pb_str_from("platebase-base.area-limit")));
+    assert_int_equal(1, room_leaves(&room, "kansas-pd", "denied", &leaf));
+    assert_says(leaf.leaf, "\"m2\":309");
+    pb_geo_area_free(room.env, area);
+    room_done(&room);
+}
+
 /* ---- how long it takes ---- */
 
 static int64_t
@@ -460,6 +492,8 @@ main(void)
         cmocka_unit_test(explaining_decides_and_records_but_asks_nothing),
         cmocka_unit_test(looking_at_a_site_asks_nothing),
         cmocka_unit_test(coverage_tells_which_readers_of_a_place_were_up),
+        cmocka_unit_test(
+            an_area_is_as_large_as_what_it_contains_whatever_its_words_or_its_shape_say),
         cmocka_unit_test(an_answer_from_which_anything_is_left_out_waits_for_the_next_step),
         cmocka_unit_test(an_answer_from_which_nothing_is_left_out_waits_for_nothing),
     };
