@@ -399,6 +399,45 @@ that_publishing_begins_to_fail_is_told_each_time(void **state)
     assert_int_equal(2, told.times);
 }
 
+/* Publishes as the thread does, where it can or cannot, and says how often it was told so far. */
+static unsigned
+publish_where(struct room *room, struct told *told, uint32_t leaf, const char *copies)
+{
+    const struct pb_file_ops *files = room->env.files;
+    struct pb_error error = { .message = "" };
+
+    must(files->rename(room->env.file_context, "data/outside", copies, &error), &error);
+    append_many(room, leaf, 1);
+    room->audit->publisher.work(room->audit);
+    must(files->rename(room->env.file_context, copies, "data/outside", &error), &error);
+    return told->times;
+}
+
+static void
+that_publishing_goes_on_failing_is_told_once_and_to_nobody_where_nobody_listens(void **state)
+{
+    struct room *room = *state;
+    struct told told = { .lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER };
+    struct pb_audit_options options = { .publishes_by_hand = true,
+                                        .checkpoint_copies = "data/outside",
+                                        .fails_to_publish = hear,
+                                        .fails_context = &told };
+    struct pb_error error = { .message = "" };
+
+    must(room->env.files->mkdir(room->env.file_context, "data/outside", &error), &error);
+    close_room(room);
+    must(pb_audit_open(&room->env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error), &error);
+    assert_int_equal(1, publish_where(room, &told, 0, "data/away"));
+    assert_int_equal(1, publish_where(room, &told, 1, "data/away"));
+    assert_int_equal(1, publish_where(room, &told, 2, "data/outside"));
+    assert_int_equal(2, publish_where(room, &told, 3, "data/away"));
+    close_room(room);
+    options.fails_to_publish = NULL;
+    must(pb_audit_open(&room->env, ROOM_PATH, ROOM_KEYS, &options, &room->audit, &error), &error);
+    assert_int_equal(2, publish_where(room, &told, 4, "data/away"));
+    assert_true(room->audit->has_failed);
+}
+
 int
 main(void)
 {
@@ -409,6 +448,7 @@ main(void)
         TEST(what_a_worker_is_told_while_it_works_is_done_once_afterwards),
         TEST(what_a_worker_could_not_do_for_lack_of_memory_it_tries_again),
         TEST(that_publishing_begins_to_fail_is_told_each_time),
+        TEST(that_publishing_goes_on_failing_is_told_once_and_to_nobody_where_nobody_listens),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

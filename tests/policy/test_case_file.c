@@ -329,24 +329,51 @@ sweep(const struct pb_rules *rules, struct pb_str text)
     }
 }
 
+/* Memory comes in chunks: what stands before moves every allocation over their borders. */
 static void
-running_gives_everything_back_when_any_allocation_fails(void **state)
+sweep_padded(const struct pb_rules *rules, const char *cases, int pads)
 {
-    static const char cases[] = FACTS "cases: [{ name: a, expect: allow, admits: [s1, s2] }, "
-                                      "{ name: b, retention_of: s1, keeps: 5 years }, "
-                                      "{ name: c, correction_of: c1, expect: allow }]\n";
     static char text[16384];
 
-    /* Memory comes in chunks: what stands before moves every allocation over their borders. */
-    for (int pad = 0; pad < 400; pad++) {
+    for (int pad = 0; pad < pads; pad++) {
         int bytes = snprintf(text, sizeof(text), "%sabout: [%0*d", cases, 1 + pad % 8 * 8, 0);
 
         for (int i = 0; i < pad; i++)
             bytes += snprintf(text + bytes, sizeof(text) - (size_t)bytes, ", x");
         bytes += snprintf(text + bytes, sizeof(text) - (size_t)bytes, "]\n");
         assert_in_range(bytes, 1, sizeof(text) - 1);
-        sweep(*state, (struct pb_str){ text, (uint32_t)bytes });
+        sweep(rules, (struct pb_str){ text, (uint32_t)bytes });
     }
+}
+
+static void
+running_gives_everything_back_when_any_allocation_fails(void **state)
+{
+    sweep_padded(*state,
+                 FACTS "cases: [{ name: a, expect: allow, admits: [s1, s2] }, "
+                       "{ name: b, retention_of: s1, keeps: 5 years }]\n",
+                 400);
+    sweep_padded(*state, FACTS "cases: [{ name: a, correction_of: c1, expect: deny }]\n", 100);
+}
+
+/* So many that they do not fit into what is left of a chunk. */
+static void
+an_agreement_about_many_readers_finds_no_memory_or_all_of_them(void **state)
+{
+    static char text[16384];
+    int bytes = snprintf(text, sizeof(text),
+                         NOW "facts:\n"
+                             "  agencies:\n"
+                             "  - { id: a, class: local, jurisdiction: US-KS }\n"
+                             "  readers: [{ id: r, agency: a, capture_state: US-KS }]\n"
+                             "  agreements:\n"
+                             "  - { id: g, owner: a, asker: a, ends_at: 2027-01-01, readers: [r");
+
+    for (int i = 1; i < 256; i++)
+        bytes += snprintf(text + bytes, sizeof(text) - (size_t)bytes, ",r");
+    bytes += snprintf(text + bytes, sizeof(text) - (size_t)bytes, "] }\ncases: []\n");
+    assert_in_range(bytes, 1, sizeof(text) - 1);
+    sweep_padded(*state, text, 300);
 }
 
 int
@@ -359,6 +386,7 @@ main(void)
         cmocka_unit_test(more_than_there_may_be_is_refused),
         cmocka_unit_test(a_problem_that_is_longer_than_its_room_is_cut),
         cmocka_unit_test(running_gives_everything_back_when_any_allocation_fails),
+        cmocka_unit_test(an_agreement_about_many_readers_finds_no_memory_or_all_of_them),
     };
 
     return cmocka_run_group_tests_name("policy/case_file", tests, set_up, tear_down);

@@ -182,6 +182,34 @@ a_purpose_that_nobody_may_ask_for_is_none(void **state)
 }
 
 static void
+a_rule_about_purposes_binds_corrections_too(void **state)
+{
+    static const struct {
+        const char *rule;
+        enum pb_policy_verdict verdict;
+    } cases[] = {
+        { "kind: permitted_purposes, purposes: [toll]", PB_POLICY_DENY },
+        { "kind: permitted_purposes, purposes: [toll, criminal-investigation]", PB_POLICY_ALLOW },
+        { "kind: reason_list, purposes: [toll]", PB_POLICY_DENY },
+        { "kind: veto_purposes, purposes: [criminal-investigation]", PB_POLICY_DENY },
+        { "kind: deny", PB_POLICY_ALLOW }, /* is not about purposes */
+    };
+    struct fixture *fixture = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[512];
+
+        facts_init(&fixture->facts);
+        (void)facts_agree(&fixture->facts, FACTS_CITY, FACTS_SHERIFF);
+        (void)snprintf(text, sizeof(text), PACK_HEAD("t", "everyone") PACK_RULE("t.p", "%s"),
+                       cases[i].rule);
+        use_pack(fixture, text);
+        if (judge(fixture, FACTS_CITY_KS, FACTS_NOW) != cases[i].verdict)
+            fail_msg("case %zu", i);
+    }
+}
+
+static void
 one_s_own_need_nobody_and_who_is_not_known_corrects_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -260,6 +288,7 @@ main(void)
         TEST(an_agreement_for_a_purpose_that_is_not_in_force_yet_is_none),
         TEST(what_the_request_says_of_an_inquiry_as_a_whole_is_not_looked_at),
         TEST(a_purpose_that_nobody_may_ask_for_is_none),
+        TEST(a_rule_about_purposes_binds_corrections_too),
         TEST(one_s_own_need_nobody_and_who_is_not_known_corrects_nothing),
         TEST(before_every_base_pack_nothing_is_corrected),
         TEST(who_only_asks_puts_no_plate_in_place_of_another),
