@@ -267,9 +267,9 @@ find_rows(struct pb_question *question, struct pb_error *error)
     case PB_INQUIRY_ASSOCIATES:
         return pb_question_associates(question, error);
     case PB_INQUIRY_SUBJECT:
-        return pb_question_subject(question, error);
+        break;
     }
-    return pb_fail(error, PB_BAD_INPUT, "kind: not known");
+    return pb_question_subject(question, error);
 }
 
 /*
@@ -302,9 +302,7 @@ drop_rows(struct pb_question *question)
     answer->row_count = 0;
     answer->page[0] = '\0';
     answer->disclosures = NULL;
-    if (question->reads_by_agency != NULL)
-        memset(question->reads_by_agency, 0,
-               question->facts->view->agency_count * sizeof(uint32_t));
+    memset(question->reads_by_agency, 0, question->facts->view->agency_count * sizeof(uint32_t));
 }
 
 /* Whether so many rows need a word of the person first. */

@@ -159,13 +159,6 @@ keep_us(const struct pb_question *question)
     return wanted > 0 ? wanted : PB_KEEP_OPENINGS_US;
 }
 
-/* An area is what its caller says: not more than a number has room for. */
-static int64_t
-whole(double area_m2)
-{
-    return area_m2 > 0.0 && area_m2 < 1e15 ? (int64_t)area_m2 : 0;
-}
-
 /* How many states' reads could be in the answer. */
 static uint32_t
 states_in_scope(const struct pb_question *question)
@@ -212,7 +205,7 @@ pb_question_leaf(struct pb_question *question, const char *event, struct pb_draf
     pb_draft_number(leaf, "days", (request->to_us - request->from_us + PB_DAY_US - 1) / PB_DAY_US);
     if (inquiry->place_count > 0) {
         pb_draft_number(leaf, "places", inquiry->place_count);
-        pb_draft_number(leaf, "m2", whole(request->area_m2));
+        pb_draft_number(leaf, "m2", (int64_t)request->area_m2);
     }
     if (request->found_case != NULL && request->found_case->is_verified)
         pb_draft_number(leaf, "verified", 1);

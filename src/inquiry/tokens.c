@@ -29,14 +29,10 @@ put_number(struct pb_text_out *out, uint64_t number)
         pb_put_char(out, (char)(number >> shift & 255));
 }
 
-/* Texts in a token are ids and positions of at most 255 bytes. */
 static void
 put_short(struct pb_text_out *out, struct pb_str text)
 {
-    if (text.bytes > 255) {
-        out->is_cut = true;
-        return;
-    }
+    assert(text.bytes <= 255); /* ids and positions */
     pb_put_char(out, (char)text.bytes);
     pb_put_str(out, text);
 }
@@ -180,8 +176,7 @@ static void
 hash_place(crypto_auth_hmacsha512256_state *state, const struct pb_place *place)
 {
     size_t count = 0;
-    const struct pb_geo_range *ranges =
-        place->area == NULL ? NULL : pb_geo_area_cover(place->area, &count);
+    const struct pb_geo_range *ranges = pb_geo_area_cover(place->area, &count);
 
     hash_text(state, place->area_text);
     hash_number(state, count);
