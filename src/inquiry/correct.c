@@ -165,18 +165,17 @@ judge(struct correcting *correcting, struct pb_error *error)
 
 /* ---- the read ---- */
 
+/* Of those by that reader at that moment, which the store is asked for. */
 static bool
 is_meant(const struct correcting *correcting, const struct pb_read *read)
 {
     const struct pb_correction *correction = correcting->correction;
 
-    return pb_str_equal(read->reader, correction->reader) &&
-           read->captured_at_us == correction->captured_at_us &&
-           (correction->event_id.bytes == 0 || pb_str_equal(read->event_id, correction->event_id));
+    return correction->event_id.bytes == 0 || pb_str_equal(read->event_id, correction->event_id);
 }
 
-/* Has its date come, or was it made in a zone? A read that nobody may see is not there to be
- * corrected. */
+/* Has its date come by today's rules, or was it made in a zone? A read that nobody may see is not
+ * there to be corrected. */
 static bool
 is_over(const struct correcting *correcting, const struct pb_read *read)
 {
@@ -185,7 +184,6 @@ is_over(const struct correcting *correcting, const struct pb_read *read)
     int64_t keep_us = facts->retention_us[origin];
 
     return pb_facts_in_zone(facts, origin, correcting->reader, read->lat_e7, read->lon_e7) ||
-           correcting->now_us >= read->delete_after_us ||
            (keep_us != PB_NEVER && correcting->now_us - read->captured_at_us >= keep_us);
 }
 

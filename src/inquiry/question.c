@@ -61,6 +61,8 @@ check_kind(const struct pb_inquiry *inquiry, struct pb_error *error)
 {
     if ((unsigned)inquiry->kind > PB_INQUIRY_SUBJECT)
         return pb_fail(error, PB_BAD_INPUT, "kind: not known");
+    if ((unsigned)inquiry->relation > PB_RELATION_OTHER)
+        return pb_fail(error, PB_BAD_INPUT, "relation: not known");
     if (inquiry->query.area != NULL || inquiry->query.resume.bytes != 0)
         return pb_fail(error, PB_BAD_INPUT,
                        "query: areas are given as places, and a page by its "

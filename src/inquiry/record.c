@@ -57,37 +57,41 @@ put_window(struct pb_text_out *out, int64_t from_us, int64_t to_us)
     pb_put_bytes(out, text, pb_time_format(to_us, 0, text));
 }
 
-static struct pb_str
-window_text(struct pb_arena *arena, int64_t from_us, int64_t to_us)
+/* These are false without memory: a leaf that does not say all is none. */
+static bool
+window_text(struct pb_arena *arena, int64_t from_us, int64_t to_us, struct pb_str *ret_text)
 {
     char *room = pb_arena_alloc(arena, 2 * PB_TIME_BYTES_MAX);
     struct pb_text_out out;
 
     if (room == NULL)
-        return (struct pb_str){ 0 };
+        return false;
     out = pb_text_out(room, 2 * PB_TIME_BYTES_MAX);
     put_window(&out, from_us, to_us);
-    return (struct pb_str){ room, (uint32_t)(out.at - room) };
+    *ret_text = (struct pb_str){ room, (uint32_t)(out.at - room) };
+    return true;
 }
 
 /* A place with its own window: "circle 39.1,-94.6 500 m 2026-.../2026-..." */
-static struct pb_str
-place_text(struct pb_arena *arena, const struct pb_place *place)
+static bool
+place_text(struct pb_arena *arena, const struct pb_place *place, struct pb_str *ret_text)
 {
     size_t bytes = place->area_text.bytes + 1u + 2 * PB_TIME_BYTES_MAX;
     char *room = NULL;
     struct pb_text_out out;
 
+    *ret_text = place->area_text;
     if (place->from_us == 0 && place->to_us == 0)
-        return place->area_text;
+        return true;
     room = pb_arena_alloc(arena, bytes);
     if (room == NULL)
-        return place->area_text;
+        return false;
     out = pb_text_out(room, bytes);
     pb_put_str(&out, place->area_text);
     pb_put_char(&out, ' ');
     put_window(&out, place->from_us, place->to_us);
-    return (struct pb_str){ room, (uint32_t)(out.at - room) };
+    *ret_text = (struct pb_str){ room, (uint32_t)(out.at - room) };
+    return true;
 }
 
 static void
@@ -102,33 +106,37 @@ put_filter(struct pb_text_out *out, const char *start, const char *name, struct 
     pb_put_str(out, value);
 }
 
-static struct pb_str
-filter_text(struct pb_arena *arena, const struct pb_query *query)
+static bool
+filter_text(struct pb_arena *arena, const struct pb_query *query, struct pb_str *ret_text)
 {
     char *room = pb_arena_alloc(arena, FILTERS_BYTES_MAX);
     struct pb_text_out out;
 
     if (room == NULL)
-        return (struct pb_str){ 0 };
+        return false;
     out = pb_text_out(room, FILTERS_BYTES_MAX);
     put_filter(&out, room, "reader", query->reader);
     put_filter(&out, room, "make", query->make);
     put_filter(&out, room, "model", query->model);
     put_filter(&out, room, "color", query->color);
     put_filter(&out, room, "body", query->body);
-    return (struct pb_str){ room, (uint32_t)(out.at - room) };
+    *ret_text = (struct pb_str){ room, (uint32_t)(out.at - room) };
+    return true;
 }
 
 /* ---- the question ---- */
 
-static void
+static bool
 add_secrets(struct pb_draft *leaf, struct pb_question *question)
 {
     const struct pb_inquiry *inquiry = question->inquiry;
     const struct pb_policy_request *request = &question->request;
     struct pb_arena *arena = &question->answer->arena;
-    unsigned relation = (unsigned)inquiry->relation;
+    struct pb_str window, area, filters;
 
+    if (!window_text(arena, request->from_us, request->to_us, &window) ||
+        !filter_text(arena, &inquiry->query, &filters))
+        return false;
     pb_draft_secret(leaf, "person", inquiry->person);
     pb_draft_secret(leaf, "beneficiary", inquiry->on_behalf_of);
     pb_draft_secret(leaf, "approver", request->approver);
@@ -141,14 +149,17 @@ add_secrets(struct pb_draft *leaf, struct pb_question *question)
                                     ? pb_jurisdiction_name(inquiry->query.jurisdiction)
                                 : inquiry->is_jurisdiction_unknown ? "unknown"
                                                                    : ""));
-    pb_draft_secret(leaf, "window", window_text(arena, request->from_us, request->to_us));
-    for (uint32_t i = 0; i < inquiry->place_count && i < PB_PLACES_MAX; i++)
-        pb_draft_secret(leaf, area_names[i], place_text(arena, &inquiry->places[i]));
-    pb_draft_secret(leaf, "filters", filter_text(arena, &inquiry->query));
-    if (relation < sizeof(relation_names) / sizeof(relation_names[0]))
-        pb_draft_secret(leaf, "relation", pb_str_from(relation_names[relation]));
+    pb_draft_secret(leaf, "window", window);
+    for (uint32_t i = 0; i < inquiry->place_count; i++) {
+        if (!place_text(arena, &inquiry->places[i], &area))
+            return false;
+        pb_draft_secret(leaf, area_names[i], area);
+    }
+    pb_draft_secret(leaf, "filters", filters);
+    pb_draft_secret(leaf, "relation", pb_str_from(relation_names[inquiry->relation]));
     pb_draft_secret(leaf, "identity", inquiry->identity);
     pb_draft_secret(leaf, "client", inquiry->client);
+    return true;
 }
 
 static int64_t
@@ -216,8 +227,7 @@ pb_question_leaf(struct pb_question *question, const char *event, struct pb_draf
         pb_draft_number(leaf, "break_glass", 1);
     if (inquiry->is_export)
         pb_draft_number(leaf, "export", 1);
-    add_secrets(leaf, question);
-    return PB_OK;
+    return add_secrets(leaf, question) ? PB_OK : PB_E_NOMEM;
 }
 
 /* ---- the result ---- */

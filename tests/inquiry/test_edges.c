@@ -240,6 +240,9 @@ shape(struct pb_inquiry *inquiry, struct pb_place *places, unsigned number)
     case 22:
         inquiry->export_agreement = too_long;
         break;
+    case 23:
+        inquiry->relation = (enum pb_relation)(PB_RELATION_OTHER + 1);
+        break;
     default:
         inquiry->export_recipient = too_long;
         break;
@@ -272,6 +275,7 @@ what_has_no_meaning_is_refused_by_its_field_and_leaves_no_leaf(void **state)
                                           "identity",
                                           "export_format",
                                           "export_agreement",
+                                          "relation",
                                           "export_recipient" };
     struct site_room room;
 
@@ -318,6 +322,128 @@ a_pattern_of_wildcards_and_classes_knows_too_little_of_a_plate(void **state)
         struct pb_inquiry inquiry = room_inquiry(&room, PB_INQUIRY_PATTERN, cases[i].plate);
 
         (void)room_ask_for(&room, &inquiry, cases[i].verdict);
+    }
+    room_done(&room);
+}
+
+/* Places with windows of their own, beside one with the window of all. */
+static void
+a_question_spans_the_windows_of_its_places_and_each_counts_in_its_own(void **state)
+{
+    struct site_room room;
+    struct pb_inquiry inquiry;
+    struct room_found leaf;
+
+    (void)state;
+    room_init(&room);
+    room_add(&room, "KSA123", "k1", 3 * PB_HOUR_US);
+    room_add(&room, "KSA123", "k2", PB_HOUR_US);
+    inquiry = room_inquiry(&room, PB_INQUIRY_COMMON, "");
+    assert_int_equal(1, room_rows(&room, &inquiry));
+    room.places[1].from_us = room.now_us - 2 * PB_HOUR_US;
+    room.places[1].to_us = room.now_us;
+    assert_int_equal(1, room_rows(&room, &inquiry));
+    room.places[0].from_us = room.now_us - 20 * PB_DAY_US;
+    room.places[0].to_us = room.now_us - 4 * PB_HOUR_US; /* too early for what was there */
+    assert_int_equal(0, room_rows(&room, &inquiry));
+    (void)room_leaves(&room, "kansas-pd", "query", &leaf);
+    assert_says(leaf.leaf, "\"days\":20");
+    assert_says(leaf.secrets, "circle 38.6,-98 170 m 2026-06-01T10:00:00");
+    room_done(&room);
+}
+
+static void
+what_is_explained_to_nobody_is_in_the_operators_log(void **state)
+{
+    struct site_room room;
+    struct pb_inquiry inquiry;
+    struct pb_decision decision;
+    struct pb_arena arena;
+
+    (void)state;
+    room_init(&room);
+    pb_arena_init(&arena, room.env, 4096);
+    inquiry = room_inquiry(&room, PB_INQUIRY_PLATE, "KSA123");
+    inquiry.person = pb_str_from("nobody");
+    room_expect(&room, PB_OK,
+                pb_inquiry_explain(room.site, &inquiry, &arena, &decision, &room.error), "explain");
+    assert_int_equal(PB_POLICY_DENY, decision.verdict);
+    assert_int_equal(1, room_leaves(&room, PB_AUDIT_OPERATOR, "explained", NULL));
+    pb_arena_clear(&arena);
+    room_done(&room);
+}
+
+static void
+a_leaf_says_what_a_reviewer_goes_by(void **state)
+{
+    struct site_room room;
+    struct pb_inquiry inquiry;
+    struct room_found leaf;
+
+    (void)state;
+    room_init(&room);
+    room_import(&room, "cases:\n  - { id: \"kansas-pd:26-00471\", offence: burglary,"
+                       " verified: yes }\n");
+    inquiry = room_inquiry(&room, PB_INQUIRY_PATTERN, "KSA12345");
+    inquiry.query.edits = 2;
+    inquiry.query.make = pb_str_from("Example");
+    inquiry.query.color = pb_str_from("blue");
+    (void)room_ask(&room, &inquiry);
+    (void)room_leaves(&room, "kansas-pd", "query", &leaf);
+    assert_says(leaf.leaf, "\"verified\":1");
+    assert_says(leaf.leaf, "\"edits\":2");
+    assert_says(leaf.secrets, "make=Example;color=blue\n");
+    room_done(&room);
+}
+
+static void
+a_read_with_the_last_revision_is_corrected_no_more(void **state)
+{
+    struct site_room room;
+    struct pb_read read;
+    struct pb_correction correction = { .person = pb_str_from("doe"),
+                                        .why = pb_str_from("The picture shows a B, not an 8"),
+                                        .reader = pb_str_from("k1"),
+                                        .wrong_plate = pb_str_from("KS8123"),
+                                        .captured_at_us = ROOM_NOW_US - PB_HOUR_US };
+
+    (void)state;
+    room_init(&room);
+    read = room_read(&room, "KS8123", "k1", PB_HOUR_US);
+    read.event_id = pb_str_from("e-1");
+    read.revision = UINT32_MAX;
+    assert_int_equal(PB_OK, room_append(&room, &read));
+    assert_int_equal(PB_OVER_LIMIT, pb_inquiry_correct(room.site, &correction, &room.error));
+    room_done(&room);
+}
+
+/* A note that nobody here wrote is none: the store is looked through once more. */
+static void
+what_is_noted_of_dates_and_makes_no_sense_is_not_believed(void **state)
+{
+    static char nonsense[300];
+    const struct pb_actor machine = { .person = NULL };
+    struct site_room room;
+    struct pb_purge_counts counts;
+    uint64_t before;
+
+    (void)state;
+    room_init(&room);
+    memset(nonsense, 'x', sizeof(nonsense) - 1);
+    room_expect(&room, PB_OK,
+                pb_site_purge(room.site, &machine, NULL, NULL, NULL, &counts, &room.error),
+                "purge");
+    before = room_leaves(&room, PB_AUDIT_OPERATOR, "restamp", NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        room_expect(&room, PB_OK,
+                    pb_catalog_note_put(pb_site_catalog(room.site), "retention",
+                                        i == 0 ? "stamped" : "changed", pb_str_from(nonsense),
+                                        &room.error),
+                    "note");
+        room_expect(&room, PB_OK,
+                    pb_site_purge(room.site, &machine, NULL, NULL, NULL, &counts, &room.error),
+                    "purge");
+        assert_int_equal(before + i + 1, room_leaves(&room, PB_AUDIT_OPERATOR, "restamp", NULL));
     }
     room_done(&room);
 }
@@ -580,7 +706,7 @@ receipts_tell_of_each_agency_day_and_reason_however_many(void **state)
     room_done(&room);
 }
 
-/* What there was no memory to keep apart is told as a number, and so is what no leaf was left for. */
+/* What there was no memory to keep apart is told as a number. */
 static void
 what_could_not_be_told_apart_is_counted_nevertheless(void **state)
 {
@@ -844,6 +970,11 @@ main(void)
         cmocka_unit_test(a_page_behind_the_last_one_is_empty),
         cmocka_unit_test(what_has_no_meaning_is_refused_by_its_field_and_leaves_no_leaf),
         cmocka_unit_test(a_pattern_of_wildcards_and_classes_knows_too_little_of_a_plate),
+        cmocka_unit_test(a_question_spans_the_windows_of_its_places_and_each_counts_in_its_own),
+        cmocka_unit_test(what_is_explained_to_nobody_is_in_the_operators_log),
+        cmocka_unit_test(a_leaf_says_what_a_reviewer_goes_by),
+        cmocka_unit_test(a_read_with_the_last_revision_is_corrected_no_more),
+        cmocka_unit_test(what_is_noted_of_dates_and_makes_no_sense_is_not_believed),
         cmocka_unit_test(what_was_denied_has_no_coverage),
         cmocka_unit_test(only_a_live_hold_of_the_case_that_is_cited_gives_what_its_term_would_not),
         cmocka_unit_test(who_approves_has_the_site_open_for_it_and_says_why_in_bounds),
