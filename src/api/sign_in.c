@@ -48,8 +48,8 @@ begin_session(struct attempt *attempt, const struct pb_api_sign_in *sign_in)
 
 /* ---- passwords, on a hasher's thread ---- */
 
-/* Takes the second factor from the account; false: it is wrong, or was used before. */
-static bool
+/* Takes the second factor from the account. PB_NOT_FOUND: it is wrong, or was used before. */
+static enum pb_status
 take_second(struct attempt *attempt, struct pb_api_account *account, unsigned *ret_methods)
 {
     struct pb_api *api = attempt->api;
@@ -59,20 +59,22 @@ take_second(struct attempt *attempt, struct pb_api_account *account, unsigned *r
     if (attempt->recovery_code.bytes > 0) {
         char *list = pb_arena_alloc(attempt->call.request->arena, PB_RECOVERY_LIST_BYTES);
 
-        if (list == NULL || !pb_recovery_use(account->codes, attempt->recovery_code, list))
-            return false;
+        if (list == NULL)
+            return PB_E_NOMEM;
+        if (!pb_recovery_use(account->codes, attempt->recovery_code, list))
+            return PB_NOT_FOUND;
         account->codes = pb_str_from(list);
         *ret_methods = PB_BY_PASSWORD | PB_BY_RECOVERY_CODE;
-        return true;
+        return PB_OK;
     }
     if (pb_totp_open(api->options.site, account->person, account->totp, secret))
         step = pb_totp_check(secret, attempt->totp, pb_now_us(api->env), account->totp_step);
     sodium_memzero(secret, sizeof(secret));
     if (step == 0)
-        return false;
+        return PB_NOT_FOUND;
     account->totp_step = step;
     *ret_methods = PB_BY_PASSWORD | PB_BY_TOTP;
-    return true;
+    return PB_OK;
 }
 
 /* Hashes anew what was hashed at a lower cost. */
@@ -108,8 +110,8 @@ prove(struct attempt *attempt, unsigned *ret_methods, struct pb_error *error)
         verified = pb_password_verify(&api->people.cost, hash, attempt->password, &is_outdated);
     if (status == PB_OK)
         status = verified;
-    if (status == PB_OK && !take_second(attempt, &standing.account, ret_methods))
-        status = PB_NOT_FOUND;
+    if (status == PB_OK)
+        status = take_second(attempt, &standing.account, ret_methods);
     if (status == PB_OK && is_outdated)
         status = renew_hash(attempt, &standing.account, error);
     if (status == PB_OK)
