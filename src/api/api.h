@@ -40,13 +40,15 @@ struct pb_api_options {
     const struct pb_oidc_provider *providers; /* of sign-ins; texts are borrowed */
     unsigned provider_count;
     bool counts_later; /* figures are told after pb_api_set_counted */
+    /* Borrowed; a list of passwords that nobody may choose (api/breached.h); NULL: none. */
+    const char *breached_passwords;
     bool is_secure;    /* clients come over TLS: cookies are for it alone */
     /* What hashing a password costs; 0: as usual (src/api/secret.h). For tests. */
     uint32_t password_memory_bytes, password_passes;
 };
 
 /* PB_E_NOMEM, or PB_E_IO where the public side of the audit logs cannot be looked at; that there is
- * none yet is fine. */
+ * none yet is fine. PB_BAD_INPUT: a file of the options is not what it should be. */
 PB_MUST_CHECK enum pb_status pb_api_new(const struct pb_env *env,
                                         const struct pb_api_options *options,
                                         struct pb_api **ret_api, struct pb_error *error);

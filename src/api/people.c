@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/api_private.h"
+#include "api/breached.h"
 #include "api/device.h"
 #include "api/leaf.h"
 #include "base/arena.h"
@@ -118,6 +119,9 @@ pb_api_people_init(struct pb_api_people *people, struct pb_api *api, struct pb_e
     const struct pb_env *env = api->env;
     enum pb_status status = load_splash(people, api, error);
 
+    /* Better not to start than to find out when somebody sets a password. */
+    if (status == PB_OK && api->options.breached_passwords != NULL)
+        status = pb_breached_check(env, api->options.breached_passwords, error);
     people->is_secure = api->options.is_secure;
     people->cost = (struct pb_password_cost){ api->options.password_memory_bytes,
                                               api->options.password_passes };

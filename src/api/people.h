@@ -47,7 +47,8 @@ struct pb_api_people {
     uint64_t left_out;    /* failures without a leaf since the last one */
 };
 
-/* PB_BAD_INPUT: the text that people agree to is too long, or not UTF-8. */
+/* PB_BAD_INPUT: the text that people agree to is too long, or not UTF-8; or the list of breached
+ * passwords is none. */
 PB_MUST_CHECK enum pb_status pb_api_people_init(struct pb_api_people *people, struct pb_api *api,
                                                 struct pb_error *error);
 void pb_api_people_done(struct pb_api_people *people, const struct pb_env *env);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/api_private.h"
+#include "api/breached.h"
 #include "api/member.h"
 #include "api/texts.h"
 #include "api/cookie.h"
@@ -224,6 +225,14 @@ fail_proof(struct proof *proof, const char *what)
                                             proof->password.bytes > 0 ? "password" : "totp");
 }
 
+/* What failed here was no wrong proof: it is not counted as one. */
+static enum pb_status
+break_off(struct proof *proof, enum pb_status status)
+{
+    pb_api_lockout_give_back(&proof->api->people.proofs, proof->caller.person);
+    return status;
+}
+
 static enum pb_status
 succeed(struct proof *proof, unsigned method, const char *verb, bool is_fresh)
 {
@@ -262,7 +271,7 @@ prove_by_totp(struct proof *proof, const char *verb)
 
     if (status == PB_NOT_FOUND)
         return fail_proof(proof, verb);
-    return status == PB_OK ? succeed(proof, PB_BY_TOTP, verb, true) : status;
+    return status == PB_OK ? succeed(proof, PB_BY_TOTP, verb, true) : break_off(proof, status);
 }
 
 static void
@@ -283,6 +292,8 @@ run_unlock(struct pb_job *job)
         status = succeed(proof, PB_BY_PASSWORD, "unlock", false);
     else if (status == PB_NOT_FOUND)
         status = fail_proof(proof, "unlock");
+    else
+        status = break_off(proof, status);
     pb_reply_finish(proof->reply, status);
 }
 
@@ -442,43 +453,73 @@ answer_enrolled(struct proof *proof, struct made *made, struct pb_error *error)
     return status;
 }
 
+/* PB_END: the new password may be set. Otherwise the reply says why not, or it is a failure. */
+static enum pb_status
+judge(struct proof *proof, const struct pb_api_account *account, struct pb_error *error)
+{
+    struct pb_api *api = proof->api;
+    const char *path = api->options.breached_passwords;
+    enum pb_status status = check_current(proof, account);
+
+    if (status == PB_NOT_FOUND)
+        return fail_proof(proof, "enrolment");
+    if (status != PB_OK)
+        return break_off(proof, status);
+    if (path == NULL)
+        return PB_END;
+    status = pb_breached_find(api->env, path, proof->password, error);
+    if (status == PB_NOT_FOUND)
+        return PB_END;
+    if (status == PB_OK)
+        status = pb_api_problem(&proof->call, proof->reply, 400,
+                                "this password was found in a breach elsewhere: take another",
+                                "password");
+    return break_off(proof, status);
+}
+
+static enum pb_status
+enrol(struct proof *proof, int64_t step, struct made *made, struct pb_error *error)
+{
+    struct pb_api *api = proof->api;
+    struct pb_api_account account;
+    enum pb_status status = pb_api_account_find(api->options.site, proof->caller.person,
+                                                proof->call.request->arena, &account, error);
+
+    if (status == PB_OK) {
+        status = judge(proof, &account, error);
+        if (status != PB_END)
+            return status;
+        status = make(proof, made, error);
+    }
+    if (status == PB_OK)
+        status = keep(proof, &account, made, step, error);
+    if (status == PB_OK) {
+        pb_api_lockout_clear(&api->people.proofs, proof->caller.person);
+        status = answer_enrolled(proof, made, error);
+    }
+    if (status == PB_NOT_FOUND || status == PB_CONFLICT)
+        return pb_api_problem(&proof->call, proof->reply, 409,
+                              "the account was changed meanwhile: begin again", NULL);
+    return status < PB_OK ? break_off(proof, status) : status;
+}
+
 static void
 run_enrol(struct pb_job *job)
 {
     struct proof *proof = (struct proof *)job;
-    struct pb_api *api = proof->api;
     int64_t step =
-        pb_totp_check(proof->caller.session->pending, proof->totp, pb_now_us(api->env), 0);
+        pb_totp_check(proof->caller.session->pending, proof->totp, pb_now_us(proof->api->env), 0);
     struct pb_error error = { "" };
-    struct pb_api_account account;
     struct made made;
     enum pb_status status;
 
     if (step == 0) {
-        pb_reply_finish(proof->reply,
-                        pb_api_problem(&proof->call, proof->reply, 401,
-                                       "that is not the code of the secret that was given",
-                                       "totp"));
-        return;
+        status = pb_api_problem(&proof->call, proof->reply, 401,
+                                "that is not the code of the secret that was given", "totp");
+    } else {
+        status = enrol(proof, step, &made, &error);
+        sodium_memzero(&made, sizeof(made));
     }
-    status = pb_api_account_find(api->options.site, proof->caller.person,
-                                 proof->call.request->arena, &account, &error);
-    if (status == PB_OK && check_current(proof, &account) != PB_OK) {
-        pb_reply_finish(proof->reply, fail_proof(proof, "enrolment"));
-        return;
-    }
-    if (status == PB_OK)
-        status = make(proof, &made, &error);
-    if (status == PB_OK)
-        status = keep(proof, &account, &made, step, &error);
-    if (status == PB_OK) {
-        pb_api_lockout_clear(&api->people.proofs, proof->caller.person);
-        status = answer_enrolled(proof, &made, &error);
-    }
-    if (status == PB_NOT_FOUND || status == PB_CONFLICT)
-        status = pb_api_problem(&proof->call, proof->reply, 409,
-                                "the account was changed meanwhile: begin again", NULL);
-    sodium_memzero(&made, sizeof(made));
     pb_reply_finish(proof->reply, status);
 }
 

@@ -3,12 +3,13 @@
  */
 #include <string.h>
 
+#include "api/breached.h"
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/options.h"
 #include "net/tls.h"
 
-/* The certificate and its key are read too: that is what goes wrong most. */
+/* The files that it names are read too: that is what goes wrong most. */
 static enum pb_status
 check(const struct pb_cli *cli, const char *path, struct pb_error *error)
 {
@@ -21,6 +22,8 @@ check(const struct pb_cli *cli, const char *path, struct pb_error *error)
     status = pb_cli_config_read(&config, path, error);
     if (status == PB_OK && config.certificate != NULL)
         status = pb_tls_new(cli->env, config.certificate, config.key, &tls, error);
+    if (status == PB_OK && config.breached_passwords != NULL)
+        status = pb_breached_check(cli->env, config.breached_passwords, error);
     if (status == PB_OK && config.providers.count > 0)
         status = pb_oidc_new(cli->env, config.providers.items, config.providers.count,
                              config.origin, &oidc, error);
@@ -40,8 +43,9 @@ pb_cmd_config(struct pb_cli *cli, int argc, char **argv)
     int first;
 
     pb_cli_usage_init(&usage, "check FILE", 2, 2,
-                      "Reads a configuration of the service, and the certificate that it names, "
-                      "and says what is wrong with them. Nothing is started.");
+                      "Reads a configuration of the service, and the certificate and the list of "
+                      "breached passwords that it names, and says what is wrong with them. "
+                      "Nothing is started.");
     parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
     if (parsed != PB_CLI_PARSED_GO)
         return pb_cli_parsed_exit(parsed);

@@ -296,6 +296,7 @@ start(struct service *service, int socket, struct pb_error *error)
         .providers = config->providers.items,
         .provider_count = config->providers.count,
         .counts_later = true,
+        .breached_passwords = config->breached_passwords,
         /* Also where something before us speaks TLS. */
         .is_secure = config->certificate != NULL ||
                      (config->origin != NULL && strncmp(config->origin, "https://", 8) == 0),

@@ -204,6 +204,7 @@ fill_keys(struct pb_cli_config *config, struct key keys[KEYS_MAX])
     uint32_t *requests = config->quotas.requests_per_second, *rows = config->quotas.rows_per_hour;
     const struct key table[] = {
         { "", "backups", KIND_TEXT, .text = &config->backups },
+        { "", "breached_passwords", KIND_TEXT, .text = &config->breached_passwords },
         { "", "data", KIND_TEXT, .text = &config->data },
         { "", "listen", KIND_ADDRESS, .text = &config->listen },
         { "", "log", KIND_LOG, .level = &config->log_level },

@@ -20,12 +20,13 @@
 struct pb_cli_config {
     struct pb_arena arena; /* holds the texts */
 
-    const char *data;              /* directory, or NULL */
-    const char *backups;           /* directory of backups, or NULL: none are made */
-    enum pb_site_mode mode;        /* what is served: see platebase-serve(1) */
-    const char *listen;            /* as net/listen.h takes it */
-    const char *certificate, *key; /* PEM files, or NULL */
-    const char *origin;            /* "https://plates.example.org", where people find it, or NULL */
+    const char *data;               /* directory, or NULL */
+    const char *backups;            /* directory of backups, or NULL: none are made */
+    const char *breached_passwords; /* a list that nobody may choose from, or NULL */
+    enum pb_site_mode mode;         /* what is served: see platebase-serve(1) */
+    const char *listen;             /* as net/listen.h takes it */
+    const char *certificate, *key;  /* PEM files, or NULL */
+    const char *origin; /* "https://plates.example.org", where people find it, or NULL */
     struct pb_cli_providers providers; /* of sign-ins */
     struct pb_server_limits limits;
     uint64_t io_threads, worker_threads;
@@ -33,7 +34,7 @@ struct pb_cli_config {
     struct pb_api_quota_limits quotas;
     uint64_t upkeep_hours; /* between two removals of what has expired; 0: never */
     size_t memory_bytes;   /* of the store; 0: its default */
-    int64_t stop_ms; /* how long requests in hand may take when the server stops */
+    int64_t stop_ms;       /* how long requests in hand may take when the server stops */
     enum pb_log_level log_level;
 };
 

@@ -421,6 +421,12 @@ a_configuration_is_checked_to_the_line(void **state)
         { "tls:\n  certificate: a.pem\n", "certificate and key are given together" },
         { "tls:\n  certificate: a.pem\n  key: b.pem\n", "a.pem: no such file" },
         { "data: x\ndata: y\n", "config.yaml" },
+        { "breached_passwords: list.txt\n", NULL },
+        { "breached_passwords: none.txt\n", "none.txt: there is no such file" },
+        { "breached_passwords: words.txt\n",
+          "words.txt: byte 0: a line of a SHA-1, a colon and a count is wanted" },
+        { "breached_passwords: by-count.txt\n",
+          "by-count.txt: byte 43: the lines are not in the order of their SHA-1" },
         { "origin: https://plates.example.org\n", NULL },
         { "origin: https://plates.example.org:8443\n", NULL },
         { "origin: http://localhost:8080\n", NULL },
@@ -464,6 +470,11 @@ a_configuration_is_checked_to_the_line(void **state)
     };
     struct command *command = *state;
 
+    write_text("words.txt", "password\nqwerty\n");
+    write_text("list.txt", "7C4A8D09CA3762AF61E59520943DC26494F8941B:37\r\n"
+                           "F7C3BC1D808E04732ADF679965CCC34CA7AE3441:6\r\n");
+    write_text("by-count.txt", "F7C3BC1D808E04732ADF679965CCC34CA7AE3441:9\n"
+                               "7C4A8D09CA3762AF61E59520943DC26494F8941B:8\n");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         write_text("config.yaml", cases[i].text);
         run(command, "config", "check", "config.yaml", NULL);
@@ -482,17 +493,13 @@ a_configuration_is_checked_to_the_line(void **state)
 static void
 commands_beside_a_server_look_and_are_told_where_to_write(void **state)
 {
-    const char *const arguments[] = { "serve",    "--data",      "site",   "--mode",
-                                      "write",    "--listen",    "127.0.0.1:0", NULL };
+    const char *const arguments[] = { "serve", "--data",   "site",        "--mode",
+                                      "write", "--listen", "127.0.0.1:0", NULL };
     static const char *const looking[][6] = {
-        { "stats", "--data", "site" },
-        { "verify", "--data", "site" },
-        { "audit", "verify", "--data", "site" },
-        { "audit", "keys", "--data", "site" },
-        { "agency", "list", "--data", "site" },
-        { "catalog", "export", "--data", "site" },
-        { "rules", "list", "--data", "site" },
-        { "token", "list", "--data", "site" },
+        { "stats", "--data", "site" },           { "verify", "--data", "site" },
+        { "audit", "verify", "--data", "site" }, { "audit", "keys", "--data", "site" },
+        { "agency", "list", "--data", "site" },  { "catalog", "export", "--data", "site" },
+        { "rules", "list", "--data", "site" },   { "token", "list", "--data", "site" },
     };
     static const char *const writing[][8] = {
         { "agency", "remove", "nobody", "--data", "site" },
