@@ -213,9 +213,9 @@ pb_api_account_swap(struct pb_site *site, const struct pb_api_account *account,
     return status;
 }
 
-enum pb_status
-pb_api_account_change(struct pb_site *site, const struct pb_api_account *account,
-                      struct pb_str actor, const char *verb, struct pb_error *error)
+static enum pb_status
+leave(struct pb_site *site, const struct pb_api_account *account, struct pb_str actor,
+      const char *verb, struct pb_error *error)
 {
     const struct pb_catalog_view *view = NULL;
     struct pb_str agency = { NULL, 0 };
@@ -236,6 +236,15 @@ pb_api_account_change(struct pb_site *site, const struct pb_api_account *account
     pb_api_leaf_secret(&leaf, "reason", account->why);
     status = pb_api_leaf_append(&leaf, site, error);
     pb_catalog_view_drop(view);
+    return status;
+}
+
+enum pb_status
+pb_api_account_change(struct pb_site *site, const struct pb_api_account *account,
+                      struct pb_str actor, const char *verb, struct pb_error *error)
+{
+    enum pb_status status = leave(site, account, actor, verb, error);
+
     return status == PB_OK ? pb_api_account_swap(site, account, error) : status;
 }
 
@@ -376,6 +385,28 @@ pb_api_account_disable(const struct pb_env *env, struct pb_site *site, struct pb
         account.why = why;
         status = pb_api_account_change(site, &account, actor, "disable", error);
     }
+    pb_arena_clear(&arena);
+    return status;
+}
+
+enum pb_status
+pb_api_account_unlock(const struct pb_env *env, struct pb_site *site, struct pb_str actor,
+                      struct pb_str person, struct pb_error *error)
+{
+    const struct pb_catalog_view *view = NULL;
+    struct pb_api_account account;
+    struct pb_arena arena;
+    enum pb_status status;
+
+    pb_arena_init(&arena, env, NOTE_BYTES_MAX);
+    status = pb_api_account_find(site, person, &arena, &account, error);
+    if (status == PB_OK)
+        status = pb_catalog_view_take(pb_site_catalog(site), &view, error);
+    if (status == PB_OK)
+        status = check_actor(view, actor, pb_view_person(view, person), pb_now_us(env), error);
+    pb_catalog_view_drop(view);
+    if (status == PB_OK)
+        status = leave(site, &account, actor, "unlock", error);
     pb_arena_clear(&arena);
     return status;
 }

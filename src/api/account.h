@@ -87,6 +87,11 @@ PB_MUST_CHECK enum pb_status pb_api_account_approve(const struct pb_env *env, st
 PB_MUST_CHECK enum pb_status pb_api_account_disable(const struct pb_env *env, struct pb_site *site,
                                                     struct pb_str actor, struct pb_str person,
                                                     struct pb_str why, struct pb_error *error);
+/* Puts on record that wrong proofs of the person are to be forgotten: they are counted elsewhere
+ * (api/people.h), and the account stays as it is. */
+PB_MUST_CHECK enum pb_status pb_api_account_unlock(const struct pb_env *env, struct pb_site *site,
+                                                   struct pb_str actor, struct pb_str person,
+                                                   struct pb_error *error);
 /*
  * A link by which the person sets password and one-time codes; those of before are void from now
  * on, and so is an earlier link. In a directory of the demonstration it signs in as it is, and

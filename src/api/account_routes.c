@@ -264,6 +264,26 @@ pb_api_handle_accounts_disable(struct pb_api *api, const struct pb_api_call *cal
     return answer(api, call, person, status, &error, reply);
 }
 
+/* They may be locked because somebody else guessed: it takes nothing away but that. */
+enum pb_status
+pb_api_handle_accounts_unlock(struct pb_api *api, const struct pb_api_call *call,
+                              struct pb_reply *reply)
+{
+    struct pb_error error = { "" };
+    struct pb_str person;
+    enum pb_status status;
+
+    if (!named(api, call, reply, &person, &status))
+        return status;
+    if (!has_stepped_up(call, reply))
+        return PB_OK;
+    status =
+        pb_api_account_unlock(api->env, api->options.site, call->caller->person, person, &error);
+    if (status == PB_OK)
+        pb_api_attempts_forget(api, person);
+    return answer(api, call, person, status, &error, reply);
+}
+
 enum pb_status
 pb_api_handle_accounts_link(struct pb_api *api, const struct pb_api_call *call,
                             struct pb_reply *reply)

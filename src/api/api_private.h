@@ -202,6 +202,7 @@ pb_api_handler_fn pb_api_handle_accounts_disable;
 pb_api_handler_fn pb_api_handle_accounts_link;
 pb_api_handler_fn pb_api_handle_accounts_list;
 pb_api_handler_fn pb_api_handle_accounts_show;
+pb_api_handler_fn pb_api_handle_accounts_unlock;
 pb_api_handler_fn pb_api_handle_approvals_give;
 pb_api_handler_fn pb_api_handle_approvals_show;
 pb_api_handler_fn pb_api_handle_audit_checkpoint;

@@ -301,6 +301,13 @@ pb_api_attempt_give_back(struct pb_api *api, const struct pb_api_call *call, str
 }
 
 void
+pb_api_attempts_forget(struct pb_api *api, struct pb_str person)
+{
+    pb_api_lockout_clear(&api->people.names, person);
+    pb_api_lockout_clear(&api->people.proofs, person);
+}
+
+void
 pb_api_attempt_succeeded(struct pb_api *api, const struct pb_api_call *call, struct pb_str name)
 {
     struct counted counted;

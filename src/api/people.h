@@ -131,6 +131,8 @@ bool pb_api_attempt_take(struct pb_api *api, const struct pb_api_call *call, str
                          bool *ret_is_last, struct pb_reply *reply);
 void pb_api_attempt_succeeded(struct pb_api *api, const struct pb_api_call *call,
                               struct pb_str name);
+/* Whatever the person got wrong, also who was not them, is forgotten: they may try at once. */
+void pb_api_attempts_forget(struct pb_api *api, struct pb_str person);
 void pb_api_attempt_give_back(struct pb_api *api, const struct pb_api_call *call,
                               struct pb_str name);
 /* A leaf about a failure, of so many a minute; the others are counted in the next. person: who

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "cli/instead.h"
 
 #define MESSAGE_BYTES_MAX 2048u
 
@@ -199,17 +200,16 @@ static void
 tell_holder(const struct pb_cli *cli, const char *path)
 {
     char audit_path[PB_PATH_BYTES_MAX], holder[PB_AUDIT_HOLDER_BYTES];
+    char instead[PB_CLI_INSTEAD_BYTES];
     int length = snprintf(audit_path, sizeof(audit_path), "%s/audit", path);
 
     if (length < 0 || (size_t)length >= sizeof(audit_path))
         return;
     pb_audit_holder(cli->env, audit_path, holder);
-    if (is_server(holder))
-        pb_cli_say(cli,
-                   "'%s' is being served by %s: ask the server for this (its addresses are at "
-                   "/docs), or stop it first",
-                   path, holder);
-    else if (holder[0] != '\0')
+    if (is_server(holder)) {
+        pb_cli_instead(cli->command != NULL ? cli->command : "", instead);
+        pb_cli_say(cli, "'%s' is being served by %s: %sstop it first", path, holder, instead);
+    } else if (holder[0] != '\0')
         pb_cli_say(cli, "'%s' is in use by %s: wait for it or stop it", path, holder);
 }
 

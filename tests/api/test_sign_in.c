@@ -662,6 +662,44 @@ five_failures_lock_a_name_whether_or_not_it_exists(void **state)
     browser_expect(doe, 201, browser_sign_in(doe));
 }
 
+/* Nor by who has not just proved to be there, or is of another agency. */
+static void
+an_administrator_unlocks_whom_others_have_locked_out(void **state)
+{
+    static const char target[] = "/v1/accounts/doe/unlock",
+                      template[] = "/v1/accounts/{person}/unlock";
+    struct people *people = *state;
+    struct browser *doe = &people->doe, *adm = &people->adm;
+    uint64_t leaves;
+
+    start(people);
+    browser_enrol(adm, &people->room);
+    for (int i = 0; i < 5; i++)
+        browser_expect(doe, 401, browser_sign_in_with(doe, "doe", "a wrong one", "totp", "123456"));
+    browser_expect(doe, 429, browser_sign_in(doe));
+    people->room.now_us += 5 * MINUTE; /* since adm proved to be there */
+    browser_expect(adm, 403, browser_ask(adm, "POST", target, template, NULL));
+    browser_expect(adm, 200, browser_totp(adm, "/v1/session/step-up"));
+    browser_expect(adm, 404,
+                   browser_ask(adm, "POST", "/v1/accounts/nobody/unlock", template, NULL));
+    browser_expect(doe, 429, browser_sign_in(doe));
+    leaves = room_leaves(&people->room, "kansas-pd", "change", NULL);
+    browser_expect(adm, 200, browser_ask(adm, "POST", target, template, NULL));
+    expect_in(client_body(&adm->last), "\"state\":\"active\"");
+    assert_int_equal(leaves + 1, room_leaves(&people->room, "kansas-pd", "change", NULL));
+    browser_expect(doe, 201, browser_sign_in(doe));
+    /* Failures within a session, too: they are counted by person. */
+    for (int i = 0; i < 5; i++)
+        browser_expect(doe, 401,
+                       browser_send(doe, "POST", "/v1/session/step-up", "{\"totp\":\"1\"}"));
+    people->room.now_us += PB_TOTP_STEP_US;
+    browser_expect(doe, 201, browser_sign_in(doe));
+    people->room.now_us += PB_TOTP_STEP_US;
+    browser_expect(doe, 429, browser_totp(doe, "/v1/session/step-up"));
+    browser_expect(adm, 200, browser_ask(adm, "POST", target, template, NULL));
+    browser_expect(doe, 200, browser_totp(doe, "/v1/session/step-up"));
+}
+
 static void
 each_lock_is_longer_until_somebody_signs_in(void **state)
 {
@@ -1595,6 +1633,7 @@ main(void)
         CASE(of_two_at_once_with_one_code_one_signs_in),
         CASE(who_does_not_sign_in_is_not_told_why),
         CASE(five_failures_lock_a_name_whether_or_not_it_exists),
+        CASE(an_administrator_unlocks_whom_others_have_locked_out),
         CASE(each_lock_is_longer_until_somebody_signs_in),
         CASE(four_failures_are_forgotten_after_a_quarter_of_an_hour),
         CASE(an_address_that_tries_many_names_has_to_wait),

@@ -5,6 +5,7 @@
 
 #include <sys/un.h>
 
+#include "cli/instead.h"
 #include "net/certificate.h"
 
 /* That of who asks. The ones before are counted until the server has seen that they are closed,
@@ -525,6 +526,120 @@ commands_beside_a_server_look_and_are_told_where_to_write(void **state)
     expect_exit(command, 0);
 }
 
+/* Is the method one of the path's in the document? */
+static void
+expect_described(const json_t *document, const char *endpoint)
+{
+    char method[16], path[128];
+    const json_t *paths = json_object_get(document, "paths");
+
+    if (sscanf(endpoint, "%15[A-Z] %127s", method, path) != 2)
+        fail_msg("'%s' is no endpoint", endpoint);
+    for (size_t i = 0; method[i] != '\0'; i++)
+        method[i] = (char)(method[i] + 32);
+    if (json_object_get(json_object_get(paths, path), method) == NULL)
+        fail_msg("'%s' is not described", endpoint);
+}
+
+/* What a command says beside a service: the endpoint that does the same, as it is described there,
+ * or that there is none. */
+static void
+commands_beside_a_server_name_the_endpoint_that_does_the_same(void **state)
+{
+    static const char *const served[] = { "serve", "--data",   "site",        "--mode",
+                                          "write", "--listen", "127.0.0.1:0", NULL };
+    static const struct {
+        const char *words[16];
+        const char *says; /* NULL: none does */
+    } cases[] = {
+        { { "account", "add", "x" }, "POST /v1/accounts" },
+        { { "account", "approve", "x", "--by", "y" }, "POST /v1/accounts/{person}/approve" },
+        { { "account", "disable", "x", "--why", "y" }, "POST /v1/accounts/{person}/disable" },
+        { { "account", "link", "x" }, "POST /v1/accounts/{person}/link" },
+        { { "token", "add", "--agency", "x", "--may", "reads" }, "POST /v1/tokens" },
+        { { "token", "revoke", "0123456789ab" }, "DELETE /v1/tokens/{id}" },
+        { { "approve", "x", "--person", "y", "--why", "z" }, "POST /v1/approvals" },
+        { { "audit", "export", "--person", "x", "file" }, "POST /v1/audit/export" },
+        { { "audit", "open", "--person", "x", "--index", "1" }, "GET /v1/audit/entries/{index}" },
+        { { "audit", "search", "--person", "x" }, "POST /v1/audit/search" },
+        { { "audit", "review", "list", "--person", "x" }, "GET /v1/review/items" },
+        { { "audit", "review", "notices", "--person", "x" }, "GET /v1/review/notices" },
+        { { "audit", "review", "disclosures", "--person", "x" }, "GET /v1/review/disclosures" },
+        { { "agency", "remove", "x" }, "DELETE /v1/agencies/{id}" },
+        { { "person", "change", "x", "--name", "y" }, "PATCH /v1/people/{id}" },
+        { { "case", "remove", "x:1" }, "DELETE /v1/cases/{id}" },
+        { { "hold", "remove", "x" }, "DELETE /v1/holds/{id}" },
+        { { "search", "--person", "x", "--purpose", "p", "--why", "because of a case", "--plate",
+            "A", "--from", "2026-01-01", "--to", "2026-02-01" },
+          "POST /v1/inquiries" },
+        { { "transparency", "--agency", "x", "--person", "y" }, "GET /v1/transparency" },
+        { { "purge" }, NULL },
+        { { "merge" }, NULL },
+        { { "backup", "there" }, NULL },
+        { { "audit", "destroy-expired" }, NULL },
+    };
+    /* These want more than a word before they look at a directory. */
+    static const char *const others[] = {
+        "associates",
+        "audit review close",
+        "audit review detect",
+        "audit review finish",
+        "audit review sample",
+        "catalog import",
+        "common",
+        "correct",
+        "import",
+        "near",
+        "plates",
+        "policy explain",
+        "rules add",
+        "subject-access",
+        "agreement add",
+        "case change",
+        "declaration add",
+        "offence change",
+        "reader add",
+        "person add",
+    };
+    struct command *command = *state;
+    struct running running;
+    json_t *document;
+    char *reply;
+
+    make_site(command, "site");
+    assert_int_equal(0, setenv("PLATEBASE_DATA", "site", 1));
+    start_service(&running, served);
+    reply = get(&running, "/openapi.json");
+    assert_non_null(strstr(reply, "\r\n\r\n"));
+    document = json_loads(strstr(reply, "\r\n\r\n") + 4, 0, NULL);
+    assert_non_null(document);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char wanted[256] = "stop it first";
+
+        wait_for(command, start_with(NULL, -1, -1, -1, cases[i].words));
+        if (command->exit_code != 1)
+            fail_msg("%s %s: %s", cases[i].words[0], cases[i].words[1], command->err);
+        if (cases[i].says != NULL) {
+            expect_described(document, cases[i].says);
+            (void)snprintf(wanted, sizeof(wanted), "ask it instead: %s (see /docs), or stop it",
+                           cases[i].says);
+        }
+        expect_text(command->err, wanted);
+        assert_true((strstr(command->err, "instead") != NULL) == (cases[i].says != NULL));
+    }
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        char text[PB_CLI_INSTEAD_BYTES];
+
+        pb_cli_instead(others[i], text);
+        assert_ptr_equal(text, strstr(text, "ask it instead: "));
+        expect_described(document, text + strlen("ask it instead: "));
+    }
+    json_decref(document);
+    free(reply);
+    end_service(&running, SIGTERM);
+    assert_int_equal(0, unsetenv("PLATEBASE_DATA"));
+}
+
 int
 main(void)
 {
@@ -532,6 +647,7 @@ main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
         CASE(a_directory_is_served_until_the_service_is_told_to_stop),
         CASE(commands_beside_a_server_look_and_are_told_where_to_write),
+        CASE(commands_beside_a_server_name_the_endpoint_that_does_the_same),
         CASE(programs_show_tokens_that_the_command_has_made),
         CASE(readers_have_credentials_of_their_own),
         CASE(what_was_acknowledged_survives_a_kill),
