@@ -2,7 +2,8 @@
  * serve: the service, until it is told to stop.
  *
  * SIGTERM and SIGINT stop it in order, a second one at once; SIGHUP reads the certificate again;
- * SIGUSR1 makes a backup, for no other process can while this one writes.
+ * SIGUSR1 makes a backup, for no other process can while this one writes. The main thread waits for
+ * signals and does nothing else for long; care.h has the thread that does.
  * Under systemd the socket may be handed over (LISTEN_FDS), and the start is told (NOTIFY_SOCKET).
  */
 #include <errno.h>
@@ -18,19 +19,15 @@
 
 #include "api/api.h"
 #include "base/env.h"
-#include "cli/backups.h"
+#include "cli/care.h"
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/options.h"
-#include "cli/upkeep.h"
-#include "inquiry/figures.h"
 #include "net/listen.h"
 #include "net/metrics.h"
 
 #define FIRST_PASSED_SOCKET 3 /* SD_LISTEN_FDS_START */
 #define OTHER_FILES 256u      /* descriptors beside connections */
-#define LOOK_S 30             /* between two looks at what is to be done meanwhile */
-#define COUNT_EVERY_LOOKS 20u /* what the audit logs say in figures */
 
 struct service {
     struct pb_cli *cli; /* borrowed */
@@ -40,6 +37,7 @@ struct service {
     struct pb_site *site;     /* owned */
     struct pb_api *api;       /* owned */
     struct pb_server *server; /* owned */
+    struct pb_cli_care *care; /* owned */
     sigset_t signals;
 };
 
@@ -115,104 +113,18 @@ reload(struct service *service)
         (void)pb_cli_failure(service->cli, status, &error);
 }
 
-/* False: the service is to stop, and the backup with it. */
-static bool
-may_go_on(void *context, const char *phase, uint64_t done, uint64_t total)
-{
-    sigset_t pending;
-
-    (void)context;
-    (void)phase;
-    (void)done;
-    (void)total;
-    return sigpending(&pending) != 0 ||
-           (sigismember(&pending, SIGTERM) != 1 && sigismember(&pending, SIGINT) != 1);
-}
-
-static void
-back_up(struct service *service)
-{
-    const struct pb_env *env = service->cli->env;
-    const struct pb_progress progress = { .report = may_go_on };
-    const char *directory = service->config.backups;
-    int64_t began_ns = pb_monotonic_ns(env);
-    struct pb_error error = { "" };
-    char path[PB_PATH_BYTES_MAX];
-    struct pb_log_line line;
-    enum pb_status status;
-
-    if (directory == NULL)
-        status = pb_fail(&error, PB_E_IO, "the configuration names no directory for backups");
-    else
-        status = pb_cli_backups_make(env, service->site, directory, &progress, path, &error);
-    pb_log_begin(&line, &service->log, status == PB_OK ? PB_LOG_INFO : PB_LOG_ERROR,
-                 PB_WORD("backup"));
-    pb_log_status(&line, PB_WORD("status"), status);
-    pb_log_number(&line, PB_WORD("duration_us"), (pb_monotonic_ns(env) - began_ns) / 1000);
-    pb_log_end(&line);
-    if (status != PB_OK)
-        (void)pb_cli_failure(service->cli, status, &error);
-    else
-        pb_cli_say(service->cli, "backup made in %s", path);
-}
-
-/* What was put on record since, so that who asks for figures does not wait for it. */
-static void
-count_figures(struct service *service)
-{
-    const struct pb_env *env = service->cli->env;
-    const struct pb_progress progress = { .report = may_go_on };
-    int64_t began_ns = pb_monotonic_ns(env);
-    struct pb_error error = { "" };
-    struct pb_log_line line;
-    enum pb_status status;
-
-    if (service->config.mode == PB_SITE_LOOK)
-        return;
-    status = pb_figures_count(service->site, &progress, &error);
-    if (status == PB_OK)
-        pb_api_set_counted(service->api);
-    pb_log_begin(&line, &service->log, status >= PB_OK ? PB_LOG_INFO : PB_LOG_ERROR,
-                 PB_WORD("figures"));
-    pb_log_status(&line, PB_WORD("status"), status);
-    pb_log_number(&line, PB_WORD("duration_us"), (pb_monotonic_ns(env) - began_ns) / 1000);
-    pb_log_end(&line);
-    if (status < PB_OK)
-        (void)pb_cli_failure(service->cli, status, &error);
-}
-
-/* Between signals; the process stays as small as what it holds. */
-static void
-look_after(struct service *service, struct pb_cli_upkeep *upkeep, unsigned look)
-{
-    const struct pb_progress progress = { .report = may_go_on };
-
-    pb_cli_upkeep_run(upkeep, &progress);
-    if (look % COUNT_EVERY_LOOKS == 0)
-        count_figures(service);
-    pb_env_system_give_back();
-}
-
+/* Nothing that is done here takes long: what does is handed over. */
 static void
 wait_for_end(struct service *service)
 {
-    static const struct timespec pause = { .tv_sec = LOOK_S };
-    struct pb_cli_upkeep upkeep;
-    unsigned looks = 0;
+    int signal = 0;
 
-    pb_cli_upkeep_init(&upkeep, service->cli->env, service->site, &service->log,
-                       service->config.mode == PB_SITE_WRITE ? service->config.upkeep_hours : 0);
-    for (;;) {
-        int signal = sigtimedwait(&service->signals, NULL, &pause);
-
+    while (signal != SIGTERM && signal != SIGINT) {
+        signal = sigwaitinfo(&service->signals, NULL);
         if (signal == SIGHUP)
             reload(service);
         else if (signal == SIGUSR1)
-            back_up(service);
-        else if (signal > 0)
-            break;
-        else if (errno == EAGAIN)
-            look_after(service, &upkeep, ++looks);
+            pb_cli_care_back_up(service->care);
     }
     /* A second signal must not have to wait for the first. */
     (void)pthread_sigmask(SIG_UNBLOCK, &service->signals, NULL);
@@ -332,6 +244,29 @@ start(struct service *service, int socket, struct pb_error *error)
 }
 
 static void
+set_counted(void *api)
+{
+    pb_api_set_counted(api);
+}
+
+static enum pb_status
+start_care(struct service *service, struct pb_error *error)
+{
+    const struct pb_cli_care_options options = {
+        .cli = service->cli,
+        .site = service->site,
+        .log = &service->log,
+        .backups = service->config.backups,
+        .upkeep_hours = service->config.mode == PB_SITE_WRITE ? service->config.upkeep_hours : 0,
+        .counts = service->config.mode != PB_SITE_LOOK,
+        .on_counted = set_counted,
+        .counted_context = service->api,
+    };
+
+    return pb_cli_care_start(&options, &service->care, error);
+}
+
+static void
 say_where(const struct service *service)
 {
     struct pb_peer address = pb_server_address(service->server);
@@ -352,6 +287,7 @@ stop(struct service *service)
 
     pb_api_set_ready(service->api, false);
     notify("STOPPING=1");
+    pb_cli_care_break_off(service->care);
     cut = pb_server_stop(service->server, service->config.stop_ms);
     pb_log_begin(&line, &service->log, PB_LOG_INFO, PB_WORD("stopped"));
     pb_log_number(&line, PB_WORD("connections_cut"), cut);
@@ -367,7 +303,11 @@ serve(struct service *service, int socket)
     raise_file_limit(service->cli, &service->config);
     block_signals(service);
     status = start(service, socket, &error);
+    if (status == PB_OK)
+        status = start_care(service, &error);
     if (status != PB_OK) {
+        if (service->server != NULL)
+            (void)pb_server_stop(service->server, 0);
         pb_api_free(service->api);
         return pb_cli_close_site(service->cli, service->site,
                                  pb_cli_failure(service->cli, status, &error));
@@ -375,9 +315,9 @@ serve(struct service *service, int socket)
     pb_api_set_ready(service->api, true);
     say_where(service);
     notify("READY=1");
-    count_figures(service);
     wait_for_end(service);
     stop(service);
+    pb_cli_care_stop(service->care);
     pb_api_free(service->api);
     return pb_cli_close_site(service->cli, service->site, PB_CLI_EXIT_OK);
 }

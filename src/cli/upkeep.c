@@ -37,6 +37,23 @@ log_end(const struct pb_cli_upkeep *upkeep, const struct pb_purge_counts *counts
     pb_log_end(&line);
 }
 
+/* Notes that it was told to stop: what is broken off is not done for this time. */
+struct watched {
+    const struct pb_progress *progress; /* or NULL */
+    bool is_stopped;
+};
+
+static bool
+watch(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    struct watched *watched = context;
+
+    if (watched->progress != NULL &&
+        !watched->progress->report(watched->progress->context, phase, done, total))
+        watched->is_stopped = true;
+    return !watched->is_stopped;
+}
+
 void
 pb_cli_upkeep_run(struct pb_cli_upkeep *upkeep, const struct pb_progress *progress)
 {
@@ -44,12 +61,16 @@ pb_cli_upkeep_run(struct pb_cli_upkeep *upkeep, const struct pb_progress *progre
     struct pb_purge_counts counts = { 0 };
     struct pb_error error = { "" };
     int64_t began_ns = pb_monotonic_ns(upkeep->env);
+    struct watched watched = { .progress = progress };
+    const struct pb_progress watching = { .report = watch, .context = &watched };
     uint64_t terms = 0;
     enum pb_status status;
 
     if (upkeep->period_ns == 0 || began_ns < upkeep->due_ns)
         return;
-    status = pb_site_purge(upkeep->site, &operator, progress, NULL, NULL, &counts, &error);
+    status = pb_site_purge(upkeep->site, &operator, & watching, NULL, NULL, &counts, &error);
+    if (watched.is_stopped)
+        status = PB_END;
     if (status == PB_OK)
         status = pb_site_destroy_expired(upkeep->site, &terms, &error);
     upkeep->due_ns = began_ns + (status == PB_OK ? upkeep->period_ns : upkeep->period_ns / 10);
