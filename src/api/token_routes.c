@@ -68,23 +68,29 @@ pb_api_handle_token_show(struct pb_api *api, const struct pb_api_call *call, str
     return PB_OK;
 }
 
+static bool
+is_own(const struct pb_api_caller *caller, const struct pb_api_token *token)
+{
+    return caller->token != NULL && pb_str_equal(token->id, caller->token->id);
+}
+
 enum pb_status
 pb_api_handle_tokens_revoke(struct pb_api *api, const struct pb_api_call *call,
                             struct pb_reply *reply)
 {
     struct pb_str id = pb_request_param(call->request, "id");
     struct pb_arena *arena = call->request->arena;
-    const struct pb_api_token *own = call->caller->token;
+    const struct pb_api_caller *caller = call->caller;
     struct pb_error error = { "" };
     struct pb_api_token token;
     enum pb_status status = pb_api_token_find(api->options.site, id, arena, &token, &error);
 
     /* What is not the asker's to revoke does not exist for them. */
-    if (status == PB_OK && !pb_str_equal(token.id, own->id) &&
-        ((own->verbs & PB_TOKEN_ADMINISTER) == 0 || !pb_str_equal(token.agency, own->agency)))
+    if (status == PB_OK && !is_own(caller, &token) &&
+        ((caller->verbs & PB_TOKEN_ADMINISTER) == 0 || !pb_str_equal(token.agency, caller->agency)))
         status = PB_NOT_FOUND;
     if (status == PB_NOT_FOUND)
-        return pb_api_problem(call, reply, 404, "there is no token that this one may revoke", "id");
+        return pb_api_problem(call, reply, 404, "there is no token that you may revoke", "id");
     if (status == PB_OK)
         status = pb_api_token_revoke(api->env, api->options.site, id, &error);
     if (status == PB_OK)
