@@ -65,6 +65,7 @@ sweep_open(struct sweep *sweep)
         .audit = pb_site_audit(sweep->room.site),
         .takes_inquiries = true,
         .takes_reads = true,
+        .origin = "https://plates.example.org",
         .password_memory_bytes = 8192,
         .password_passes = 1,
     };
@@ -287,12 +288,13 @@ sweep_show(const struct sweep *sweep, enum who who, char text[256], struct pb_pa
     return 2;
 }
 
+/* With a body that stands for nothing but itself. */
 static inline void
-sweep_ask(struct sweep *sweep, const struct sweep_request *asked)
+sweep_ask_with(struct sweep *sweep, const struct sweep_request *asked, struct pb_str body)
 {
     unsigned index = sweep_endpoint(asked->endpoint), count;
     const struct pb_route *route = &pb_api_routes(sweep->api, &count)[index];
-    char body[SWEEP_BODY_BYTES] = "", param[256] = "", shown[256];
+    char param[256] = "", shown[256];
     struct pb_pair headers[3] = { { pb_str_from("If-Match"), pb_str_from("*") } };
     struct pb_pair params[1], query[1];
     struct pb_request request = { .method = route->method,
@@ -301,7 +303,8 @@ sweep_ask(struct sweep *sweep, const struct sweep_request *asked)
                                   .headers = headers,
                                   .header_count = 1,
                                   .params = params,
-                                  .query = query };
+                                  .query = query,
+                                  .body = body };
     struct pb_arena arena;
     struct sweep_reply later;
     enum pb_status status;
@@ -315,9 +318,6 @@ sweep_ask(struct sweep *sweep, const struct sweep_request *asked)
     if (asked->query != NULL)
         query[request.query_count++] =
             (struct pb_pair){ pb_str_from(asked->query_name), pb_str_from(asked->query) };
-    if (asked->body != NULL)
-        sweep_fill(sweep, asked->body, body, sizeof(body));
-    request.body = pb_str_from(body);
     pb_arena_init(&arena, sweep->room.env, 16); /* what is taken of it can fail by itself */
     pb_reply_init(&later.reply, sweep->room.env, &arena);
     request.arena = &arena;
@@ -325,6 +325,16 @@ sweep_ask(struct sweep *sweep, const struct sweep_request *asked)
     sweep_take(sweep, &later.reply, status);
     pb_reply_done(&later.reply);
     pb_arena_clear(&arena);
+}
+
+static inline void
+sweep_ask(struct sweep *sweep, const struct sweep_request *asked)
+{
+    char body[SWEEP_BODY_BYTES] = "";
+
+    if (asked->body != NULL)
+        sweep_fill(sweep, asked->body, body, sizeof(body));
+    sweep_ask_with(sweep, asked, pb_str_from(body));
 }
 
 /* ---- a turn ---- */
