@@ -189,16 +189,17 @@ pb_totp_uri(struct pb_str person, const uint8_t secret[PB_TOTP_SECRET_BYTES],
 
 /* ---- recovery codes ---- */
 
-#define CODE_RANDOM_BYTES 15u
-#define CODE_LETTERS 24u
+#define CODE_RANDOM_BYTES 18u
+#define CODE_LETTERS 28u     /* 140 bits */
+#define CODE_LETTERS_OLD 24u /* 120 bits: of codes that were given before, and are taken */
 #define HASH_DIGITS 64u
 
 static void
-hash_letters(const char letters[CODE_LETTERS], char ret_hex[HASH_DIGITS + 1])
+hash_letters(const char *letters, uint32_t count, char ret_hex[HASH_DIGITS + 1])
 {
     uint8_t sha256[crypto_hash_sha256_BYTES];
 
-    (void)crypto_hash_sha256(sha256, (const unsigned char *)letters, CODE_LETTERS);
+    (void)crypto_hash_sha256(sha256, (const unsigned char *)letters, count);
     (void)sodium_bin2hex(ret_hex, HASH_DIGITS + 1, sha256, sizeof(sha256));
 }
 
@@ -216,9 +217,9 @@ pb_recovery_make(const struct pb_env *env,
         if (status != PB_OK)
             return pb_fail(error, status, "the system gives no random bytes");
         pb_base32(random, sizeof(random), letters);
-        (void)snprintf(ret_codes[i], PB_RECOVERY_CODE_BYTES, "%.6s-%.6s-%.6s-%.6s", letters,
-                       letters + 6, letters + 12, letters + 18);
-        hash_letters(letters, hash);
+        (void)snprintf(ret_codes[i], PB_RECOVERY_CODE_BYTES, "%.7s-%.7s-%.7s-%.7s", letters,
+                       letters + 7, letters + 14, letters + 21);
+        hash_letters(letters, CODE_LETTERS, hash);
         hash[HASH_DIGITS] = i + 1 < PB_RECOVERY_CODES ? ',' : '\0';
         sodium_memzero(random, sizeof(random));
         sodium_memzero(letters, sizeof(letters));
@@ -226,13 +227,14 @@ pb_recovery_make(const struct pb_env *env,
     return PB_OK;
 }
 
-static bool
+/* How many letters there are; 0: it can be no code. */
+static uint32_t
 letters_of(struct pb_str code, char ret_letters[CODE_LETTERS])
 {
     uint32_t used = 0;
 
     if (code.bytes > 64)
-        return false;
+        return 0;
     for (uint32_t i = 0; i < code.bytes; i++) {
         char byte = code.text[i];
 
@@ -241,10 +243,10 @@ letters_of(struct pb_str code, char ret_letters[CODE_LETTERS])
         if (byte >= 'a' && byte <= 'z')
             byte = (char)(byte - 32);
         if (used == CODE_LETTERS)
-            return false;
+            return 0;
         ret_letters[used++] = byte;
     }
-    return used == CODE_LETTERS;
+    return used == CODE_LETTERS || used == CODE_LETTERS_OLD ? used : 0;
 }
 
 bool
@@ -252,11 +254,12 @@ pb_recovery_use(struct pb_str list, struct pb_str code, char ret_list[PB_RECOVER
 {
     char letters[CODE_LETTERS], hash[HASH_DIGITS + 1];
     struct pb_text_out out = pb_text_out(ret_list, PB_RECOVERY_LIST_BYTES - 1);
+    uint32_t count = letters_of(code, letters);
     bool is_found = false;
 
-    if (!letters_of(code, letters))
+    if (count == 0)
         return false;
-    hash_letters(letters, hash);
+    hash_letters(letters, count, hash);
     for (uint32_t at = 0; at + HASH_DIGITS <= list.bytes; at += HASH_DIGITS + 1) {
         if (sodium_memcmp(list.text + at, hash, HASH_DIGITS) == 0) {
             is_found = true;

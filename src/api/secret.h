@@ -4,7 +4,7 @@
  * Passwords: argon2id by libsodium. Length and a list of common ones are looked at, never which
  * characters they are made of. One-time codes: TOTP by liboath, SHA-1, 6 digits, 30 seconds, one
  * step to either side, because clocks of telephones differ; each step is used once. Recovery
- * codes: 120 random bits, so that a plain hash is enough.
+ * codes: 140 random bits, so that a plain hash is enough.
  *
  * Threads: everything here is without state. A hash takes about half a second and
  *          PB_PASSWORD_MEMORY_BYTES, so callers bound how many are made at once.
@@ -84,7 +84,7 @@ void pb_base32(const uint8_t *bytes, size_t count, char *ret_text);
 /* ---- recovery codes ---- */
 
 #define PB_RECOVERY_CODES 10u
-#define PB_RECOVERY_CODE_BYTES 28u                       /* "ABCDEF-GHIJKL-..." with its NUL */
+#define PB_RECOVERY_CODE_BYTES 32u                       /* "ABCDEFG-HIJKLMN-..." with its NUL */
 #define PB_RECOVERY_LIST_BYTES (PB_RECOVERY_CODES * 65u) /* hashes, commas, and a NUL */
 
 PB_MUST_CHECK enum pb_status

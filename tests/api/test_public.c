@@ -409,6 +409,35 @@ multipart_is_refused_everywhere(void **state)
     assert_true(tried > 30);
 }
 
+/* So that none has to show how to sign out. */
+static void
+no_page_is_behind_the_sign_in(void **state)
+{
+    struct service *service = *state;
+    const char *path, *method, *code;
+    json_t *methods, *endpoint, *reply;
+    unsigned pages = 0;
+
+    service_start(service);
+    json_object_foreach(json_object_get(service->document, "paths"), path, methods)
+    {
+        json_object_foreach(methods, method, endpoint)
+        {
+            const char *permission = json_string_value(json_object_get(endpoint, "x-permission"));
+
+            json_object_foreach(json_object_get(endpoint, "responses"), code, reply)
+            {
+                if (json_object_get(json_object_get(reply, "content"), "text/html") == NULL)
+                    continue;
+                if (permission == NULL || strcmp(permission, "public") != 0)
+                    fail_msg("%s %s", method, path);
+                pages++;
+            }
+        }
+    }
+    assert_in_range(pages, 3, 10);
+}
+
 int
 main(void)
 {
@@ -426,6 +455,7 @@ main(void)
         cmocka_unit_test(tile_paths_have_one_form),
         CASE(the_interface_needs_memory_or_says_so),
         CASE(multipart_is_refused_everywhere),
+        CASE(no_page_is_behind_the_sign_in),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

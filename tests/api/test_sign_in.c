@@ -3,6 +3,8 @@
  */
 #include "api/browser.h"
 
+#include <sodium.h>
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define SECOND INT64_C(1000000)
 #define MINUTE (60 * SECOND)
@@ -538,6 +540,28 @@ a_recovery_code_signs_in_once(void **state)
                                         doe->recovery[1]));
     browser_expect(doe, 201,
                    browser_sign_in_with(doe, "doe", PASSWORD, "recovery_code", doe->recovery[1]));
+}
+
+/* Of 24 letters: whoever has written one down can use it. */
+static void
+recovery_codes_of_before_are_taken(void **state)
+{
+    static const char code[] = "ABCDEF-GHIJKL-MNOPQR-STUVWX",
+                      letters[] = "ABCDEFGHIJKLMNOPQRSTUVWX";
+    char list[65], left[PB_RECOVERY_LIST_BYTES];
+    uint8_t sha256[crypto_hash_sha256_BYTES];
+
+    (void)state;
+    (void)crypto_hash_sha256(sha256, (const unsigned char *)letters, sizeof(letters) - 1);
+    (void)sodium_bin2hex(list, sizeof(list), sha256, sizeof(sha256));
+    assert_false(
+        pb_recovery_use(pb_str_from(list), pb_str_from("ABCDEF-GHIJKL-MNOPQR-STUVW"), left));
+    assert_false(
+        pb_recovery_use(pb_str_from(list), pb_str_from("ABCDEF-GHIJKL-MNOPQR-STUVWXY"), left));
+    assert_false(
+        pb_recovery_use(pb_str_from(list), pb_str_from("ABCDEFG-HIJKLMN-OPQRSTU-VWXYZ23"), left));
+    assert_true(pb_recovery_use(pb_str_from(list), pb_str_from(code), left));
+    assert_string_equal("", left);
 }
 
 struct at_once {
@@ -1630,6 +1654,7 @@ main(void)
         CASE(enrolling_anew_needs_a_fresh_proof_and_ends_other_sessions),
         CASE(a_code_signs_in_once_and_a_step_to_either_side),
         CASE(a_recovery_code_signs_in_once),
+        cmocka_unit_test(recovery_codes_of_before_are_taken),
         CASE(of_two_at_once_with_one_code_one_signs_in),
         CASE(who_does_not_sign_in_is_not_told_why),
         CASE(five_failures_lock_a_name_whether_or_not_it_exists),
