@@ -6,8 +6,7 @@
  * counts from the next on. Neither the password nor its hash leaves the process.
  *
  * Threads: any; nothing is kept.
- * Limits:  one question reads at most PB_BREACHED_READS_MAX times 128 bytes, pb_breached_check
- *          about 1 MiB.
+ * Limits:  one question reads at most 64 times 128 bytes, pb_breached_check about 1 MiB.
  * Format:  docs/formats/breached-passwords.md
  */
 #ifndef PB_API_BREACHED_H
@@ -17,8 +16,6 @@
 #include <platebase/status.h>
 
 struct pb_env;
-
-#define PB_BREACHED_READS_MAX 128u
 
 /*
  * Is the file at path such a list? Looks at all lines of a small one, and at 64 stretches of a

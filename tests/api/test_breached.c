@@ -313,6 +313,34 @@ a_list_in_another_order_is_found_out(void **state)
     assert_non_null(strstr(room->error.message, "not in the order"));
 }
 
+/* Not every question can see it, but none goes on past it. */
+static void
+a_question_that_meets_lines_out_of_order_is_not_answered(void **state)
+{
+    static const char *const lists[] = {
+        A ":1\n" C ":2\n" B ":3\n", /* for what lies behind the line in the middle */
+        C ":1\n" B ":2\n" C ":3\n", /* before it */
+    };
+    struct room *room = *state;
+    char name[32];
+
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        unsigned refused = 0;
+
+        put_file(room, lists[i], strlen(lists[i]));
+        for (unsigned n = 0; n < 200; n++) {
+            enum pb_status status = find(room, password_of(n, name));
+
+            assert_true(status == PB_NOT_FOUND || status == PB_E_CORRUPT);
+            if (status != PB_E_CORRUPT)
+                continue;
+            assert_non_null(strstr(room->error.message, "not in the order"));
+            refused++;
+        }
+        assert_in_range(refused, 1, 199);
+    }
+}
+
 /* ---- faults ---- */
 
 static void
@@ -357,6 +385,7 @@ main(void)
         CASE(what_is_no_list_is_said_to_be_none),
         CASE(a_damaged_line_answers_nothing),
         CASE(a_list_in_another_order_is_found_out),
+        CASE(a_question_that_meets_lines_out_of_order_is_not_answered),
         CASE(a_read_that_fails_answers_nothing),
     };
 
