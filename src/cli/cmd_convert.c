@@ -123,7 +123,7 @@ convert_done(struct convert *convert)
     const struct pb_env *env = convert->cli->env;
 
     for (unsigned i = 0; convert->readers != NULL && i < convert->worker_count; i++)
-        pb_cli_reader_done(&convert->readers[i]);
+        pb_cli_reader_done(&convert->readers[i], env);
     for (unsigned i = 0; convert->pieces != NULL && i < convert->piece_count; i++) {
         pb_cli_chunk_free(env, &convert->pieces[i].chunk);
         pb_cli_rows_done(&convert->pieces[i].rows);

@@ -249,7 +249,7 @@ import_done(struct import *import)
     const struct pb_env *env = import->cli->env;
 
     for (unsigned i = 0; import->workers != NULL && i < import->worker_count; i++) {
-        pb_cli_reader_done(&import->workers[i].reader);
+        pb_cli_reader_done(&import->workers[i].reader, env);
         pb_stamper_free(import->workers[i].stamper);
     }
     for (unsigned i = 0; import->chunks != NULL && i < import->chunk_count; i++)

@@ -1,5 +1,6 @@
 /*
- * Inputs: reading, cutting, and carrying over what follows the last border.
+ * Inputs: reading, cutting, and carrying over what follows the last border; of a regular file
+ * only its beginning, after which its stretches are given out.
  */
 #include "cli/input.h"
 
@@ -19,13 +20,11 @@
  * being parsed, as does what an index of their JSON takes. */
 #define FIRST_BYTES ((size_t)2 << 20)
 #define CHUNK_BYTES ((size_t)256 << 10)
-/* A record, or a block of the binary form, that is longer than this is cut in two. */
-#define RECORD_BYTES_MAX ((size_t)64 << 20)
 #define DETECT_BYTES ((size_t)64 << 10)
 #define PIPE_BYTES (1 << 20)
 
 static_assert(FIRST_BYTES > PB_LINE_BYTES_MAX, "the first chunk must hold the whole head");
-static_assert(RECORD_BYTES_MAX > PB_BLOCK_BYTES_MAX, "every valid block must fit");
+static_assert(PB_CLI_RECORD_BYTES_MAX > PB_BLOCK_BYTES_MAX, "every valid block must fit");
 
 /* ---- inputs and chunks ---- */
 
@@ -41,6 +40,7 @@ input_unref(struct pb_cli_input *input)
 {
     if (input == NULL || atomic_fetch_sub_explicit(&input->refs, 1, memory_order_acq_rel) != 1)
         return;
+    pb_cli_stretches_done(&input->stretches);
     pb_input_head_free(input->env, input->head);
     pb_free(input->env, input);
 }
@@ -50,33 +50,14 @@ pb_cli_chunk_clear(struct pb_cli_chunk *chunk)
 {
     input_unref(chunk->input);
     chunk->input = NULL;
-    chunk->count = 0;
+    chunk->cut = (struct pb_cli_cut){ .count = 0 };
 }
 
 void
 pb_cli_chunk_free(const struct pb_env *env, struct pb_cli_chunk *chunk)
 {
     pb_cli_chunk_clear(chunk);
-    pb_free(env, chunk->buffer);
-    chunk->buffer = NULL;
-    chunk->capacity = 0;
-}
-
-/* Makes room for at least `bytes`, keeping what is there. */
-static enum pb_status
-reserve(const struct pb_env *env, uint8_t **buffer, size_t *capacity, size_t bytes,
-        struct pb_error *error)
-{
-    uint8_t *larger;
-
-    if (bytes <= *capacity)
-        return PB_OK;
-    larger = pb_realloc(env, *buffer, bytes);
-    if (larger == NULL)
-        return pb_fail(error, PB_E_NOMEM, "no memory for %zu bytes of input", bytes);
-    *buffer = larger;
-    *capacity = bytes;
-    return PB_OK;
+    pb_cli_buffer_done(env, &chunk->buffer);
 }
 
 /* Bytes of all inputs where all are regular files, else 0. */
@@ -112,12 +93,14 @@ pb_cli_inputs_init(struct pb_cli_inputs *inputs, struct pb_cli *cli,
     };
 }
 
-static const char *
-spoken_name(const struct pb_cli_inputs *inputs)
+/* Says why an input cannot be read further. From any thread. */
+static void
+say_failure(struct pb_cli_inputs *inputs, const char *name, enum pb_status status,
+            const struct pb_error *error)
 {
-    const char *name = inputs->names[inputs->next_name - 1];
-
-    return strcmp(name, "-") == 0 ? "standard input" : name;
+    pb_cli_say(inputs->cli, "%s: %s", strcmp(name, "-") == 0 ? "standard input" : name,
+               error->message[0] != '\0' ? error->message : pb_status_name(status));
+    (void)atomic_fetch_add_explicit(&inputs->failed, 1, memory_order_relaxed);
 }
 
 static void
@@ -135,8 +118,7 @@ void
 pb_cli_inputs_done(struct pb_cli_inputs *inputs)
 {
     close_input(inputs);
-    pb_free(inputs->cli->env, inputs->rest);
-    inputs->rest = NULL;
+    pb_cli_buffer_done(inputs->cli->env, &inputs->rest);
 }
 
 /* Opens the next named input; false where that failed, which is said. */
@@ -178,13 +160,13 @@ read_until(struct pb_cli_inputs *inputs, struct pb_cli_chunk *chunk, size_t *hav
 {
     char buffer[128];
 
-    assert(until <= chunk->capacity);
+    assert(until <= chunk->buffer.capacity);
     while (*have < until) {
         ssize_t got;
 
         if (pb_cli_interrupt_wait_for(inputs->interrupt, inputs->descriptor))
             return PB_OK;
-        got = read(inputs->descriptor, chunk->buffer + *have, until - *have);
+        got = read(inputs->descriptor, chunk->buffer.bytes + *have, until - *have);
         if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (got < 0)
@@ -196,23 +178,6 @@ read_until(struct pb_cli_inputs *inputs, struct pb_cli_chunk *chunk, size_t *hav
         inputs->bytes_done += (uint64_t)got;
     }
     return PB_OK;
-}
-
-static uint64_t
-count_lines(const uint8_t *bytes, size_t count)
-{
-    const uint8_t *end = bytes + count;
-    uint64_t lines = 0;
-
-    while (bytes < end) {
-        const uint8_t *found = memchr(bytes, '\n', (size_t)(end - bytes));
-
-        if (found == NULL)
-            break;
-        lines++;
-        bytes = found + 1;
-    }
-    return lines;
 }
 
 /* Reads the head from the first bytes of the input. Sets where records begin. */
@@ -235,9 +200,11 @@ start_input(struct pb_cli_inputs *inputs, const uint8_t *bytes, size_t count, si
         return pb_fail(error, PB_E_NOMEM, "no memory for an input");
     input->env = env;
     input->name = inputs->names[inputs->next_name - 1];
+    input->inputs = inputs;
     atomic_init(&input->refs, 1);
-    status = pb_input_head_new(env, format, bytes, count, inputs->defaults, &input->head,
-                               ret_begin, error);
+    pb_cli_stretches_init(&input->stretches, env);
+    status = pb_input_head_new(env, format, bytes, count, inputs->defaults, &input->head, ret_begin,
+                               error);
     if (status != PB_OK) {
         input_unref(input);
         return status;
@@ -245,6 +212,13 @@ start_input(struct pb_cli_inputs *inputs, const uint8_t *bytes, size_t count, si
     inputs->input = input;
     inputs->next_line += pb_input_head_lines(input->head);
     return PB_OK;
+}
+
+/* Twice as many bytes, and not more than a record may have. */
+static size_t
+grown(size_t bytes)
+{
+    return bytes < PB_CLI_RECORD_BYTES_MAX / 2 ? 2 * bytes : PB_CLI_RECORD_BYTES_MAX;
 }
 
 /*
@@ -259,17 +233,17 @@ fill_chunk(struct pb_cli_inputs *inputs, struct pb_cli_chunk *chunk, bool *ret_i
     const struct pb_env *env = inputs->cli->env;
     size_t have = inputs->rest_bytes;
     size_t wanted = inputs->input == NULL ? FIRST_BYTES : CHUNK_BYTES;
-    size_t until = have < wanted / 2 ? wanted : have * 2;
+    size_t until = have < wanted / 2 ? wanted : grown(have);
     size_t begin = 0, cut = 0;
     uint64_t lines = 0;
     bool is_end = false, is_forced = false;
     enum pb_status status;
 
-    status = reserve(env, &chunk->buffer, &chunk->capacity, until, error);
+    status = pb_cli_buffer_reserve(env, &chunk->buffer, until, error);
     if (status != PB_OK)
         return status;
     if (have > 0)
-        memcpy(chunk->buffer, inputs->rest, have);
+        memcpy(chunk->buffer.bytes, inputs->rest.bytes, have);
 
     for (;;) {
         status = read_until(inputs, chunk, &have, until, error);
@@ -278,112 +252,233 @@ fill_chunk(struct pb_cli_inputs *inputs, struct pb_cli_chunk *chunk, bool *ret_i
         is_end = status == PB_END;
         /* Interrupted with less than a chunk in hand, the lines in hand still count. */
         if (inputs->input == NULL && have > 0 &&
-            (is_end || have >= until || memchr(chunk->buffer, '\n', have) != NULL)) {
-            status = start_input(inputs, chunk->buffer, have, &begin, error);
+            (is_end || have >= until || memchr(chunk->buffer.bytes, '\n', have) != NULL)) {
+            status = start_input(inputs, chunk->buffer.bytes, have, &begin, error);
             if (status != PB_OK)
                 return status;
         }
         if (inputs->input == NULL)
             break; /* empty, or interrupted before anything could be told */
-        cut = pb_input_cut(inputs->input->head, chunk->buffer + begin, have - begin, is_end,
+        cut = pb_input_cut(inputs->input->head, chunk->buffer.bytes + begin, have - begin, is_end,
                            &lines);
         if (cut > 0 || is_end || inputs->interrupt->is_set)
             break;
-        if (until >= RECORD_BYTES_MAX) {
+        if (until == PB_CLI_RECORD_BYTES_MAX) {
             /* Handed over as if it ended here: the parser rejects it, then the rest of it, and
              * takes what follows. */
             cut = have - begin;
-            lines = count_lines(chunk->buffer + begin, cut);
+            lines = pb_cli_count_lines(chunk->buffer.bytes + begin, cut);
             is_forced = true;
             break;
         }
-        until *= 2;
-        status = reserve(env, &chunk->buffer, &chunk->capacity, until, error);
+        until = grown(until);
+        status = pb_cli_buffer_reserve(env, &chunk->buffer, until, error);
         if (status != PB_OK)
             return status;
     }
 
     inputs->rest_bytes = have - begin - cut;
-    status = reserve(env, &inputs->rest, &inputs->rest_capacity, inputs->rest_bytes, error);
+    status = pb_cli_buffer_reserve(env, &inputs->rest, inputs->rest_bytes, error);
     if (status != PB_OK)
         return status;
     if (inputs->rest_bytes > 0)
-        memcpy(inputs->rest, chunk->buffer + begin + cut, inputs->rest_bytes);
+        memcpy(inputs->rest.bytes, chunk->buffer.bytes + begin + cut, inputs->rest_bytes);
 
     *ret_is_over = is_end || inputs->interrupt->is_set;
     if (cut == 0)
         return PB_NOT_FOUND;
-    chunk->begin = begin;
-    chunk->count = cut;
-    chunk->first_line = inputs->next_line;
-    chunk->is_last = is_end || is_forced;
+    chunk->is_stretch = false;
+    chunk->cut = (struct pb_cli_cut){
+        .begin = begin,
+        .count = cut,
+        .first_line = inputs->next_line,
+        .is_last = is_end || is_forced,
+    };
     chunk->input = input_ref(inputs->input);
     inputs->next_line += lines;
     return PB_OK;
 }
 
-enum pb_status
-pb_cli_inputs_next(struct pb_cli_inputs *inputs, struct pb_cli_chunk *chunk,
-                   struct pb_error *error)
-{
-    assert(chunk->input == NULL);
-    for (;;) {
-        bool is_over = false;
-        enum pb_status status;
+/* ---- stretches of a regular file ---- */
 
+/* Lets the rest of the current input be read in stretches, where it is a regular file. */
+static enum pb_status
+begin_stretches(struct pb_cli_inputs *inputs, struct pb_error *error)
+{
+    struct stat info;
+    off_t offset;
+    enum pb_status status;
+
+    if (inputs->descriptor == STDIN_FILENO || fstat(inputs->descriptor, &info) != 0 ||
+        !S_ISREG(info.st_mode))
+        return PB_OK;
+    offset = lseek(inputs->descriptor, 0, SEEK_CUR);
+    if (offset < 0 || info.st_size <= offset)
+        return PB_OK;
+    status =
+        pb_cli_stretches_begin(&inputs->input->stretches, inputs->descriptor, inputs->rest.bytes,
+                               inputs->rest_bytes, inputs->next_line, error);
+    if (status != PB_OK)
+        return status;
+    inputs->descriptor = -1; /* moved */
+    inputs->rest_bytes = 0;
+    inputs->offset = (uint64_t)offset;
+    inputs->size = (uint64_t)info.st_size;
+    inputs->next_stretch = 0;
+    return PB_OK;
+}
+
+static bool
+is_in_stretches(const struct pb_cli_inputs *inputs)
+{
+    return inputs->input != NULL && inputs->input->stretches.descriptor >= 0;
+}
+
+/* Makes the next stretch the chunk; closes the input after the last. PB_OK, PB_NOT_FOUND. */
+static enum pb_status
+give_stretch(struct pb_cli_inputs *inputs, struct pb_cli_chunk *chunk)
+{
+    struct pb_cli_stretches *stretches = &inputs->input->stretches;
+    struct stat info;
+    uint64_t left;
+
+    if (pb_cli_stretches_is_over(stretches)) {
+        close_input(inputs);
+        return PB_NOT_FOUND;
+    }
+    /* What was added meanwhile is read, too, as of a pipe. */
+    if (inputs->size - inputs->offset <= CHUNK_BYTES && fstat(stretches->descriptor, &info) == 0 &&
+        (uint64_t)info.st_size > inputs->size)
+        inputs->size = (uint64_t)info.st_size;
+    left = inputs->size - inputs->offset;
+    chunk->is_stretch = true;
+    chunk->stretch = (struct pb_cli_stretch){
+        .number = inputs->next_stretch,
+        .offset = inputs->offset,
+        .bytes = left < CHUNK_BYTES ? (size_t)left : CHUNK_BYTES,
+        .is_last = left <= CHUNK_BYTES,
+    };
+    chunk->input = input_ref(inputs->input);
+    inputs->next_stretch++;
+    inputs->offset += chunk->stretch.bytes;
+    inputs->bytes_done += chunk->stretch.bytes;
+    if (chunk->stretch.is_last)
+        close_input(inputs);
+    return PB_OK;
+}
+
+/* The next chunk of the current input, which may be its last. PB_OK; PB_NOT_FOUND: it has none
+ * any more, or none that can be read, which was said; PB_E_NOMEM. */
+static enum pb_status
+next_of_input(struct pb_cli_inputs *inputs, struct pb_cli_chunk *chunk, struct pb_error *error)
+{
+    bool is_first = inputs->input == NULL, is_over = false;
+    enum pb_status status;
+
+    if (is_in_stretches(inputs))
+        return give_stretch(inputs, chunk);
+    error->message[0] = '\0';
+    status = fill_chunk(inputs, chunk, &is_over, error);
+    if (status == PB_OK && is_first && !is_over && begin_stretches(inputs, error) != PB_OK)
+        status = PB_E_NOMEM;
+    if (status == PB_E_NOMEM)
+        return status;
+    if (status != PB_OK && status != PB_NOT_FOUND) {
+        say_failure(inputs, inputs->names[inputs->next_name - 1], status, error);
+        status = PB_NOT_FOUND;
+        is_over = true;
+    }
+    if (is_over)
+        close_input(inputs);
+    return status;
+}
+
+enum pb_status
+pb_cli_inputs_next(struct pb_cli_inputs *inputs, struct pb_cli_chunk *chunk, struct pb_error *error)
+{
+    enum pb_status status = PB_NOT_FOUND;
+
+    assert(chunk->input == NULL);
+    while (status == PB_NOT_FOUND) {
         if (pb_cli_interrupt_look(inputs->interrupt))
             return PB_END;
-        if (inputs->descriptor < 0) {
+        if (inputs->descriptor < 0 && !is_in_stretches(inputs)) {
             if (inputs->next_name == inputs->name_count)
                 return PB_END;
             if (!open_input(inputs)) {
-                inputs->failed++;
+                (void)atomic_fetch_add_explicit(&inputs->failed, 1, memory_order_relaxed);
                 continue;
             }
         }
-        error->message[0] = '\0';
-        status = fill_chunk(inputs, chunk, &is_over, error);
-        if (status == PB_E_NOMEM)
-            return status;
-        if (status != PB_OK && status != PB_NOT_FOUND) {
-            pb_cli_say(inputs->cli, "%s: %s", spoken_name(inputs),
-                       error->message[0] != '\0' ? error->message : pb_status_name(status));
-            inputs->failed++;
-            is_over = true;
-        }
-        if (is_over)
-            close_input(inputs);
-        if (status == PB_OK)
-            return PB_OK;
+        status = next_of_input(inputs, chunk, error);
     }
+    return status;
 }
 
 /* ---- readers ---- */
+
+/* Reads a stretch and cuts it. That it cannot be read is said, and is no failure of the reader. */
+static enum pb_status
+take_stretch(struct pb_cli_reader *reader, const struct pb_cli_chunk *chunk,
+             struct pb_cli_cut *ret_cut, struct pb_error *error)
+{
+    struct pb_cli_input *input = chunk->input;
+    enum pb_status status;
+
+    error->message[0] = '\0';
+    status = pb_cli_stretch_take(&input->stretches, input->head, &chunk->stretch, &reader->buffer,
+                                 ret_cut, error);
+    if (status != PB_E_IO)
+        return status;
+    say_failure(input->inputs, input->name, status, error);
+    return PB_OK;
+}
+
+/* Makes the parser one for the input. */
+static enum pb_status
+turn_to(struct pb_cli_reader *reader, struct pb_cli_input *input, struct pb_error *error)
+{
+    enum pb_status status;
+
+    if (reader->input == input)
+        return PB_OK;
+    pb_parser_free(reader->parser);
+    reader->parser = NULL;
+    input_unref(reader->input);
+    reader->input = NULL;
+    status = pb_parser_new(input->env, input->head, &reader->parser, error);
+    if (status == PB_OK)
+        reader->input = input_ref(input);
+    return status;
+}
 
 enum pb_status
 pb_cli_reader_parse(struct pb_cli_reader *reader, const struct pb_cli_chunk *chunk,
                     const struct pb_ingest_sink *sink, struct pb_error *error)
 {
-    if (reader->input != chunk->input) {
-        enum pb_status status;
+    const struct pb_cli_buffer *buffer = chunk->is_stretch ? &reader->buffer : &chunk->buffer;
+    struct pb_cli_cut cut = chunk->cut;
+    enum pb_status status = PB_OK;
 
-        pb_cli_reader_done(reader);
-        status = pb_parser_new(chunk->input->env, chunk->input->head, &reader->parser, error);
-        if (status != PB_OK)
-            return status;
-        reader->input = input_ref(chunk->input);
-    }
-    return pb_parser_chunk(reader->parser, chunk->buffer + chunk->begin, chunk->count,
-                           chunk->first_line, chunk->is_last, sink, error);
+    /* A stretch first of all: those after it wait for its turn. */
+    if (chunk->is_stretch)
+        status = take_stretch(reader, chunk, &cut, error);
+    if (status == PB_OK)
+        status = turn_to(reader, chunk->input, error);
+    if (status != PB_OK || cut.count == 0)
+        return status;
+    return pb_parser_chunk(reader->parser, buffer->bytes + cut.begin, cut.count, cut.first_line,
+                           cut.is_last, sink, error);
 }
 
 void
-pb_cli_reader_done(struct pb_cli_reader *reader)
+pb_cli_reader_done(struct pb_cli_reader *reader, const struct pb_env *env)
 {
     pb_parser_free(reader->parser);
     reader->parser = NULL;
     input_unref(reader->input);
     reader->input = NULL;
+    pb_cli_buffer_done(env, &reader->buffer);
 }
 
 /* ---- options ---- */
@@ -407,12 +502,8 @@ void
 pb_cli_input_args_add(struct pb_cli_usage *usage, struct pb_cli_input_args *args)
 {
     static const char *const formats[] = {
-        [PB_FORMAT_AUTO] = "auto",
-        [PB_FORMAT_CSV] = "csv",
-        [PB_FORMAT_NDJSON] = "ndjson",
-        [PB_FORMAT_PBR] = "pbr",
-        [PB_FORMAT_OPENALPR] = "openalpr",
-        NULL,
+        [PB_FORMAT_AUTO] = "auto", [PB_FORMAT_CSV] = "csv",           [PB_FORMAT_NDJSON] = "ndjson",
+        [PB_FORMAT_PBR] = "pbr",   [PB_FORMAT_OPENALPR] = "openalpr", NULL,
     };
     const struct pb_cli_option options[] = {
         { .name = "format",
@@ -464,8 +555,10 @@ pb_cli_input_args_defaults(const struct pb_cli *cli, const struct pb_cli_input_a
     }
     country = pb_jurisdiction_name(pb_jurisdiction_from_text(pb_str_from(args->country)));
     if (strlen(country) != 2) {
-        (void)pb_cli_usage_error(cli, "--country: '%s' is not a country code of ISO 3166-1 "
-                                 "such as US or DE", args->country);
+        (void)pb_cli_usage_error(cli,
+                                 "--country: '%s' is not a country code of ISO 3166-1 "
+                                 "such as US or DE",
+                                 args->country);
         return false;
     }
     if (args->reader != NULL && strlen(args->reader) > PB_READER_BYTES_MAX) {
@@ -479,8 +572,7 @@ pb_cli_input_args_defaults(const struct pb_cli *cli, const struct pb_cli_input_a
         .country = country,
         .captured_at_us = args->captured_at_us,
         .delete_after_us = PB_NEVER,
-        .retention_days =
-            args->retention_days == NOT_GIVEN ? -1 : (int32_t)args->retention_days,
+        .retention_days = args->retention_days == NOT_GIVEN ? -1 : (int32_t)args->retention_days,
     };
     return true;
 }

@@ -2,8 +2,9 @@
  * Inputs: the files and pipes of an import, cut into chunks at record borders.
  *
  * A file that cannot be read or told apart is said, counted and skipped; the others go on.
- * Regular files are read as pipes are, not mapped: it costs a copy that the parser does not
- * notice, a file that shrinks meanwhile cannot kill the process, and memory stays bounded.
+ * The main thread reads pipes, and the beginning of each regular file; the rest of a file is read
+ * in stretches by those who parse it (cli/stretch.h). Files are not mapped: a file that shrinks
+ * meanwhile cannot kill the process, and memory stays bounded.
  *
  * Threads: inputs belong to the main thread, a chunk to whoever has it, a reader to its worker.
  */
@@ -15,23 +16,25 @@
 #include "cli/cli.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/stretch.h"
 #include "ingest/ingest.h"
 
 /* What one input is, for those who parse its chunks. Reference counted. */
 struct pb_cli_input {
-    const struct pb_env *env;   /* borrowed */
-    const char *name;           /* borrowed: as given; "-" for standard input */
-    struct pb_input_head *head; /* owned */
+    const struct pb_env *env;     /* borrowed */
+    const char *name;             /* borrowed: as given; "-" for standard input */
+    struct pb_input_head *head;   /* owned */
+    struct pb_cli_inputs *inputs; /* borrowed: for what any thread may do */
+    struct pb_cli_stretches stretches;
     _Atomic uint32_t refs;
 };
 
 struct pb_cli_chunk {
-    uint8_t *buffer; /* owned by whoever owns the chunk */
-    size_t capacity;
-    size_t begin, count;        /* records: buffer[begin .. begin + count) */
-    uint64_t first_line;        /* from 1 */
-    bool is_last;               /* of its input */
-    struct pb_cli_input *input; /* a reference; dropped by pb_cli_chunk_clear */
+    bool is_stretch;               /* then it is still to be read, by pb_cli_reader_parse */
+    struct pb_cli_stretch stretch; /* where it is one */
+    struct pb_cli_buffer buffer;   /* where it is none: with the records */
+    struct pb_cli_cut cut;         /* likewise */
+    struct pb_cli_input *input;    /* a reference; dropped by pb_cli_chunk_clear */
 };
 void pb_cli_chunk_clear(struct pb_cli_chunk *chunk);
 void pb_cli_chunk_free(const struct pb_env *env, struct pb_cli_chunk *chunk);
@@ -46,34 +49,37 @@ struct pb_cli_inputs {
 
     int descriptor;             /* of the current input; -1: none */
     struct pb_cli_input *input; /* current one, when its head is known */
-    uint8_t *rest;              /* owned: what followed the last border */
-    size_t rest_bytes, rest_capacity;
+    struct pb_cli_buffer rest;  /* what followed the last border */
+    size_t rest_bytes;
     uint64_t next_line;
-    uint64_t bytes_done;  /* of all inputs */
-    uint64_t bytes_total; /* 0 where an input is a pipe */
-    unsigned failed;      /* inputs that could not be read to their end */
+    uint64_t next_stretch, offset,
+        size;                /* where it is read in stretches: of the next, and in all */
+    uint64_t bytes_done;     /* of all inputs */
+    uint64_t bytes_total;    /* 0 where an input is a pipe */
+    _Atomic unsigned failed; /* inputs that could not be read to their end */
 };
 
 void pb_cli_inputs_init(struct pb_cli_inputs *inputs, struct pb_cli *cli,
                         struct pb_cli_interrupt *interrupt, enum pb_format format,
-                        const struct pb_ingest_defaults *defaults, char **names,
-                        size_t name_count);
+                        const struct pb_ingest_defaults *defaults, char **names, size_t name_count);
 void pb_cli_inputs_done(struct pb_cli_inputs *inputs);
 /* The next chunk. PB_OK, PB_END (after the last, or after an interrupt), PB_E_NOMEM. */
 PB_MUST_CHECK enum pb_status pb_cli_inputs_next(struct pb_cli_inputs *inputs,
-                                                struct pb_cli_chunk *chunk,
-                                                struct pb_error *error);
+                                                struct pb_cli_chunk *chunk, struct pb_error *error);
 
 /* One worker's parser, made anew where the input changes. */
 struct pb_cli_reader {
     struct pb_cli_input *input; /* a reference; NULL at first */
     struct pb_parser *parser;   /* owned */
+    struct pb_cli_buffer buffer;
 };
+/* Parses a chunk; one that is a stretch of a file is read first, which may wait for those before
+ * it. */
 PB_MUST_CHECK enum pb_status pb_cli_reader_parse(struct pb_cli_reader *reader,
                                                  const struct pb_cli_chunk *chunk,
                                                  const struct pb_ingest_sink *sink,
                                                  struct pb_error *error);
-void pb_cli_reader_done(struct pb_cli_reader *reader);
+void pb_cli_reader_done(struct pb_cli_reader *reader, const struct pb_env *env);
 
 /* The options of import and convert that say what the input is. */
 struct pb_cli_input_args {
