@@ -124,7 +124,7 @@ pb_batch_jurisdiction(struct pb_batch *batch, struct pb_str text)
     if (text.bytes > sizeof(code))
         return pb_jurisdiction_within(batch->defaults->country, text);
     memcpy(&code, text.text, text.bytes);
-    memo = &batch->memos[code * UINT64_C(0x9E3779B97F4A7C15) >> 58];
+    memo = &batch->memos[code * UINT64_C(0x9E3779B97F4A7C15) >> 56];
     if (memo->code != code) {
         memo->code = code;
         memo->jurisdiction = pb_jurisdiction_within(batch->defaults->country, text);
@@ -132,7 +132,7 @@ pb_batch_jurisdiction(struct pb_batch *batch, struct pb_str text)
     return memo->jurisdiction;
 }
 
-static_assert(PB_CODE_MEMOS == UINT64_C(1) << (64 - 58), "the hash has as many values");
+static_assert(PB_CODE_MEMOS == UINT64_C(1) << (64 - 56), "the hash has as many values");
 
 bool
 pb_batch_default_time(const struct pb_batch *batch, struct pb_read *read)

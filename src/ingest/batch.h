@@ -27,7 +27,7 @@ struct pb_code_memo {
     uint64_t code; /* up to 8 bytes of text; 0 where nothing is remembered */
     uint16_t jurisdiction;
 };
-#define PB_CODE_MEMOS 64u
+#define PB_CODE_MEMOS 256u
 
 struct pb_batch {
     const struct pb_env *env;                  /* borrowed */

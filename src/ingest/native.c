@@ -843,6 +843,64 @@ set_decimal_confidence(struct target *target, const struct pb_json_members *memb
     return true;
 }
 
+/* The top bit of each byte of word that is from A to Z; exact in every byte. */
+static inline uint64_t
+capitals(uint64_t word)
+{
+    uint64_t low = word & UINT64_C(0x7F7F7F7F7F7F7F7F);
+    uint64_t from_a = low + UINT64_C(0x3F3F3F3F3F3F3F3F);   /* 0x80 - 'A' */
+    uint64_t behind_z = low + UINT64_C(0x2525252525252525); /* 0x80 - 'Z' - 1 */
+
+    return from_a & ~behind_z & ~word & UINT64_C(0x8080808080808080);
+}
+
+/* As pb_batch_lower, of a text with padding after it. */
+static inline enum pb_status
+set_lower(struct target *target, struct pb_str text, struct pb_str *ret_text)
+{
+    uint64_t found;
+
+    if (text.bytes == 0)
+        return PB_OK;
+    if (text.bytes > 8)
+        return pb_batch_lower(target->batch, text, ret_text);
+    found = capitals(pb_word_at(text.text)) << 8 * (8 - text.bytes); /* without what is behind */
+    if (found != 0)
+        return pb_batch_lower(target->batch, text, ret_text);
+    *ret_text = text;
+    return PB_OK;
+}
+
+#define KEYS_OF_USUAL_TEXTS                                                                  \
+    (KEY(PB_NATIVE_JURISDICTION) | KEY(PB_NATIVE_READER) | KEY(PB_NATIVE_CONFIDENCE_SCALE) | \
+     KEY(PB_NATIVE_MAKE) | KEY(PB_NATIVE_MODEL) | KEY(PB_NATIVE_COLOR) | KEY(PB_NATIVE_BODY))
+
+/* Sets those texts that are in most lines, as set_all would, but one after another: where calls are
+ * direct, and each branch has a history of its own. */
+static enum pb_status
+set_usual_texts(struct target *target, uint32_t fields, const struct pb_str *text)
+{
+    struct pb_read *read = target->read;
+    enum pb_status status = PB_OK;
+
+    if (fields & KEY(PB_NATIVE_READER))
+        read->reader = text[PB_NATIVE_READER];
+    if ((fields & KEY(PB_NATIVE_JURISDICTION)) && text[PB_NATIVE_JURISDICTION].bytes > 0)
+        status = set_jurisdiction(target, text[PB_NATIVE_JURISDICTION]);
+    if (status == PB_OK && (fields & KEY(PB_NATIVE_CONFIDENCE_SCALE)) &&
+        text[PB_NATIVE_CONFIDENCE_SCALE].bytes > 0)
+        status = set_confidence_scale(target, text[PB_NATIVE_CONFIDENCE_SCALE]);
+    if (status == PB_OK && (fields & KEY(PB_NATIVE_MAKE)))
+        status = set_lower(target, text[PB_NATIVE_MAKE], &read->make);
+    if (status == PB_OK && (fields & KEY(PB_NATIVE_MODEL)))
+        status = set_lower(target, text[PB_NATIVE_MODEL], &read->model);
+    if (status == PB_OK && (fields & KEY(PB_NATIVE_COLOR)))
+        status = set_lower(target, text[PB_NATIVE_COLOR], &read->color);
+    if (status == PB_OK && (fields & KEY(PB_NATIVE_BODY)))
+        status = set_lower(target, text[PB_NATIVE_BODY], &read->body);
+    return status;
+}
+
 static enum pb_status
 set_members(struct target *target, const struct pb_json_members *members, const char **ret_field)
 {
@@ -860,7 +918,9 @@ set_members(struct target *target, const struct pb_json_members *members, const 
     }
     fields &= KEY(PB_NATIVE_COUNT) - KEY(PB_NATIVE_PLATE); /* the known ones with a meaning */
     fields &= ~KEYS_OF_DECIMALS;
-    status = set_all(target, fields, members->text, ret_field);
+    status = set_usual_texts(target, fields, members->text);
+    if (status == PB_OK)
+        status = set_all(target, fields & ~KEYS_OF_USUAL_TEXTS, members->text, ret_field);
     if (status == PB_OK && !set_decimal_confidence(target, members))
         status = PB_BAD_INPUT;
     if (status == PB_OK && (has_alternates || has_images))

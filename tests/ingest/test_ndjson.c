@@ -242,6 +242,18 @@ lines_mean_the_same_whichever_way_they_are_taken(void **state)
         "\"\":1",
         "\"heading_deg\":\"1\"",
         "\"plate_raw\":5",
+        "\"jurisdiction\":\"\",\"confidence_scale\":\"\",\"make\":\"\",\"body\":\"\"",
+        "\"jurisdiction\":\" ca \",\"confidence_scale\":\" percent \",\"confidence\":1",
+        "\"jurisdiction\":\"DE-NW-LONG\",\"confidence_scale\":\"PERCENT\",\"confidence\":1",
+        "\"jurisdiction\":\"\x7F\"",
+        "\"jurisdiction\":\"\\u0001\"",
+        "\"make\":\"a\",\"model\":\"aB\",\"color\":\"@[`{Z\",\"body\":\"A\"",
+        "\"make\":\"abcdefgH\",\"model\":\"Abcdefgh\",\"color\":\"@[`{az09\",\"body\":"
+        "\"abcdefghI\"",
+        "\"make\":\"abcdefg\xC3\x81\",\"model\":\"\xC3\x81\",\"color\":\"\xC3\x9AZ\",\"body\":"
+        "\"1500\"",
+        "\"make\":\"abc\",\"model\":\"DEF\",\"make\":\"ghi\"",
+        "\"make\":\"a\\tb\",\"model\":\"A\"",
     };
     char text[1024], spaced[1024], rejections[1024], reads[1024];
 
