@@ -5,10 +5,12 @@
  * A stage is compared with the segments that the store has, written, and before its segments become
  * current compared with those that came meanwhile: what they have in common is taken out again.
  *
- * Reads that are found by an event id are gathered by each lane in a run of its own, for they
- * repeat and revise one another whatever their plates. A run is written after the stage, so that
- * corrections find what they correct.
+ * Reads that are found by an event id repeat and revise one another whatever their plates. Those that
+ * may do so, few as a rule (suspects.h), are left out of the stage's segments, and written after
+ * them as runs, in order of arrival. So are corrections, which each lane gathers in a run of its own,
+ * for they must find what they correct.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -20,14 +22,16 @@
 
 #define APPEND_ROWS_MAX PB_STAGE_FEW_ROWS /* so few go into the log rather than into segments */
 #define APPEND_BATCH 512u
-#define ADD_BATCH 256u   /* reads that are added to the stage at one time */
-#define JUDGED_PARTS 32u /* after which what was compared with is let go from memory */
+#define ADD_BATCH 256u     /* reads that are added to the stage at one time */
+#define SUSPECT_BYTES 256u /* of a suspect in a run, about */
+#define SUSPECTS_MIN 4096u /* of a run, whatever the memory */
+#define JUDGED_PARTS 32u   /* after which what was compared with is let go from memory */
 #define EXPIRED_REASON "its delete_after has passed, or it was erased"
 
 struct pb_lane {
     struct pb_loader *loader; /* borrowed */
     unsigned number;
-    struct pb_run *run;       /* owned; of events; NULL between runs */
+    struct pb_run *run;       /* owned; of corrections; NULL between runs */
     struct pb_hidden *hidden; /* owned: erasures that the run's reads were checked against */
     struct pb_load_counts counts;
     int64_t now_us;
@@ -254,9 +258,9 @@ publish_locked(struct pb_lane *lane, struct pb_version *version, struct pb_mark_
     return pb_store_change(store, &change, error);
 }
 
-/* Sorts, compares, writes and publishes the lane's run. */
+/* Sorts, compares, writes and publishes the lane's run, which can only be freed then. */
 static enum pb_status
-write_run_of_lane(struct pb_lane *lane, struct pb_error *error)
+write_events(struct pb_lane *lane, struct pb_error *error)
 {
     struct pb_loader *loader = lane->loader;
     struct pb_store *store = loader->store;
@@ -299,11 +303,16 @@ out:
         pb_free(store->env, entries);
     pb_version_drop(version);
     pb_mark_list_done(&marks, store->env);
+    return status;
+}
+
+static void
+end_run(struct pb_lane *lane)
+{
     pb_run_free(lane->run);
     lane->run = NULL;
     pb_hidden_free(lane->hidden);
     lane->hidden = NULL;
-    return status;
 }
 
 /* ---- small runs go the way of appends ---- */
@@ -354,10 +363,7 @@ append_run_of_lane(struct pb_lane *lane, struct pb_error *error)
 {
     enum pb_status status = append_run(lane, lane->run, error);
 
-    pb_run_free(lane->run);
-    lane->run = NULL;
-    pb_hidden_free(lane->hidden);
-    lane->hidden = NULL;
+    end_run(lane);
     return status;
 }
 
@@ -376,8 +382,10 @@ has_segment(const struct pb_version *version, const struct pb_segment_ref *segme
 /* A stage being written. */
 struct stage_writing {
     struct pb_loader *loader;
-    struct pb_version *version; /* with whose segments its reads are compared */
+    struct pb_version *version;   /* with whose segments its reads are compared */
+    struct pb_suspects *suspects; /* owned; NULL where there are no events */
     struct pb_load_counts counts;
+    uint64_t left_out; /* events that were written, and taken out again */
     uint32_t judged_parts;
 };
 
@@ -456,6 +464,34 @@ leave_out_common(struct stage_writing *writing, const struct pb_segment *other,
     return status;
 }
 
+/* Takes out of one of the stage's segments the events that another one may have, too. They are judged
+ * with the other suspects. */
+static enum pb_status
+leave_out_events(struct stage_writing *writing, const struct pb_segment *other,
+                 struct pb_segment_entry *entry, struct pb_error *error)
+{
+    struct pb_store *store = writing->loader->store;
+    struct pb_segment *segment = NULL;
+    uint64_t *rows = NULL;
+    uint64_t count = 0;
+    enum pb_status status = PB_OK;
+
+    if (writing->suspects == NULL || other->tables[PB_TABLE_EVENTS].rows == 0)
+        return PB_OK;
+    status = pb_segment_open(store->env, store->directory, store->store_id, entry, &segment, error);
+    if (status == PB_OK)
+        status = pb_suspects_add_common(writing->suspects, segment, other, &rows, &count, error);
+    if (status == PB_OK && count != 0)
+        status = leave_out_rows(writing, segment, rows, count, entry, error);
+    if (status == PB_OK) {
+        writing->counts.stored -= count;
+        writing->left_out += count;
+    }
+    pb_segment_close(segment);
+    pb_free(store->env, rows);
+    return status;
+}
+
 /* Makes the stage's segments current. The caller holds writing. */
 static enum pb_status
 publish_stage_locked(struct stage_writing *writing, struct pb_segment_entry *entries,
@@ -472,8 +508,11 @@ publish_stage_locked(struct stage_writing *writing, struct pb_segment_entry *ent
         if (has_segment(writing->version, store->version->segments[i]))
             continue;
         for (uint32_t e = 0; e < *count && status == PB_OK; e++) {
-            status =
-                leave_out_common(writing, store->version->segments[i]->segment, &entries[e], error);
+            const struct pb_segment *other = store->version->segments[i]->segment;
+
+            status = leave_out_common(writing, other, &entries[e], error);
+            if (status == PB_OK && entries[e].rows != 0)
+                status = leave_out_events(writing, other, &entries[e], error);
             if (status == PB_OK && entries[e].rows == 0)
                 entries[e--] = entries[--*count];
         }
@@ -482,6 +521,64 @@ publish_stage_locked(struct stage_writing *writing, struct pb_segment_entry *ent
         return status;
     change.added_count = *count;
     return pb_store_change(store, &change, error);
+}
+
+/* ---- events of a stage that may not be alone ---- */
+
+/* Finds them among those of the stage and of the store. */
+static enum pb_status
+find_suspects(struct stage_writing *writing, struct pb_error *error)
+{
+    struct pb_loader *loader = writing->loader;
+    struct pb_store *store = loader->store;
+    const struct pb_version *version = writing->version;
+    struct pb_segment **segments = NULL;
+    char path[PB_PATH_BYTES_MAX];
+    enum pb_status status = PB_OK;
+
+    if (pb_stage_events(loader->stage) == 0)
+        return PB_OK;
+    segments = pb_calloc(store->env, version->segment_count + 1u, sizeof(*segments));
+    if (segments == NULL)
+        return PB_E_NOMEM;
+    for (uint32_t i = 0; i < version->segment_count; i++)
+        segments[i] = version->segments[i]->segment;
+    (void)snprintf(path, sizeof(path), "%s/tmp/%08llu.suspects", store->directory,
+                   (unsigned long long)pb_store_take_number(store));
+    status = pb_suspects_new(store->env, path, store->memory_bytes / 8,
+                             pb_stage_events(loader->stage), &writing->suspects);
+    if (status == PB_OK)
+        status = pb_stage_identities(loader->stage, writing->suspects, error);
+    if (status == PB_OK)
+        status = pb_suspects_find(writing->suspects, segments, version->segment_count, error);
+    pb_free(store->env, segments);
+    return status;
+}
+
+/* Judges, writes and publishes them, in as many runs as memory wants. The stage is current. */
+static enum pb_status
+write_suspects(struct stage_writing *writing, struct pb_error *error)
+{
+    struct pb_loader *loader = writing->loader;
+    uint64_t rows = pb_stage_kept_back(loader->stage) + writing->left_out;
+    uint64_t rows_max = loader->store->memory_bytes / 4 / SUSPECT_BYTES + SUSPECTS_MIN;
+    uint32_t runs = (uint32_t)(rows / rows_max + 1);
+    enum pb_status status = PB_OK;
+
+    for (uint32_t i = 0; i < runs && rows != 0 && status == PB_OK; i++) {
+        struct pb_lane lane = { .loader = loader, .hidden = loader->hidden };
+
+        status = pb_stage_suspects(loader->stage, writing->suspects, i, runs, &lane.run, error);
+        if (status == PB_OK && pb_run_rows(lane.run) != 0)
+            status = write_events(&lane, error);
+        pb_run_free(lane.run);
+        if (status != PB_OK)
+            break;
+        writing->counts.stored += lane.counts.stored;
+        writing->counts.duplicate += lane.counts.duplicate;
+        writing->counts.conflict += lane.counts.conflict;
+    }
+    return status;
 }
 
 /* Writes and publishes a stage. */
@@ -512,6 +609,9 @@ write_segments(struct pb_loader *loader, struct pb_error *error)
     if (loader->lane_count > 1)
         status = pb_crew_new(loader->env, loader->lane_count - 1, &target.crew);
     if (status == PB_OK)
+        status = find_suspects(&writing, error);
+    target.suspects = writing.suspects;
+    if (status == PB_OK)
         status = pb_stage_write(loader->stage, &target, &entries, &count, error);
     pb_crew_free(target.crew);
     if (status != PB_OK)
@@ -522,6 +622,12 @@ write_segments(struct pb_loader *loader, struct pb_error *error)
     if (status != PB_OK && store->is_poisoned)
         count = 0;
     (void)pthread_mutex_unlock(&store->writing);
+    if (status != PB_OK)
+        goto out;
+    pb_free(store->env, entries);
+    entries = NULL;
+    count = 0;
+    status = write_suspects(&writing, error);
 
 out:
     if (status != PB_OK) {
@@ -531,9 +637,9 @@ out:
         loader->counts.duplicate += writing.counts.duplicate;
         loader->counts.conflict += writing.counts.conflict;
         loader->has_written = true;
-        pb_free(store->env, entries);
         pb_store_ask_background(store);
     }
+    pb_suspects_free(writing.suspects);
     pb_version_drop(writing.version);
     return status;
 }
@@ -690,7 +796,7 @@ is_for_stage(struct pb_lane *lane, const struct pb_read *read, bool *ret_is)
     const struct pb_loader *loader = lane->loader;
 
     *ret_is = false;
-    if (pb_read_is_event(read))
+    if (pb_read_is_event(read) && (read->is_correction || read->event_id.bytes == 0))
         return add_event(lane, read);
     *ret_is = read->delete_after_us > loader->now_us &&
               !pb_hidden_is_erased(loader->hidden, read, PB_SEGMENT_NONE);
@@ -730,7 +836,9 @@ write_lane(struct pb_lane *lane, struct pb_error *error)
         return status;
     if (!lane->has_written && pb_run_rows(lane->run) <= APPEND_ROWS_MAX)
         return append_run_of_lane(lane, error);
-    return write_run_of_lane(lane, error);
+    status = write_events(lane, error);
+    end_run(lane);
+    return status;
 }
 
 enum pb_status

@@ -18,6 +18,7 @@
 #include "store/local/extras.h"
 #include "store/local/lookup.h"
 #include "store/local/sorter.h"
+#include "store/local/suspects.h"
 
 #define FIRST_CHUNK_ROWS (1u << 14) /* a small run takes little */
 #define CHUNK_ROWS (1u << 18)       /* a large one wants huge pages */
@@ -26,7 +27,7 @@
 #define HEAP_HEAD_BYTES 3u /* u16 extras bytes, u8 plate bytes */
 #define ROW_DOUBTFUL 32u /* in conflict, unless a segment has its own revision, too */
 #define ROW_DROPPED 64u
-#define ROW_EVENT 128u /* found by its identity, not by plate and time */
+#define ROW_EVENT PB_RUN_EVENT /* found by its identity, not by plate and time */
 #define REVISIONS_MAX 1000u /* of one identity within a run; more are conflicts */
 #define LONG_KEY UINT64_MAX /* sorts long plates behind the ordinary ones */
 #define FIRST_POINTERS 64u
@@ -651,11 +652,13 @@ sort_group(const struct pb_run *run, struct pb_pair *pairs, struct pb_pair *scra
     }
 }
 
-/* Of two rows that lie next to one another: did one reader see both at one moment? */
+/* Of two rows that lie next to one another: did one reader see both at one moment? Of what is found
+ * by an event id that says nothing. */
 static bool
 may_repeat(const struct pb_run *run, const struct run_row *row, const struct run_row *before)
 {
     return row->captured_us == before->captured_us
+           && ((row->flags | before->flags) & ROW_EVENT) == 0
            && run->names->contexts[row->context].reader
                   == run->names->contexts[before->context].reader;
 }
@@ -939,6 +942,31 @@ out:
 }
 
 enum pb_status
+pb_run_arrange(struct pb_run *run, const uint64_t *arrivals)
+{
+    size_t count = (size_t)run->event_count;
+    struct pb_pair *pairs = pb_alloc(run->env, (count + 1) * sizeof(*pairs));
+    struct pb_pair *scratch = pb_alloc(run->env, (count + 1) * sizeof(*scratch));
+    enum pb_status status = PB_E_NOMEM;
+
+    if (pairs == NULL || scratch == NULL)
+        goto out;
+    for (size_t i = 0; i < count; i++)
+        pairs[i] = (struct pb_pair){ arrivals[run->events[i].value], i };
+    pb_pairs_sort(pairs, scratch, count);
+    for (size_t i = 0; i < count; i++)
+        scratch[i] = run->events[pairs[i].value];
+    if (count != 0)
+        memcpy(run->events, scratch, count * sizeof(*scratch));
+    status = PB_OK;
+
+out:
+    pb_free(run->env, pairs);
+    pb_free(run->env, scratch);
+    return status;
+}
+
+enum pb_status
 pb_run_sort(struct pb_run *run, const struct pb_run_reject *reject, struct pb_load_counts *counts)
 {
     assert(run->event_count == run->rows);
@@ -1063,7 +1091,7 @@ join_plate(struct join *join, const struct pb_pair *pairs, size_t count,
         /* Rows ascend by time within a jurisdiction; at its end time falls back. */
         if (i > 0 && row->captured_us < row_at(join->run, pairs[i - 1].value)->captured_us)
             known_row = plate->first;
-        if ((row->flags & ROW_DROPPED)
+        if ((row->flags & (ROW_DROPPED | ROW_EVENT))
             || row->captured_us < join->segment->entry.captured_min_us
             || row->captured_us > join->segment->entry.captured_max_us)
             continue;
@@ -1168,54 +1196,12 @@ join_event(struct join *join, const struct pb_pair *event)
     return PB_OK;
 }
 
-/* A segment's events beside the run's, both by identity. */
-struct event_walk {
-    const struct pb_segment *segment;
-    uint32_t next_block, at, count;
-    int64_t keys[PB_BLOCK_ROWS_MAX]; /* of the block before the next one */
-};
-
-/* Whether the segment has an event that may be of an identity; to be asked in ascending order. */
-static enum pb_status
-walk_to_event(struct event_walk *walk, uint64_t identity, bool *ret_is_there,
-              struct pb_error *error)
-{
-    const struct pb_table_view *table = &walk->segment->tables[PB_TABLE_EVENTS];
-    uint64_t key = identity >> 16;
-
-    *ret_is_there = false;
-    for (;;) {
-        struct pb_block block;
-        struct pb_column column;
-        uint32_t block_of_key = 0;
-        enum pb_status status = PB_OK;
-
-        while (walk->at < walk->count && (uint64_t)walk->keys[walk->at] < key)
-            walk->at++;
-        *ret_is_there = walk->at < walk->count && (uint64_t)walk->keys[walk->at] == key;
-        if (walk->at < walk->count || walk->next_block == table->blocks)
-            return PB_OK;
-        block_of_key = pb_segment_find_block(table, key - (key != 0));
-        if (block_of_key > walk->next_block)
-            walk->next_block = block_of_key;
-        status = pb_segment_block(walk->segment, PB_TABLE_EVENTS, walk->next_block, &block, error);
-        if (status == PB_OK)
-            status = pb_segment_column(walk->segment, &block, 0, &column, error);
-        if (status != PB_OK)
-            return status;
-        pb_column_all(&column, walk->keys);
-        walk->at = 0;
-        walk->count = block.rows;
-        walk->next_block++;
-    }
-}
-
 /* Events lie in any order of rows, so a row is only looked at where it must be. */
 static enum pb_status
 join_events(struct join *join)
 {
     const struct pb_run *run = join->run;
-    struct event_walk walk = { .segment = join->segment };
+    struct pb_event_walk walk = { .segment = join->segment };
     enum pb_status status = PB_OK;
 
     for (uint64_t i = 0; i < run->event_count && status == PB_OK; i++) {
@@ -1223,7 +1209,7 @@ join_events(struct join *join)
 
         /* What a correction corrects may be no event. */
         if (run->correction_count == 0)
-            status = walk_to_event(&walk, run->events[i].key, &is_there, join->error);
+            status = pb_event_walk_to(&walk, run->events[i].key, &is_there, join->error);
         if (status == PB_OK && is_there)
             status = join_event(join, &run->events[i]);
     }

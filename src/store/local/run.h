@@ -47,6 +47,8 @@ PB_MUST_CHECK enum pb_status pb_run_new_part(const struct pb_env *env, struct pb
 PB_MUST_CHECK enum pb_status pb_run_begin_part(struct pb_run *run, uint32_t month,
                                                uint32_t retention_days, uint64_t rows,
                                                uint64_t heap_bytes);
+/* Flag of a row that is found by an event id: it is not dropped, whatever stands beside it. */
+#define PB_RUN_EVENT 128u
 /* Puts a row into that room, whose numbers are those of the names. text: where code is 0. */
 void pb_run_put(struct pb_run *run, uint64_t code, struct pb_str text, uint16_t jurisdiction,
                 const struct pb_row *row);
@@ -76,6 +78,9 @@ size_t pb_run_memory(const struct pb_run *run);
 /* Memory of a run of rows without extras: for planning. */
 size_t pb_run_memory_of(uint64_t rows);
 
+/* Says when each row of a run of events arrived, by its number: rows were added in another order.
+ * Before they are sorted. */
+PB_MUST_CHECK enum pb_status pb_run_arrange(struct pb_run *run, const uint64_t *arrivals);
 /* Sorts reads that are found by an event id (all of them: pb_read_is_event()) and drops repeats
  * among them, adding these to counts. */
 PB_MUST_CHECK enum pb_status pb_run_sort(struct pb_run *run, const struct pb_run_reject *reject,

@@ -117,6 +117,16 @@ pb_stage_lane_rows(const struct pb_stage *stage, unsigned lane)
 }
 
 uint64_t
+pb_stage_events(const struct pb_stage *stage)
+{
+    uint64_t events = 0;
+
+    for (unsigned i = 0; i < stage->lane_count; i++)
+        events += stage->lanes[i].events;
+    return events;
+}
+
+uint64_t
 pb_stage_rows(const struct pb_stage *stage)
 {
     uint64_t rows = 0;
@@ -296,14 +306,20 @@ keep_number(struct stage_lane *lane, int64_t keep_us)
 
 static_assert(STAGED_KEEPS == 64, "the hash above has six bits");
 
-/* Writes what does not stand in the row itself; returns its length. */
+/* Writes what does not stand in the row itself; returns its length. event: NULL where the read is
+ * none. */
 static uint32_t
 put_tail(struct staged_row *row, const struct pb_read *read, const struct pb_context_rest *rest,
-         int64_t keep_us, uint8_t *tail)
+         const struct staged_event *event, int64_t keep_us, uint8_t *tail)
 {
     uint8_t *at = tail;
     size_t extras_bytes = 0;
 
+    if (event != NULL) {
+        row->flags |= STAGED_EVENT;
+        memcpy(at, event, sizeof(*event));
+        at += sizeof(*event);
+    }
     if (row->keep == KEEP_IN_TAIL || rest->lat != 0 || rest->lon != 0 || rest->heading_code != 0 ||
         read->revision != 0) {
         struct staged_rest more = { .keep_us = keep_us,
@@ -321,7 +337,8 @@ put_tail(struct staged_row *row, const struct pb_read *read, const struct pb_con
         memcpy(at, read->plate.text, read->plate.bytes);
         at += read->plate.bytes;
     }
-    if (read->plate_raw.bytes != 0 || read->alternate_count != 0 || read->image_count != 0)
+    if (event != NULL || read->plate_raw.bytes != 0 || read->alternate_count != 0 ||
+        read->image_count != 0)
         extras_bytes = pb_extras_encode(read, at);
     if (extras_bytes != 0)
         row->flags |= PB_ROW_EXTRAS;
@@ -363,12 +380,14 @@ add_read(struct pb_stage *stage, struct stage_lane *lane, const struct pb_read *
 {
     uint8_t tail[STAGED_TAIL_BYTES_MAX];
     struct pb_context_rest rest = { 0 };
+    struct staged_event event;
     struct staged_row row;
     int64_t keep_us = PB_NEVER;
+    bool is_event = pb_read_is_event(read);
     enum pb_status status =
         pb_memo_place(&lane->memo, &lane->names, read, key, &row.context, &rest);
 
-    assert(!pb_read_is_event(read) && !read->is_correction); /* each correction is an event */
+    assert(!is_event || !read->is_correction);
     if (status == PB_OK)
         status = pb_memo_vehicle(&lane->memo, &lane->names, read, key, &row.vehicle);
     if (status == PB_OK)
@@ -386,8 +405,14 @@ add_read(struct pb_stage *stage, struct stage_lane *lane, const struct pb_read *
     row.lane = lane->number;
     row.flags = (uint8_t)((keep_us == PB_NEVER ? PB_ROW_NEVER : 0) |
                           (read->is_superseded ? PB_ROW_SUPERSEDED : 0) |
-                          (read->is_revisable ? PB_ROW_REVISABLE : 0));
-    row.tail_bytes = (uint16_t)put_tail(&row, read, &rest, keep_us, tail);
+                          (read->is_revisable ? PB_ROW_REVISABLE : 0) |
+                          (read->is_correction ? PB_ROW_CORRECTION : 0));
+    if (is_event) {
+        event.identity = pb_read_identity(read);
+        event.arrival = (uint64_t)lane->number << 32 | lane->rows;
+        lane->events++;
+    }
+    row.tail_bytes = (uint16_t)put_tail(&row, read, &rest, is_event ? &event : NULL, keep_us, tail);
     if (read->lat_e7 != PB_NO_POSITION && pb_place_sample_is_due(&lane->places)) {
         pb_place_sample_add(&lane->places, pb_place_key(pb_geo_cell(read->lat_e7, read->lon_e7),
                                                         read->captured_at_us));

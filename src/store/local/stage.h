@@ -6,8 +6,9 @@
  * each a run of its own (run.h), and poured in order of plate into one segment for each
  * partition. So each read is sorted and encoded once, however large the load.
  *
- * Reads that are found by an event id are not for a stage: which of them repeat is not seen
- * plate by plate.
+ * Which of the reads that are found by an event id repeat is not seen plate by plate: the stage is
+ * asked for their identities before it is written, leaves out those that are suspects
+ * (suspects.h), and is asked for these afterwards. Corrections are not for a stage.
  *
  * Threads: a lane is one thread's at a time, and lanes may be filled side by side; all else is
  * called while no lane is being filled.
@@ -23,6 +24,7 @@
 
 #include "store/local/crew.h"
 #include "store/local/run.h"
+#include "store/local/suspects.h"
 
 struct pb_stage; /* opaque */
 
@@ -32,7 +34,7 @@ PB_MUST_CHECK enum pb_status pb_stage_new(const struct pb_env *env, const char *
                                           struct pb_stage **ret_stage);
 void pb_stage_free(struct pb_stage *stage); /* NULL is fine */
 
-/* Takes valid reads that are not found by an event id. */
+/* Takes valid reads; of those that are found by an event id none that are corrections. */
 PB_MUST_CHECK enum pb_status pb_stage_add(struct pb_stage *stage, unsigned lane,
                                           const struct pb_read *reads, size_t count,
                                           struct pb_error *error);
@@ -41,6 +43,11 @@ bool pb_stage_is_full(const struct pb_stage *stage);
 /* Rows of a lane, and of all. */
 uint64_t pb_stage_lane_rows(const struct pb_stage *stage, unsigned lane);
 uint64_t pb_stage_rows(const struct pb_stage *stage);
+/* Of these, rows that are found by an event id. */
+uint64_t pb_stage_events(const struct pb_stage *stage);
+/* Adds their identities. */
+PB_MUST_CHECK enum pb_status
+pb_stage_identities(struct pb_stage *stage, struct pb_suspects *suspects, struct pb_error *error);
 
 #define PB_STAGE_FEW_ROWS 8192u
 /* A part with a lane's rows in order of arrival; to be freed before the stage. Only where all have
@@ -50,7 +57,8 @@ PB_MUST_CHECK enum pb_status pb_stage_run(struct pb_stage *stage, unsigned lane,
 
 struct pb_stage_target {
     struct pb_run_target run;
-    struct pb_crew *crew; /* may be NULL */
+    struct pb_crew *crew;               /* may be NULL */
+    const struct pb_suspects *suspects; /* rows that are not written; may be NULL */
     uint64_t (*take_number)(void *context);
     void *number_context;
     /* Drops rows of a sorted part that are not to be written. */
@@ -66,5 +74,13 @@ PB_MUST_CHECK enum pb_status pb_stage_write(struct pb_stage *stage,
                                             const struct pb_stage_target *target,
                                             struct pb_segment_entry **ret_entries,
                                             uint32_t *ret_count, struct pb_error *error);
+/* How many rows were kept back as suspects. */
+uint64_t pb_stage_kept_back(const struct pb_stage *stage);
+/* A run of those reads, to be sorted, that pb_suspects_is() says are to be judged, in the share
+ * `number` of `count` like shares by identity. Whether before or after the stage was written. */
+PB_MUST_CHECK enum pb_status pb_stage_suspects(struct pb_stage *stage,
+                                               const struct pb_suspects *suspects, uint32_t number,
+                                               uint32_t count, struct pb_run **ret_run,
+                                               struct pb_error *error);
 
 #endif

@@ -21,7 +21,8 @@
 #define STAGED_KEEPS 64u
 #define KEEP_NEVER UINT32_MAX
 #define KEEP_IN_TAIL (UINT32_MAX - 1)
-#define STAGED_REST 32u /* flag: a staged_rest begins the tail */
+#define STAGED_REST 32u  /* flag: a staged_rest is in the tail */
+#define STAGED_EVENT 64u /* flag: a staged_event begins the tail */
 #define LOOK_ROWS 1024u
 #define STAGE_PART_ROW_BYTES 104u /* of a row while its bucket is sorted, but for its tail */
 
@@ -46,8 +47,15 @@ struct staged_rest {
     uint16_t heading_code, unused;
 };
 
-#define STAGED_TAIL_BYTES_MAX \
-    (sizeof(struct staged_rest) + 1 + PB_PLATE_BYTES_MAX + PB_EXTRAS_BYTES_MAX)
+/* What a read has that is found by an event id. */
+struct staged_event {
+    uint64_t identity;
+    uint64_t arrival; /* lane and number in the lane, so that all lanes' can be put in order */
+};
+
+#define STAGED_TAIL_BYTES_MAX                                                            \
+    (sizeof(struct staged_event) + sizeof(struct staged_rest) + 1 + PB_PLATE_BYTES_MAX + \
+     PB_EXTRAS_BYTES_MAX)
 
 struct bucket {
     struct pb_bin bin;
@@ -64,7 +72,7 @@ struct stage_lane {
     struct pb_memo memo;   /* of names */
     uint64_t *reports;     /* owned: by context, a bit for each set of fields that rows report */
     uint32_t reports_room;
-    uint64_t rows;
+    uint64_t rows, events; /* events: of rows, those found by an event id */
     uint8_t number;
     bool is_spread; /* over partitions; before that rows are in sample */
     struct bucket sample;
@@ -91,6 +99,7 @@ struct pb_stage {
     _Atomic bool is_full;
 
     pthread_mutex_t lock;                /* while buckets are chosen */
+    _Atomic uint64_t kept_back;          /* suspects that were not written */
     _Atomic bool has_buckets;            /* and then buckets do not change */
     uint16_t buckets[1u << PREFIX_BITS]; /* by the first bits of a plate code */
 };
@@ -98,6 +107,11 @@ struct pb_stage {
 /* Lays the lane's first rows out by partition and plate. */
 PB_MUST_CHECK enum pb_status pb_stage_spread(struct pb_stage *stage, struct stage_lane *lane,
                                              struct pb_error *error);
+
+/* Puts a row into a part over the lane's names. */
+struct staged_view;
+void pb_stage_put(const struct stage_lane *lane, const struct staged_view *view,
+                  struct pb_run *run);
 
 /* Rows are aligned for their largest number. */
 static inline uint32_t
@@ -140,18 +154,35 @@ row_walk_next(struct row_walk *walk, struct staged_view *ret_view)
     return true;
 }
 
+/* Only of a row with STAGED_EVENT. */
+static inline struct staged_event
+staged_event(const struct staged_view *view)
+{
+    struct staged_event event;
+
+    memcpy(&event, view->tail, sizeof(event));
+    return event;
+}
+
+static inline struct staged_rest
+staged_rest(const struct staged_view *view)
+{
+    struct staged_rest rest;
+    size_t before = view->row.flags & STAGED_EVENT ? sizeof(struct staged_event) : 0;
+
+    memcpy(&rest, view->tail + before, sizeof(rest));
+    return rest;
+}
+
 /* How long a row's read is kept; PB_NEVER for ever. */
 static inline int64_t
 staged_keep(const struct stage_lane *lane, const struct staged_view *view)
 {
-    struct staged_rest rest;
-
     if (view->row.keep == KEEP_NEVER)
         return PB_NEVER;
     if (view->row.keep != KEEP_IN_TAIL)
         return lane->keeps[view->row.keep];
-    memcpy(&rest, view->tail, sizeof(rest));
-    return rest.keep_us;
+    return staged_rest(view).keep_us;
 }
 
 #endif

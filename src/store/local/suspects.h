@@ -1,0 +1,67 @@
+/*
+ * Suspects: of the reads of a stage that are found by an event id, those that may not be alone.
+ *
+ * Nearly every event id is new. So a stage only gathers the hashes of its reads' identities; what
+ * occurs in them twice, or in a segment of the store as well, is a suspect, and is judged with all
+ * that is known of it; everything else is new, whatever its plate. To take a read for a suspect
+ * that is none costs time and nothing else: hashes that agree, and a filter that is wrong now and
+ * then, do no harm.
+ *
+ * Life: add the identities; find; then ask. What comes into the store while the stage is written is
+ * added as common keys, exactly, for reads that were none of the suspects are written by then.
+ *
+ * Threads: one at a time; after pb_suspects_find() any may ask.
+ */
+#ifndef PB_STORE_LOCAL_SUSPECTS_H
+#define PB_STORE_LOCAL_SUSPECTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <platebase/status.h>
+
+#include "store/local/segment.h"
+
+/* ---- the events of a segment, by key ---- */
+
+struct pb_event_walk {
+    const struct pb_segment *segment;
+    uint32_t next_block, at, count;
+    int64_t keys[PB_BLOCK_ROWS_MAX]; /* of the block before the next one */
+};
+/* Whether the segment has an event that may be of an identity; to be asked in ascending order. */
+PB_MUST_CHECK enum pb_status pb_event_walk_to(struct pb_event_walk *walk, uint64_t identity,
+                                              bool *ret_is_there, struct pb_error *error);
+/* The next key. PB_OK, PB_END, or a failure. */
+PB_MUST_CHECK enum pb_status pb_event_walk_next(struct pb_event_walk *walk, uint64_t *ret_key,
+                                                struct pb_error *error);
+
+/* ---- suspects ---- */
+
+struct pb_suspects; /* opaque */
+
+/* spill_path: as of a sorter; copied. count: of identities that will be added, about. */
+PB_MUST_CHECK enum pb_status pb_suspects_new(const struct pb_env *env, const char *spill_path,
+                                             size_t memory_bytes, uint64_t count,
+                                             struct pb_suspects **ret_suspects);
+void pb_suspects_free(struct pb_suspects *suspects); /* NULL is fine */
+PB_MUST_CHECK enum pb_status pb_suspects_add(struct pb_suspects *suspects, uint64_t identity,
+                                             struct pb_error *error);
+/* Ends adding, and compares with these segments. */
+PB_MUST_CHECK enum pb_status pb_suspects_find(struct pb_suspects *suspects,
+                                              struct pb_segment *const *segments, uint32_t count,
+                                              struct pb_error *error);
+/* Whether a read with this identity is kept back when the stage is written. */
+bool pb_suspects_has(const struct pb_suspects *suspects, uint64_t identity);
+
+/* Adds the keys that both segments have to the common ones. ret_rows: of the first segment that
+ * have these keys, ascending; the caller's to free. */
+PB_MUST_CHECK enum pb_status pb_suspects_add_common(struct pb_suspects *suspects,
+                                                    const struct pb_segment *segment,
+                                                    const struct pb_segment *other,
+                                                    uint64_t **ret_rows, uint64_t *ret_count,
+                                                    struct pb_error *error);
+/* Whether a read with this identity is to be judged once the stage is written. */
+bool pb_suspects_is(const struct pb_suspects *suspects, uint64_t identity);
+
+#endif
