@@ -413,7 +413,7 @@ place_plate_texts(struct pb_plate_iterator *iterator, uint32_t blob_bytes, const
     return at == blob_bytes ? PB_OK : PB_E_CORRUPT;
 }
 
-/* The same of alternates: those without a code stand last, each text behind its length. */
+/* The same of alternates: those without a code have one, each text behind its length. */
 static enum pb_status
 place_alternate_texts(struct pb_plate_iterator *iterator, uint32_t blob_bytes,
                       const char **ret_what)
@@ -462,13 +462,17 @@ load_texts(struct pb_plate_iterator *iterator, const struct pb_block *block,
     return status == PB_OK ? PB_OK : damaged(segment, offset, what, error);
 }
 
+/* Alternates without a code stand last, but in a forged block anywhere. */
 static bool
 has_texts(const struct pb_plate_iterator *iterator)
 {
-    if (iterator->table == PB_TABLE_ALTERNATES)
-        return (uint64_t)iterator->columns[PB_PLATES_CODE][iterator->rows - 1]
-               & PB_ALTERNATE_HASH_BIT;
-    return iterator->table == PB_TABLE_LONG;
+    uint64_t bits = 0;
+
+    if (iterator->table != PB_TABLE_ALTERNATES)
+        return iterator->table == PB_TABLE_LONG;
+    for (uint32_t i = 0; i < iterator->rows; i++)
+        bits |= (uint64_t)iterator->columns[PB_PLATES_CODE][i];
+    return (bits & PB_ALTERNATE_HASH_BIT) != 0;
 }
 
 static enum pb_status
