@@ -498,7 +498,8 @@ corrections_that_cannot_be_are_refused_by_field(void **state)
         { "{" READ_OF("k1") ",\"jurisdiction\":\"US-XX\"}", "jurisdiction", 400 },
         { "{" READ_OF("k1") ",\"person\":\"sup\"}", "person", 400 },
         { "{" READ_OF("x9") "}", "reader", 400 },
-        { "{" READ_OF("n1") "}", "reader", 400 }, /* nobody let them ask over it */
+        { "{" READ_OF("n1") "}", "reader", 403 }, /* nobody let them ask over it */
+        { "{" READ_OF("x9") ",\"case_number\":7}", "case_number", 400 },
     };
     struct programs *programs = *state;
 
