@@ -2,6 +2,7 @@
  * Subject access: what the own agency holds of a plate, and who was given it, to an auditor, after
  * a second person, on record.
  */
+#include "inquiry/inquiry_private.h"
 #include "inquiry/site_room.h"
 
 static struct pb_inquiry
@@ -235,6 +236,46 @@ without_memory_there_is_no_answer_or_a_whole_one(void **state)
     assert_true(n > 20);
 }
 
+/* As if so many answers had held the plate. */
+static void
+disclose(struct site_room *room, uint32_t count)
+{
+    struct pb_draft *leaves = calloc(count, sizeof(*leaves));
+    uint64_t *indices = calloc(count, sizeof(*indices));
+
+    assert_non_null(leaves);
+    assert_non_null(indices);
+    for (uint32_t i = 0; i < count; i++) {
+        pb_draft_init(&leaves[i], "kansas-pd", "disclosed", PB_KEEP_OPENINGS_US);
+        pb_draft_text(&leaves[i], "asker", pb_str_from("river-pd"));
+        pb_draft_number(&leaves[i], "n", 1);
+        pb_draft_secret(&leaves[i], "plate", pb_str_from("KSA123"));
+    }
+    room_expect(room, PB_OK, pb_drafts_append(room->site, leaves, count, indices, &room->error),
+                "leaves");
+    free(leaves);
+    free(indices);
+}
+
+static void
+a_thousand_are_told_and_that_there_are_more(void **state)
+{
+    struct site_room *room = *state;
+    const struct pb_disclosures *told;
+
+    disclose(room, PB_DISCLOSURES_MAX - 1);
+    told = pb_answer_disclosures(ask_approved(room, subject_inquiry(room, "KSA123")));
+    assert_int_equal(PB_DISCLOSURES_MAX - 1, told->count);
+    assert_false(told->is_cut);
+    /* That inquiry is one itself now. */
+    told = pb_answer_disclosures(ask_approved(room, subject_inquiry(room, "KSA123")));
+    assert_int_equal(PB_DISCLOSURES_MAX, told->count);
+    assert_false(told->is_cut);
+    told = pb_answer_disclosures(ask_approved(room, subject_inquiry(room, "KSA123")));
+    assert_int_equal(PB_DISCLOSURES_MAX, told->count);
+    assert_true(told->is_cut);
+}
+
 int
 main(void)
 {
@@ -246,6 +287,7 @@ main(void)
         CASE(another_plate_needs_another_approval),
         CASE(a_part_of_a_plate_is_nobodys),
         CASE(without_memory_there_is_no_answer_or_a_whole_one),
+        CASE(a_thousand_are_told_and_that_there_are_more),
     };
 
     /* A site is made for each, and it is not the disk that is tested. */
