@@ -892,6 +892,87 @@ what_a_reviewer_cannot_mean_is_refused(void **state)
     room_done(&room);
 }
 
+static bool
+count_item(void *context, const struct pb_review_item *item)
+{
+    (void)item;
+    ++*(unsigned *)context;
+    return true;
+}
+
+static void
+notes_that_are_no_items_are_nobody_s_to_review(void **state)
+{
+    static char long_text[1200];
+    static const struct {
+        const char *key, *value;
+    } notes[] = {
+        { "kansas-pd/short", "state=open\nentry=1\nat=1\n" },
+        { "kansas-pd/00000000000000000007_sample", "state=open\nentry=1\nat=1\n" },
+        { "kansas-pd/aaaaaaaaaaaaaaaaaaaa-sample", "state=open\nentry=1\nat=1\n" },
+        { "kansas-pd/00000000000000000008-sample", "nonsense" },
+        { "kansas-pd/00000000000000000009-sample", long_text },
+    };
+    struct site_room room;
+    unsigned count = 0;
+
+    (void)state;
+    room_init(&room);
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+        room_expect(&room, PB_OK,
+                    pb_catalog_note_put(pb_site_catalog(room.site), "review", notes[i].key,
+                                        pb_str_from(notes[i].value), &room.error),
+                    notes[i].key);
+        assert_int_equal(PB_NOT_FOUND,
+                         pb_review_take(room.site, pb_str_from("aud"), notes[i].key, &room.error));
+    }
+    room_expect(&room, PB_OK,
+                pb_review_items(room.site, pb_str_from("aud"), true, count_item, &count,
+                                &room.error),
+                "items");
+    assert_int_equal(0, count);
+    room_expect(&room, PB_OK,
+                pb_review_finish(room.site, pb_str_from("aud"), room.now_us, &room.error),
+                "finish");
+    room_done(&room);
+}
+
+static void
+who_took_an_item_closes_it_or_whoever_takes_it_over(void **state)
+{
+    struct pb_str aud = pb_str_from("aud"), other = pb_str_from("aud2"),
+                  found = pb_str_from("Nothing odd");
+    struct site_room room;
+    uint32_t count = 0;
+    char key[256] = "";
+
+    (void)state;
+    room_init(&room);
+    room_import(&room, "people:\n  - { id: aud2, agency: kansas-pd, name: A. Other, role: auditor,"
+                       " status: active, training_valid_until: 2027-06-01 }\n");
+    (void)room_count_plate(&room, "KSA123");
+    room_expect(&room, PB_OK,
+                pb_review_sample(room.site, aud, 0, room.now_us + 1, 5, &count, &room.error),
+                "sample");
+    room_expect(&room, PB_OK, pb_review_items(room.site, aud, false, take_key, key, &room.error),
+                "items");
+    room_expect(&room, PB_OK, pb_review_take(room.site, aud, key, &room.error), "take");
+    assert_int_equal(PB_CONFLICT,
+                     pb_review_close(room.site, other, key, PB_REVIEW_FINE, found, &room.error));
+    assert_says(room.error.message, "aud looks into it");
+    room_expect(&room, PB_OK, pb_review_take(room.site, other, key, &room.error), "take over");
+    assert_int_equal(PB_CONFLICT,
+                     pb_review_close(room.site, aud, key, PB_REVIEW_FINE, found, &room.error));
+    room_expect(&room, PB_OK,
+                pb_review_close(room.site, other, key, PB_REVIEW_FINE, found, &room.error),
+                "close");
+    assert_int_equal(PB_NOT_FOUND,
+                     pb_review_close(room.site, other, key, PB_REVIEW_FINE, found, &room.error));
+    assert_int_equal(PB_NOT_FOUND, pb_review_take(room.site, aud, key, &room.error));
+    room_done(&room);
+}
+
 /* ---- figures ---- */
 
 static void
@@ -987,6 +1068,8 @@ main(void)
         cmocka_unit_test(a_read_of_an_unknown_reader_keeps_its_date),
         cmocka_unit_test(an_auditor_s_filter_is_bounded_and_takes_patterns_and_what_is_no_plate),
         cmocka_unit_test(what_a_reviewer_cannot_mean_is_refused),
+        cmocka_unit_test(notes_that_are_no_items_are_nobody_s_to_review),
+        cmocka_unit_test(who_took_an_item_closes_it_or_whoever_takes_it_over),
         cmocka_unit_test(figures_are_json_with_every_list_of_none_one_and_more),
     };
 
