@@ -5,10 +5,10 @@
  * A stage is compared with the segments that the store has, written, and before its segments become
  * current compared with those that came meanwhile: what they have in common is taken out again.
  *
- * Reads that are found by an event id repeat and revise one another whatever their plates. Those that
- * may do so, few as a rule (suspects.h), are left out of the stage's segments, and written after
- * them as runs, in order of arrival. So are corrections, which each lane gathers in a run of its own,
- * for they must find what they correct.
+ * Reads that are found by an event id repeat and revise one another whatever their plates. Those
+ * that may do so, few as a rule (suspects.h), are left out of the stage's segments, and written
+ * after them as runs, in order of arrival. So are corrections, which each lane gathers in a run of
+ * its own, for they must find what they correct.
  */
 #include <stdio.h>
 #include <string.h>
@@ -464,8 +464,8 @@ leave_out_common(struct stage_writing *writing, const struct pb_segment *other,
     return status;
 }
 
-/* Takes out of one of the stage's segments the events that another one may have, too. They are judged
- * with the other suspects. */
+/* Takes out of one of the stage's segments the events that another one may have, too. They are
+ * judged with the other suspects. */
 static enum pb_status
 leave_out_events(struct stage_writing *writing, const struct pb_segment *other,
                  struct pb_segment_entry *entry, struct pb_error *error)
