@@ -176,6 +176,28 @@ lanes_store_each_event_once(void **state)
     room_done(&one);
 }
 
+/* Appends make a filter of a segment's events bit by bit, and know what is there all the while. */
+static void
+appends_know_events_of_a_segment_while_its_filter_is_made(void **state)
+{
+    struct store_room room;
+
+    (void)state;
+    room_init(&room);
+    (void)load_all(&room, 1, 0, READS);
+    for (uint32_t i = 0; i < 300; i++) {
+        char text[64];
+        struct pb_read read = varied(i * 73, text);
+
+        assert_int_not_equal(PB_OK, room_append(&room, &read));
+        (void)snprintf(text + 32, 32, "new %u", i);
+        read.event_id = pb_str_from(text + 32);
+        assert_int_equal(PB_OK, room_append(&room, &read));
+        assert_int_equal(PB_DUPLICATE, room_append(&room, &read));
+    }
+    room_done(&room);
+}
+
 /* ---- suspects alone ---- */
 
 static void
@@ -228,6 +250,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_load_says_of_events_what_appends_say),
         cmocka_unit_test(lanes_store_each_event_once),
+        cmocka_unit_test(appends_know_events_of_a_segment_while_its_filter_is_made),
         cmocka_unit_test(suspects_are_those_that_were_added_twice),
         cmocka_unit_test(where_nothing_repeats_nothing_is_suspect),
     };

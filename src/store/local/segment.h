@@ -213,6 +213,7 @@ struct pb_segment {
 
     /* Guarded by the store's writing lock, like all that appends use alone. */
     struct pb_filter *events; /* owned: of the keys of table events; NULL: none (yet) */
+    uint32_t filtered_blocks; /* of that table that are in it; it says nothing before all are */
     bool has_tried_events;
 };
 
@@ -370,8 +371,8 @@ PB_MUST_CHECK enum pb_status pb_reads_block_decode(struct pb_reads_block *reads,
                                                    struct pb_read *ret_read,
                                                    struct pb_error *error);
 
-/* Makes the filter of events, once; where it is not to be had they are looked up. The caller holds
- * the store's writing lock. */
+/* Makes the filter of events, a part at each call; as long as it is not whole, or not to be had,
+ * they are looked up. The caller holds the store's writing lock. */
 void pb_segment_filter_events(struct pb_segment *segment);
 /* False: no row of table events has this identity. Needs the same lock. */
 bool pb_segment_may_have_event(const struct pb_segment *segment, uint64_t identity);

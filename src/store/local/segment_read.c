@@ -20,8 +20,10 @@
 
 #define OFFSET_WORD ": offset "
 #define FETCH_BYTES 1024u
-/* More would hold an append up while the filter is made, and take more than 13 MB. */
-#define FILTERED_EVENTS_MAX (UINT64_C(1) << 23)
+/* Of a filter of events: appends, which wait for it, each put so many blocks into it; and what has
+ * more events than so many has half of the memory for each, which is 107 MB at most. */
+#define FILTER_BLOCKS_AT_ONCE 64u
+#define FILTER_WHOLE_EVENTS (UINT64_C(1) << 23)
 #define DECODES_BEFORE_WHOLE 4u /* rows of a block that are decoded one by one */
 
 static enum pb_status
@@ -1132,34 +1134,49 @@ filter_block(const struct pb_segment *segment, uint32_t number, struct pb_filter
     return PB_OK;
 }
 
+/* Begins a filter; none where there are no events, or no memory. */
+static void
+begin_filter(struct pb_segment *segment)
+{
+    uint64_t count = segment->tables[PB_TABLE_EVENTS].rows;
+
+    segment->has_tried_events = true;
+    if (count > FILTER_WHOLE_EVENTS)
+        count = count / 2 > FILTER_WHOLE_EVENTS ? count / 2 : FILTER_WHOLE_EVENTS;
+    if (count != 0 && pb_filter_new(segment->env, count, &segment->events) != PB_OK)
+        segment->events = NULL;
+}
+
 void
 pb_segment_filter_events(struct pb_segment *segment)
 {
-    const struct pb_table_view *table = &segment->tables[PB_TABLE_EVENTS];
-    struct pb_filter *filter = NULL;
-    enum pb_status status = PB_OK;
+    uint32_t end = segment->tables[PB_TABLE_EVENTS].blocks;
 
-    if (segment->has_tried_events)
+    if (!segment->has_tried_events)
+        begin_filter(segment);
+    if (segment->events == NULL)
         return;
-    segment->has_tried_events = true;
-    if (table->rows == 0 || table->rows > FILTERED_EVENTS_MAX ||
-        pb_filter_new(segment->env, table->rows, &filter) != PB_OK)
-        return;
-    for (uint32_t b = 0; b < table->blocks && status == PB_OK; b++)
-        status = filter_block(segment, b, filter);
-    /* Damage is found, and told, by who looks the table up. */
-    if (status == PB_OK)
-        segment->events = filter;
-    else
-        pb_filter_free(filter);
+    if (end - segment->filtered_blocks > FILTER_BLOCKS_AT_ONCE)
+        end = segment->filtered_blocks + FILTER_BLOCKS_AT_ONCE;
+    for (; segment->filtered_blocks < end; segment->filtered_blocks++) {
+        if (filter_block(segment, segment->filtered_blocks, segment->events) != PB_OK) {
+            /* Damage is found, and told, by who looks the table up. */
+            pb_filter_free(segment->events);
+            segment->events = NULL;
+            return;
+        }
+    }
 }
 
 bool
 pb_segment_may_have_event(const struct pb_segment *segment, uint64_t identity)
 {
-    if (segment->tables[PB_TABLE_EVENTS].rows == 0)
+    const struct pb_table_view *table = &segment->tables[PB_TABLE_EVENTS];
+
+    if (table->rows == 0)
         return false;
-    return segment->events == NULL || pb_filter_may_have(segment->events, identity >> 16);
+    return segment->events == NULL || segment->filtered_blocks < table->blocks ||
+           pb_filter_may_have(segment->events, identity >> 16);
 }
 
 /* ---- verifying ---- */
