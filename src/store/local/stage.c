@@ -387,7 +387,7 @@ add_read(struct pb_stage *stage, struct stage_lane *lane, const struct pb_read *
     enum pb_status status =
         pb_memo_place(&lane->memo, &lane->names, read, key, &row.context, &rest);
 
-    assert(!is_event || !read->is_correction);
+    assert(!read->is_correction); /* each is an event, and those are not for a stage */
     if (status == PB_OK)
         status = pb_memo_vehicle(&lane->memo, &lane->names, read, key, &row.vehicle);
     if (status == PB_OK)
@@ -405,8 +405,7 @@ add_read(struct pb_stage *stage, struct stage_lane *lane, const struct pb_read *
     row.lane = lane->number;
     row.flags = (uint8_t)((keep_us == PB_NEVER ? PB_ROW_NEVER : 0) |
                           (read->is_superseded ? PB_ROW_SUPERSEDED : 0) |
-                          (read->is_revisable ? PB_ROW_REVISABLE : 0) |
-                          (read->is_correction ? PB_ROW_CORRECTION : 0));
+                          (read->is_revisable ? PB_ROW_REVISABLE : 0));
     if (is_event) {
         event.identity = pb_read_identity(read);
         event.arrival = (uint64_t)lane->number << 32 | lane->rows;
