@@ -534,6 +534,7 @@ find_suspects(struct stage_writing *writing, struct pb_error *error)
     const struct pb_version *version = writing->version;
     struct pb_segment **segments = NULL;
     char path[PB_PATH_BYTES_MAX];
+    bool has_events = false;
     enum pb_status status = PB_OK;
 
     if (pb_stage_events(loader->stage) == 0)
@@ -541,12 +542,16 @@ find_suspects(struct stage_writing *writing, struct pb_error *error)
     segments = pb_calloc(store->env, version->segment_count + 1u, sizeof(*segments));
     if (segments == NULL)
         return PB_E_NOMEM;
-    for (uint32_t i = 0; i < version->segment_count; i++)
+    for (uint32_t i = 0; i < version->segment_count; i++) {
         segments[i] = version->segments[i]->segment;
+        has_events = has_events || segments[i]->tables[PB_TABLE_EVENTS].rows != 0;
+    }
     (void)snprintf(path, sizeof(path), "%s/tmp/%08llu.suspects", store->directory,
                    (unsigned long long)pb_store_take_number(store));
     status = pb_suspects_new(store->env, path, store->memory_bytes / 8,
                              pb_stage_events(loader->stage), &writing->suspects);
+    if (status == PB_OK && !has_events)
+        status = pb_stage_sift(loader->stage, writing->suspects, error);
     if (status == PB_OK)
         status = pb_stage_identities(loader->stage, writing->suspects, error);
     if (status == PB_OK)

@@ -45,7 +45,9 @@ uint64_t pb_stage_lane_rows(const struct pb_stage *stage, unsigned lane);
 uint64_t pb_stage_rows(const struct pb_stage *stage);
 /* Of these, rows that are found by an event id. */
 uint64_t pb_stage_events(const struct pb_stage *stage);
-/* Adds their identities. */
+/* Sifts their identities, or adds them. */
+PB_MUST_CHECK enum pb_status pb_stage_sift(struct pb_stage *stage, struct pb_suspects *suspects,
+                                           struct pb_error *error);
 PB_MUST_CHECK enum pb_status
 pb_stage_identities(struct pb_stage *stage, struct pb_suspects *suspects, struct pb_error *error);
 

@@ -100,6 +100,25 @@ add_identity(struct visit *visit, struct stage_lane *lane, const struct staged_v
     return pb_suspects_add(visit->gathered, staged_event(view).identity, visit->error);
 }
 
+static enum pb_status
+sift_identity(struct visit *visit, struct stage_lane *lane, const struct staged_view *view)
+{
+    (void)lane;
+    return pb_suspects_sift(visit->gathered, staged_event(view).identity);
+}
+
+enum pb_status
+pb_stage_sift(struct pb_stage *stage, struct pb_suspects *suspects, struct pb_error *error)
+{
+    struct visit visit = {
+        .stage = stage, .each = sift_identity, .gathered = suspects, .error = error
+    };
+    enum pb_status status = visit_all(&visit);
+
+    visit_done(&visit);
+    return status;
+}
+
 enum pb_status
 pb_stage_identities(struct pb_stage *stage, struct pb_suspects *suspects, struct pb_error *error)
 {

@@ -17,6 +17,8 @@
 struct pb_suspects {
     const struct pb_env *env; /* borrowed */
     uint64_t filter_count;    /* identities that the filter is made for */
+    struct pb_filter *sifted; /* owned: of all; NULL where they are not sifted, or are found */
+    struct pb_filter *seen;   /* owned: of those that seem to be there twice; likewise */
     struct pb_sorter *sorter; /* owned; NULL once the suspects are found */
     struct pb_filter *filter; /* owned: of the suspects; NULL as long as there is none */
     uint64_t *common;         /* owned: keys, ascending */
@@ -115,6 +117,8 @@ pb_suspects_free(struct pb_suspects *suspects)
 {
     if (suspects == NULL)
         return;
+    pb_filter_free(suspects->sifted);
+    pb_filter_free(suspects->seen);
     pb_sorter_free(suspects->sorter);
     pb_filter_free(suspects->filter);
     pb_free(suspects->env, suspects->common);
@@ -122,8 +126,29 @@ pb_suspects_free(struct pb_suspects *suspects)
 }
 
 enum pb_status
+pb_suspects_sift(struct pb_suspects *suspects, uint64_t identity)
+{
+    uint64_t key = identity >> KEY_SHIFT;
+    enum pb_status status = PB_OK;
+
+    if (suspects->seen == NULL)
+        status = pb_filter_new(suspects->env, suspects->filter_count, &suspects->seen);
+    if (status == PB_OK && suspects->sifted == NULL)
+        status = pb_filter_new(suspects->env, suspects->filter_count, &suspects->sifted);
+    if (status != PB_OK)
+        return status;
+    if (pb_filter_may_have(suspects->sifted, key))
+        pb_filter_add(suspects->seen, key);
+    else
+        pb_filter_add(suspects->sifted, key);
+    return PB_OK;
+}
+
+enum pb_status
 pb_suspects_add(struct pb_suspects *suspects, uint64_t identity, struct pb_error *error)
 {
+    if (suspects->seen != NULL && !pb_filter_may_have(suspects->seen, identity >> KEY_SHIFT))
+        return PB_OK;
     return pb_sorter_add(suspects->sorter, identity, 0, error);
 }
 
@@ -191,11 +216,16 @@ pb_suspects_find(struct pb_suspects *suspects, struct pb_segment *const *segment
         if (segments[i]->tables[PB_TABLE_EVENTS].rows != 0)
             walks[walk_count++].segment = segments[i];
     }
+    assert(walk_count == 0 || suspects->seen == NULL);
     status = find_among(suspects, walks, walk_count, error);
     for (uint32_t i = 0; i < walk_count; i++)
         pb_segment_forget(walks[i].segment);
     pb_sorter_free(suspects->sorter);
+    pb_filter_free(suspects->sifted);
+    pb_filter_free(suspects->seen);
     suspects->sorter = NULL;
+    suspects->sifted = NULL;
+    suspects->seen = NULL;
     pb_free(suspects->env, walks);
     return status;
 }

@@ -45,6 +45,9 @@ PB_MUST_CHECK enum pb_status pb_suspects_new(const struct pb_env *env, const cha
                                              size_t memory_bytes, uint64_t count,
                                              struct pb_suspects **ret_suspects);
 void pb_suspects_free(struct pb_suspects *suspects); /* NULL is fine */
+/* Where the store has no events, all identities may be sifted before they are added: of these, most
+ * of those that are there once need not be sorted then. */
+PB_MUST_CHECK enum pb_status pb_suspects_sift(struct pb_suspects *suspects, uint64_t identity);
 PB_MUST_CHECK enum pb_status pb_suspects_add(struct pb_suspects *suspects, uint64_t identity,
                                              struct pb_error *error);
 /* Ends adding, and compares with these segments. */
