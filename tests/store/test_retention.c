@@ -792,6 +792,46 @@ what_goes_is_told_once_whatever_fails(void **state)
     sim_fs_free(fs);
 }
 
+/* ---- a purge that is told to stop ---- */
+
+static bool
+stop_before_second(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    (void)phase;
+    assert_true(done <= total);
+    return (*(uint32_t *)context)++ == 0;
+}
+
+static void
+a_purge_stops_between_segments_when_it_is_told_to(void **state)
+{
+    uint32_t asked = 0;
+    const struct pb_progress progress = { stop_before_second, &asked };
+    struct pb_purge_counts counts = { 0 };
+    struct pb_store_stats stats;
+    struct store_room room;
+
+    (void)state;
+    room_init(&room);
+    for (int i = 0; i < 3; i++) {
+        struct pb_read read = room_read("EXPIRES", "gate", i);
+
+        read.delete_after_us = room.now_us + ROOM_DAY_US;
+        assert_int_equal(PB_OK, room_append(&room, &read));
+        room_flush(&room);
+    }
+    room.now_us += 2 * ROOM_DAY_US;
+    room_expect(&room, PB_OK, pb_store_purge(room.store, &progress, &counts, &room.error), "purge");
+    assert_int_equal(2, asked);
+    assert_int_equal(1, counts.segments_dropped);
+    assert_int_equal(1, counts.reads_removed);
+    room_expect(&room, PB_OK, pb_store_purge(room.store, NULL, &counts, &room.error), "purge");
+    assert_int_equal(2, counts.segments_dropped);
+    room_expect(&room, PB_OK, pb_store_stats(room.store, &stats, &room.error), "stats");
+    assert_int_equal(0, stats.reads);
+    room_done(&room);
+}
+
 int
 main(void)
 {
@@ -808,6 +848,7 @@ main(void)
         cmocka_unit_test(a_restamp_that_fails_anywhere_leaves_each_read_its_old_or_new_date),
         cmocka_unit_test(a_power_cut_within_a_restamp_leaves_each_read_its_old_or_new_date),
         cmocka_unit_test(what_goes_is_told_once_whatever_fails),
+        cmocka_unit_test(a_purge_stops_between_segments_when_it_is_told_to),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

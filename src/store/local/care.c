@@ -41,6 +41,14 @@ pb_store_flush(struct pb_store *store, struct pb_error *error)
 
 /* ---- merge ---- */
 
+void
+pb_store_begin_maintenance(struct pb_store *store)
+{
+    (void)atomic_fetch_add_explicit(&store->waiting_count, 1, memory_order_relaxed);
+    (void)pthread_mutex_lock(&store->maintenance);
+    (void)atomic_fetch_sub_explicit(&store->waiting_count, 1, memory_order_relaxed);
+}
+
 static bool
 same_partition(const struct pb_segment *a, const struct pb_segment *b)
 {
@@ -307,7 +315,7 @@ pb_store_purge(struct pb_store *store, const struct pb_progress *progress,
 
     if (status != PB_OK)
         return status;
-    (void)pthread_mutex_lock(&store->maintenance);
+    pb_store_begin_maintenance(store);
     /* The log holds reads, too: what of them has expired is not written into a segment. */
     (void)pthread_mutex_lock(&store->writing);
     status = pb_store_flush_locked(store, &counts.reads_removed, error);
@@ -319,6 +327,11 @@ pb_store_purge(struct pb_store *store, const struct pb_progress *progress,
     for (uint32_t i = 0; status == PB_OK && i < version->segment_count; i++) {
         uint64_t rows = version->segments[i]->segment->entry.rows;
 
+        if (progress != NULL
+            && !progress->report(progress->context, "purge", purging.done, purging.total)) {
+            status = PB_END;
+            break;
+        }
         status = purge_segment(store, version, version->segments[i]->segment, &purging, &counts,
                                error);
         purging.done += rows;
@@ -340,18 +353,21 @@ pb_store_purge(struct pb_store *store, const struct pb_progress *progress,
 
 /* ---- background ---- */
 
-/* Whoever closes the store does not wait for a merge of minutes. */
+/* Whoever closes the store, or wants to purge it, does not wait for a merge of minutes. */
 static bool
 background_goes_on(void *context, const char *phase, uint64_t done, uint64_t total)
 {
     struct pb_store *store = context;
+    bool is_waited_for = atomic_load_explicit(&store->waiting_count, memory_order_relaxed) != 0;
     bool goes_on;
 
     (void)phase;
     (void)done;
     (void)total;
     (void)pthread_mutex_lock(&store->background_lock);
-    goes_on = !store->background_stops;
+    if (is_waited_for)
+        store->background_is_asked = true; /* what is broken off begins again after them */
+    goes_on = !store->background_stops && !is_waited_for;
     (void)pthread_mutex_unlock(&store->background_lock);
     return goes_on;
 }
@@ -529,7 +545,7 @@ pb_store_backup(struct pb_store *store, const char *target_path,
         return status;
     pb_manifest_init(&manifest, store->env);
     /* Files that merges would delete stay as long as maintenance is held. */
-    (void)pthread_mutex_lock(&store->maintenance);
+    pb_store_begin_maintenance(store);
     (void)pthread_mutex_lock(&store->writing);
     status = pb_store_flush_locked(store, NULL, error);
     if (status == PB_OK)

@@ -60,6 +60,7 @@ struct pb_store {
     uint32_t missing_count;
 
     pthread_mutex_t maintenance;
+    atomic_uint waiting_count;     /* of those who want it, but for merges */
 
     pthread_mutex_t writing;
     struct pb_manifest manifest;   /* guarded by writing */
@@ -148,6 +149,9 @@ PB_MUST_CHECK enum pb_status pb_store_flush_locked(struct pb_store *store,
  */
 PB_MUST_CHECK enum pb_status pb_store_secure_history(struct pb_store *store,
                                                      struct pb_error *error);
+
+/* Locks maintenance; a merge of the background thread that holds it is broken off. */
+void pb_store_begin_maintenance(struct pb_store *store);
 
 /* Tells the background thread that there may be work. */
 void pb_store_ask_background(struct pb_store *store);

@@ -383,7 +383,7 @@ pb_store_restamp(struct pb_store *store, pb_restamp_fn *fn, void *context,
 
     if (store->is_read_only)
         return pb_fail(error, PB_BAD_INPUT, "%s: opened for reading only", store->directory);
-    (void)pthread_mutex_lock(&store->maintenance);
+    pb_store_begin_maintenance(store);
     /* Reads of the log have dates, too. */
     (void)pthread_mutex_lock(&store->writing);
     status = pb_store_flush_locked(store, NULL, error);
