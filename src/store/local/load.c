@@ -586,6 +586,19 @@ write_suspects(struct stage_writing *writing, struct pb_error *error)
     return status;
 }
 
+/* Of the store's memory what its segments leave: each keeps its readers and words. */
+static size_t
+memory_left(struct pb_store *store)
+{
+    struct pb_version *version = pb_store_version(store);
+    size_t taken = 0;
+
+    for (uint32_t i = 0; i < version->segment_count; i++)
+        taken += pb_segment_memory(version->segments[i]->segment);
+    pb_version_drop(version);
+    return taken < store->memory_bytes / 2 ? store->memory_bytes - taken : store->memory_bytes / 2;
+}
+
 /* Writes and publishes a stage. */
 static enum pb_status
 write_segments(struct pb_loader *loader, struct pb_error *error)
@@ -595,7 +608,7 @@ write_segments(struct pb_loader *loader, struct pb_error *error)
     struct pb_run_commit commit = { 0 };
     struct pb_stage_target target = { .run = { .directory = store->directory,
                                                .store_id = store->store_id,
-                                               .memory_bytes = store->memory_bytes / 2,
+                                               .memory_bytes = memory_left(store) / 2,
                                                .commits = &commit,
                                                .commit_count = 1 },
                                       .take_number = pb_store_take_number,
@@ -686,7 +699,7 @@ enter(struct pb_loader *loader)
         (void)pthread_mutex_unlock(&store->writing);
         if (status == PB_OK)
             status = pb_stage_new(loader->env, store->directory, pb_store_take_number(store),
-                                  loader->lane_count, store->memory_bytes / 8 * 3, &loader->stage);
+                                  loader->lane_count, memory_left(store) / 8 * 3, &loader->stage);
         if (status != PB_OK) {
             pb_hidden_free(loader->hidden);
             loader->hidden = NULL;
