@@ -360,11 +360,26 @@ pb_api_account_approve(const struct pb_env *env, struct pb_site *site, struct pb
     return status;
 }
 
+/* The account of a person, of whom the actor may decide. */
+static enum pb_status
+find_for(const struct pb_env *env, struct pb_site *site, struct pb_str actor, struct pb_str person,
+         struct pb_arena *arena, struct pb_api_account *account, struct pb_error *error)
+{
+    const struct pb_catalog_view *view = NULL;
+    enum pb_status status = pb_api_account_find(site, person, arena, account, error);
+
+    if (status == PB_OK)
+        status = pb_catalog_view_take(pb_site_catalog(site), &view, error);
+    if (status == PB_OK)
+        status = check_actor(view, actor, pb_view_person(view, person), pb_now_us(env), error);
+    pb_catalog_view_drop(view);
+    return status;
+}
+
 enum pb_status
 pb_api_account_disable(const struct pb_env *env, struct pb_site *site, struct pb_str actor,
                        struct pb_str person, struct pb_str why, struct pb_error *error)
 {
-    const struct pb_catalog_view *view = NULL;
     struct pb_api_account account;
     struct pb_arena arena;
     enum pb_status status;
@@ -373,12 +388,7 @@ pb_api_account_disable(const struct pb_env *env, struct pb_site *site, struct pb
         return pb_fail(error, PB_BAD_INPUT, "why: plain text of 1 to %u bytes",
                        PB_ACCOUNT_WHY_BYTES_MAX);
     pb_arena_init(&arena, env, NOTE_BYTES_MAX);
-    status = pb_api_account_find(site, person, &arena, &account, error);
-    if (status == PB_OK)
-        status = pb_catalog_view_take(pb_site_catalog(site), &view, error);
-    if (status == PB_OK)
-        status = check_actor(view, actor, pb_view_person(view, person), pb_now_us(env), error);
-    pb_catalog_view_drop(view);
+    status = find_for(env, site, actor, person, &arena, &account, error);
     if (status == PB_OK && account.state != PB_ACCOUNT_DISABLED) {
         account.state = PB_ACCOUNT_DISABLED;
         account.disabled_at_us = pb_now_us(env);
@@ -393,18 +403,12 @@ enum pb_status
 pb_api_account_unlock(const struct pb_env *env, struct pb_site *site, struct pb_str actor,
                       struct pb_str person, struct pb_error *error)
 {
-    const struct pb_catalog_view *view = NULL;
     struct pb_api_account account;
     struct pb_arena arena;
     enum pb_status status;
 
     pb_arena_init(&arena, env, NOTE_BYTES_MAX);
-    status = pb_api_account_find(site, person, &arena, &account, error);
-    if (status == PB_OK)
-        status = pb_catalog_view_take(pb_site_catalog(site), &view, error);
-    if (status == PB_OK)
-        status = check_actor(view, actor, pb_view_person(view, person), pb_now_us(env), error);
-    pb_catalog_view_drop(view);
+    status = find_for(env, site, actor, person, &arena, &account, error);
     if (status == PB_OK)
         status = leave(site, &account, actor, "unlock", error);
     pb_arena_clear(&arena);
@@ -530,7 +534,6 @@ pb_api_account_link(const struct pb_env *env, struct pb_site *site, struct pb_st
                     struct pb_str person, char ret_code[PB_ACCOUNT_CODE_BYTES],
                     struct pb_error *error)
 {
-    const struct pb_catalog_view *view = NULL;
     struct pb_api_account account;
     struct pb_arena arena;
     uint8_t random[32];
@@ -538,12 +541,7 @@ pb_api_account_link(const struct pb_env *env, struct pb_site *site, struct pb_st
     enum pb_status status;
 
     pb_arena_init(&arena, env, NOTE_BYTES_MAX);
-    status = pb_api_account_find(site, person, &arena, &account, error);
-    if (status == PB_OK)
-        status = pb_catalog_view_take(pb_site_catalog(site), &view, error);
-    if (status == PB_OK)
-        status = check_actor(view, actor, pb_view_person(view, person), pb_now_us(env), error);
-    pb_catalog_view_drop(view);
+    status = find_for(env, site, actor, person, &arena, &account, error);
     if (status == PB_OK && !pb_api_account_is_usable(&account, pb_now_us(env)))
         status = pb_fail(error, PB_BAD_INPUT, "person: the account is not approved, or disabled");
     if (status == PB_OK)

@@ -12,10 +12,8 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
-#include "policy/facts.h"
-#include "policy/pack.h"
+#include "policy/fixture.h"
 #include "policy/policy_private.h"
-#include "support/fault_env.h"
 
 static const struct pb_str filler_words[] = { { "the", 3 }, { "case", 4 }, { "ICE", 3 } };
 static const struct pb_words filler = { filler_words, 3 };
@@ -89,37 +87,6 @@ a_repetition_past_the_words_that_are_remembered_counts_as_a_word(void **state)
 }
 
 /* ---- hostile reasons, through a whole decision ---- */
-
-struct fixture {
-    struct pb_rules *rules;
-    struct pb_arena arena;
-    struct facts facts;
-};
-
-static int
-set_up(void **state)
-{
-    static struct fixture fixture;
-    size_t count;
-    const struct pb_pack_source *packs = pb_rules_shipped(&count);
-
-    if (pb_rules_compile(pb_env_system(), packs, count, &fixture.rules, NULL) != PB_OK)
-        return -1;
-    pb_arena_init(&fixture.arena, pb_env_system(), 16384);
-    facts_init(&fixture.facts);
-    *state = &fixture;
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    struct fixture *fixture = *state;
-
-    pb_arena_clear(&fixture->arena);
-    pb_rules_unref(fixture->rules);
-    return 0;
-}
 
 static bool
 speaks(const struct pb_decision *decision, const char *id, const char *field)
