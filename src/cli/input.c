@@ -19,7 +19,7 @@
 /* An input's first chunk shows its head; those after it stay in a core's cache from being read to
  * being parsed, as does what an index of their JSON takes. */
 #define FIRST_BYTES ((size_t)2 << 20)
-#define CHUNK_BYTES ((size_t)256 << 10)
+#define CHUNK_BYTES ((size_t)512 << 10)
 #define DETECT_BYTES ((size_t)64 << 10)
 #define PIPE_BYTES (1 << 20)
 

@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "ingest/ingest_private.h"
 
-#define WINDOW_BYTES 65536u
+#define WINDOW_BYTES (128u << 10)
 
 static size_t
 skip_space(const uint8_t *bytes, size_t count, size_t at)

@@ -101,6 +101,11 @@ pb_plate_fold(struct pb_str raw, char ret_plate[PB_PLATE_BYTES_MAX], uint32_t *r
     return is_unread(ret_plate, written) ? PB_NOT_FOUND : PB_OK;
 }
 
+#define WORD(literal)                                   \
+    {                                                   \
+        .text = (literal), .bytes = sizeof(literal) - 1 \
+    }
+
 /*
  * Words that readers send instead of a plate, folded. A plate could in law say NULL; a reader
  * that means "nothing" says so far more often, and a vehicle without plate must not become
@@ -109,16 +114,39 @@ pb_plate_fold(struct pb_str raw, char ret_plate[PB_PLATE_BYTES_MAX], uint32_t *r
 bool
 pb_plate_is_placeholder(struct pb_str folded)
 {
-    static const char *const words[] = {
-        "UNKNOWN", "UNKNOWNPLATE", "UNLICENSED", "UNLICENCED", "UNDEFINED", "UNREADABLE",
-        "UNRECOGNIZED", "UNRECOGNISED",
-        "NOPLATE", "NOPLATEFOUND", "NOTDEFINED", "NONE", "NULL", "NIL", "NA", "NAN", "NOREAD",
-        "NOTREAD", "NOTREADABLE", "NOTFOUND", "NOTAVAILABLE", "NOTRECOGNIZED", "NOTRECOGNISED",
-        "NOLICENSE", "NOLICENCE", "NOLICENSEPLATE", "NOLICENCEPLATE", "NONUMBERPLATE",
-        "\xE6\x97\xA0\xE7\x89\x8C",             /* "no plate" in Chinese firmware */
-        "\xE6\x97\xA0\xE8\xBD\xA6\xE7\x89\x8C", /* "no vehicle plate" */
-        "\xE6\x9C\xAA\xE7\x9F\xA5",             /* "unknown" */
-        "\xE6\x9C\xAA\xE8\xAF\x86\xE5\x88\xAB", /* "not recognised" */
+    static const struct pb_str words[] = {
+        WORD("UNKNOWN"),
+        WORD("UNKNOWNPLATE"),
+        WORD("UNLICENSED"),
+        WORD("UNLICENCED"),
+        WORD("UNDEFINED"),
+        WORD("UNREADABLE"),
+        WORD("UNRECOGNIZED"),
+        WORD("UNRECOGNISED"),
+        WORD("NOPLATE"),
+        WORD("NOPLATEFOUND"),
+        WORD("NOTDEFINED"),
+        WORD("NONE"),
+        WORD("NULL"),
+        WORD("NIL"),
+        WORD("NA"),
+        WORD("NAN"),
+        WORD("NOREAD"),
+        WORD("NOTREAD"),
+        WORD("NOTREADABLE"),
+        WORD("NOTFOUND"),
+        WORD("NOTAVAILABLE"),
+        WORD("NOTRECOGNIZED"),
+        WORD("NOTRECOGNISED"),
+        WORD("NOLICENSE"),
+        WORD("NOLICENCE"),
+        WORD("NOLICENSEPLATE"),
+        WORD("NOLICENCEPLATE"),
+        WORD("NONUMBERPLATE"),
+        WORD("\xE6\x97\xA0\xE7\x89\x8C"),             /* "no plate" in Chinese firmware */
+        WORD("\xE6\x97\xA0\xE8\xBD\xA6\xE7\x89\x8C"), /* "no vehicle plate" */
+        WORD("\xE6\x9C\xAA\xE7\x9F\xA5"),             /* "unknown" */
+        WORD("\xE6\x9C\xAA\xE8\xAF\x86\xE5\x88\xAB"), /* "not recognised" */
     };
     unsigned char first;
 
@@ -129,7 +157,7 @@ pb_plate_is_placeholder(struct pb_str folded)
     if (first != 'N' && first != 'U' && first != 0xE6)
         return false;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strlen(words[i]) == folded.bytes && memcmp(words[i], folded.text, folded.bytes) == 0)
+        if (pb_str_equal(words[i], folded))
             return true;
     }
     return false;
