@@ -115,6 +115,11 @@ names_come_back(void **state)
         }
         for (uint32_t i = 0; i < names.vehicle_count; i++)
             assert_true(pb_vehicle_is_equal(&names.vehicles[i], &back.vehicles[i]));
+        /* A load leaves this to the segments: all of it counts. */
+        assert_int_equal(pb_names_memory(&back),
+                         back.arena.total_bytes + back.text_count * sizeof(*back.texts) +
+                             back.context_count * sizeof(*back.contexts) +
+                             back.vehicle_count * sizeof(*back.vehicles));
         pb_free(pb_env_system(), bytes);
         pb_names_done(&names);
         pb_names_done(&back);

@@ -192,7 +192,11 @@ pb_names_done(struct pb_names *names)
 size_t
 pb_names_memory(const struct pb_names *names)
 {
-    return names->arena.total_bytes + (size_t)names->text_room * 32
+    /* Those that were decoded have neither hashes nor what is kept of a reader. */
+    size_t text_bytes = names->text_hashes != NULL ? (size_t)names->text_room * 32
+                                                   : names->text_count * sizeof(struct pb_str);
+
+    return names->arena.total_bytes + text_bytes
            + (size_t)names->context_room * sizeof(struct pb_context)
            + (size_t)names->vehicle_room * sizeof(struct pb_vehicle)
            + ((size_t)names->text_table.slot_count + names->context_table.slot_count
@@ -783,6 +787,8 @@ pb_names_decode(struct pb_names *names, const struct pb_env *env, const uint8_t 
     names->text_count = pb_get_le32(plain);
     names->context_count = pb_get_le32(plain + 4);
     names->vehicle_count = pb_get_le32(plain + 8);
+    names->context_room = names->context_count;
+    names->vehicle_room = names->vehicle_count;
     at = plain + HEADER_BYTES;
     if ((uint64_t)names->text_count * 2 + (uint64_t)names->context_count * CONTEXT_BYTES
                 + (uint64_t)names->vehicle_count * VEHICLE_BYTES > raw - HEADER_BYTES
