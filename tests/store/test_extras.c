@@ -98,6 +98,34 @@ fields_that_are_none_are_refused(void **state)
     }
 }
 
+/* Whoever puts an identity together has room for the texts of valid reads. */
+static void
+texts_longer_than_any_reads_are_refused(void **state)
+{
+    static const struct {
+        uint8_t tag;
+        uint32_t bytes_max;
+    } cases[] = { { 1, PB_PLATE_RAW_BYTES_MAX },
+                  { 2, PB_EVENT_ID_BYTES_MAX },
+                  { 3, PB_PLATE_BYTES_MAX },
+                  { 5, 1 + PB_IMAGE_REF_BYTES_MAX } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (uint32_t more = 0; more < 3; more++) {
+            uint32_t field_bytes = more == 2 ? 0 : cases[i].bytes_max + more;
+            uint8_t bytes[3 + PB_IMAGE_REF_BYTES_MAX + 2] = { cases[i].tag };
+            struct pb_record_room room;
+            struct pb_read read;
+
+            pb_put_le16(bytes + 1, (uint16_t)field_bytes);
+            pb_read_init(&read);
+            assert_int_equal(more == 0 ? PB_OK : PB_E_CORRUPT,
+                             pb_extras_decode(bytes, 3 + field_bytes, &room, &read));
+        }
+    }
+}
+
 static void
 more_alternates_and_images_than_a_read_may_have_are_refused(void **state)
 {
@@ -123,18 +151,19 @@ more_alternates_and_images_than_a_read_may_have_are_refused(void **state)
 static void
 extras_longer_than_any_reads_are_refused(void **state)
 {
-    uint8_t bytes[PB_EXTRAS_BYTES_MAX + 1] = { 1 };
+    static const uint8_t field[4] = { 1, 1, 0, 'A' };
+    uint8_t bytes[PB_EXTRAS_BYTES_MAX + sizeof(field)];
     struct pb_record_room room;
     struct pb_read read;
 
     (void)state;
+    assert_int_equal(0, PB_EXTRAS_BYTES_MAX % sizeof(field));
+    for (size_t at = 0; at < sizeof(bytes); at += sizeof(field))
+        memcpy(bytes + at, field, sizeof(field));
     pb_read_init(&read);
-    pb_put_le16(bytes + 1, PB_EXTRAS_BYTES_MAX - 3);
     assert_int_equal(PB_OK, pb_extras_decode(bytes, PB_EXTRAS_BYTES_MAX, &room, &read));
-    assert_int_equal(PB_EXTRAS_BYTES_MAX - 3, read.plate_raw.bytes);
-    pb_put_le16(bytes + 1, PB_EXTRAS_BYTES_MAX - 2);
-    assert_int_equal(PB_E_CORRUPT,
-                     pb_extras_decode(bytes, PB_EXTRAS_BYTES_MAX + 1, &room, &read));
+    assert_int_equal(1, read.plate_raw.bytes);
+    assert_int_equal(PB_E_CORRUPT, pb_extras_decode(bytes, sizeof(bytes), &room, &read));
 }
 
 int
@@ -144,6 +173,7 @@ main(void)
         cmocka_unit_test(extras_of_any_read_come_back),
         cmocka_unit_test(extras_cut_short_are_refused),
         cmocka_unit_test(fields_that_are_none_are_refused),
+        cmocka_unit_test(texts_longer_than_any_reads_are_refused),
         cmocka_unit_test(more_alternates_and_images_than_a_read_may_have_are_refused),
         cmocka_unit_test(extras_longer_than_any_reads_are_refused),
     };

@@ -327,6 +327,7 @@ names_that_say_what_cannot_be_are_refused(void **state)
         { "a text that goes on past the end", TEXTS_AT + 2, 2, UINT16_MAX, 0, PB_E_CORRUPT },
         { "a text that goes on among what follows", TEXTS_AT + 2, 2, 3, 0, PB_E_CORRUPT },
         { "a reader that is not there", CONTEXTS_AT, 4, 2, 0, PB_E_CORRUPT },
+        { "a reader of no name", CONTEXTS_AT, 4, 0, 0, PB_E_CORRUPT },
         { "a scale that is none", CONTEXTS_AT + 17, 1, PB_SCALE_PERCENT + 1, 0, PB_E_CORRUPT },
         { "neither fixed nor mobile", CONTEXTS_AT + 18, 1, 2, 0, PB_E_CORRUPT },
         { "a make that is not there", VEHICLES_AT, 4, 2, 0, PB_E_CORRUPT },
@@ -360,6 +361,46 @@ names_that_say_what_cannot_be_are_refused(void **state)
             assert_true(pb_str_equal(pb_str_from("ab"), names.texts[1]));
             assert_int_equal(1, names.contexts[0].reader);
         }
+        pb_names_done(&names);
+    }
+}
+
+/* Whoever puts a read's texts together has room for those of valid reads. */
+static void
+names_longer_than_any_reads_are_refused(void **state)
+{
+    static const char text[PB_READER_BYTES_MAX + 1] = { 'x' };
+    static const struct {
+        uint32_t reader_bytes, make_bytes;
+        enum pb_status status;
+    } cases[] = {
+        { PB_READER_BYTES_MAX, PB_VEHICLE_TEXT_BYTES_MAX, PB_OK },
+        { PB_READER_BYTES_MAX + 1, PB_VEHICLE_TEXT_BYTES_MAX, PB_E_CORRUPT },
+        { PB_READER_BYTES_MAX, PB_VEHICLE_TEXT_BYTES_MAX + 1, PB_E_CORRUPT },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pb_context context = { .reader = 0 };
+        struct pb_vehicle vehicle = { .make = 0 };
+        struct pb_names names, back = { 0 };
+        uint8_t *bytes = NULL;
+        size_t stored = 0, raw = 0;
+        uint32_t number = 0;
+
+        assert_int_equal(PB_OK, pb_names_init(&names, pb_env_system()));
+        assert_int_equal(PB_OK,
+                         pb_names_text(&names, (struct pb_str){ text, cases[i].reader_bytes },
+                                       &context.reader));
+        assert_int_equal(PB_OK, pb_names_text(&names, (struct pb_str){ text, cases[i].make_bytes },
+                                              &vehicle.make));
+        assert_int_equal(PB_OK, pb_names_context(&names, &context, &number));
+        assert_int_equal(PB_OK, pb_names_vehicle(&names, &vehicle, &number));
+        assert_int_equal(PB_OK, pb_names_encode(&names, &bytes, &stored, &raw));
+        assert_int_equal(cases[i].status,
+                         pb_names_decode(&back, pb_env_system(), bytes, stored, raw));
+        pb_free(pb_env_system(), bytes);
+        pb_names_done(&back);
         pb_names_done(&names);
     }
 }
@@ -494,6 +535,7 @@ main(void)
         cmocka_unit_test(more_names_than_numbers_are_refused),
         cmocka_unit_test(names_that_cannot_be_compressed_for_want_of_memory_are_not_written),
         cmocka_unit_test(names_that_say_what_cannot_be_are_refused),
+        cmocka_unit_test(names_longer_than_any_reads_are_refused),
         cmocka_unit_test(a_join_that_fails_for_want_of_memory_says_so),
         cmocka_unit_test(what_is_mobile_here_is_mobile_there),
     };

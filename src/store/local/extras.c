@@ -60,6 +60,15 @@ pb_extras_encode(const struct pb_read *read, uint8_t ret_bytes[PB_EXTRAS_BYTES_M
 }
 
 static enum pb_status
+take_text(struct pb_str text, uint32_t bytes_max, struct pb_str *ret_text)
+{
+    if (text.bytes == 0 || text.bytes > bytes_max)
+        return PB_E_CORRUPT;
+    *ret_text = text;
+    return PB_OK;
+}
+
+static enum pb_status
 take_field(const uint8_t *at, uint32_t bytes, uint8_t tag, struct pb_record_room *room,
            struct pb_read *read)
 {
@@ -67,14 +76,11 @@ take_field(const uint8_t *at, uint32_t bytes, uint8_t tag, struct pb_record_room
 
     switch (tag) {
     case TAG_RAW:
-        read->plate_raw = text;
-        return PB_OK;
+        return take_text(text, PB_PLATE_RAW_BYTES_MAX, &read->plate_raw);
     case TAG_EVENT_ID:
-        read->event_id = text;
-        return PB_OK;
+        return take_text(text, PB_EVENT_ID_BYTES_MAX, &read->event_id);
     case TAG_IDENTITY_PLATE:
-        read->identity_plate = text;
-        return PB_OK;
+        return take_text(text, PB_PLATE_BYTES_MAX, &read->identity_plate);
     case TAG_ALTERNATE:
         if (bytes <= 4 || bytes > 4 + PB_PLATE_BYTES_MAX
             || read->alternate_count == PB_ALTERNATES_MAX)
@@ -84,7 +90,8 @@ take_field(const uint8_t *at, uint32_t bytes, uint8_t tag, struct pb_record_room
         };
         return PB_OK;
     case TAG_IMAGE:
-        if (bytes <= 1 || at[0] > PB_IMAGE_SCENE || read->image_count == PB_IMAGES_MAX)
+        if (bytes <= 1 || bytes > 1 + PB_IMAGE_REF_BYTES_MAX || at[0] > PB_IMAGE_SCENE
+            || read->image_count == PB_IMAGES_MAX)
             return PB_E_CORRUPT;
         room->images[read->image_count++] = (struct pb_image_ref){
             .kind = (enum pb_image_kind)at[0], .ref = { text.text + 1, bytes - 1 }

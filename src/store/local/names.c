@@ -741,11 +741,18 @@ decode_contexts(struct pb_names *names, const uint8_t **at)
         context->scale = (*at)[17];
         context->is_mobile = (*at)[18];
         context->reports = (*at)[19];
-        if (context->reader >= names->text_count || context->scale > PB_SCALE_PERCENT
-            || context->is_mobile > 1)
+        if (context->reader >= names->text_count || names->texts[context->reader].bytes == 0
+            || names->texts[context->reader].bytes > PB_READER_BYTES_MAX
+            || context->scale > PB_SCALE_PERCENT || context->is_mobile > 1)
             return PB_E_CORRUPT;
     }
     return PB_OK;
+}
+
+static bool
+is_vehicle_text(const struct pb_names *names, uint32_t number)
+{
+    return number < names->text_count && names->texts[number].bytes <= PB_VEHICLE_TEXT_BYTES_MAX;
 }
 
 static enum pb_status
@@ -760,8 +767,8 @@ decode_vehicles(struct pb_names *names, const uint8_t **at)
         vehicle->body = pb_get_le32(*at + 12);
         vehicle->year = pb_get_le16(*at + 16);
         vehicle->year_last = pb_get_le16(*at + 18);
-        if (vehicle->make >= names->text_count || vehicle->model >= names->text_count
-            || vehicle->color >= names->text_count || vehicle->body >= names->text_count)
+        if (!is_vehicle_text(names, vehicle->make) || !is_vehicle_text(names, vehicle->model)
+            || !is_vehicle_text(names, vehicle->color) || !is_vehicle_text(names, vehicle->body))
             return PB_E_CORRUPT;
     }
     return PB_OK;
