@@ -52,6 +52,12 @@ pb_hash_bytes(const void *bytes, size_t count)
     return XXH3_64bits(bytes, count);
 }
 
+uint64_t
+pb_hash_bytes_seeded(const void *bytes, size_t count, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(bytes, count, seed);
+}
+
 /* ---- UTF-8 ---- */
 
 static bool

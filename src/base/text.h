@@ -56,6 +56,8 @@ struct pb_str pb_str_trim(struct pb_str text);
 
 /* XXH3, 64 bits, seed 0: the same on every machine, so it may be stored. */
 uint64_t pb_hash_bytes(const void *bytes, size_t count);
+/* The same with another seed: who does not know it cannot look for bytes whose hashes agree. */
+uint64_t pb_hash_bytes_seeded(const void *bytes, size_t count, uint64_t seed);
 
 /* ---- UTF-8 (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF) ---- */
 

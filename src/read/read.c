@@ -22,9 +22,8 @@
 /* First byte of what is hashed: keeps the two kinds of identity apart. */
 #define IDENTITY_BY_EVENT 1u
 #define IDENTITY_BY_TIME 2u
-#define IDENTITY_BYTES_MAX (2u + PB_READER_BYTES_MAX + 8u + PB_EVENT_ID_BYTES_MAX)
 
-static_assert(PB_EVENT_ID_BYTES_MAX >= PB_PLATE_BYTES_MAX, "either tail of an identity fits");
+static_assert(PB_EVENT_ID_BYTES_MAX >= 8 + PB_PLATE_BYTES_MAX, "either tail of an identity fits");
 
 void
 pb_read_init(struct pb_read *read)
@@ -429,30 +428,43 @@ put_le64(uint8_t *bytes, uint64_t value)
         bytes[i] = (uint8_t)(value >> 8 * i);
 }
 
-uint64_t
-pb_read_identity(const struct pb_read *read)
+size_t
+pb_read_identity_bytes(const struct pb_read *read, char ret_bytes[PB_IDENTITY_BYTES_MAX])
 {
     bool has_event = read->event_id.bytes != 0;
     struct pb_str tail = has_event ? read->event_id : plate_of_identity(read);
-    uint8_t bytes[IDENTITY_BYTES_MAX];
     size_t count = 2;
-    uint64_t hash;
 
     assert(read->reader.bytes >= 1 && read->reader.bytes <= PB_READER_BYTES_MAX);
-    assert(tail.bytes >= 1 && tail.bytes <= PB_EVENT_ID_BYTES_MAX);
-    bytes[0] = has_event ? IDENTITY_BY_EVENT : IDENTITY_BY_TIME;
-    bytes[1] = (uint8_t)read->reader.bytes;
-    memcpy(bytes + count, read->reader.text, read->reader.bytes);
+    assert(tail.bytes >= 1);
+    assert(tail.bytes <= (has_event ? PB_EVENT_ID_BYTES_MAX : PB_PLATE_BYTES_MAX));
+    ret_bytes[0] = has_event ? IDENTITY_BY_EVENT : IDENTITY_BY_TIME;
+    ret_bytes[1] = (char)read->reader.bytes;
+    memcpy(ret_bytes + count, read->reader.text, read->reader.bytes);
     count += read->reader.bytes;
     if (!has_event) {
-        put_le64(bytes + count, (uint64_t)read->captured_at_us);
+        put_le64((uint8_t *)ret_bytes + count, (uint64_t)read->captured_at_us);
         count += 8;
     }
-    memcpy(bytes + count, tail.text, tail.bytes);
-    count += tail.bytes;
+    memcpy(ret_bytes + count, tail.text, tail.bytes);
+    return count + tail.bytes;
+}
 
-    hash = pb_hash_bytes(bytes, count);
+uint64_t
+pb_identity_of_bytes(struct pb_str bytes)
+{
+    uint64_t hash = pb_hash_bytes(bytes.text, bytes.bytes);
+
     return hash != 0 ? hash : 1;
+}
+
+uint64_t
+pb_read_identity(const struct pb_read *read)
+{
+    char bytes[PB_IDENTITY_BYTES_MAX];
+    uint32_t count = (uint32_t)pb_read_identity_bytes(read, bytes);
+
+    return pb_identity_of_bytes((struct pb_str){ bytes, count });
 }
 
 bool

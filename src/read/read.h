@@ -31,6 +31,13 @@ bool pb_read_is_plainly_valid(const struct pb_read *read);
  * Source: docs/formats/read-v1.md */
 uint64_t pb_read_identity(const struct pb_read *read);
 
+/* What the identity is the hash of. Two reads are one exactly if these bytes are the same. */
+#define PB_IDENTITY_BYTES_MAX (2u + PB_READER_BYTES_MAX + PB_EVENT_ID_BYTES_MAX)
+/* Returns how many there are. */
+size_t pb_read_identity_bytes(const struct pb_read *read, char ret_bytes[PB_IDENTITY_BYTES_MAX]);
+/* The identity of the read that has such bytes. */
+uint64_t pb_identity_of_bytes(struct pb_str bytes);
+
 /* The parts of the identity compared in full, for when the hashes agree. */
 bool pb_read_same_identity(const struct pb_read *a, const struct pb_read *b);
 

@@ -73,6 +73,8 @@ the_hash_is_xxh3_and_stays_it(void **state)
     assert_true(pb_hash_bytes(NULL, 0) == UINT64_C(0x2D06800538D394C2));
     assert_true(pb_hash_bytes("a", 1) == UINT64_C(0xE6C632B61E964E1F));
     assert_true(pb_hash_bytes("abc", 3) == UINT64_C(0x78AF5F94892F3950));
+    assert_true(pb_hash_bytes_seeded("abc", 3, 0) == UINT64_C(0x78AF5F94892F3950));
+    assert_true(pb_hash_bytes_seeded("abc", 3, 7) == UINT64_C(0x48FF56F569E39912));
 }
 
 /* ---- UTF-8 ---- */

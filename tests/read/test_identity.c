@@ -20,9 +20,21 @@ identity_is_the_hash_that_the_format_page_states(void **state)
     assert_true(pb_read_identity(&read) == UINT64_C(0x5169C3806BD35980));
 }
 
+static bool
+have_same_bytes(const struct pb_read *a, const struct pb_read *b)
+{
+    char bytes[2][PB_IDENTITY_BYTES_MAX];
+    size_t counts[2] = { pb_read_identity_bytes(a, bytes[0]), pb_read_identity_bytes(b, bytes[1]) };
+
+    assert_true(pb_read_identity(a) ==
+                pb_identity_of_bytes((struct pb_str){ bytes[0], (uint32_t)counts[0] }));
+    return counts[0] == counts[1] && memcmp(bytes[0], bytes[1], counts[0]) == 0;
+}
+
 static void
 expect_same(struct pb_read a, struct pb_read b)
 {
+    assert_true(have_same_bytes(&a, &b));
     assert_true(pb_read_same_identity(&a, &b));
     assert_true(pb_read_identity(&a) == pb_read_identity(&b));
 }
@@ -30,6 +42,7 @@ expect_same(struct pb_read a, struct pb_read b)
 static void
 expect_other(struct pb_read a, struct pb_read b)
 {
+    assert_false(have_same_bytes(&a, &b));
     assert_false(pb_read_same_identity(&a, &b));
     assert_true(pb_read_identity(&a) != pb_read_identity(&b));
 }
