@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "read/read.h"
 #include "store/local/manifest.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -45,8 +46,13 @@ parse(const uint8_t *bytes, size_t size)
         (void)pb_hash_bytes(manifest.erasures[i].plate.text, manifest.erasures[i].plate.bytes);
         (void)pb_hash_bytes(manifest.erasures[i].reader.text, manifest.erasures[i].reader.bytes);
     }
-    for (uint32_t i = 1; i < manifest.mark_count; i++)
-        check(manifest.marks[i - 1].identity <= manifest.marks[i].identity);
+    for (uint32_t i = 0; i < manifest.mark_count; i++) {
+        const struct pb_mark_entry *mark = &manifest.marks[i];
+
+        check(mark->identity >= (i == 0 ? 1 : mark[-1].identity));
+        check(mark->name.bytes <= PB_IDENTITY_BYTES_MAX);
+        check(mark->name.bytes == 0 || pb_identity_of_bytes(mark->name) == mark->identity);
+    }
     pb_manifest_done(&manifest);
 }
 

@@ -14,7 +14,9 @@
 #include "base/env.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "read/read.h"
 #include "store/local/manifest.h"
+#include "store/old_manifest.h"
 #include "support/fault_env.h"
 #include "support/sim_fs.h"
 
@@ -24,7 +26,7 @@
 struct sample {
     struct pb_segment_entry segments[3];
     struct pb_erasure_entry erasures[2];
-    struct pb_mark_entry marks[3];
+    struct pb_mark_entry marks[4];
     struct pb_manifest manifest;
 };
 
@@ -60,12 +62,16 @@ fill(struct sample *sample, const struct pb_env *env, uint64_t generation)
     sample->marks[1] = (struct pb_mark_entry){ .identity = 9, .segment = 5, .revision = 1 };
     sample->marks[2] = (struct pb_mark_entry){ .identity = 9, .segment = 2,
                                                .revision = UINT32_MAX };
+    sample->marks[3] = (struct pb_mark_entry){ .segment = 2,
+                                               .revision = 2,
+                                               .name = pb_str_from("\1\6gate-1an event") };
+    sample->marks[3].identity = pb_identity_of_bytes(sample->marks[3].name);
     sample->manifest.segments = sample->segments;
     sample->manifest.segment_count = 3;
     sample->manifest.erasures = sample->erasures;
     sample->manifest.erasure_count = 2;
     sample->manifest.marks = sample->marks;
-    sample->manifest.mark_count = 3;
+    sample->manifest.mark_count = 4;
 }
 
 static void
@@ -115,6 +121,7 @@ assert_same(const struct pb_manifest *expected, const struct pb_manifest *actual
         assert_int_equal(expected->marks[i].identity, actual->marks[i].identity);
         assert_int_equal(expected->marks[i].segment, actual->marks[i].segment);
         assert_int_equal(expected->marks[i].revision, actual->marks[i].revision);
+        assert_text_equal(expected->marks[i].name, actual->marks[i].name);
     }
 }
 
@@ -406,14 +413,6 @@ every_flipped_bit_and_every_cut_is_found(void **state)
     assert_int_equal(PB_E_CORRUPT, parse_status(bytes, count + 1, NULL));
 }
 
-/* Puts length and checksum right. */
-static void
-seal(uint8_t *bytes, size_t count)
-{
-    pb_put_le64(bytes + 16, count);
-    pb_put_le64(bytes + count - 8, pb_hash_bytes(bytes, count - 8));
-}
-
 /* Changes one field of a good manifest and puts length and checksum right again. */
 static enum pb_status
 status_with(size_t offset, unsigned width, uint64_t value, long add_bytes)
@@ -428,61 +427,73 @@ status_with(size_t offset, unsigned width, uint64_t value, long add_bytes)
     else if (width == 8)
         pb_put_le64(bytes + offset, value);
     count = (size_t)((long)count + add_bytes);
-    seal(bytes, count);
+    old_manifest_seal(bytes, count);
     return parse_status(bytes, count, NULL);
 }
 
 static void
 values_out_of_range_are_refused_though_the_checksum_is_right(void **state)
 {
-    enum { SEGMENTS = 88, ERASURES = SEGMENTS + 3 * 80, MARKS = ERASURES + 30 + 7 + 6 + 30 };
+    enum {
+        SEGMENTS = 88,
+        ERASURES = SEGMENTS + 3 * 80,
+        MARKS = ERASURES + 30 + 7 + 6 + 30,
+        NAMED = MARKS + 3 * 22
+    };
     static const struct {
         size_t offset;
         unsigned width;
         uint64_t value;
         long add_bytes;
     } cases[] = {
-        { 12, 4, 1, 0 },                    /* reserved */
-        { 40, 8, 0, 0 },                    /* generation */
-        { 48, 8, 0, 0 },                    /* next_segment */
-        { 48, 8, 5, 0 },                    /* a segment is not below it */
-        { 56, 8, 0, 0 },                    /* log_first */
-        { 72, 4, 4, 0 },                    /* counts: too many for the bytes */
-        { 72, 4, 2, 0 },                    /* too few */
+        { 12, 4, 1, 0 }, /* reserved */
+        { 40, 8, 0, 0 }, /* generation */
+        { 48, 8, 0, 0 }, /* next_segment */
+        { 48, 8, 5, 0 }, /* a segment is not below it */
+        { 56, 8, 0, 0 }, /* log_first */
+        { 72, 4, 4, 0 }, /* counts: too many for the bytes */
+        { 72, 4, 2, 0 }, /* too few */
         { 72, 4, PB_SEGMENTS_MAX + 1, 0 },
         { 72, 4, UINT32_MAX, 0 },
         { 76, 4, 3, 0 },
         { 76, 4, 1, 0 },
         { 76, 4, PB_ERASURES_MAX, 0 },
         { 76, 4, UINT32_MAX, 0 },
-        { 80, 4, 4, 0 },
-        { 80, 4, 2, 0 },
+        { 80, 4, 5, 0 },
+        { 80, 4, 3, 0 },
         { 80, 4, UINT32_MAX, 0 },
         { 84, 4, 1, 0 },
-        { SEGMENTS, 8, 0, 0 },              /* number */
-        { SEGMENTS, 8, 2, 0 },              /* as the second's */
-        { SEGMENTS + 8, 8, 0, 0 },          /* bytes */
-        { SEGMENTS + 16, 8, 0, 0 },         /* rows */
+        { SEGMENTS, 8, 0, 0 },      /* number */
+        { SEGMENTS, 8, 2, 0 },      /* as the second's */
+        { SEGMENTS + 8, 8, 0, 0 },  /* bytes */
+        { SEGMENTS + 16, 8, 0, 0 }, /* rows */
         { SEGMENTS + 16, 8, (uint64_t)PB_SEGMENT_ROWS_MAX + 1, 0 },
         { SEGMENTS + 24, 4, PB_MANIFEST_MONTH_MAX + 1, 0 },
-        { SEGMENTS + 40, 8, (uint64_t)-6, 0 },     /* captured_max */
-        { SEGMENTS + 48, 8, INT64_MAX, 0 },        /* delete_after_min: fine, is max */
-        { SEGMENTS + 56, 8, (uint64_t)-8, 0 },     /* delete_after_max */
-        { SEGMENTS + 72, 8, 1, 0 },                /* reserved */
-        { ERASURES, 8, 2, 0 },                     /* from after to */
-        { ERASURES + 16, 8, 28, 0 },               /* segment_limit */
-        { ERASURES + 26, 2, 33, 0 },               /* plate_bytes */
+        { SEGMENTS + 40, 8, (uint64_t)-6, 0 }, /* captured_max */
+        { SEGMENTS + 48, 8, INT64_MAX, 0 },    /* delete_after_min: fine, is max */
+        { SEGMENTS + 56, 8, (uint64_t)-8, 0 }, /* delete_after_max */
+        { SEGMENTS + 72, 8, 1, 0 },            /* reserved */
+        { ERASURES, 8, 2, 0 },                 /* from after to */
+        { ERASURES + 16, 8, 28, 0 },           /* segment_limit */
+        { ERASURES + 26, 2, 33, 0 },           /* plate_bytes */
         { ERASURES + 26, 2, 8, 0 },
         { ERASURES + 26, 2, 6, 0 },
-        { ERASURES + 28, 2, 65, 0 },               /* reader_bytes */
+        { ERASURES + 28, 2, 65, 0 }, /* reader_bytes */
         { ERASURES + 28, 2, UINT16_MAX, 0 },
-        { MARKS, 8, 0, 0 },                        /* identity */
-        { MARKS, 8, 10, 0 },                       /* not in order */
-        { MARKS + 8, 8, 0, 0 },                    /* segment */
+        { MARKS, 8, 0, 0 },     /* identity */
+        { MARKS, 8, 10, 0 },    /* not in order */
+        { MARKS + 8, 8, 0, 0 }, /* segment */
         { MARKS + 8, 8, 27, 0 },
-        { 0, 0, 0, 1 },                            /* bytes left over */
+        { MARKS + 20, 2, 1, 0 }, /* name_bytes: a byte of the next mark */
+        { MARKS + 20, 2, PB_IDENTITY_BYTES_MAX + 1, 0 },
+        { NAMED, 8, UINT64_MAX, 0 }, /* identity: not that of the name */
+        { NAMED + 20, 2, 0, 0 },
+        { NAMED + 20, 2, 15, 0 },
+        { NAMED + 20, 2, 17, 0 },
+        { NAMED + 22, 2, 0, 0 }, /* name: not that of the identity */
+        { 0, 0, 0, 1 },          /* bytes left over */
         { 0, 0, 0, 20 },
-        { 0, 0, 0, -1 },                           /* and missing ones */
+        { 0, 0, 0, -1 }, /* and missing ones */
         { 0, 0, 0, -20 },
     };
 
@@ -495,7 +506,8 @@ values_out_of_range_are_refused_though_the_checksum_is_right(void **state)
             (is_fine ? PB_OK : PB_E_CORRUPT))
             fail_msg("case %zu: offset %zu", i, cases[i].offset);
     }
-    assert_int_equal(PB_E_VERSION, status_with(8, 4, 2, 0));
+    assert_int_equal(PB_E_CORRUPT, status_with(8, 4, 1, 0)); /* marks of version 1 are shorter */
+    assert_int_equal(PB_E_VERSION, status_with(8, 4, 3, 0));
     assert_int_equal(PB_E_VERSION, status_with(8, 4, 0, 0));
 }
 
@@ -533,11 +545,78 @@ an_erasure_that_is_cut_short_is_refused(void **state)
         pb_put_le32(bytes + 76, cases[i].erasures);
         pb_put_le16(bytes + 88 + 26, cases[i].plate_bytes);
         pb_put_le16(bytes + 88 + 28, cases[i].reader_bytes);
-        seal(bytes, sizeof(bytes));
+        old_manifest_seal(bytes, sizeof(bytes));
         status = parse_status(bytes, sizeof(bytes), &error);
         assert_int_equal(cases[i].message == NULL ? PB_OK : PB_E_CORRUPT, status);
         assert_string_equal(cases[i].message == NULL ? "" : cases[i].message, error.message);
     }
+}
+
+/* The same of marks, of both versions. */
+static void
+a_mark_that_is_cut_short_is_refused(void **state)
+{
+    static const struct {
+        uint32_t version, marks;
+        size_t mark_bytes;   /* behind the fixed part */
+        uint32_t name_bytes; /* said by a mark of version 2 */
+        const char *message; /* NULL: none, it is whole */
+    } cases[] = {
+        { 1, 1, 20, 0, NULL },
+        { 1, 1, 19, 0, "manifest: byte 88: the file is shorter than its counts say" },
+        { 1, 1, 22, 0, "manifest: byte 108: bytes are left over" },
+        { 2, 1, 22, 0, NULL },
+        { 2, 1, 22, 1, "manifest: byte 88: a mark is cut short" },
+        { 2, 1, 22 + 16, 16, NULL },
+        { 2, 1, 22 + 16, 17, "manifest: byte 88: a mark is cut short" },
+        { 2, 2, 22 + 16 + 21, 16, "manifest: byte 126: a mark is cut short" },
+        { 2, 1, 22 + 194, 194, NULL },
+        { 2, 1, 22 + 195, 195, "manifest: byte 88: a mark's name is too long" },
+    };
+    uint8_t whole[FILE_MAX];
+
+    (void)state;
+    (void)sample_bytes(whole);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t bytes[88 + 22 + 195 + 8] = { 0 };
+        struct pb_str name = { (const char *)bytes + 88 + 22, cases[i].name_bytes };
+        struct pb_error error = { .message = "" };
+        enum pb_status status;
+
+        memcpy(bytes, whole, 88);
+        pb_put_le32(bytes + 8, cases[i].version);
+        pb_put_le32(bytes + 72, 0);
+        pb_put_le32(bytes + 76, 0);
+        pb_put_le32(bytes + 80, cases[i].marks);
+        pb_put_le64(bytes + 88, pb_identity_of_bytes(name));
+        pb_put_le64(bytes + 88 + 8, 1);
+        if (cases[i].version == 2)
+            pb_put_le16(bytes + 88 + 20, (uint16_t)cases[i].name_bytes);
+        old_manifest_seal(bytes, 88 + cases[i].mark_bytes + 8);
+        status = parse_status(bytes, 88 + cases[i].mark_bytes + 8, &error);
+        if (status != (cases[i].message == NULL ? PB_OK : PB_E_CORRUPT))
+            fail_msg("case %zu: %s", i, error.message);
+        assert_string_equal(cases[i].message == NULL ? "" : cases[i].message, error.message);
+    }
+}
+
+/* Its marks have no names, and everything else is where it was. */
+static void
+a_manifest_of_version_1_is_read(void **state)
+{
+    uint8_t bytes[FILE_MAX];
+    struct pb_manifest manifest;
+    struct sample sample;
+
+    (void)state;
+    (void)sample_bytes(bytes);
+    fill(&sample, pb_env_system(), 7);
+    sample.marks[3].name = (struct pb_str){ NULL, 0 };
+    pb_manifest_init(&manifest, pb_env_system());
+    assert_int_equal(PB_OK, pb_manifest_parse(&manifest, bytes, old_manifest_make(bytes), NULL));
+    assert_int_equal(88 + 3 * 80 + 73 + 4 * 20 + 8, pb_get_le64(bytes + 16));
+    assert_same(&sample.manifest, &manifest);
+    pb_manifest_done(&manifest);
 }
 
 static void
@@ -581,7 +660,7 @@ one_byte_too_large(void *context, struct pb_file *file, uint64_t *ret_size, stru
     (void)error;
     *ret_size = 88 + (uint64_t)PB_SEGMENTS_MAX * 80 +
                 (uint64_t)PB_ERASURES_MAX * (30 + PB_PLATE_BYTES_MAX + PB_READER_BYTES_MAX) +
-                (uint64_t)PB_MANIFEST_MARKS_MAX * 20 + 8 + 1;
+                (uint64_t)PB_MANIFEST_MARKS_MAX * (22 + PB_IDENTITY_BYTES_MAX) + 8 + 1;
     return PB_OK;
 }
 
@@ -616,12 +695,12 @@ a_file_longer_than_any_manifest_is_not_read(void **state)
 static void
 nothing_is_written_that_could_not_be_read(void **state)
 {
-    static const char long_text[PB_READER_BYTES_MAX + 2] = { 'x' };
+    static const char long_text[PB_IDENTITY_BYTES_MAX + 1] = { 'x' };
     struct sim_fs *fs = make_disk();
     struct pb_env env = sim_fs_env(fs);
 
     (void)state;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 10; i++) {
         enum pb_status expected = PB_BAD_INPUT;
         struct sample sample;
         bool is_unknown = true;
@@ -635,6 +714,12 @@ nothing_is_written_that_could_not_be_read(void **state)
         case 4: sample.marks[0].identity = 10; break;
         case 5: sample.manifest.generation = 0; break;
         case 6: sample.manifest.next_segment = 5; break;
+        case 7:
+            sample.marks[3].identity++;
+            break;
+        case 8:
+            sample.marks[3].name = (struct pb_str){ long_text, 195 };
+            break;
         default:
             sample.manifest.erasure_count = PB_ERASURES_MAX + 1;
             expected = PB_OVER_LIMIT;
@@ -661,6 +746,8 @@ main(void)
         cmocka_unit_test(every_flipped_bit_and_every_cut_is_found),
         cmocka_unit_test(values_out_of_range_are_refused_though_the_checksum_is_right),
         cmocka_unit_test(an_erasure_that_is_cut_short_is_refused),
+        cmocka_unit_test(a_mark_that_is_cut_short_is_refused),
+        cmocka_unit_test(a_manifest_of_version_1_is_read),
         cmocka_unit_test(a_path_that_is_too_long_is_refused),
         cmocka_unit_test(a_file_longer_than_any_manifest_is_not_read),
         cmocka_unit_test(nothing_is_written_that_could_not_be_read),

@@ -314,6 +314,7 @@ what_a_run_says_of_an_event_is_judged_by_what_segments_say(void **state)
         assert_int_equal(cases[i].is_history, is_history(run, 0));
         for (uint32_t m = 0; m < marks.count; m++) {
             assert_true(marks.marks[m].identity == pb_read_identity(&read));
+            assert_true(marks.marks[m].identity == pb_identity_of_bytes(marks.marks[m].name));
             assert_int_equal(read.revision, marks.marks[m].revision);
             assert_int_equal(m + 1, marks.marks[m].segment);
         }
@@ -364,6 +365,7 @@ a_correction_finds_the_read_that_it_corrects_in_a_segment(void **state)
         assert_int_equal(0, counts.duplicate + counts.conflict);
         assert_int_equal(1, marks.count);
         assert_true(marks.marks[0].identity == pb_read_identity(&stored[0]));
+        assert_true(marks.marks[0].identity == pb_identity_of_bytes(marks.marks[0].name));
         pb_mark_list_done(&marks, room.env);
         pb_segment_close(segment);
         pb_run_free(run);

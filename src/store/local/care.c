@@ -531,7 +531,7 @@ copy_manifest(const struct pb_manifest *from, struct pb_manifest *to)
     to->segment_count = from->segment_count;
     to->erasure_count = from->erasure_count;
     to->mark_count = from->mark_count;
-    return status;
+    return status == PB_OK ? pb_marks_own(to->marks, to->mark_count, &to->arena) : status;
 }
 
 enum pb_status

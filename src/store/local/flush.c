@@ -222,21 +222,17 @@ mark_revised(const struct pb_store *store, const struct flush *flush, struct pb_
 
     for (uint32_t at = flush->rows; at < count && status == PB_OK; at++) {
         const struct pb_read *read = pb_buffer_read(buffer, at);
-        struct pb_mark_entry mark = { .revision = read->revision };
         uint32_t row = PB_BUFFER_NO_ROW;
 
         if (!pb_may_revise(read))
             continue;
-        mark.identity = pb_read_identity(read);
         row = pb_buffer_next_of_identity(buffer, at);
         while (row != PB_BUFFER_NO_ROW &&
                (row >= flush->rows || !pb_read_same_identity(read, pb_buffer_read(buffer, row))))
             row = pb_buffer_next_of_identity(buffer, row);
         for (uint32_t i = 0; i < flush->entry_count && row != PB_BUFFER_NO_ROW && status == PB_OK;
-             i++) {
-            mark.segment = flush->entries[i].number;
-            status = pb_mark_list_add(marks, store->env, &mark);
-        }
+             i++)
+            status = pb_mark_list_add(marks, store->env, read, flush->entries[i].number);
     }
     return status;
 }

@@ -81,6 +81,9 @@ pb_hidden_new(const struct pb_env *env, const struct pb_manifest *manifest,
     hidden->mark_count = manifest->mark_count;
     if (manifest->mark_count != 0)
         memcpy(hidden->marks, manifest->marks, manifest->mark_count * sizeof(*hidden->marks));
+    status = pb_marks_own(hidden->marks, hidden->mark_count, &hidden->arena);
+    if (status != PB_OK)
+        goto out;
     *ret_hidden = hidden;
     hidden = NULL;
 
@@ -183,8 +186,9 @@ pb_hidden_knows(const struct pb_hidden *hidden, const struct pb_mark_entry *mark
 {
     for (uint32_t i = first_mark(hidden, mark->identity);
          i < hidden->mark_count && hidden->marks[i].identity == mark->identity; i++) {
-        if (hidden->marks[i].segment == mark->segment
-            && hidden->marks[i].revision == mark->revision)
+        if (hidden->marks[i].segment == mark->segment &&
+            hidden->marks[i].revision == mark->revision &&
+            pb_str_equal(hidden->marks[i].name, mark->name))
             return true;
     }
     return false;
@@ -194,14 +198,20 @@ bool
 pb_hidden_is_history(const struct pb_hidden *hidden, const struct pb_read *read,
                      uint64_t segment)
 {
+    char bytes[PB_IDENTITY_BYTES_MAX];
+    struct pb_str name = { bytes, 0 };
     uint64_t identity = 0;
 
     if (hidden->mark_count == 0)
         return false;
-    identity = pb_read_identity(read);
+    name.bytes = (uint32_t)pb_read_identity_bytes(read, bytes);
+    identity = pb_identity_of_bytes(name);
     for (uint32_t i = first_mark(hidden, identity);
          i < hidden->mark_count && hidden->marks[i].identity == identity; i++) {
-        if (hidden->marks[i].segment == segment && hidden->marks[i].revision > read->revision)
+        const struct pb_mark_entry *mark = &hidden->marks[i];
+
+        if (mark->segment == segment && mark->revision > read->revision &&
+            (mark->name.bytes == 0 || pb_str_equal(mark->name, name)))
             return true;
     }
     return false;

@@ -37,6 +37,7 @@ bool pb_hidden_has_marks(const struct pb_hidden *hidden, uint64_t segment);
 bool pb_hidden_knows_erasure(const struct pb_hidden *hidden,
                              const struct pb_erasure_entry *erasure);
 bool pb_hidden_knows(const struct pb_hidden *hidden, const struct pb_mark_entry *mark);
+/* Whether a mark makes a row of a segment history. */
 bool pb_hidden_is_history(const struct pb_hidden *hidden, const struct pb_read *read,
                           uint64_t segment);
 

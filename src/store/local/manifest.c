@@ -14,19 +14,23 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "read/read.h"
 
-#define VERSION 1u
+#define VERSION 2u
+#define VERSION_FIRST 1u /* whose marks have no names */
 #define MAGIC_BYTES 8u
 #define FIXED_BYTES 88u
 #define SEGMENT_BYTES 80u
 #define ERASURE_BYTES_MIN 30u
 #define ERASURE_BYTES_MAX (ERASURE_BYTES_MIN + PB_PLATE_BYTES_MAX + PB_READER_BYTES_MAX)
-#define MARK_BYTES 20u
+#define MARK_BYTES_MIN 22u
+#define MARK_BYTES_MAX (MARK_BYTES_MIN + PB_IDENTITY_BYTES_MAX)
+#define MARK_BYTES_FIRST 20u /* of version 1 */
 #define CHECKSUM_BYTES 8u
-#define FILE_BYTES_MAX                                                                            \
-    (FIXED_BYTES + (uint64_t)PB_SEGMENTS_MAX * SEGMENT_BYTES +                                    \
-     (uint64_t)PB_ERASURES_MAX * ERASURE_BYTES_MAX +                                              \
-     (uint64_t)PB_MANIFEST_MARKS_MAX * MARK_BYTES + CHECKSUM_BYTES)
+#define FILE_BYTES_MAX                                         \
+    (FIXED_BYTES + (uint64_t)PB_SEGMENTS_MAX * SEGMENT_BYTES + \
+     (uint64_t)PB_ERASURES_MAX * ERASURE_BYTES_MAX +           \
+     (uint64_t)PB_MANIFEST_MARKS_MAX * MARK_BYTES_MAX + CHECKSUM_BYTES)
 
 static const uint8_t magic[MAGIC_BYTES] = { 'P', 'B', 'M', 'A', 'N', '\r', '\n', 0x1a };
 
@@ -43,6 +47,29 @@ pb_manifest_done(struct pb_manifest *manifest)
 {
     pb_arena_clear(&manifest->arena);
     pb_manifest_init(manifest, manifest->arena.env);
+}
+
+/* All names lie in one block. */
+enum pb_status
+pb_marks_own(struct pb_mark_entry *marks, uint32_t count, struct pb_arena *arena)
+{
+    size_t bytes = 0;
+    char *at = NULL;
+
+    for (uint32_t i = 0; i < count; i++)
+        bytes += marks[i].name.bytes;
+    if (bytes != 0)
+        at = pb_arena_alloc(arena, bytes);
+    if (bytes != 0 && at == NULL)
+        return PB_E_NOMEM;
+    for (uint32_t i = 0; i < count; i++) {
+        if (marks[i].name.bytes == 0)
+            continue;
+        memcpy(at, marks[i].name.text, marks[i].name.bytes);
+        marks[i].name.text = at;
+        at += marks[i].name.bytes;
+    }
+    return PB_OK;
 }
 
 /* ---- what may stand in it; NULL or a static reason ---- */
@@ -115,6 +142,10 @@ mark_fault(const struct pb_manifest *manifest, const struct pb_mark_entry *mark,
         return "the marks are not in order";
     if (mark->segment == 0 || mark->segment >= manifest->next_segment)
         return "a mark's segment is impossible";
+    if (mark->name.bytes > PB_IDENTITY_BYTES_MAX)
+        return "a mark's name is too long";
+    if (mark->name.bytes != 0 && pb_identity_of_bytes(mark->name) != mark->identity)
+        return "a mark's name is of another identity";
     return NULL;
 }
 
@@ -156,9 +187,11 @@ check_whole(const uint8_t *bytes, size_t count, struct pb_error *error)
     if (pb_get_le64(bytes + count - CHECKSUM_BYTES) !=
         pb_hash_bytes(bytes, count - CHECKSUM_BYTES))
         return damaged(error, count - CHECKSUM_BYTES, "the file fails its checksum");
-    if (pb_get_le32(bytes + 8) != VERSION)
-        return pb_fail(error, PB_E_VERSION, "the manifest has version %" PRIu32 ", and this "
-                       "program knows version %u only", pb_get_le32(bytes + 8), VERSION);
+    if (pb_get_le32(bytes + 8) < VERSION_FIRST || pb_get_le32(bytes + 8) > VERSION)
+        return pb_fail(error, PB_E_VERSION,
+                       "the manifest has version %" PRIu32 ", and this "
+                       "program knows versions %u to %u",
+                       pb_get_le32(bytes + 8), VERSION_FIRST, VERSION);
     return PB_OK;
 }
 
@@ -282,36 +315,52 @@ read_erasures(struct pb_manifest *manifest, struct input *input, struct pb_error
     return PB_OK;
 }
 
+/* The next mark, whose name is in the input; NULL, or a static reason. */
+static const char *
+read_mark(struct input *input, bool has_name, struct pb_mark_entry *ret_mark)
+{
+    const uint8_t *at = take(input, has_name ? MARK_BYTES_MIN : MARK_BYTES_FIRST);
+
+    if (at == NULL)
+        return "a mark is cut short";
+    *ret_mark = (struct pb_mark_entry){
+        .identity = pb_get_le64(at),
+        .segment = pb_get_le64(at + 8),
+        .revision = pb_get_le32(at + 16),
+        .name.bytes = has_name ? pb_get_le16(at + 20) : 0,
+    };
+    if (ret_mark->name.bytes != 0)
+        ret_mark->name.text = (const char *)take(input, ret_mark->name.bytes);
+    return ret_mark->name.bytes != 0 && ret_mark->name.text == NULL ? "a mark is cut short" : NULL;
+}
+
 static enum pb_status
-read_marks(struct pb_manifest *manifest, struct input *input, struct pb_error *error)
+read_marks(struct pb_manifest *manifest, struct input *input, bool have_names,
+           struct pb_error *error)
 {
     uint64_t identity_before = 0;
     enum pb_status status;
     void *room = NULL;
 
-    status = make_room(manifest, input, manifest->mark_count, MARK_BYTES,
-                       sizeof(*manifest->marks), &room, error);
+    status = make_room(manifest, input, manifest->mark_count,
+                       have_names ? MARK_BYTES_MIN : MARK_BYTES_FIRST, sizeof(*manifest->marks),
+                       &room, error);
     if (status != PB_OK)
         return status;
     manifest->marks = room;
     for (uint32_t i = 0; i < manifest->mark_count; i++) {
         struct pb_mark_entry *mark = &manifest->marks[i];
         size_t offset = input->at;
-        const uint8_t *at = take(input, MARK_BYTES);
-        const char *fault;
+        const char *fault = read_mark(input, have_names, mark);
 
-        assert(at != NULL); /* make_room() saw that all are there */
-        *mark = (struct pb_mark_entry){
-            .identity = pb_get_le64(at),
-            .segment = pb_get_le64(at + 8),
-            .revision = pb_get_le32(at + 16),
-        };
-        fault = mark_fault(manifest, mark, identity_before);
+        if (fault == NULL)
+            fault = mark_fault(manifest, mark, identity_before);
         if (fault != NULL)
             return damaged(error, offset, fault);
         identity_before = mark->identity;
     }
-    return PB_OK;
+    status = pb_marks_own(manifest->marks, manifest->mark_count, &manifest->arena);
+    return status == PB_OK ? PB_OK : pb_fail(error, status, "no memory for the manifest");
 }
 
 static enum pb_status
@@ -333,7 +382,7 @@ parse(struct pb_manifest *manifest, const uint8_t *bytes, size_t count, struct p
     status = read_erasures(manifest, &input, error);
     if (status != PB_OK)
         return status;
-    status = read_marks(manifest, &input, error);
+    status = read_marks(manifest, &input, pb_get_le32(bytes + 8) != VERSION_FIRST, error);
     if (status != PB_OK)
         return status;
     if (input.at != input.end)
@@ -434,11 +483,13 @@ static size_t
 encoded_bytes(const struct pb_manifest *manifest)
 {
     size_t bytes = FIXED_BYTES + (size_t)manifest->segment_count * SEGMENT_BYTES +
-                   (size_t)manifest->mark_count * MARK_BYTES + CHECKSUM_BYTES;
+                   (size_t)manifest->mark_count * MARK_BYTES_MIN + CHECKSUM_BYTES;
 
     for (uint32_t i = 0; i < manifest->erasure_count; i++)
         bytes += ERASURE_BYTES_MIN + manifest->erasures[i].plate.bytes +
                  manifest->erasures[i].reader.bytes;
+    for (uint32_t i = 0; i < manifest->mark_count; i++)
+        bytes += manifest->marks[i].name.bytes;
     return bytes;
 }
 
@@ -486,7 +537,8 @@ put_mark(uint8_t *at, const struct pb_mark_entry *mark)
     pb_put_le64(at, mark->identity);
     pb_put_le64(at + 8, mark->segment);
     pb_put_le32(at + 16, mark->revision);
-    return at + MARK_BYTES;
+    pb_put_le16(at + 20, (uint16_t)mark->name.bytes);
+    return put_text(at + MARK_BYTES_MIN, mark->name);
 }
 
 /* bytes has room for encoded_bytes(manifest) = count. */

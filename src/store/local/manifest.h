@@ -2,7 +2,7 @@
  * Manifest: what the store consists of, as one small file that is replaced as a whole
  * (write, sync, rename, sync of the directory).
  *
- * Format: docs/formats/manifest-v1.md. Threads: plain data, one at a time.
+ * Format: docs/formats/manifest-v2.md. Threads: plain data, one at a time.
  */
 #ifndef PB_STORE_LOCAL_MANIFEST_H
 #define PB_STORE_LOCAL_MANIFEST_H
@@ -40,12 +40,14 @@ struct pb_erasure_entry {
     uint64_t segment_limit;
 };
 
-/* A row of segment `segment` of this identity, whose revision is below `revision`, is history:
+/* A row of segment `segment` of this read, whose revision is below `revision`, is history:
  * a newer revision lies elsewhere. Applied for good when that segment is merged. */
 struct pb_mark_entry {
-    uint64_t identity;
+    uint64_t identity; /* finds it */
     uint64_t segment;
     uint32_t revision;
+    struct pb_str name; /* says which read: pb_read_identity_bytes(); owned by the manifest's arena.
+                           Empty in a mark of format version 1: every read of that identity */
 };
 
 struct pb_manifest {
@@ -67,6 +69,10 @@ struct pb_manifest {
 /* An empty manifest; done frees what it owns. */
 void pb_manifest_init(struct pb_manifest *manifest, const struct pb_env *env);
 void pb_manifest_done(struct pb_manifest *manifest);
+
+/* Gives marks that name what belongs to somebody else names of the arena. */
+PB_MUST_CHECK enum pb_status pb_marks_own(struct pb_mark_entry *marks, uint32_t count,
+                                          struct pb_arena *arena);
 
 /* Reads <directory>/manifest into an initialised manifest; what it held is freed, and on failure
  * it is empty. PB_E_NOT_STORE where it is missing or of another program, PB_E_VERSION where made

@@ -114,13 +114,19 @@ void
 pb_mark_list_done(struct pb_mark_list *list, const struct pb_env *env)
 {
     pb_free(env, list->marks);
+    if (list->names.env != NULL)
+        pb_arena_clear(&list->names);
     memset(list, 0, sizeof(*list));
 }
 
 enum pb_status
-pb_mark_list_add(struct pb_mark_list *list, const struct pb_env *env,
-                 const struct pb_mark_entry *mark)
+pb_mark_list_add(struct pb_mark_list *list, const struct pb_env *env, const struct pb_read *read,
+                 uint64_t segment)
 {
+    char bytes[PB_IDENTITY_BYTES_MAX];
+    struct pb_mark_entry mark = { .segment = segment, .revision = read->revision };
+    enum pb_status status = PB_OK;
+
     if (list->count == list->room) {
         uint32_t room = list->room == 0 ? 64 : list->room * 2;
         struct pb_mark_entry *larger = pb_realloc(env, list->marks, room * sizeof(*larger));
@@ -130,8 +136,14 @@ pb_mark_list_add(struct pb_mark_list *list, const struct pb_env *env,
         list->marks = larger;
         list->room = room;
     }
-    list->marks[list->count++] = *mark;
-    return PB_OK;
+    if (list->names.env == NULL)
+        pb_arena_init(&list->names, env, 1024);
+    mark.name = (struct pb_str){ bytes, (uint32_t)pb_read_identity_bytes(read, bytes) };
+    mark.identity = pb_identity_of_bytes(mark.name);
+    status = pb_arena_copy(&list->names, mark.name, &mark.name);
+    if (status == PB_OK)
+        list->marks[list->count++] = mark;
+    return status;
 }
 
 uint32_t
@@ -1181,13 +1193,8 @@ join_event(struct join *join, const struct pb_pair *event)
         join->run->has_doubtful = true;
         return PB_OK;
     }
-    if (verdict == PB_VERDICT_REVISION) {
-        struct pb_mark_entry mark = { .identity = event->key,
-                                      .segment = join->segment->entry.number,
-                                      .revision = read.revision };
-
-        return pb_mark_list_add(join->marks, join->run->env, &mark);
-    }
+    if (verdict == PB_VERDICT_REVISION)
+        return pb_mark_list_add(join->marks, join->run->env, &read, join->segment->entry.number);
     join->has_changed = true;
     if (verdict == PB_VERDICT_HISTORY)
         row->flags |= PB_ROW_SUPERSEDED;

@@ -22,14 +22,16 @@
 #include "store/local/manifest.h"
 #include "store/local/segment.h"
 
-/* What one run did to the store's rows: rows of segments that are history now. */
+/* What one run did to the store's rows: rows of segments that are history now. Begins as zero. */
 struct pb_mark_list {
     struct pb_mark_entry *marks; /* owned */
     uint32_t count, room;
+    struct pb_arena names; /* of the marks; without env until there is one */
 };
 void pb_mark_list_done(struct pb_mark_list *list, const struct pb_env *env);
+/* Notes that read is a revision of rows of a segment. */
 PB_MUST_CHECK enum pb_status pb_mark_list_add(struct pb_mark_list *list, const struct pb_env *env,
-                                              const struct pb_mark_entry *mark);
+                                              const struct pb_read *read, uint64_t segment);
 
 struct pb_run; /* opaque */
 

@@ -248,6 +248,7 @@ forget_erasures(const struct pb_store *store, const struct pb_change *change,
     next->erasure_count = count;
 }
 
+/* Its name stays where it is. */
 static void
 put_mark(struct pb_manifest *manifest, const struct pb_mark_entry *mark)
 {
@@ -288,7 +289,7 @@ next_marks(const struct pb_manifest *old, const struct pb_change *change,
     }
     for (uint32_t i = 0; i < change->mark_count; i++)
         put_mark(next, &change->marks[i]);
-    return PB_OK;
+    return pb_marks_own(next->marks, next->mark_count, &next->arena);
 }
 
 /* The version after the change: segments that stay are shared, added ones are opened. */
@@ -663,12 +664,9 @@ judge_append(struct pb_store *store, const struct pb_read *read, struct admissio
         return PB_OK;
     }
     for (uint32_t i = 0; i < store->version->segment_count && status == PB_OK; i++) {
-        struct pb_mark_entry mark = { .identity = identity,
-                                      .segment = store->version->segments[i]->segment->entry.number,
-                                      .revision = read->revision };
-
         if (segments_known & UINT64_C(1) << (i & 63))
-            status = pb_mark_list_add(admission->marks, store->env, &mark);
+            status = pb_mark_list_add(admission->marks, store->env, read,
+                                      store->version->segments[i]->segment->entry.number);
     }
     return status;
 }
