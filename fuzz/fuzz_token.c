@@ -1,6 +1,7 @@
 /*
  * Fuzz target: a cursor token, as anybody may send one. What decodes is what was encoded, and
- * the same token is written for it again. The first 8 bytes are also a question and a position.
+ * the same token is written for it again. The first 30 bytes are also a question and a position,
+ * with a tie where there are so many.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -48,7 +49,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     question = pb_get_le64(data);
     position = (struct pb_position){ .captured_us = (int64_t)pb_get_le64(data + 4),
                                      .identity = pb_get_le64(data + 12),
-                                     .revision = pb_get_le32(data + 16) };
+                                     .revision = pb_get_le32(data + 16),
+                                     .tie = size < 30 ? 0 : pb_get_le64(data + 22) };
     pb_token_encode(&position, question, text);
     token = pb_str_from(text);
     check(pb_token_decode(token, question, &found) == PB_OK);

@@ -248,6 +248,87 @@ a_token_of_a_moment_outside_the_window_gives_nothing_outside_it(void **state)
     room_done(&room);
 }
 
+/* Bytes of a token, its checksum put right, as text. */
+static struct pb_str
+token_of(uint8_t *bytes, size_t count, char ret_token[PB_TOKEN_BYTES_MAX])
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    size_t chars = 0;
+
+    pb_put_le32(bytes + count - 4, (uint32_t)pb_hash_bytes(bytes, count - 4));
+    for (size_t i = 0; i < count / 3 * 3; i += 3) {
+        uint32_t three = (uint32_t)bytes[i] << 16 | (uint32_t)bytes[i + 1] << 8 | bytes[i + 2];
+
+        for (int shift = 18; shift >= 0; shift -= 6)
+            ret_token[chars++] = alphabet[three >> shift & 63];
+    }
+    return (struct pb_str){ ret_token, (uint32_t)chars };
+}
+
+static void
+tokens_of_both_versions_are_taken_and_no_others(void **state)
+{
+    static const struct {
+        size_t count;
+        uint8_t version, tie, rest; /* the byte behind the tie */
+        enum pb_status status;
+    } cases[] = {
+        { 33, 1, 0, 0, PB_OK },        { 42, 2, 7, 0, PB_OK },        { 42, 2, 0, 0, PB_BAD_INPUT },
+        { 42, 2, 7, 1, PB_BAD_INPUT }, { 42, 1, 7, 0, PB_BAD_INPUT }, { 33, 2, 0, 0, PB_BAD_INPUT },
+        { 33, 0, 0, 0, PB_BAD_INPUT }, { 42, 3, 7, 0, PB_BAD_INPUT }, { 36, 1, 0, 0, PB_BAD_INPUT },
+        { 39, 2, 7, 0, PB_BAD_INPUT }, { 45, 2, 7, 0, PB_BAD_INPUT },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[PB_TOKEN_BYTES_MAX], again[PB_TOKEN_BYTES_MAX];
+        uint8_t bytes[48] = { cases[i].version, 1 };
+        struct pb_position position = { .tie = 1 };
+        struct pb_str token;
+
+        bytes[9] = 2;
+        bytes[17] = 3;
+        bytes[21] = 4; /* the question */
+        if (cases[i].count > 33) {
+            bytes[29] = cases[i].tie;
+            bytes[37] = cases[i].rest;
+        }
+        token = token_of(bytes, cases[i].count, text);
+        if (pb_token_decode(token, 4, &position) != cases[i].status)
+            fail_msg("case %zu", i);
+        assert_int_equal(PB_BAD_INPUT, pb_token_decode(token, 5, &position));
+        token.bytes--;
+        assert_int_equal(PB_BAD_INPUT, pb_token_decode(token, 4, &position));
+        token.bytes++;
+        if (cases[i].status != PB_OK)
+            continue;
+        assert_int_equal(PB_OK, pb_token_decode(token, 4, &position));
+        assert_true(position.captured_us == 1 && position.identity == 2 && position.revision == 3 &&
+                    position.tie == cases[i].tie);
+        pb_token_encode(&position, 4, again);
+        assert_true(pb_str_equal(token, pb_str_from(again)));
+    }
+}
+
+static void
+positions_are_in_the_order_of_results(void **state)
+{
+    static const struct pb_position positions[] = { { 2, 9, 0, 0 }, { 1, 1, 0, 0 },
+                                                    { 1, 2, 7, 0 }, { 1, 2, 6, 0 },
+                                                    { 1, 2, 6, 1 }, { 1, 2, 6, UINT64_MAX } };
+    const int count = sizeof(positions) / sizeof(positions[0]);
+
+    (void)state;
+    for (int a = 0; a < count; a++) {
+        for (int b = 0; b < count; b++) {
+            int order = pb_position_compare(&positions[a], &positions[b]);
+
+            assert_int_equal((a > b) - (a < b), (order > 0) - (order < 0));
+        }
+    }
+}
+
 /* A store whose clock, when it is looked at, has one more read come. */
 static struct {
     struct store_room room;
@@ -299,6 +380,8 @@ main(void)
         cmocka_unit_test(a_token_that_was_changed_anywhere_is_refused),
         cmocka_unit_test(a_token_belongs_to_its_question),
         cmocka_unit_test(a_token_of_a_moment_outside_the_window_gives_nothing_outside_it),
+        cmocka_unit_test(tokens_of_both_versions_are_taken_and_no_others),
+        cmocka_unit_test(positions_are_in_the_order_of_results),
         cmocka_unit_test(a_read_that_comes_while_a_question_begins_is_not_of_its_answer),
     };
 

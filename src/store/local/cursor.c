@@ -10,7 +10,7 @@
  *
  * Rows of one moment are taken together, ordered by identity and revision, and given one by one:
  * that order does not depend on where rows lie, so a token stays good when segments
- * merge.
+ * merge. Reads that have both in common are looked at once more, for their ties.
  */
 #include <assert.h>
 #include <string.h>
@@ -910,6 +910,19 @@ is_result(const struct pb_cursor *cursor, struct item *item, struct pb_read *rea
                || pb_read_confidence_permille(read) >= query->confidence_min_permille);
 }
 
+/* Whether a result was given before the question was resumed. */
+static bool
+was_given(const struct pb_cursor *cursor, const struct pb_position *position,
+          const struct pb_read *read)
+{
+    const struct pb_position *resume = &cursor->resume;
+    struct pb_position tied = *position;
+
+    if (position->identity == resume->identity && resume->tie != 0)
+        tied.tie = pb_tie_of(read, cursor->store->store_id);
+    return pb_position_compare(&tied, resume) <= 0;
+}
+
 static enum pb_status
 add_candidate(struct pb_cursor *cursor, const struct item *item, const struct pb_read *read)
 {
@@ -919,7 +932,7 @@ add_candidate(struct pb_cursor *cursor, const struct item *item, const struct pb
                                                  .revision = read->revision } };
     uint32_t at = cursor->candidate_count;
 
-    if (cursor->has_resume && pb_position_compare(&candidate.position, &cursor->resume) <= 0)
+    if (cursor->has_resume && was_given(cursor, &candidate.position, read))
         return PB_OK;
     if (cursor->candidate_count == cursor->candidate_room) {
         uint32_t room = cursor->candidate_room == 0 ? CANDIDATES_FIRST : cursor->candidate_room * 2;
@@ -967,6 +980,54 @@ sort_candidates(struct candidate *candidates, uint32_t count)
     }
 }
 
+static bool
+is_same_row(const struct candidate *a, const struct candidate *b)
+{
+    return a->item.segment == b->item.segment && a->item.row == b->item.row;
+}
+
+/* Looks at candidates that have one position, and orders them by their ties. */
+static enum pb_status
+break_tie(struct pb_cursor *cursor, struct candidate *candidates, uint32_t count,
+          struct pb_error *error)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        enum pb_status status = PB_OK;
+
+        if (i == 0 || !is_same_row(&candidates[i - 1], &candidates[i]))
+            status = decode_item(cursor, &candidates[i].item, &cursor->read, error);
+        if (status != PB_OK)
+            return status; /* no damage to pass over: it was decoded before */
+        candidates[i].position.tie = pb_tie_of(&cursor->read, cursor->store->store_id);
+    }
+    sort_candidates(candidates, count);
+    return PB_OK;
+}
+
+/* Orders the candidates: nearly always no two rows have one position. */
+static enum pb_status
+order_candidates(struct pb_cursor *cursor, struct pb_error *error)
+{
+    struct candidate *candidates = cursor->candidates;
+    uint32_t count = cursor->candidate_count;
+    enum pb_status status = PB_OK;
+
+    sort_candidates(candidates, count);
+    for (uint32_t first = 0; first < count && status == PB_OK;) {
+        bool is_tie = false;
+        uint32_t end = first + 1;
+
+        for (; end < count &&
+               pb_position_compare(&candidates[first].position, &candidates[end].position) == 0;
+             end++)
+            is_tie = is_tie || !is_same_row(&candidates[first], &candidates[end]);
+        if (is_tie)
+            status = break_tie(cursor, candidates + first, end - first, error);
+        first = end;
+    }
+    return status;
+}
+
 /* Collects what is a result among the rows of the next moment that has any. */
 static enum pb_status
 collect_moment(struct pb_cursor *cursor, struct pb_error *error)
@@ -997,8 +1058,7 @@ collect_moment(struct pb_cursor *cursor, struct pb_error *error)
                 return status;
         }
     }
-    sort_candidates(cursor->candidates, cursor->candidate_count);
-    return PB_OK;
+    return order_candidates(cursor, error);
 }
 
 /* Makes cursor->read that of a candidate; PB_NOT_FOUND where it is no result any more. */
@@ -1031,13 +1091,8 @@ next_result(struct pb_cursor *cursor, struct pb_result *ret_result, struct pb_er
             is_read = cursor->decoded == looked_at + 1;
         }
         candidate = &cursor->candidates[cursor->candidate_next++];
-        if (cursor->candidate_next > 1) {
-            const struct candidate *before = candidate - 1;
-
-            if (before->item.segment == candidate->item.segment
-                && before->item.row == candidate->item.row)
-                continue;
-        }
+        if (cursor->candidate_next > 1 && is_same_row(candidate - 1, candidate))
+            continue;
         if (!is_read)
             status = read_candidate(cursor, candidate, error);
         if (status == PB_NOT_FOUND)

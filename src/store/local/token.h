@@ -11,12 +11,16 @@
 #include <platebase/store.h>
 
 /* The last result given: results come newest first, equal times by identity, then revision
- * (highest first). */
+ * (highest first), then tie. */
 struct pb_position {
     int64_t captured_us;
     uint64_t identity;
     uint32_t revision;
+    uint64_t tie; /* pb_tie_of(), where another read has all the rest in common; else 0 */
 };
+
+/* Tells reads apart whose identities agree. Not 0. store_id: PB_STORE_ID_BYTES. */
+uint64_t pb_tie_of(const struct pb_read *read, const uint8_t *store_id);
 
 /* Order of results: <0 where a is given before b. */
 int pb_position_compare(const struct pb_position *a, const struct pb_position *b);
