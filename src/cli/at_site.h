@@ -20,4 +20,9 @@ int pb_cli_at_site(struct pb_cli *cli, const struct pb_cli_usage *usage,
                    const struct pb_site_options *options, int argc, char **argv, pb_cli_act_fn *act,
                    void *context);
 
+/* The same for who has parsed already: data is the directory. */
+int pb_cli_at_parsed_site(struct pb_cli *cli, const char *data,
+                          const struct pb_site_options *options, char **arguments,
+                          pb_cli_act_fn *act, void *context);
+
 #endif

@@ -4,24 +4,21 @@
 #include <string.h>
 
 #include "api/account.h"
+#include "api/order.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/at_site.h"
 #include "cli/cli.h"
+#include "cli/control.h"
 #include "cli/options.h"
 #include "cli/sub.h"
 #include "cli/table.h"
 
 #define ORIGIN_USUAL "http://127.0.0.1:8080"
 
-struct args;
-typedef enum pb_status change_fn(const struct pb_cli *cli, struct pb_site *site,
-                                 const struct args *args, struct pb_str person,
-                                 struct pb_error *error);
-
 struct args {
     const char *by, *why, *origin;
-    change_fn *change;
+    struct pb_api_order order;
 };
 
 static enum pb_status
@@ -30,26 +27,95 @@ no_account(const char *person, struct pb_error *error)
     return pb_fail(error, PB_NOT_FOUND, "%s has no account: see 'platebase account list'", person);
 }
 
+/* ---- changes ---- */
+
+static void
+put_link(const struct pb_cli *cli, const char *origin, const char *code)
+{
+    pb_cli_put_text(cli->out, origin);
+    pb_cli_put_text(cli->out, "/sign-in?code=");
+    pb_cli_put_text(cli->out, code);
+    pb_cli_put_text(cli->out, "\n");
+    pb_cli_say(cli, "this works once, for 15 minutes");
+}
+
+/* What came of an order, for the person. */
+static enum pb_status
+tell(const struct pb_cli *cli, const struct args *args, struct pb_api_ordered *ordered,
+     struct pb_error *error)
+{
+    if (ordered->status == PB_NOT_FOUND)
+        return no_account(args->order.person.text, error);
+    if (ordered->status != PB_OK) {
+        *error = ordered->error;
+        return ordered->status;
+    }
+    switch (args->order.verb) {
+    case PB_ORDER_ADD:
+        pb_cli_say(cli, "asked for; now somebody else approves it: platebase account approve");
+        break;
+    case PB_ORDER_APPROVE:
+        pb_cli_say(cli, "approved; now they need a link: platebase account link");
+        break;
+    case PB_ORDER_DISABLE:
+        pb_cli_say(cli, "disabled");
+        break;
+    case PB_ORDER_LINK:
+        put_link(cli, args->origin, ordered->code);
+        break;
+    case PB_ORDER_UNLOCK:
+        pb_cli_say(cli, "wrong passwords and codes of before are forgotten");
+        break;
+    }
+    explicit_bzero(ordered, sizeof(*ordered));
+    return PB_OK;
+}
+
 static enum pb_status
 change_account(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
                struct pb_error *error)
 {
     const struct args *args = context;
-    enum pb_status status = args->change(cli, site, args, pb_str_from(arguments[0]), error);
+    struct pb_api_ordered ordered;
 
-    return status == PB_NOT_FOUND ? no_account(arguments[0], error) : status;
+    (void)arguments;
+    if (args->order.verb == PB_ORDER_UNLOCK)
+        return pb_fail(error, PB_BAD_INPUT,
+                       "no service runs here, which alone counts wrong passwords: start it, or "
+                       "give them a link");
+    pb_api_order_run(cli->env, site, &args->order, &ordered);
+    return tell(cli, args, &ordered, error);
 }
 
-/* What all changes have in common. */
+/* Through the service where one runs, which is the only writer then. */
 static int
 run_change(struct pb_cli *cli, int argc, char **argv, struct pb_cli_usage *usage, struct args *args,
-           change_fn *change)
+           enum pb_order_verb verb)
 {
     const struct pb_site_options site_options = { .mode = PB_SITE_ASK };
+    struct pb_api_ordered ordered;
+    struct pb_error error = { "" };
+    enum pb_cli_parsed parsed;
+    enum pb_status status;
+    int first;
 
-    args->change = change;
     pb_cli_usage_add_data(usage, &usage->data);
-    return pb_cli_at_site(cli, usage, &site_options, argc, argv, change_account, args);
+    parsed = pb_cli_parse(cli, usage, argc, argv, &first);
+    if (parsed != PB_CLI_PARSED_GO)
+        return pb_cli_parsed_exit(parsed);
+    args->order = (struct pb_api_order){
+        .verb = verb,
+        .by = pb_str_from(args->by),
+        .person = pb_str_from(argv[first]),
+        .why = pb_str_from(args->why),
+    };
+    status = pb_cli_control_ask(usage->data, &args->order, &ordered, &error);
+    if (status == PB_NOT_FOUND)
+        return pb_cli_at_parsed_site(cli, usage->data, &site_options, argv + first, change_account,
+                                     args);
+    if (status == PB_OK)
+        status = tell(cli, args, &ordered, &error);
+    return status == PB_OK ? PB_CLI_EXIT_OK : pb_cli_failure(cli, status, &error);
 }
 
 static void
@@ -65,20 +131,6 @@ add_by(struct pb_cli_usage *usage, struct args *args, bool is_required, const ch
     pb_cli_usage_add(usage, &by, 1);
 }
 
-/* ---- add, approve, disable ---- */
-
-static enum pb_status
-add(const struct pb_cli *cli, struct pb_site *site, const struct args *args, struct pb_str person,
-    struct pb_error *error)
-{
-    enum pb_status status =
-        pb_api_account_add(cli->env, site, pb_str_from(args->by), person, error);
-
-    if (status == PB_OK)
-        pb_cli_say(cli, "asked for; now somebody else approves it: platebase account approve");
-    return status;
-}
-
 static int
 run_add(struct pb_cli *cli, int argc, char **argv)
 {
@@ -89,19 +141,7 @@ run_add(struct pb_cli *cli, int argc, char **argv)
                       "Asks for an account for a person of the catalog. It does nothing before a "
                       "second person approved it.");
     add_by(&usage, &args, false, "the administrator who asks; by default the operator");
-    return run_change(cli, argc, argv, &usage, &args, add);
-}
-
-static enum pb_status
-approve(const struct pb_cli *cli, struct pb_site *site, const struct args *args,
-        struct pb_str person, struct pb_error *error)
-{
-    enum pb_status status =
-        pb_api_account_approve(cli->env, site, pb_str_from(args->by), person, error);
-
-    if (status == PB_OK)
-        pb_cli_say(cli, "approved; now they need a link: platebase account link");
-    return status;
+    return run_change(cli, argc, argv, &usage, &args, PB_ORDER_ADD);
 }
 
 static int
@@ -115,19 +155,7 @@ run_approve(struct pb_cli *cli, int argc, char **argv)
                       "the agency who did not ask for it and whose it is not. An administrator's "
                       "account may also be approved by who approves inquiries.");
     add_by(&usage, &args, true, "who approves");
-    return run_change(cli, argc, argv, &usage, &args, approve);
-}
-
-static enum pb_status
-disable(const struct pb_cli *cli, struct pb_site *site, const struct args *args,
-        struct pb_str person, struct pb_error *error)
-{
-    enum pb_status status = pb_api_account_disable(cli->env, site, pb_str_from(args->by), person,
-                                                   pb_str_from(args->why), error);
-
-    if (status == PB_OK)
-        pb_cli_say(cli, "disabled");
-    return status;
+    return run_change(cli, argc, argv, &usage, &args, PB_ORDER_APPROVE);
 }
 
 static int
@@ -143,32 +171,10 @@ run_disable(struct pb_cli *cli, int argc, char **argv)
                                        .text = &args.why };
 
     pb_cli_usage_init(&usage, "PERSON", 1, 1,
-                      "Disables an account at once. Where a service writes to the directory, ask "
-                      "it instead, so that sessions end, too: POST /v1/accounts/PERSON/disable.");
+                      "Disables an account at once, and ends its sessions where a service runs.");
     add_by(&usage, &args, false, "the administrator who does; by default the operator");
     pb_cli_usage_add(&usage, &why, 1);
-    return run_change(cli, argc, argv, &usage, &args, disable);
-}
-
-/* ---- link ---- */
-
-static enum pb_status
-give_link(const struct pb_cli *cli, struct pb_site *site, const struct args *args,
-          struct pb_str person, struct pb_error *error)
-{
-    char code[PB_ACCOUNT_CODE_BYTES];
-    enum pb_status status =
-        pb_api_account_link(cli->env, site, pb_str_from(args->by), person, code, error);
-
-    if (status != PB_OK)
-        return status;
-    pb_cli_put_text(cli->out, args->origin);
-    pb_cli_put_text(cli->out, "/sign-in?code=");
-    pb_cli_put_text(cli->out, code);
-    pb_cli_put_text(cli->out, "\n");
-    explicit_bzero(code, sizeof(code));
-    pb_cli_say(cli, "this works once, for 15 minutes");
-    return PB_OK;
+    return run_change(cli, argc, argv, &usage, &args, PB_ORDER_DISABLE);
 }
 
 static int
@@ -188,7 +194,20 @@ run_link(struct pb_cli *cli, int argc, char **argv)
                       "of 'platebase demo' it signs them in as it is.");
     add_by(&usage, &args, false, "the administrator who gives it; by default the operator");
     pb_cli_usage_add(&usage, &origin, 1);
-    return run_change(cli, argc, argv, &usage, &args, give_link);
+    return run_change(cli, argc, argv, &usage, &args, PB_ORDER_LINK);
+}
+
+static int
+run_unlock(struct pb_cli *cli, int argc, char **argv)
+{
+    struct args args = { .by = NULL };
+    struct pb_cli_usage usage;
+
+    pb_cli_usage_init(&usage, "PERSON", 1, 1,
+                      "Has the service that runs forget the wrong passwords and codes of a person, "
+                      "who may then try again at once.");
+    add_by(&usage, &args, false, "the administrator who does; by default the operator");
+    return run_change(cli, argc, argv, &usage, &args, PB_ORDER_UNLOCK);
 }
 
 /* ---- list and show ---- */
@@ -331,6 +350,7 @@ pb_cmd_account(struct pb_cli *cli, int argc, char **argv)
         { "account add", "ask for an account", run_add },
         { "account approve", "approve it, as a second person", run_approve },
         { "account link", "let somebody set how they sign in", run_link },
+        { "account unlock", "let somebody try again who was wrong too often", run_unlock },
         { "account disable", "end one", run_disable },
         { "account list", "show which there are", run_list },
         { "account show", "show one", run_show },

@@ -22,6 +22,7 @@
 #include "cli/care.h"
 #include "cli/cli.h"
 #include "cli/config.h"
+#include "cli/control.h"
 #include "cli/options.h"
 #include "net/listen.h"
 #include "net/metrics.h"
@@ -34,10 +35,11 @@ struct service {
     struct pb_cli_config config;
     struct pb_metrics metrics;
     struct pb_log log;
-    struct pb_site *site;     /* owned */
-    struct pb_api *api;       /* owned */
-    struct pb_server *server; /* owned */
-    struct pb_cli_care *care; /* owned */
+    struct pb_site *site;           /* owned */
+    struct pb_api *api;             /* owned */
+    struct pb_server *server;       /* owned */
+    struct pb_cli_care *care;       /* owned */
+    struct pb_cli_control *control; /* owned; NULL: it takes no orders */
     sigset_t signals;
 };
 
@@ -266,6 +268,23 @@ start_care(struct service *service, struct pb_error *error)
     return pb_cli_care_start(&options, &service->care, error);
 }
 
+/* Without it the service does all else that it is there for. */
+static void
+start_control(struct service *service)
+{
+    const struct pb_cli_control_options options = {
+        .data = service->config.data,
+        .api = service->api,
+        .log = &service->log,
+    };
+    struct pb_error error = { "" };
+
+    if (service->config.mode != PB_SITE_LOOK &&
+        pb_cli_control_start(service->cli->env, &options, &service->control, &error) != PB_OK)
+        pb_cli_say(service->cli, "%s; 'platebase account' needs the service stopped",
+                   error.message);
+}
+
 static void
 say_where(const struct service *service)
 {
@@ -312,11 +331,13 @@ serve(struct service *service, int socket)
         return pb_cli_close_site(service->cli, service->site,
                                  pb_cli_failure(service->cli, status, &error));
     }
+    start_control(service);
     pb_api_set_ready(service->api, true);
     say_where(service);
     notify("READY=1");
     wait_for_end(service);
     stop(service);
+    pb_cli_control_stop(service->control);
     pb_cli_care_stop(service->care);
     pb_api_free(service->api);
     return pb_cli_close_site(service->cli, service->site, PB_CLI_EXIT_OK);

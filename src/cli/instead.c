@@ -21,6 +21,7 @@ static const struct row endpoints[] = {
     { "account approve", "POST /v1/accounts/{person}/approve" },
     { "account disable", "POST /v1/accounts/{person}/disable" },
     { "account link", "POST /v1/accounts/{person}/link" },
+    { "account unlock", "POST /v1/accounts/{person}/unlock" },
     { "approve", "POST /v1/approvals" },
     { "associates", "POST /v1/inquiries" },
     { "audit export", "POST /v1/audit/export" },
