@@ -62,6 +62,26 @@ says(struct bench *bench, enum pb_status status, const char *what)
     return false;
 }
 
+/* Whether it was answered; which rules are against it, where they are, goes into error. */
+static bool
+is_allowed(const struct pb_answer *answer, struct pb_error *error)
+{
+    const struct pb_decision *decision = pb_answer_decision(answer);
+    struct pb_text_out out = pb_text_out(error->message, sizeof(error->message) - 1);
+
+    if (decision->verdict == PB_POLICY_ALLOW)
+        return true;
+    pb_put_text(&out, pb_policy_verdict_name(decision->verdict));
+    for (uint32_t i = 0; i < decision->rule_count; i++) {
+        pb_put_text(&out, i == 0 ? ": " : "; ");
+        pb_put_str(&out, decision->rules[i].id);
+        pb_put_text(&out, ": ");
+        pb_put_str(&out, decision->rules[i].text);
+    }
+    *out.at = '\0';
+    return false;
+}
+
 /* ---- making the site ---- */
 
 static bool
@@ -274,7 +294,7 @@ ask_on(void *context)
         enum pb_status status = pb_inquiry_ask(bench->site, &inquiry, &answer, &asker->error);
 
         asker->latencies_ns[asker->count++] = pb_monotonic_ns(bench->env) - started_ns;
-        asker->is_fine = status == PB_OK && pb_answer_decision(answer)->verdict == PB_POLICY_ALLOW;
+        asker->is_fine = status == PB_OK && is_allowed(answer, &asker->error);
         asker->rows += status == PB_OK ? pb_answer_rows(answer) : 0;
         pb_answer_free(answer);
     }
@@ -309,7 +329,7 @@ bench_rate(struct bench *bench)
     uint64_t count = 0;
     uint64_t rows = 0;
     double spent_s = 0.0;
-    bool is_fine = askers != NULL && all != NULL;
+    bool is_fine = askers != NULL && all != NULL, is_refused = false;
 
     bench->began_ns = started_ns;
     for (uint32_t i = 0; i < bench->threads && is_fine; i++) {
@@ -327,11 +347,17 @@ bench_rate(struct bench *bench)
         memcpy(all + count, askers[i].latencies_ns, askers[i].count * sizeof(int64_t));
         count += askers[i].count;
         rows += askers[i].rows;
-        if (!askers[i].is_fine) {
+        /* All ask alike: what one was told stands for the others. */
+        if (!askers[i].is_fine && !is_refused) {
             fprintf(stderr, "bench_inquiry: asking: %s\n", askers[i].error.message);
-            is_fine = false;
+            is_refused = true;
         }
         free(askers[i].latencies_ns);
+    }
+    if (!is_fine || is_refused) {
+        free(all);
+        free(askers);
+        return false;
     }
     if (bench->rate > 0)
         printf("\"rate\":%" PRIu64 ",", bench->rate);
@@ -341,7 +367,7 @@ bench_rate(struct bench *bench)
            quantile_ms(all, count, 0.99));
     free(all);
     free(askers);
-    return is_fine;
+    return true;
 }
 
 /* The decision alone, on the same facts. */
@@ -454,11 +480,8 @@ time_one(struct bench *bench, const struct pb_inquiry *inquiry, int64_t *ret_ns,
     worked = worked_ns() - worked;
     if (worked > *most_worked_ns)
         *most_worked_ns = worked;
-    if (is_fine && pb_answer_decision(answer)->verdict != PB_POLICY_ALLOW) {
-        fprintf(stderr, "bench_inquiry: %s: %.*s\n",
-                pb_policy_verdict_name(pb_answer_decision(answer)->verdict),
-                (int)pb_answer_decision(answer)->rules[0].id.bytes,
-                pb_answer_decision(answer)->rules[0].id.text);
+    if (is_fine && !is_allowed(answer, &bench->error)) {
+        fprintf(stderr, "bench_inquiry: asking: %s\n", bench->error.message);
         is_fine = false;
     }
     *ret_rows += is_fine ? pb_answer_rows(answer) : 0;
