@@ -15,11 +15,15 @@
 
 /* ---- what is gone ---- */
 
+/* In a leaf each is a name with the day behind it. */
+enum why { WHY_EXPIRED, WHY_ERASED, WHY_ZONE };
+static const char *const why_names[] = { "day", "erased", "zone" };
+
 struct gone {
     char reader[PB_READER_BYTES_MAX];
     uint32_t reader_bytes;
     int32_t day;
-    enum pb_removal why;
+    enum why why;
     uint64_t reads;
 };
 
@@ -86,10 +90,121 @@ pb_removals_note(void *context, const struct pb_removed *removed)
         if (line->reader_bytes > 0)
             memcpy(line->reader, removed->reader.text, line->reader_bytes);
         line->day = removed->day;
-        line->why = removed->why;
+        line->why = removed->why == PB_REMOVED_ERASED ? WHY_ERASED : WHY_EXPIRED;
         line->reads = removed->reads;
     }
     (void)pthread_mutex_unlock(&removals->lock);
+}
+
+/* ---- what is gone because of a zone ---- */
+
+/* Reads whose date has come because they were made in one. The store removes them as it does what
+ * has expired. */
+struct zoned {
+    uint32_t reader; /* of a view */
+    int32_t day;
+    uint64_t reads;
+};
+
+struct zoned_list {
+    const struct pb_env *env;
+    struct zoned *items; /* owned: by reader, then by day */
+    uint32_t count, room;
+    bool is_incomplete; /* there was no memory for all */
+};
+
+/* The place of a reader's day, or where it belongs. */
+static uint32_t
+find_zoned(const struct zoned_list *list, uint32_t reader, int32_t day)
+{
+    uint32_t first = 0, end = list->count;
+
+    while (first < end) {
+        uint32_t middle = first + (end - first) / 2;
+        const struct zoned *item = &list->items[middle];
+
+        if (item->reader < reader || (item->reader == reader && item->day < day))
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first;
+}
+
+static void
+note_zoned(struct zoned_list *list, uint32_t reader, int32_t day)
+{
+    uint32_t at = find_zoned(list, reader, day);
+
+    if (at == list->count || list->items[at].reader != reader || list->items[at].day != day) {
+        if (list->count == list->room) {
+            uint32_t room = list->room * 2 + 64;
+            struct zoned *larger = pb_realloc(list->env, list->items, room * sizeof(*larger));
+
+            if (larger == NULL) {
+                list->is_incomplete = true;
+                return;
+            }
+            list->items = larger;
+            list->room = room;
+        }
+        memmove(&list->items[at + 1], &list->items[at], (list->count - at) * sizeof(*list->items));
+        list->items[at] = (struct zoned){ .reader = reader, .day = day };
+        list->count++;
+    }
+    list->items[at].reads++;
+}
+
+/* Takes reads of a line of what has expired, as many as it has; where there is no memory for a line
+ * of their own they stay in it. */
+static uint64_t
+name_line(struct pb_removals *removals, uint32_t at, uint64_t reads)
+{
+    struct gone *rest;
+
+    if (removals->lines[at].reads > reads) {
+        rest = add_line(removals);
+        if (rest == NULL)
+            return 0;
+        *rest = removals->lines[at];
+        rest->reads -= reads;
+        removals->lines[at].reads = reads;
+    }
+    removals->lines[at].why = WHY_ZONE;
+    return removals->lines[at].reads;
+}
+
+/* Of what was removed since there were so many lines. */
+static void
+name_zoned(struct pb_removals *removals, uint32_t from, const struct zoned_list *list,
+           const struct pb_catalog_view *view)
+{
+    (void)pthread_mutex_lock(&removals->lock);
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct zoned *item = &list->items[i];
+        uint64_t left = item->reads;
+
+        for (uint32_t at = from; at < removals->count && left > 0; at++) {
+            const struct gone *line = &removals->lines[at];
+
+            if (line->why == WHY_EXPIRED && line->day == item->day &&
+                pb_str_equal((struct pb_str){ line->reader, line->reader_bytes },
+                             view->readers[item->reader].id))
+                left -= name_line(removals, at, left);
+        }
+    }
+    (void)pthread_mutex_unlock(&removals->lock);
+}
+
+static uint32_t
+count_gone(struct pb_removals *removals)
+{
+    uint32_t count;
+
+    (void)pthread_mutex_lock(&removals->lock);
+    count = removals->count;
+    (void)pthread_mutex_unlock(&removals->lock);
+    return count;
 }
 
 /* ---- receipts ---- */
@@ -97,7 +212,7 @@ pb_removals_note(void *context, const struct pb_removed *removed)
 struct line {
     uint32_t agency; /* of the view; PB_NO_INDEX: not known */
     int32_t day;
-    enum pb_removal why;
+    enum why why;
     uint64_t reads;
 };
 
@@ -201,7 +316,7 @@ put_day(char ret_text[11], int32_t day)
 
 struct receipt {
     char log[PB_CATALOG_ID_BYTES_MAX + 1];
-    char names[LINES_A_LEAF][24]; /* "day-2026-03-08" or "erased-2026-03-08" */
+    char names[LINES_A_LEAF][24]; /* "day-2026-03-08", "erased-2026-03-08", "zone-2026-03-08" */
 };
 
 /* A leaf of one agency's lines, as many as fit: a number for each day. */
@@ -224,7 +339,7 @@ receipt_leaf(const struct line *lines, uint32_t count, struct receipt *receipt, 
 
         put_day(day, lines[i].day);
         (void)snprintf(receipt->names[i], sizeof(receipt->names[i]), "%s-%s",
-                       lines[i].why == PB_REMOVED_ERASED ? "erased" : "day", day);
+                       why_names[lines[i].why], day);
         pb_draft_number(leaf, receipt->names[i], (int64_t)lines[i].reads);
     }
     return taken;
@@ -391,33 +506,17 @@ digest_dates(const struct pb_facts *facts, int64_t now_us, struct pb_str changed
 struct restamp {
     const struct pb_facts *facts;
     int64_t now_us;
+    bool heeds_zones;        /* else what they would end is counted */
+    bool has_zoned;          /* some read has another date because of a zone */
+    struct zoned_list zoned; /* those that go */
 };
 
-/* The date that a read has by today's rules: a rule that became longer does not lengthen what is
- * stored, a hold does, and one that ended no longer does. The date of one that was made in a zone
- * has come, but for a hold, which keeps it without that anybody sees it. A read whose reader nobody
- * knows keeps its own. */
 static int64_t
-date_of(void *context, const struct pb_read *read)
+date_of_holds(const struct restamp *restamp, const struct pb_read *read, uint32_t reader,
+              int64_t until_us)
 {
-    const struct restamp *restamp = context;
     const struct pb_catalog_view *view = restamp->facts->view;
-    uint32_t reader = pb_view_reader(view, read->reader);
-    uint32_t origin = 0;
-    int64_t keep_us = PB_NEVER;
-    int64_t until_us = PB_NEVER;
 
-    if (reader == PB_NO_INDEX)
-        return read->delete_after_us;
-    origin = view->readers[reader].origin;
-    keep_us = restamp->facts->retention_us[origin];
-    if (keep_us != PB_NEVER)
-        until_us = read->captured_at_us + keep_us;
-    if (read->delete_after_us < until_us)
-        until_us = read->delete_after_us;
-    if (restamp->now_us < until_us &&
-        pb_facts_in_zone(restamp->facts, origin, reader, read->lat_e7, read->lon_e7))
-        until_us = restamp->now_us;
     for (uint32_t i = 0; i < view->hold_count; i++) {
         const struct pb_hold *hold = &view->holds[i];
 
@@ -426,6 +525,92 @@ date_of(void *context, const struct pb_read *read)
             until_us = hold->expires_at_us;
     }
     return until_us;
+}
+
+/* A read that was made in a zone, and its dates with and without that. */
+static int64_t
+date_of_zoned(struct restamp *restamp, const struct pb_read *read, uint32_t reader,
+              int64_t until_us)
+{
+    int64_t zoned_us = date_of_holds(restamp, read, reader, restamp->now_us);
+
+    if (restamp->heeds_zones)
+        return zoned_us;
+    until_us = date_of_holds(restamp, read, reader, until_us);
+    restamp->has_zoned |= zoned_us != until_us;
+    if (zoned_us == restamp->now_us)
+        note_zoned(&restamp->zoned, reader, (int32_t)(read->captured_at_us / PB_DAY_US));
+    return until_us;
+}
+
+/* The date that a read has by today's rules: a rule that became longer does not lengthen what is
+ * stored, a hold does, and one that ended no longer does. The date of one that was made in a zone
+ * has come, but for a hold, which keeps it without that anybody sees it. A read whose reader nobody
+ * knows keeps its own. */
+static int64_t
+date_of(void *context, const struct pb_read *read)
+{
+    struct restamp *restamp = context;
+    const struct pb_facts *facts = restamp->facts;
+    uint32_t reader = pb_view_reader(facts->view, read->reader);
+    uint32_t origin = 0;
+    int64_t until_us = PB_NEVER;
+
+    if (reader == PB_NO_INDEX)
+        return read->delete_after_us;
+    origin = facts->view->readers[reader].origin;
+    if (facts->retention_us[origin] != PB_NEVER)
+        until_us = read->captured_at_us + facts->retention_us[origin];
+    if (read->delete_after_us < until_us)
+        until_us = read->delete_after_us;
+    if (facts->has_zones && restamp->now_us < until_us &&
+        pb_facts_in_zone(facts, origin, reader, read->lat_e7, read->lon_e7))
+        return date_of_zoned(restamp, read, reader, until_us);
+    return date_of_holds(restamp, read, reader, until_us);
+}
+
+static enum pb_status
+run_restamp(struct pb_site *site, struct restamp *restamp, const struct pb_progress *progress,
+            struct pb_restamp_counts *counts, struct pb_error *error)
+{
+    struct pb_restamp_counts these;
+    enum pb_status status;
+
+    restamp->has_zoned = false;
+    if (!restamp->heeds_zones)
+        restamp->zoned.count = 0;
+    status = pb_store_restamp(site->store, date_of, restamp, progress, &these, error);
+    if (status != PB_OK)
+        return status;
+    if (restamp->zoned.is_incomplete)
+        return pb_fail(error, PB_E_NOMEM, "no memory to tell what goes because of zones");
+    counts->reads_asked = these.reads_asked;
+    counts->reads_earlier += these.reads_earlier;
+    counts->reads_later += these.reads_later;
+    counts->reads_removed += these.reads_removed;
+    counts->segments_rewritten += these.segments_rewritten;
+    return PB_OK;
+}
+
+/* By rules and holds, then by zones, so that the receipt tells one from the other. While nothing is
+ * written each read is asked of once, and only then the count of those in zones is theirs. */
+static enum pb_status
+restamp_store(struct pb_site *site, struct restamp *restamp, const struct pb_progress *progress,
+              struct pb_restamp_counts *ret_counts, struct pb_error *error)
+{
+    uint32_t gone;
+    enum pb_status status = run_restamp(site, restamp, progress, ret_counts, error);
+
+    if (status == PB_OK && restamp->has_zoned && ret_counts->segments_rewritten > 0)
+        status = run_restamp(site, restamp, progress, ret_counts, error);
+    if (status != PB_OK || !restamp->has_zoned)
+        return status;
+    gone = count_gone(site->removals);
+    restamp->heeds_zones = true;
+    status = run_restamp(site, restamp, progress, ret_counts, error);
+    /* Also of what went before something else went wrong. */
+    name_zoned(site->removals, gone, &restamp->zoned, restamp->facts->view);
+    return status;
 }
 
 /* What is noted of dates. */
@@ -483,14 +668,17 @@ restamp(struct pb_site *site, const struct pb_facts *facts, const struct found_n
         const struct pb_progress *progress, struct pb_restamp_counts *ret_counts,
         struct pb_error *error)
 {
-    struct restamp context = { .facts = facts, .now_us = pb_now_us(site->env) };
+    struct restamp context = { .facts = facts,
+                               .now_us = pb_now_us(site->env),
+                               .zoned = { .env = site->env } };
     char hex[65];
     enum pb_status status = PB_OK;
 
     digest_dates(facts, context.now_us, pb_str_from(notes->changed), hex);
     if (strcmp(hex, notes->stamped) == 0)
         return PB_OK;
-    status = pb_store_restamp(site->store, date_of, &context, progress, ret_counts, error);
+    status = restamp_store(site, &context, progress, ret_counts, error);
+    pb_free(site->env, context.zoned.items);
     if (status == PB_OK)
         status = leave_restamp(site, ret_counts, facts, error);
     return status == PB_OK

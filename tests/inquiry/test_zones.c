@@ -290,7 +290,7 @@ what_was_stored_of_a_zone_is_in_no_answer_at_once_and_gone_with_the_next_purge(v
     assert_int_equal(4, told.kansas);
     assert_int_equal(0, told.others);
     assert_int_equal(1, room_leaves(&room, "kansas-pd", "purge", &leaf));
-    assert_says(leaf.leaf, "\"day-2026-06-02\":4");
+    assert_says(leaf.leaf, "\"zone-2026-06-02\":4");
     assert_int_equal(1, room_leaves(&room, PB_AUDIT_OPERATOR, "purge", &leaf));
     assert_says(leaf.leaf, "\"agency\":\"kansas-pd\"");
     assert_int_equal(2, room_leaves(&room, PB_AUDIT_OPERATOR, "restamp", &leaf));
@@ -448,6 +448,83 @@ a_hold_keeps_reads_of_a_zone_from_going_and_shows_them_to_nobody(void **state)
     room_done(&room);
 }
 
+/* A read of k1 at the school, kept until `keep_us` from now. */
+static void
+add_until(struct site_room *room, const char *plate, int64_t before_us, int64_t keep_us)
+{
+    struct pb_read read = room_read(room, plate, "k1", before_us);
+
+    read.delete_after_us = room->now_us + keep_us;
+    assert_int_equal(PB_OK, room_append(room, &read));
+}
+
+/* Of one reader and day some went because their time was over, others because of the zone: also
+ * where rules move dates at the same time, so that reads are asked of more than once. */
+static void
+a_receipt_tells_what_expired_from_what_a_zone_ended(void **state)
+{
+    struct site_room room;
+    struct room_found leaf;
+    struct told told;
+
+    (void)state;
+    init_with_law(&room);
+    add_until(&room, "KSX001", 0, PB_SECOND_US); /* over by then */
+    add_until(&room, "KSX002", 0, PB_SECOND_US);
+    add_until(&room, "KSX003", 0, PB_NEVER - room.now_us); /* longer than any rule keeps it */
+    add_until(&room, "KSX004", 0, 20 * PB_DAY_US);
+    add_until(&room, "KSX005", PB_DAY_US, 20 * PB_DAY_US);
+    add_at(&room, "KSX006", "k2", ROOM_LAT_E7 + 90000);
+    room.now_us += 2 * PB_SECOND_US;
+    put_zones(&room, SCHOOL);
+    told = purge(&room);
+    assert_int_equal(4, told.kansas);
+    assert_int_equal(1, told.others);
+    assert_int_equal(1, room_leaves(&room, "kansas-pd", "purge", &leaf));
+    assert_says(leaf.leaf, "\"n\":5");
+    assert_says(leaf.leaf, "\"zone-2026-06-01\":1");
+    assert_says(leaf.leaf, "\"day-2026-06-02\":2");
+    assert_says(leaf.leaf, "\"zone-2026-06-02\":2");
+    assert_null(strstr(leaf.leaf, "day-2026-06-01"));
+    assert_int_equal(1, stored(&room));
+    room_done(&room);
+}
+
+/* What cannot be told apart stays what it was, and goes all the same. */
+static void
+without_memory_reads_of_a_zone_go_with_the_next_purge(void **state)
+{
+    struct pb_actor operator= { 0 };
+    struct site_room room;
+    bool has_failed = true;
+
+    (void)state;
+    init_with_law(&room);
+    for (uint64_t n = 1; has_failed; n++) {
+        uint64_t failures = room.fault.failure_count;
+        struct pb_purge_counts counts;
+        struct told told = { 0 };
+        enum pb_status status;
+
+        put_zones(&room, "");
+        add_until(&room, "KSX001", 0, PB_SECOND_US);
+        add_until(&room, "KSX004", 0, 20 * PB_DAY_US);
+        room.now_us += 2 * PB_SECOND_US;
+        put_zones(&room, SCHOOL);
+        room.fault.fail_allocation_at = room.fault.allocation_count + n;
+        status =
+            pb_site_purge(room.site, &operator, NULL, note_receipt, &told, &counts, &room.error);
+        room.fault.fail_allocation_at = 0;
+        has_failed = room.fault.failure_count > failures;
+        if (status != PB_OK) {
+            assert_int_equal(PB_E_NOMEM, status);
+            (void)purge(&room);
+        }
+        assert_int_equal(0, stored(&room));
+    }
+    room_done(&room);
+}
+
 int
 main(void)
 {
@@ -458,6 +535,8 @@ main(void)
         cmocka_unit_test(a_zone_that_is_widened_takes_what_it_reaches_to_the_metre),
         cmocka_unit_test(a_law_that_begins_and_a_reader_that_is_moved_bring_reads_out_too),
         cmocka_unit_test(what_came_in_while_a_zone_was_not_one_goes_too),
+        cmocka_unit_test(a_receipt_tells_what_expired_from_what_a_zone_ended),
+        cmocka_unit_test(without_memory_reads_of_a_zone_go_with_the_next_purge),
         cmocka_unit_test(a_hold_keeps_reads_of_a_zone_from_going_and_shows_them_to_nobody),
     };
 
