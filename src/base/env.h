@@ -40,8 +40,8 @@ struct pb_file_ops {
     void (*close)(void *context, struct pb_file *file); /* NULL is fine; drops locks and not maps */
     enum pb_status (*read)(void *context, struct pb_file *file, uint64_t offset, void *bytes,
                            size_t count, struct pb_error *error);
-    enum pb_status (*write)(void *context, struct pb_file *file, uint64_t offset,
-                            const void *bytes, size_t count, struct pb_error *error);
+    enum pb_status (*write)(void *context, struct pb_file *file, uint64_t offset, const void *bytes,
+                            size_t count, struct pb_error *error);
     enum pb_status (*sync)(void *context, struct pb_file *file, struct pb_error *error);
     enum pb_status (*truncate)(void *context, struct pb_file *file, uint64_t size,
                                struct pb_error *error);
@@ -60,13 +60,12 @@ struct pb_file_ops {
     enum pb_status (*rename)(void *context, const char *from, const char *to,
                              struct pb_error *error);
     enum pb_status (*unlink)(void *context, const char *path, struct pb_error *error);
-    enum pb_status (*link)(void *context, const char *from, const char *to,
-                           struct pb_error *error);
+    enum pb_status (*link)(void *context, const char *from, const char *to, struct pb_error *error);
     enum pb_status (*mkdir)(void *context, const char *path, struct pb_error *error);
     enum pb_status (*rmdir)(void *context, const char *path, struct pb_error *error);
     enum pb_status (*sync_directory)(void *context, const char *path, struct pb_error *error);
-    enum pb_status (*list)(void *context, const char *path, pb_list_fn *each,
-                           void *each_context, struct pb_error *error);
+    enum pb_status (*list)(void *context, const char *path, pb_list_fn *each, void *each_context,
+                           struct pb_error *error);
 };
 
 struct pb_env {
@@ -74,8 +73,8 @@ struct pb_env {
     void *(*resize)(void *context, void *memory, size_t old_bytes, size_t bytes);
     void *memory_context;
 
-    int64_t (*now_us)(void *context);       /* UTC, microseconds since 1970 */
-    int64_t (*monotonic_ns)(void *context); /* for durations only */
+    int64_t (*now_us)(void *context);            /* UTC, microseconds since 1970 */
+    int64_t (*monotonic_ns)(void *context);      /* for durations only */
     void (*pause_us)(void *context, int64_t us); /* returns at the earliest after us */
     void *clock_context;
 
@@ -93,6 +92,14 @@ const struct pb_env *pb_env_system(void);
  * as large as it ever was, and what is freed piecemeal lies between what is not. Takes some
  * milliseconds, in which others may have to wait for memory. Any thread. */
 void pb_env_system_give_back(void);
+
+/*
+ * Lets this process ask the system for memory in larger pieces, and so seldom: for one in which
+ * many threads answer while another maps much at a time, as a hash of a password does. A thread
+ * that has its memory extended waits until that map is filled, however far behind others the thread
+ * that fills it works. What is not touched takes no memory. Before any other thread is started.
+ */
+void pb_env_system_stretch_out(void);
 
 /* Lets the calling thread, and those that it starts, work behind all others from now on: for work
  * that nobody waits for. Where the system does not let it, nothing changes. */

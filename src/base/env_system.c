@@ -27,6 +27,7 @@
 #define BACKGROUND_NICE 5 /* about a third of what a thread gets that is not nice */
 #define HUGE_PAGE_BYTES ((uintptr_t)2 << 20)
 #define HUGE_FROM_BYTES ((size_t)4 << 20)
+#define ARENA_BYTES (4 << 20) /* what memory for many small things is asked for at once */
 #define WRITE_BACK_BYTES ((size_t)512 << 10)
 
 /* What a store holds is sensitive: directories are their owner's alone. Whoever opens one to a
@@ -546,6 +547,13 @@ void
 pb_env_system_give_back(void)
 {
     (void)malloc_trim(0);
+}
+
+void
+pb_env_system_stretch_out(void)
+{
+    (void)mallopt(M_TOP_PAD, ARENA_BYTES);
+    (void)mallopt(M_MMAP_THRESHOLD, ARENA_BYTES);
 }
 
 void

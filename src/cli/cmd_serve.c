@@ -319,6 +319,7 @@ serve(struct service *service, int socket)
     struct pb_error error = { "" };
     enum pb_status status;
 
+    pb_env_system_stretch_out();
     raise_file_limit(service->cli, &service->config);
     block_signals(service);
     status = start(service, socket, &error);
