@@ -11,31 +11,13 @@
 
 #include "cli/care.h"
 #include "cli/upkeep.h"
+#include "support/kept.h"
 
 #define DAY_NS (INT64_C(86400) * 1000000000)
 
-/* Lines of the log, one after another. */
-struct heard {
-    char text[4096];
-    size_t bytes;
-    unsigned lines;
-};
-
-static void
-hear(void *context, const char *line, size_t bytes)
-{
-    struct heard *heard = context;
-
-    assert_true(heard->bytes + bytes < sizeof(heard->text));
-    memcpy(heard->text + heard->bytes, line, bytes);
-    heard->bytes += bytes;
-    heard->text[heard->bytes] = '\0';
-    heard->lines++;
-}
-
 struct upkeep_room {
     struct site_room room;
-    struct heard heard;
+    struct kept heard; /* a write is a line */
     struct pb_log log;
     struct pb_cli_upkeep upkeep;
 };
@@ -51,7 +33,7 @@ upkeep_init(struct upkeep_room *test, uint64_t period_hours)
     room_add(room, "KSA123", "m1", 20 * PB_DAY_US);
     room_add(room, "KSA123", "m1", PB_DAY_US);
     test->log = (struct pb_log){
-        .env = room->env, .sink = hear, .sink_context = &test->heard, .level = PB_LOG_INFO
+        .env = room->env, .sink = keep, .sink_context = &test->heard, .level = PB_LOG_INFO
     };
     pb_cli_upkeep_init(&test->upkeep, room->env, room->site, &test->log, period_hours);
 }
@@ -84,7 +66,7 @@ what_has_expired_goes_minutes_after_the_start_and_then_each_period(void **state)
     test.room.now_us += PB_CLI_UPKEEP_FIRST_S * PB_SECOND_US - 1;
     pb_cli_upkeep_run(&test.upkeep, NULL);
     assert_int_equal(2, reads_on_disk(&test));
-    assert_int_equal(0, test.heard.lines);
+    assert_int_equal(0, test.heard.writes);
     test.room.now_us += 1;
     pb_cli_upkeep_run(&test.upkeep, NULL);
     assert_int_equal(1, reads_on_disk(&test));
@@ -94,10 +76,10 @@ what_has_expired_goes_minutes_after_the_start_and_then_each_period(void **state)
 
     test.room.now_us += PB_DAY_US - 1;
     pb_cli_upkeep_run(&test.upkeep, NULL);
-    assert_int_equal(1, test.heard.lines);
+    assert_int_equal(1, test.heard.writes);
     test.room.now_us += 1;
     pb_cli_upkeep_run(&test.upkeep, NULL);
-    assert_int_equal(2, test.heard.lines);
+    assert_int_equal(2, test.heard.writes);
     test.room.now_us += 30 * PB_DAY_US;
     pb_cli_upkeep_run(&test.upkeep, NULL);
     assert_int_equal(0, reads_on_disk(&test));
@@ -114,7 +96,7 @@ without_a_period_nothing_is_done(void **state)
     test.room.now_us += 100 * PB_DAY_US;
     pb_cli_upkeep_run(&test.upkeep, NULL);
     assert_int_equal(2, reads_on_disk(&test));
-    assert_int_equal(0, test.heard.lines);
+    assert_int_equal(0, test.heard.writes);
     room_done(&test.room);
 }
 
@@ -130,13 +112,13 @@ a_failure_is_logged_and_tried_again_sooner(void **state)
     test.room.fault.fail_allocation_at = test.room.fault.allocation_count + 1;
     pb_cli_upkeep_run(&test.upkeep, NULL);
     test.room.fault.fail_allocation_at = 0;
-    assert_int_equal(1, test.heard.lines);
+    assert_int_equal(1, test.heard.writes);
     assert_non_null(strstr(test.heard.text, "\"level\":\"error\""));
     assert_null(strstr(test.heard.text, "\"status\":\"ok\""));
     assert_true(test.upkeep.due_ns - pb_monotonic_ns(test.room.env) == DAY_NS / 10);
     test.room.now_us += PB_DAY_US / 10;
     pb_cli_upkeep_run(&test.upkeep, NULL);
-    assert_int_equal(2, test.heard.lines);
+    assert_int_equal(2, test.heard.writes);
     assert_int_equal(1, reads_on_disk(&test));
     room_done(&test.room);
 }
@@ -182,7 +164,7 @@ hear_and_tell(void *context, const char *line, size_t bytes)
 {
     struct care_room *care = context;
 
-    hear(&care->test.heard, line, bytes);
+    keep(&care->test.heard, line, bytes);
     assert_int_equal(0, sem_post(&care->said));
 }
 
@@ -305,7 +287,7 @@ upkeep_that_is_told_to_stop_ends_after_the_segment_in_hand(void **state)
     pb_cli_care_stop(care.care);
     assert_non_null(
         strstr(care.test.heard.text, "\"level\":\"info\",\"event\":\"upkeep\",\"status\":\"end\""));
-    assert_int_equal(1, care.test.heard.lines);
+    assert_int_equal(1, care.test.heard.writes);
     assert_int_equal(2, reads_on_disk(&care.test));
     care_done(&care);
 }
@@ -349,11 +331,11 @@ backups_are_asked_for_without_waiting_and_made_afterwards(void **state)
     care_start_in_the_middle(&care);
     pb_cli_care_back_up(care.care);
     pb_cli_care_back_up(care.care);
-    assert_int_equal(0, care.test.heard.lines);
+    assert_int_equal(0, care.test.heard.writes);
     assert_int_equal(0, sem_post(&care.may_go_on));
     care_listen(&care, 2);
     pb_cli_care_stop(care.care);
-    assert_int_equal(2, care.test.heard.lines);
+    assert_int_equal(2, care.test.heard.writes);
     assert_true(strstr(care.test.heard.text, "\"event\":\"upkeep\",\"status\":\"ok\"") <
                 strstr(care.test.heard.text, "\"event\":\"backup\",\"status\":\"ok\""));
     care_done(&care);

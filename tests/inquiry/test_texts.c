@@ -8,24 +8,7 @@
 #include "inquiry/entry.h"
 #include "inquiry/row_text.h"
 #include "inquiry/site_room.h"
-
-/* ---- a sink that keeps all ---- */
-
-struct kept {
-    char text[4096];
-    size_t bytes;
-};
-
-static void
-keep(void *context, const char *bytes, size_t count)
-{
-    struct kept *kept = context;
-
-    assert_true(kept->bytes + count < sizeof(kept->text));
-    memcpy(kept->text + kept->bytes, bytes, count);
-    kept->bytes += count;
-    kept->text[kept->bytes] = '\0';
-}
+#include "support/kept.h"
 
 static void
 keep_json(void *context, struct pb_str text)
