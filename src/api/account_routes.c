@@ -223,9 +223,14 @@ pb_api_handle_accounts_add(struct pb_api *api, const struct pb_api_call *call,
     return answer(api, call, person, status, &error, reply);
 }
 
-enum pb_status
-pb_api_handle_accounts_approve(struct pb_api *api, const struct pb_api_call *call,
-                               struct pb_reply *reply)
+/* pb_api_account_approve and the like. */
+typedef enum pb_status change_fn(const struct pb_env *env, struct pb_site *site,
+                                 struct pb_str actor, struct pb_str person, struct pb_error *error);
+
+/* Of whom the path names, by who has just proved to be there. */
+static enum pb_status
+change_access(struct pb_api *api, const struct pb_api_call *call, change_fn *change, bool forgets,
+              struct pb_reply *reply)
 {
     struct pb_error error = { "" };
     struct pb_str person;
@@ -235,9 +240,17 @@ pb_api_handle_accounts_approve(struct pb_api *api, const struct pb_api_call *cal
         return status;
     if (!has_stepped_up(call, reply))
         return PB_OK;
-    status =
-        pb_api_account_approve(api->env, api->options.site, call->caller->person, person, &error);
+    status = change(api->env, api->options.site, call->caller->person, person, &error);
+    if (status == PB_OK && forgets)
+        pb_api_attempts_forget(api, person);
     return answer(api, call, person, status, &error, reply);
+}
+
+enum pb_status
+pb_api_handle_accounts_approve(struct pb_api *api, const struct pb_api_call *call,
+                               struct pb_reply *reply)
+{
+    return change_access(api, call, pb_api_account_approve, false, reply);
 }
 
 enum pb_status
@@ -253,7 +266,7 @@ pb_api_handle_accounts_disable(struct pb_api *api, const struct pb_api_call *cal
     if (!named(api, call, reply, &person, &status))
         return status;
     status = pb_api_texts_read(call->request->arena, call->request->body, false, &field, 1, &name,
-                              &wrong);
+                               &wrong);
     if (status == PB_BAD_INPUT)
         return pb_api_problem(call, reply, 400, wrong, name[0] != '\0' ? name : NULL);
     if (status == PB_OK)
@@ -269,19 +282,7 @@ enum pb_status
 pb_api_handle_accounts_unlock(struct pb_api *api, const struct pb_api_call *call,
                               struct pb_reply *reply)
 {
-    struct pb_error error = { "" };
-    struct pb_str person;
-    enum pb_status status;
-
-    if (!named(api, call, reply, &person, &status))
-        return status;
-    if (!has_stepped_up(call, reply))
-        return PB_OK;
-    status =
-        pb_api_account_unlock(api->env, api->options.site, call->caller->person, person, &error);
-    if (status == PB_OK)
-        pb_api_attempts_forget(api, person);
-    return answer(api, call, person, status, &error, reply);
+    return change_access(api, call, pb_api_account_unlock, true, reply);
 }
 
 enum pb_status
