@@ -115,18 +115,24 @@ count_items(struct pb_str list)
     return count;
 }
 
+/* Reads one item of a list into its place. */
+typedef enum pb_status item_fn(struct loader *loader, unsigned field, struct pb_str item,
+                               void *into);
+
+/* An array in the arena, of one element for each item of a list. */
 static enum pb_status
-keep_list(struct loader *loader, unsigned field, const struct pb_str **ret_items,
-          uint32_t *ret_count)
+keep_items(struct loader *loader, unsigned field, size_t element_bytes, item_fn *read,
+           void **ret_items, uint32_t *ret_count)
 {
     struct pb_str list = loader->row.values[field].text, item;
-    uint32_t count = count_items(list), at = 0;
-    struct pb_str *items = pb_arena_alloc(&loader->view->arena, count * sizeof(*items));
+    uint32_t count = count_items(list);
+    char *items = pb_arena_alloc(&loader->view->arena, count * element_bytes);
+    char *at = items;
 
     if (items == NULL)
         return PB_E_NOMEM;
-    while (pb_list_next(&list, &item)) {
-        enum pb_status status = pb_arena_copy(&loader->view->arena, item, &items[at++]);
+    for (; pb_list_next(&list, &item); at += element_bytes) {
+        enum pb_status status = read(loader, field, item, at);
 
         if (status != PB_OK)
             return status;
@@ -137,42 +143,61 @@ keep_list(struct loader *loader, unsigned field, const struct pb_str **ret_items
 }
 
 static enum pb_status
+read_text(struct loader *loader, unsigned field, struct pb_str item, void *into)
+{
+    (void)field;
+    return pb_arena_copy(&loader->view->arena, item, into);
+}
+
+static enum pb_status
+read_zone(struct loader *loader, unsigned field, struct pb_str item, void *into)
+{
+    return pb_zone_read(item, into) ? PB_OK : damaged(loader, field);
+}
+
+static enum pb_status
+read_reader(struct loader *loader, unsigned field, struct pb_str item, void *into)
+{
+    uint32_t reader = pb_view_reader(&loader->view->shown, item);
+
+    *(uint32_t *)into = reader;
+    return reader == PB_NO_INDEX ? damaged(loader, field) : PB_OK;
+}
+
+static enum pb_status
+keep_list(struct loader *loader, unsigned field, const struct pb_str **ret_items,
+          uint32_t *ret_count)
+{
+    void *items = NULL;
+    enum pb_status status =
+        keep_items(loader, field, sizeof(**ret_items), read_text, &items, ret_count);
+
+    *ret_items = items;
+    return status;
+}
+
+static enum pb_status
 keep_zones(struct loader *loader, unsigned field, const struct pb_zone **ret_zones,
            uint32_t *ret_count)
 {
-    struct pb_str list = loader->row.values[field].text, item;
-    uint32_t count = count_items(list), at = 0;
-    struct pb_zone *zones = pb_arena_alloc(&loader->view->arena, count * sizeof(*zones));
+    void *items = NULL;
+    enum pb_status status =
+        keep_items(loader, field, sizeof(**ret_zones), read_zone, &items, ret_count);
 
-    if (zones == NULL)
-        return PB_E_NOMEM;
-    while (pb_list_next(&list, &item)) {
-        if (!pb_zone_read(item, &zones[at++]))
-            return damaged(loader, field);
-    }
-    *ret_zones = zones;
-    *ret_count = count;
-    return PB_OK;
+    *ret_zones = items;
+    return status;
 }
 
 static enum pb_status
 keep_readers(struct loader *loader, unsigned field, const uint32_t **ret_readers,
              uint32_t *ret_count)
 {
-    struct pb_str list = loader->row.values[field].text, item;
-    uint32_t count = count_items(list), at = 0;
-    uint32_t *readers = pb_arena_alloc(&loader->view->arena, count * sizeof(*readers));
+    void *items = NULL;
+    enum pb_status status =
+        keep_items(loader, field, sizeof(**ret_readers), read_reader, &items, ret_count);
 
-    if (readers == NULL)
-        return PB_E_NOMEM;
-    while (pb_list_next(&list, &item)) {
-        readers[at] = pb_view_reader(&loader->view->shown, item);
-        if (readers[at++] == PB_NO_INDEX)
-            return damaged(loader, field);
-    }
-    *ret_readers = readers;
-    *ret_count = count;
-    return PB_OK;
+    *ret_readers = items;
+    return status;
 }
 
 static enum pb_status
