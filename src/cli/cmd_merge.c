@@ -23,64 +23,58 @@ put_counts(struct pb_cli_out *out, const struct pb_store_stats *before,
                           before->segments, after->segments, before->bytes, after->bytes, seconds);
 }
 
+struct merge {
+    struct pb_cli_job job;
+    struct pb_cli_job_flags flags;
+    bool all;
+};
+
+static enum pb_status
+merge(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+      struct pb_error *error)
+{
+    struct merge *work = context;
+    struct pb_store *store = pb_site_store(site);
+    struct pb_store_stats before, after;
+    enum pb_status status = pb_store_stats(store, &before, error);
+
+    (void)arguments;
+    if (status == PB_OK)
+        status = pb_store_flush(store, error);
+    if (status == PB_OK)
+        status = pb_store_merge(store, work->all, &work->job.store_progress, error);
+    if (status == PB_OK)
+        status = pb_store_stats(store, &after, error);
+    pb_cli_job_quiet(&work->job);
+    if (status == PB_OK)
+        put_counts(cli->out, &before, &after, pb_cli_job_seconds(&work->job), work->flags.is_json);
+    return status;
+}
+
 int
 pb_cmd_merge(struct pb_cli *cli, int argc, char **argv)
 {
-    struct pb_store_stats before, after;
-    struct pb_error error = { "" };
-    struct pb_store *store;
-    struct pb_site *site = NULL;
-    struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    struct pb_cli_job job;
-    enum pb_status status;
-    const char *data = NULL;
-    bool all = false, is_json = false, is_quiet = false;
+    struct merge context = { .all = false };
     struct pb_site_options site_options = { .mode = PB_SITE_WRITE };
+    struct pb_cli_usage usage;
     const struct pb_cli_option options[] = {
         { .name = "all",
           .help = "until each month is as few segments as the size limit allows",
-          .flag = &all },
+          .flag = &context.all },
         { .name = "memory",
           .placeholder = "SIZE",
           .help = "memory to work in, such as 2G",
           .size = &site_options.memory_bytes,
           .number_min = UINT64_C(16) << 20,
           .number_max = UINT64_MAX },
-        { .name = "json", .help = "one JSON object", .flag = &is_json },
-        { .name = "quiet", .help = "no progress bar", .flag = &is_quiet },
     };
-    int first, exit_code = PB_CLI_EXIT_FAILURE;
 
     pb_cli_usage_init(&usage, "", 0, 0,
                       "Writes what is only in the log into segments, and merges segments until no "
                       "two are worth merging. Asking goes on meanwhile.");
-    pb_cli_usage_add_data(&usage, &data);
+    pb_cli_usage_add_data(&usage, &usage.data);
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-
-    pb_cli_job_begin(&job, cli, is_quiet || is_json);
-    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
-        goto out;
-    store = pb_site_store(site);
-    status = pb_store_stats(store, &before, &error);
-    if (status == PB_OK)
-        status = pb_store_flush(store, &error);
-    if (status == PB_OK)
-        status = pb_store_merge(store, all, &job.store_progress, &error);
-    if (status == PB_OK)
-        status = pb_store_stats(store, &after, &error);
-    pb_cli_job_quiet(&job);
-    if (status != PB_OK) {
-        exit_code = pb_cli_failure(cli, status, &error);
-        goto out;
-    }
-    put_counts(cli->out, &before, &after, pb_cli_job_seconds(&job), is_json);
-    exit_code = PB_CLI_EXIT_OK;
-
-out:
-    exit_code = pb_cli_close_site(cli, site, exit_code);
-    return pb_cli_job_end(&job, exit_code);
+    pb_cli_job_add_flags(&usage, &context.flags);
+    return pb_cli_job_at_site(&context.job, cli, &usage, &site_options, &context.flags, argc, argv,
+                              merge, &context);
 }

@@ -11,7 +11,8 @@
 struct report {
     struct pb_cli *cli;
     struct pb_cli_job job;
-    bool is_json;
+    struct pb_cli_job_flags flags;
+    struct pb_actor actor;
     uint64_t lines; /* of the receipt */
 };
 
@@ -25,13 +26,14 @@ put_line(void *context, const struct pb_purge_receipt_line *line)
 
     pb_cli_job_quiet(&report->job);
     (void)pb_time_format(line->day * PB_DAY_US, PB_NO_UTC_OFFSET, day);
-    if (report->is_json) {
+    if (report->flags.is_json) {
         pb_cli_put_text(out, report->lines == 0 ? "{\"receipt\":[{\"agency\":" : ",{\"agency\":");
         pb_cli_put_json(out, line->agency.text, line->agency.bytes);
-        pb_cli_put_format(out, ",\"day\":\"%.10s\",\"reads\":%" PRIu64 "}", day, line->reads);
+        pb_cli_put_format(out, ",\"day\":\"%.10s\",\"why\":\"%s\",\"reads\":%" PRIu64 "}", day,
+                          line->why, line->reads);
     } else {
-        pb_cli_put_format(out, "%.10s  %.*s  %" PRIu64 " reads\n", day, (int)line->agency.bytes,
-                          line->agency.text, line->reads);
+        pb_cli_put_format(out, "%.10s  %.*s  %" PRIu64 " reads  %s\n", day, (int)line->agency.bytes,
+                          line->agency.text, line->reads, line->why);
     }
     report->lines++;
     return true;
@@ -44,7 +46,7 @@ put_counts(const struct report *report, const struct pb_purge_counts *counts)
     double seconds = pb_cli_job_seconds(&report->job);
     char size[PB_CLI_HUMAN_BYTES];
 
-    if (report->is_json) {
+    if (report->flags.is_json) {
         pb_cli_put_text(out, report->lines == 0 ? "{\"receipt\":[]" : "]");
         pb_cli_put_format(out,
                           ",\"reads_removed\":%" PRIu64 ",\"segments_dropped\":%" PRIu64
@@ -61,20 +63,30 @@ put_counts(const struct report *report, const struct pb_purge_counts *counts)
                       counts->segments_dropped, counts->segments_rewritten, seconds);
 }
 
+static enum pb_status
+purge(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
+      struct pb_error *error)
+{
+    struct report *report = context;
+    struct pb_purge_counts counts = { 0 };
+    enum pb_status status = pb_site_purge(site, &report->actor, &report->job.store_progress,
+                                          put_line, report, &counts, error);
+
+    (void)arguments;
+    pb_cli_job_quiet(&report->job);
+    if (status == PB_OK)
+        put_counts(report, &counts);
+    else if (report->flags.is_json && report->lines > 0)
+        pb_cli_put_text(cli->out, "],\"complete\":false}\n");
+    return status;
+}
+
 int
 pb_cmd_purge(struct pb_cli *cli, int argc, char **argv)
 {
     struct report report = { .cli = cli };
-    struct pb_purge_counts counts = { 0 };
-    struct pb_error error = { "" };
-    struct pb_site *site = NULL;
-    struct pb_cli_usage usage;
-    enum pb_cli_parsed parsed;
-    enum pb_status status;
-    const char *data = NULL;
-    struct pb_actor actor = { .person = NULL };
-    bool is_quiet = false;
     struct pb_site_options site_options = { .mode = PB_SITE_WRITE };
+    struct pb_cli_usage usage;
     const struct pb_cli_option options[] = {
         { .name = "memory",
           .placeholder = "SIZE",
@@ -85,40 +97,18 @@ pb_cmd_purge(struct pb_cli *cli, int argc, char **argv)
         { .name = "person",
           .placeholder = "ID",
           .help = "who has it done, for the record; the operator of the machine by default",
-          .text = &actor.person },
-        { .name = "json", .help = "one JSON object", .flag = &report.is_json },
-        { .name = "quiet", .help = "no progress bar", .flag = &is_quiet },
+          .text = &report.actor.person },
     };
-    int first, exit_code = PB_CLI_EXIT_FAILURE;
 
     pb_cli_usage_init(
         &usage, "", 0, 0,
         "Brings the dates of stored reads in line with today's rules and legal holds, "
         "then removes from disk every read that has expired or was erased. No "
         "question finds such reads even before. Prints a receipt, how many reads of "
-        "which agency and day are gone, which goes into the audit logs, too.");
-    pb_cli_usage_add_data(&usage, &data);
+        "which agency and day are gone and why, which goes into the audit logs, too.");
+    pb_cli_usage_add_data(&usage, &usage.data);
     pb_cli_usage_add(&usage, options, sizeof(options) / sizeof(options[0]));
-    parsed = pb_cli_parse(cli, &usage, argc, argv, &first);
-    if (parsed != PB_CLI_PARSED_GO)
-        return pb_cli_parsed_exit(parsed);
-
-    pb_cli_job_begin(&report.job, cli, is_quiet || report.is_json);
-    if (pb_cli_open_site(cli, data, &site_options, &site) != PB_OK)
-        goto out;
-    status =
-        pb_site_purge(site, &actor, &report.job.store_progress, put_line, &report, &counts, &error);
-    pb_cli_job_quiet(&report.job);
-    if (status != PB_OK) {
-        if (report.is_json && report.lines > 0)
-            pb_cli_put_text(cli->out, "],\"complete\":false}\n");
-        exit_code = pb_cli_failure(cli, status, &error);
-        goto out;
-    }
-    put_counts(&report, &counts);
-    exit_code = PB_CLI_EXIT_OK;
-
-out:
-    exit_code = pb_cli_close_site(cli, site, exit_code);
-    return pb_cli_job_end(&report.job, exit_code);
+    pb_cli_job_add_flags(&usage, &report.flags);
+    return pb_cli_job_at_site(&report.job, cli, &usage, &site_options, &report.flags, argc, argv,
+                              purge, &report);
 }

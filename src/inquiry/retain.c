@@ -15,9 +15,9 @@
 
 /* ---- what is gone ---- */
 
-/* In a leaf each is a name with the day behind it. */
 enum why { WHY_EXPIRED, WHY_ERASED, WHY_ZONE };
-static const char *const why_names[] = { "day", "erased", "zone" };
+static const char *const why_words[] = { "expired", "erased", "zone" };
+static const char *const why_names[] = { "day", "erased", "zone" }; /* in a leaf, before the day */
 
 struct gone {
     char reader[PB_READER_BYTES_MAX];
@@ -375,6 +375,7 @@ tell_lines(const struct pb_catalog_view *view, const struct line *lines, uint32_
             .agency = lines[i].agency == PB_NO_INDEX ? pb_str_from(UNKNOWN_AGENCY)
                                                      : view->agencies[lines[i].agency].id,
             .day = lines[i].day,
+            .why = why_words[lines[i].why],
             .reads = lines[i].reads,
         };
 

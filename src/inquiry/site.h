@@ -190,7 +190,8 @@ PB_MUST_CHECK enum pb_status pb_stamper_stamp_fetched(struct pb_stamper *stamper
 /* One receipt line: reads of one agency captured on one day that are gone. */
 struct pb_purge_receipt_line {
     struct pb_str agency;
-    int32_t day; /* since 1970-01-01 */
+    int32_t day;     /* since 1970-01-01 */
+    const char *why; /* static: "expired", "erased" or "zone" */
     uint64_t reads;
 };
 typedef bool pb_purge_receipt_fn(void *context, const struct pb_purge_receipt_line *line);
