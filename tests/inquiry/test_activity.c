@@ -86,6 +86,13 @@ without_a_file_that_can_be_believed_nobody_is_said_to_be_down(void **state)
         "platebase-activity 1\n20600\t1\tk1\nend 1\nmore",
         "platebase-activity 1\n20600\tx\tk1\nend 1\n",
         "platebase-activity 1\n20600\t1\t\nend 1\n",
+        "platebase-activity 1\n20600\tG\tk1\nend 1\n",
+        "platebase-activity 1\n20600\t/\tk1\nend 1\n",
+        "platebase-activity 1\n20600\t`\tk1\nend 1\n",
+        "platebase-activity 1\n20600\t1 k1\nend 1\n",
+        "platebase-activity "
+        "1\n20600\t1\tan-id-that-is-longer-than-the-id-of-any-reader-may-be-an-id-"
+        "that-is-longer-than-the-id-of-any-reader-may-be-an-id-that-is-longer-than-any\nend 1\n",
         "platebase-activity 1\n-1\t1\tk1\nend 1\n",
         "platebase-activity 1\n9999999\t1\tk1\nend 1\n",
         "platebase-activity 1\n89999\t1\tk1\nend 1\n",

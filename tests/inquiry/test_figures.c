@@ -433,6 +433,13 @@ a_file_that_cannot_be_believed_is_as_none(void **state)
         "platebase-received 1\nwhole\nkansas-pd\t1\tx\nend 1\n",
         "platebase-received 1\nwhole\nkansas-pd\t99999\t1\nend 1\n",
         "platebase-received 1\nwhole\n\t1\t1\nend 1\n",
+        "platebase-received 1\nwhole\nkansas-pd 1 1\nend 1\n",
+        "platebase-received 1\nwhole\nkansas-pd\t1\t0\nend 1\n",
+        "platebase-received 1\nwhole\nkansas-pd\t1 1\nend 1\n",
+        "platebase-received 1\nopen 99999\nend 0\n",
+        "platebase-received 1\nopen 1\nkansas-pd\t1\tx\nend 1\n",
+        "platebase-received 1\nwhole\nan-id-that-is-longer-than-the-id-of-any-agency-may-be-"
+        "an-id-that-is-longer-than-the-id-of-any-agency-may-be-an-id-that-is-longer\t1\t1\nend 1\n",
     };
     struct figures_room *test = *state;
     struct site_room *room = &test->room;
@@ -508,6 +515,73 @@ many_may_look_while_the_log_grows(void **state)
         assert_true(readers[i].is_fine);
     }
     assert_int_equal(12, figures_of(test, JUNE + 1)->inquiries);
+}
+
+/* Partners, what they were given, rules and months: each allocation that telling takes. */
+static void
+telling_may_fail_anywhere_and_is_right_after_it(void **state)
+{
+    struct figures_room *test = *state;
+    struct site_room *room = &test->room;
+    enum pb_status status = PB_E_NOMEM;
+    uint64_t n = 0;
+
+    room_add(room, "KSA123", "r1", PB_HOUR_US);
+    ask_times(test, 6, "criminal-investigation", PB_POLICY_ALLOW);
+    room_expect(room, PB_OK, pb_figures_count(room->site, NULL, &room->error), "count");
+    while (status != PB_OK) {
+        struct pb_figures figures;
+        struct pb_arena arena;
+
+        /* What is taken of it can fail by itself. */
+        pb_arena_init(&arena, room->env, 16);
+        room->fault.fail_allocation_at = room->fault.allocation_count + ++n;
+        status = pb_figures_read(room->site, pb_str_from("rivaud"), pb_str_from("river-pd"), JUNE,
+                                 &arena, &figures, &room->error);
+        room->fault.fail_allocation_at = 0;
+        if (status == PB_OK) {
+            assert_int_equal(1, figures.shared_count);
+            assert_int_equal(6, figures.shared[0].count);
+            assert_int_equal(1, figures.partner_count);
+            assert_int_equal(2, figures.partners[0].purpose_count);
+        } else if (status != PB_E_NOMEM) {
+            fail_msg("allocation %llu: %s: %s", (unsigned long long)n, pb_status_name(status),
+                     room->error.message);
+        }
+        pb_arena_clear(&arena);
+        assert_true(n < 300);
+    }
+    assert_true(n > 10);
+}
+
+/* Who only looks counts for themselves, keeps nothing, and mends nothing. */
+static void
+a_look_counts_what_was_not_counted_and_keeps_nothing(void **state)
+{
+    struct figures_room *test = *state;
+    struct site_room *room = &test->room;
+
+    ask_times(test, 6, "criminal-investigation", PB_POLICY_ALLOW);
+    room_expect(room, PB_OK, pb_figures_count(room->site, NULL, &room->error), "count");
+    ask_times(test, 5, "criminal-investigation", PB_POLICY_ALLOW);
+    go_to_july(test);
+    ask_times(test, 7, "criminal-investigation", PB_POLICY_ALLOW);
+    room_close(room);
+    room_open_as(room, PB_SITE_LOOK);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(11, published(test, "kansas-pd", JUNE)->inquiries);
+    room_close(room);
+    room_open_as(room, PB_SITE_WRITE);
+    room_expect(room, PB_OK,
+                pb_catalog_note_put(pb_site_catalog(room->site), "figures", "kansas-pd/2026-06",
+                                    pb_str_from("nonsense"), &room->error),
+                "note");
+    room_close(room);
+    room_open_as(room, PB_SITE_LOOK);
+    assert_int_equal(PB_E_CORRUPT, read_figures(test, NULL, "kansas-pd", JUNE));
+    room_close(room);
+    room_open_as(room, PB_SITE_WRITE);
+    assert_int_equal(11, published(test, "kansas-pd", JUNE)->inquiries);
 }
 
 /* ---- faults ---- */
@@ -640,6 +714,8 @@ main(void)
         CASE(a_file_that_cannot_be_believed_is_as_none),
         CASE(many_may_look_while_the_log_grows),
         CASE(counting_may_fail_anywhere_and_is_right_after_it),
+        CASE(telling_may_fail_anywhere_and_is_right_after_it),
+        CASE(a_look_counts_what_was_not_counted_and_keeps_nothing),
         CASE(counting_ahead_goes_on_where_it_broke_off),
         CASE(counting_ahead_may_fail_anywhere_and_is_right_after_it),
         CASE(no_leaf_no_figures),

@@ -296,7 +296,7 @@ a_pack_that_does_not_compile_changes_nothing(void **state)
             fail_msg("case %zu: %s", i, pb_status_name(status));
     }
     assert_int_equal(PB_DENIED, pb_site_put_pack(room.site, &person, "site-veto.yaml", veto_pack,
-                                                    strlen(veto_pack), &room.error));
+                                                 strlen(veto_pack), &room.error));
     assert_int_equal(before, room_leaves(&room, PB_AUDIT_OPERATOR, "change", NULL));
     inquiry = room_inquiry(&room, PB_INQUIRY_PLATE, "KSA123");
     (void)room_ask(&room, &inquiry);
@@ -614,6 +614,82 @@ paths_past_the_longest_are_refused(void **state)
     room_done(&room);
 }
 
+static void
+write_into(const struct site_room *room, const char *name, const char *text)
+{
+    char path[256];
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", room->path, name);
+    file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(0, fclose(file));
+}
+
+static void
+a_directory_of_another_format_is_not_opened_and_named(void **state)
+{
+    static const struct {
+        const char *text, *says;
+        enum pb_status status;
+    } cases[] = {
+        { "", "no Platebase data directory", PB_E_NOT_STORE },
+        { "platebase", "no Platebase data directory", PB_E_NOT_STORE },
+        { "Platebase-site 1\n", "no Platebase data directory", PB_E_NOT_STORE },
+        { "platebase-site 2\n", "format 2, and", PB_E_VERSION },
+        { "platebase-site 12345678901234\n", "format 1234567890, and", PB_E_VERSION },
+        { "platebase-site 7", "format 7, and", PB_E_VERSION },
+        { "platebase-site x\n", "format , and", PB_E_VERSION },
+    };
+    const struct pb_site_options options = { .mode = PB_SITE_LOOK };
+    struct site_room room;
+
+    (void)state;
+    room_init(&room);
+    room_close(&room);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pb_site *site = NULL;
+
+        write_into(&room, "SITE", cases[i].text);
+        if (pb_site_open(room.env, room.path, &options, &site, &room.error) != cases[i].status)
+            fail_msg("case %zu: %s", i, room.error.message);
+        assert_says(room.error.message, cases[i].says);
+        assert_null(site);
+    }
+    room.site = NULL;
+    room_done(&room);
+}
+
+/* Beside the packs of a site may lie what is none. */
+static void
+only_files_that_are_named_like_packs_are_packs(void **state)
+{
+    static const char *const names[] = { "rules/.hidden.yaml", "rules/notes.txt", "rules/.yaml",
+                                         "rules/yaml" };
+    static const char *const refused[] = { "",      ".yaml",    ".x.yaml", "x",
+                                           "x.yml", "a/b.yaml", "x y.yaml" };
+    struct pb_actor operator= { 0 };
+    struct site_room room;
+    char path[256], large[PB_PATH_BYTES_MAX];
+
+    (void)state;
+    room_init(&room);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        write_into(&room, names[i], "this is no pack");
+    (void)snprintf(path, sizeof(path), "%s/rules/folder.yaml", room.path);
+    assert_int_equal(0, mkdir(path, 0700));
+    room_reopen(&room);
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        assert_int_equal(PB_BAD_INPUT,
+                         pb_site_put_pack(room.site, &operator, refused[i], "x", 1, &room.error));
+    memset(large, 'x', sizeof(large));
+    memcpy(large + sizeof(large) - 6, ".yaml", 6);
+    assert_int_equal(PB_BAD_INPUT,
+                     pb_site_put_pack(room.site, &operator, large, "x", 1, &room.error));
+    room_done(&room);
+}
+
 int
 main(void)
 {
@@ -634,6 +710,8 @@ main(void)
         cmocka_unit_test(settings_that_cannot_be_obeyed_keep_from_asking_and_not_from_looking),
         cmocka_unit_test(settings_are_changed_with_a_leaf_and_hold_from_the_next_opening_on),
         cmocka_unit_test(paths_past_the_longest_are_refused),
+        cmocka_unit_test(a_directory_of_another_format_is_not_opened_and_named),
+        cmocka_unit_test(only_files_that_are_named_like_packs_are_packs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
