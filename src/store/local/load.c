@@ -6,9 +6,9 @@
  * current compared with those that came meanwhile: what they have in common is taken out again.
  *
  * Reads that are found by an event id repeat and revise one another whatever their plates. Those
- * that may do so, few as a rule (suspects.h), are left out of the stage's segments, and written
- * after them as runs, in order of arrival. So are corrections, which each lane gathers in a run of
- * its own, for they must find what they correct.
+ * that may do so (suspects.h), and are not simply there already, are few as a rule: they are left
+ * out of the stage's segments, and written after them as runs, in order of arrival. So are
+ * corrections, which each lane gathers in a run of its own, for they must find what they correct.
  */
 #include <stdio.h>
 #include <string.h>
@@ -385,9 +385,20 @@ struct stage_writing {
     struct pb_version *version;   /* with whose segments its reads are compared */
     struct pb_suspects *suspects; /* owned; NULL where there are no events */
     struct pb_load_counts counts;
-    uint64_t left_out; /* events that were written, and taken out again */
+    uint64_t suspected; /* rows that are suspects */
+    uint64_t held_back; /* of these, rows that are in doubt when the stage is written */
+    uint64_t left_out;  /* other events, that were written, and taken out again */
     uint32_t judged_parts;
 };
+
+static enum pb_status
+hold_back(void *context, uint64_t identity)
+{
+    struct stage_writing *writing = context;
+
+    writing->held_back++;
+    return pb_suspects_hold_back(writing->suspects, identity);
+}
 
 static enum pb_status
 judge_part(void *context, struct pb_run *part, struct pb_error *error)
@@ -403,6 +414,8 @@ judge_part(void *context, struct pb_run *part, struct pb_error *error)
         status = pb_run_join(part, writing->version->segments[i]->segment, &reject,
                              &writing->counts, &marks, &has_changed, error);
     }
+    if (status == PB_OK)
+        status = pb_run_hold_back(part, hold_back, writing, &writing->suspected);
     for (uint32_t i = 0; i < writing->version->segment_count &&
                          writing->judged_parts % JUDGED_PARTS == JUDGED_PARTS - 1;
          i++)
@@ -560,16 +573,31 @@ find_suspects(struct stage_writing *writing, struct pb_error *error)
     return status;
 }
 
+/* Counts the rows that are to be judged. All other suspects are stored already as they are. */
+static enum pb_status
+count_suspects(struct stage_writing *writing, uint64_t *ret_rows, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    *ret_rows = 0;
+    if (writing->held_back + writing->left_out != 0)
+        status =
+            pb_stage_count_suspects(writing->loader->stage, writing->suspects, ret_rows, error);
+    writing->counts.duplicate += writing->suspected + writing->left_out - *ret_rows;
+    return status;
+}
+
 /* Judges, writes and publishes them, in as many runs as memory wants. The stage is current. */
 static enum pb_status
 write_suspects(struct stage_writing *writing, struct pb_error *error)
 {
     struct pb_loader *loader = writing->loader;
-    uint64_t rows = pb_stage_kept_back(loader->stage) + writing->left_out;
+    uint64_t rows = 0;
     uint64_t rows_max = loader->store->memory_bytes / 4 / SUSPECT_BYTES + SUSPECTS_MIN;
-    uint32_t runs = (uint32_t)(rows / rows_max + 1);
-    enum pb_status status = PB_OK;
+    uint32_t runs = 0;
+    enum pb_status status = count_suspects(writing, &rows, error);
 
+    runs = (uint32_t)(rows / rows_max + 1);
     for (uint32_t i = 0; i < runs && rows != 0 && status == PB_OK; i++) {
         struct pb_lane lane = { .loader = loader, .hidden = loader->hidden };
 

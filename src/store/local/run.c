@@ -25,7 +25,7 @@
 #define HEAP_CHUNK_BYTES (1u << 20)
 #define HEAP_NONE UINT32_MAX
 #define HEAP_HEAD_BYTES 3u /* u16 extras bytes, u8 plate bytes */
-#define ROW_DOUBTFUL 32u /* in conflict, unless a segment has its own revision, too */
+#define ROW_DOUBTFUL PB_RUN_DOUBTFUL /* or in conflict, unless a segment has its revision, too */
 #define ROW_DROPPED 64u
 #define ROW_EVENT PB_RUN_EVENT /* found by its identity, not by plate and time */
 #define REVISIONS_MAX 1000u /* of one identity within a run; more are conflicts */
@@ -450,6 +450,7 @@ pb_run_begin_part(struct pb_run *run, uint32_t month, uint32_t retention_days, u
     run->rows = 0;
     run->dropped = 0;
     run->has_repeats = false;
+    run->has_doubtful = false;
     run->heap_next = 0;
     run->heap_at = HEAP_CHUNK_BYTES;
     run->partitions[0] = (struct partition){ .month = month, .retention_days = retention_days };
@@ -499,6 +500,7 @@ pb_run_put(struct pb_run *run, uint64_t code, struct pb_str text, uint16_t juris
         .jurisdiction = jurisdiction,
         .flags = row->flags,
     };
+    run->has_doubtful = run->has_doubtful || (row->flags & ROW_DOUBTFUL) != 0;
     run->rows++;
 }
 
@@ -585,12 +587,18 @@ pb_run_read(const struct pb_run *run, uint64_t row, struct pb_run_room *room,
 }
 
 static void
-drop(struct pb_run *run, struct run_row *row, const struct pb_read *read, bool is_conflict,
-     const struct pb_run_reject *reject, struct pb_load_counts *counts)
+drop_quietly(struct pb_run *run, struct run_row *row)
 {
     assert((row->flags & ROW_DROPPED) == 0);
     row->flags |= ROW_DROPPED;
     run->dropped++;
+}
+
+static void
+drop(struct pb_run *run, struct run_row *row, const struct pb_read *read, bool is_conflict,
+     const struct pb_run_reject *reject, struct pb_load_counts *counts)
+{
+    drop_quietly(run, row);
     if (!is_conflict) {
         counts->duplicate++;
         return;
@@ -1078,6 +1086,11 @@ meet(struct join *join, struct run_row *row, uint64_t known_row, uint16_t known_
     read_of(join->run, row, &room, &read);
     stored.plate = read.plate;
     stored.jurisdiction = known_jurisdiction;
+    if (row->flags & ROW_EVENT) {
+        if (pb_read_same_content(&read, &stored))
+            drop_quietly(join->run, row);
+        return PB_OK;
+    }
     if (pb_read_is_event(&stored) || !pb_read_same_identity(&read, &stored))
         return PB_OK;
     pb_known_add(&known, &read, &stored);
@@ -1086,6 +1099,20 @@ meet(struct join *join, struct run_row *row, uint64_t known_row, uint16_t known_
     drop(join->run, row, join->collects ? &stored : &read,
          pb_judge(&read, &known) != PB_VERDICT_DUPLICATE, join->reject, join->counts);
     return join->collects ? collect(join, known_row) : PB_OK;
+}
+
+/* Whether a row may meet one of the same plate and moment in the segment. Of an event, which is
+ * found by its identity, that tells as much as that the very same is there. */
+static bool
+may_meet(const struct join *join, const struct run_row *row)
+{
+    const struct pb_segment *segment = join->segment;
+
+    if ((row->flags & ROW_EVENT) &&
+        ((row->flags & ROW_DOUBTFUL) == 0 || segment->tables[PB_TABLE_EVENTS].rows == 0))
+        return false;
+    return (row->flags & ROW_DROPPED) == 0 && row->captured_us >= segment->entry.captured_min_us &&
+           row->captured_us <= segment->entry.captured_max_us;
 }
 
 /* Compares the times of one plate's rows in the run and of one entry in the segment. */
@@ -1103,9 +1130,7 @@ join_plate(struct join *join, const struct pb_pair *pairs, size_t count,
         /* Rows ascend by time within a jurisdiction; at its end time falls back. */
         if (i > 0 && row->captured_us < row_at(join->run, pairs[i - 1].value)->captured_us)
             known_row = plate->first;
-        if ((row->flags & (ROW_DROPPED | ROW_EVENT))
-            || row->captured_us < join->segment->entry.captured_min_us
-            || row->captured_us > join->segment->entry.captured_max_us)
+        if (!may_meet(join, row))
             continue;
         while (known_row < plate->end) {
             status = known_time(join, known_row, &known_us);
@@ -1271,6 +1296,27 @@ pb_run_join(struct pb_run *run, const struct pb_segment *segment,
 out:
     pb_reads_block_done(&join.reads, run->env);
     *ret_changed = join.has_changed;
+    return status;
+}
+
+enum pb_status
+pb_run_hold_back(struct pb_run *run, enum pb_status (*each)(void *context, uint64_t identity),
+                 void *context, uint64_t *doubtful)
+{
+    enum pb_status status = PB_OK;
+
+    for (uint64_t i = 0; i < run->rows && run->has_doubtful && status == PB_OK; i++) {
+        struct run_row *row = row_at(run, i);
+        struct pb_run_room room;
+        struct pb_read read;
+
+        *doubtful += (row->flags & ROW_DOUBTFUL) != 0;
+        if ((row->flags & (ROW_DOUBTFUL | ROW_DROPPED)) != ROW_DOUBTFUL)
+            continue;
+        read_of(run, row, &room, &read);
+        status = each(context, pb_read_identity(&read));
+        drop_quietly(run, row);
+    }
     return status;
 }
 

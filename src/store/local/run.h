@@ -51,6 +51,9 @@ PB_MUST_CHECK enum pb_status pb_run_begin_part(struct pb_run *run, uint32_t mont
                                                uint64_t heap_bytes);
 /* Flag of a row that is found by an event id: it is not dropped, whatever stands beside it. */
 #define PB_RUN_EVENT 128u
+/* Flag of such a row that may be stored already: a join drops it, uncounted, where a segment has
+ * the very same, and pb_run_hold_back() where none has. */
+#define PB_RUN_DOUBTFUL 32u
 /* Puts a row into that room, whose numbers are those of the names. text: where code is 0. */
 void pb_run_put(struct pb_run *run, uint64_t code, struct pb_str text, uint16_t jurisdiction,
                 const struct pb_row *row);
@@ -59,6 +62,11 @@ void pb_run_order_part(struct pb_run *run);
 /* Drops repeats of a sorted part, adding them to counts. */
 void pb_run_drop_repeats(struct pb_run *run, const struct pb_run_reject *reject,
                          struct pb_load_counts *counts);
+/* Drops, uncounted, what is still in doubt after a part was joined with all segments, and calls
+ * each with its identity. *doubtful counts on, also those that a join dropped. */
+PB_MUST_CHECK enum pb_status
+pb_run_hold_back(struct pb_run *run, enum pb_status (*each)(void *context, uint64_t identity),
+                 void *context, uint64_t *doubtful);
 /* Gives a part's rows, but for the dropped ones, to a writer. */
 PB_MUST_CHECK enum pb_status pb_run_pour(const struct pb_run *run,
                                          struct pb_segment_writer *writer,

@@ -337,6 +337,7 @@ struct pb_reads_block {
     uint8_t *blob;         /* owned; extras, decompressed when first needed */
     size_t blob_room;
     bool has_blob;
+    uint32_t extras_row, extras_at; /* a row, and where in the blob its extras begin */
     /* The commit looked up last: most rows of a block have one in common. */
     uint64_t commit_row;   /* UINT64_MAX: none */
     uint64_t commit;

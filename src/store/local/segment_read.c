@@ -802,6 +802,8 @@ pb_reads_block_load_columns(struct pb_reads_block *reads, const struct pb_segmen
     if (reads->segment != segment || reads->block_number != number) {
         reads->block_number = UINT32_MAX;
         reads->has_blob = false;
+        reads->extras_row = 0;
+        reads->extras_at = 0;
         reads->opened = 0;
         reads->decoded = 0;
         reads->decodes = 0;
@@ -945,34 +947,39 @@ load_blob(struct pb_reads_block *reads, struct pb_error *error)
     return PB_OK;
 }
 
-/* Bytes of one row's extras: fields follow one another to where the next row's begin, and
- * each row's begin with its length. */
+/* Bytes of the extras of a row that has some: fields follow one another to where the next row's
+ * begin, and each row's begin with its length. Rows that are asked in order go on from the one
+ * before. */
 static enum pb_status
 find_extras(struct pb_reads_block *reads, uint32_t at, const uint8_t **ret_bytes,
             uint32_t *ret_count, struct pb_error *error)
 {
-    uint32_t offset = 0;
-    uint32_t count = 0;
     enum pb_status status = load_blob(reads, error);
 
     if (status != PB_OK)
         return status;
-    for (uint32_t i = 0; i <= at; i++) {
-        if ((value_of(reads, PB_READS_FLAGS, i) & PB_ROW_EXTRAS) == 0)
-            continue;
-        offset += count;
-        if (reads->block.blob_raw - offset < 2)
-            return damaged(reads->segment, (uint64_t)(reads->block.bytes - reads->segment->bytes),
-                           "extras are cut short", error);
-        count = pb_get_le16(reads->blob + offset);
-        offset += 2;
-        if (reads->block.blob_raw - offset < count)
-            return damaged(reads->segment, (uint64_t)(reads->block.bytes - reads->segment->bytes),
-                           "extras are cut short", error);
+    if (at < reads->extras_row) {
+        reads->extras_row = 0;
+        reads->extras_at = 0;
     }
-    *ret_bytes = reads->blob + offset;
-    *ret_count = count;
-    return PB_OK;
+    for (;; reads->extras_row++) {
+        uint32_t left = reads->block.blob_raw - reads->extras_at;
+        uint32_t count = 0;
+
+        if ((value_of(reads, PB_READS_FLAGS, reads->extras_row) & PB_ROW_EXTRAS) == 0)
+            continue;
+        if (left >= 2)
+            count = pb_get_le16(reads->blob + reads->extras_at);
+        if (left < 2 || left - 2 < count)
+            return damaged(reads->segment, (uint64_t)(reads->block.bytes - reads->segment->bytes),
+                           "extras are cut short", error);
+        if (reads->extras_row == at) {
+            *ret_bytes = reads->blob + reads->extras_at + 2;
+            *ret_count = count;
+            return PB_OK;
+        }
+        reads->extras_at += 2 + count;
+    }
 }
 
 /* Makes reads hold the commit of that number. */

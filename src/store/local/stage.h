@@ -7,8 +7,9 @@
  * partition. So each read is sorted and encoded once, however large the load.
  *
  * Which of the reads that are found by an event id repeat is not seen plate by plate: the stage is
- * asked for their identities before it is written, leaves out those that are suspects
- * (suspects.h), and is asked for these afterwards. Corrections are not for a stage.
+ * asked for their identities before it is written, says of those that are suspects (suspects.h)
+ * that they are in doubt, and is asked afterwards for those that were held back. Corrections are not
+ * for a stage.
  *
  * Threads: a lane is one thread's at a time, and lanes may be filled side by side; all else is
  * called while no lane is being filled.
@@ -60,10 +61,10 @@ PB_MUST_CHECK enum pb_status pb_stage_run(struct pb_stage *stage, unsigned lane,
 struct pb_stage_target {
     struct pb_run_target run;
     struct pb_crew *crew;               /* may be NULL */
-    const struct pb_suspects *suspects; /* rows that are not written; may be NULL */
+    const struct pb_suspects *suspects; /* whose rows are in doubt; may be NULL */
     uint64_t (*take_number)(void *context);
     void *number_context;
-    /* Drops rows of a sorted part that are not to be written. */
+    /* Drops rows of a sorted part that are not to be written; all that are in doubt are not. */
     enum pb_status (*judge)(void *context, struct pb_run *part, struct pb_error *error);
     void *judge_context;
 };
@@ -76,10 +77,11 @@ PB_MUST_CHECK enum pb_status pb_stage_write(struct pb_stage *stage,
                                             const struct pb_stage_target *target,
                                             struct pb_segment_entry **ret_entries,
                                             uint32_t *ret_count, struct pb_error *error);
-/* How many rows were kept back as suspects. */
-uint64_t pb_stage_kept_back(const struct pb_stage *stage);
-/* A run of those reads, to be sorted, that pb_suspects_is() says are to be judged, in the share
- * `number` of `count` like shares by identity. Whether before or after the stage was written. */
+/* Once the stage is written: how many of its reads pb_suspects_is() says are to be judged. */
+PB_MUST_CHECK enum pb_status pb_stage_count_suspects(struct pb_stage *stage,
+                                                     const struct pb_suspects *suspects,
+                                                     uint64_t *ret_count, struct pb_error *error);
+/* A run of these reads, to be sorted, in the share `number` of `count` like shares by identity. */
 PB_MUST_CHECK enum pb_status pb_stage_suspects(struct pb_stage *stage,
                                                const struct pb_suspects *suspects, uint32_t number,
                                                uint32_t count, struct pb_run **ret_run,

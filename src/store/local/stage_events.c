@@ -14,8 +14,9 @@ struct visit {
     size_t spilled_room;
     struct pb_error *error;
 
-    const struct pb_suspects *suspects;
     struct pb_suspects *gathered; /* of pb_stage_identities() */
+    const struct pb_suspects *suspects;
+    uint64_t found; /* of pb_stage_count_suspects() */
     /* Of pb_stage_suspects(): */
     uint32_t number, count;
     struct pb_run *part;        /* owned: of one row, over the lane's names */
@@ -133,10 +134,26 @@ pb_stage_identities(struct pb_stage *stage, struct pb_suspects *suspects, struct
 
 /* ---- suspects ---- */
 
-uint64_t
-pb_stage_kept_back(const struct pb_stage *stage)
+static enum pb_status
+count_suspect(struct visit *visit, struct stage_lane *lane, const struct staged_view *view)
 {
-    return atomic_load_explicit(&stage->kept_back, memory_order_relaxed);
+    (void)lane;
+    visit->found += pb_suspects_is(visit->suspects, staged_event(view).identity);
+    return PB_OK;
+}
+
+enum pb_status
+pb_stage_count_suspects(struct pb_stage *stage, const struct pb_suspects *suspects,
+                        uint64_t *ret_count, struct pb_error *error)
+{
+    struct visit visit = {
+        .stage = stage, .each = count_suspect, .suspects = suspects, .error = error
+    };
+    enum pb_status status = visit_all(&visit);
+
+    *ret_count = visit.found;
+    visit_done(&visit);
+    return status;
 }
 
 /* Makes a part of one row over the lane's names. */

@@ -99,7 +99,6 @@ struct pb_stage {
     _Atomic bool is_full;
 
     pthread_mutex_t lock;                /* while buckets are chosen */
-    _Atomic uint64_t kept_back;          /* suspects that were not written */
     _Atomic bool has_buckets;            /* and then buckets do not change */
     uint16_t buckets[1u << PREFIX_BITS]; /* by the first bits of a plate code */
 };

@@ -270,6 +270,21 @@ move_row(const struct lane_moves *lane, struct pb_row *row)
     row->heading_code = (uint16_t)(row->heading_code + move->heading_code);
 }
 
+/* What a run is told of a staged row. */
+static uint8_t
+run_flags(const struct writing *writing, const struct staged_view *view)
+{
+    unsigned flags = view->row.flags & ~(STAGED_REST | STAGED_EVENT);
+
+    if ((view->row.flags & STAGED_EVENT) == 0)
+        return (uint8_t)flags;
+    flags |= PB_RUN_EVENT;
+    if (writing != NULL && writing->target->suspects != NULL &&
+        pb_suspects_has(writing->target->suspects, staged_event(view).identity))
+        flags |= PB_RUN_DOUBTFUL;
+    return (uint8_t)flags;
+}
+
 /* Puts a staged row into a run whose names are those of all lanes, or (writing is NULL) of its
  * own. */
 static void
@@ -277,8 +292,7 @@ put_staged(const struct writing *writing, const struct stage_lane *lane,
            const struct staged_view *view, struct pb_run *run)
 {
     const struct staged_row *from = &view->row;
-    const bool is_event = (from->flags & STAGED_EVENT) != 0;
-    const uint8_t *tail = view->tail + (is_event ? sizeof(struct staged_event) : 0);
+    const uint8_t *tail = view->tail;
     struct pb_str text = { NULL, 0 };
     int64_t keep_us = staged_keep(lane, view);
     struct pb_row row = {
@@ -288,10 +302,11 @@ put_staged(const struct writing *writing, const struct stage_lane *lane,
         .vehicle = from->vehicle,
         .confidence_code = from->confidence_code,
         .speed_code = from->speed_ckmh == PB_NO_SPEED ? 0 : from->speed_ckmh + PB_CODE_SHIFT,
-        .flags = (uint8_t)((from->flags & ~(STAGED_REST | STAGED_EVENT)) |
-                           (is_event ? PB_RUN_EVENT : 0)),
+        .flags = run_flags(writing, view),
     };
 
+    if (from->flags & STAGED_EVENT)
+        tail += sizeof(struct staged_event);
     if (from->flags & STAGED_REST) {
         struct staged_rest rest = staged_rest(view);
 
@@ -312,13 +327,6 @@ put_staged(const struct writing *writing, const struct stage_lane *lane,
     pb_run_put(run, from->code, text, from->jurisdiction, &row);
 }
 
-static inline bool
-is_kept_back(const struct pb_suspects *suspects, const struct staged_view *view)
-{
-    return suspects != NULL && (view->row.flags & STAGED_EVENT) != 0 &&
-           pb_suspects_has(suspects, staged_event(view).identity);
-}
-
 /* Puts a bucket's rows into a run. What is known of their names is fetched some rows ahead. */
 static void
 put_bucket(const struct writing *writing, const struct stage_lane *lane,
@@ -327,7 +335,6 @@ put_bucket(const struct writing *writing, const struct stage_lane *lane,
     const struct lane_moves *moves = &writing->lanes[lane->number];
     struct staged_view views[ROWS_AHEAD];
     struct row_walk walk;
-    uint64_t kept_back = 0;
     uint32_t count = 0;
 
     row_walk_init(&walk, bucket, spilled);
@@ -336,16 +343,9 @@ put_bucket(const struct writing *writing, const struct stage_lane *lane,
             __builtin_prefetch(&moves->vehicles[views[count].row.vehicle]);
             __builtin_prefetch(&moves->moves[views[count].row.context]);
         }
-        for (uint32_t i = 0; i < count; i++) {
-            if (is_kept_back(writing->target->suspects, &views[i]))
-                kept_back++;
-            else
-                put_staged(writing, lane, &views[i], run);
-        }
+        for (uint32_t i = 0; i < count; i++)
+            put_staged(writing, lane, &views[i], run);
     } while (count == ROWS_AHEAD);
-    if (kept_back != 0)
-        (void)atomic_fetch_add_explicit(&writing->stage->kept_back, kept_back,
-                                        memory_order_relaxed);
 }
 
 static void

@@ -13,6 +13,7 @@
 #define KEY_SHIFT 16u /* from an identity to the key of table events */
 #define KEYS_FIRST 64u
 #define FILTER_SHARE 16u /* an identity for so much memory: in a filter it takes 1.6 bytes */
+#define HELD_SHARE 4u    /* one identity of so many is held back, at most, but rarely */
 
 struct pb_suspects {
     const struct pb_env *env; /* borrowed */
@@ -21,6 +22,7 @@ struct pb_suspects {
     struct pb_filter *seen;   /* owned: of those that seem to be there twice; likewise */
     struct pb_sorter *sorter; /* owned; NULL once the suspects are found */
     struct pb_filter *filter; /* owned: of the suspects; NULL as long as there is none */
+    struct pb_filter *held;   /* owned: of those that are held back; likewise */
     uint64_t *common;         /* owned: keys, ascending */
     uint64_t common_count, common_room;
 };
@@ -121,6 +123,7 @@ pb_suspects_free(struct pb_suspects *suspects)
     pb_filter_free(suspects->seen);
     pb_sorter_free(suspects->sorter);
     pb_filter_free(suspects->filter);
+    pb_filter_free(suspects->held);
     pb_free(suspects->env, suspects->common);
     pb_free(suspects->env, suspects);
 }
@@ -152,16 +155,24 @@ pb_suspects_add(struct pb_suspects *suspects, uint64_t identity, struct pb_error
     return pb_sorter_add(suspects->sorter, identity, 0, error);
 }
 
+/* Adds an identity to a filter, which is made for the first one. */
 static enum pb_status
-suspect(struct pb_suspects *suspects, uint64_t identity)
+add_to(const struct pb_suspects *suspects, uint64_t count, struct pb_filter **filter,
+       uint64_t identity)
 {
     enum pb_status status = PB_OK;
 
-    if (suspects->filter == NULL)
-        status = pb_filter_new(suspects->env, suspects->filter_count, &suspects->filter);
+    if (*filter == NULL)
+        status = pb_filter_new(suspects->env, count, filter);
     if (status == PB_OK)
-        pb_filter_add(suspects->filter, identity >> KEY_SHIFT);
+        pb_filter_add(*filter, identity >> KEY_SHIFT);
     return status;
+}
+
+static bool
+may_be_in(const struct pb_filter *filter, uint64_t identity)
+{
+    return filter != NULL && pb_filter_may_have(filter, identity >> KEY_SHIFT);
 }
 
 /* Whether one of the walks has the identity; each goes on to it. */
@@ -197,7 +208,7 @@ find_among(struct pb_suspects *suspects, struct pb_event_walk *walks, uint32_t c
         if (!is_known)
             status = is_stored(walks, count, pair.key, &is_known, error);
         if (status == PB_OK && is_known)
-            status = suspect(suspects, pair.key);
+            status = add_to(suspects, suspects->filter_count, &suspects->filter, pair.key);
     }
     return status == PB_END ? PB_OK : status;
 }
@@ -233,7 +244,13 @@ pb_suspects_find(struct pb_suspects *suspects, struct pb_segment *const *segment
 bool
 pb_suspects_has(const struct pb_suspects *suspects, uint64_t identity)
 {
-    return suspects->filter != NULL && pb_filter_may_have(suspects->filter, identity >> KEY_SHIFT);
+    return may_be_in(suspects->filter, identity);
+}
+
+enum pb_status
+pb_suspects_hold_back(struct pb_suspects *suspects, uint64_t identity)
+{
+    return add_to(suspects, suspects->filter_count / HELD_SHARE, &suspects->held, identity);
 }
 
 /* ---- what came meanwhile ---- */
@@ -266,7 +283,8 @@ is_common(const struct pb_suspects *suspects, uint64_t key)
 bool
 pb_suspects_is(const struct pb_suspects *suspects, uint64_t identity)
 {
-    return pb_suspects_has(suspects, identity) || is_common(suspects, identity >> KEY_SHIFT);
+    return (may_be_in(suspects->held, identity) && pb_suspects_has(suspects, identity)) ||
+           is_common(suspects, identity >> KEY_SHIFT);
 }
 
 static enum pb_status

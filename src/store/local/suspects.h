@@ -2,15 +2,18 @@
  * Suspects: of the reads of a stage that are found by an event id, those that may not be alone.
  *
  * Nearly every event id is new. So a stage only gathers the hashes of its reads' identities; what
- * occurs in them twice, or in a segment of the store as well, is a suspect, and is judged with all
- * that is known of it; everything else is new, whatever its plate. To take a read for a suspect
- * that is none costs time and nothing else: hashes that agree, and a filter that is wrong now and
+ * occurs in them twice, or in a segment of the store as well, is a suspect; everything else is
+ * new, whatever its plate. A suspect that is stored already as it is, as all are of a file that is
+ * loaded again, is found so beside its plate and moment while the stage is written. What is in doubt
+ * after that is held back, and judged with all that is known of it. To take a read for a suspect
+ * that is none costs time and nothing else: hashes that agree, and filters that are wrong now and
  * then, do no harm.
  *
- * Life: add the identities; find; then ask. What comes into the store while the stage is written is
- * added as common keys, exactly, for reads that were none of the suspects are written by then.
+ * Life: add the identities; find; then ask, and hold back. What comes into the store while the
+ * stage is written is added as common keys, exactly, for reads that were none of the suspects are
+ * written by then.
  *
- * Threads: one at a time; after pb_suspects_find() any may ask.
+ * Threads: one at a time; after pb_suspects_find() any may ask pb_suspects_has().
  */
 #ifndef PB_STORE_LOCAL_SUSPECTS_H
 #define PB_STORE_LOCAL_SUSPECTS_H
@@ -54,9 +57,11 @@ PB_MUST_CHECK enum pb_status pb_suspects_add(struct pb_suspects *suspects, uint6
 PB_MUST_CHECK enum pb_status pb_suspects_find(struct pb_suspects *suspects,
                                               struct pb_segment *const *segments, uint32_t count,
                                               struct pb_error *error);
-/* Whether a read with this identity is kept back when the stage is written. */
+/* Whether a read with this identity is in doubt when the stage is written. */
 bool pb_suspects_has(const struct pb_suspects *suspects, uint64_t identity);
 
+/* Notes that a suspect is still in doubt when the stage is written. */
+PB_MUST_CHECK enum pb_status pb_suspects_hold_back(struct pb_suspects *suspects, uint64_t identity);
 /* Adds the keys that both segments have to the common ones. ret_rows: of the first segment that
  * have these keys, ascending; the caller's to free. */
 PB_MUST_CHECK enum pb_status pb_suspects_add_common(struct pb_suspects *suspects,
