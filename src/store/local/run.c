@@ -15,10 +15,10 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "plate/plate_code.h"
+#include "store/local/encounters.h"
 #include "store/local/extras.h"
 #include "store/local/lookup.h"
 #include "store/local/sorter.h"
-#include "store/local/suspects.h"
 
 #define FIRST_CHUNK_ROWS (1u << 14) /* a small run takes little */
 #define CHUNK_ROWS (1u << 18)       /* a large one wants huge pages */
@@ -1193,27 +1193,21 @@ join_partition(struct join *join, const struct partition *partition)
     return status == PB_END ? PB_OK : status;
 }
 
+/* known: what the segment has of an event. */
 static enum pb_status
-join_event(struct join *join, const struct pb_pair *event)
+judge_event(struct join *join, const struct pb_pair *event, const struct pb_known *known)
 {
     struct run_row *row = row_at(join->run, event->value);
     struct pb_run_room room;
     struct pb_read read;
-    struct pb_known known = { 0 };
     enum pb_verdict verdict = PB_VERDICT_NEW;
-    enum pb_status status = PB_OK;
 
-    if (row->flags & ROW_DROPPED)
+    if ((row->flags & ROW_DROPPED) || !known->is_there)
         return PB_OK;
     read_of(join->run, row, &room, &read);
-    status = pb_segment_find_identity(join->segment, &read, event->key, &known, join->error);
-    if (status != PB_OK)
-        return status;
-    verdict = pb_judge(&read, &known);
-    if (verdict == PB_VERDICT_NEW)
-        return PB_OK;
+    verdict = pb_judge(&read, known);
     /* The revisions of a read may lie in several segments. */
-    if (verdict == PB_VERDICT_CONFLICT && !known.has_revision) {
+    if (verdict == PB_VERDICT_CONFLICT && !known->has_revision) {
         row->flags |= ROW_DOUBTFUL;
         join->run->has_doubtful = true;
         return PB_OK;
@@ -1228,23 +1222,49 @@ join_event(struct join *join, const struct pb_pair *event)
     return PB_OK;
 }
 
-/* Events lie in any order of rows, so a row is only looked at where it must be. */
+/* Joins a run of corrections, few as a rule: what each corrects may be no event. */
+static enum pb_status
+join_corrections(struct join *join)
+{
+    const struct pb_run *run = join->run;
+    enum pb_status status = PB_OK;
+
+    for (uint64_t i = 0; i < run->event_count && status == PB_OK; i++) {
+        const struct run_row *row = row_at(run, run->events[i].value);
+        struct pb_run_room room;
+        struct pb_read read;
+        struct pb_known known = { 0 };
+
+        if (row->flags & ROW_DROPPED)
+            continue;
+        read_of(run, row, &room, &read);
+        status = pb_segment_find_identity(join->segment, &read, run->events[i].key, &known,
+                                          join->error);
+        if (status == PB_OK)
+            status = judge_event(join, &run->events[i], &known);
+    }
+    return status;
+}
+
 static enum pb_status
 join_events(struct join *join)
 {
     const struct pb_run *run = join->run;
-    struct pb_event_walk walk = { .segment = join->segment };
+    struct pb_known *known = NULL;
     enum pb_status status = PB_OK;
 
-    for (uint64_t i = 0; i < run->event_count && status == PB_OK; i++) {
-        bool is_there = true;
-
-        /* What a correction corrects may be no event. */
-        if (run->correction_count == 0)
-            status = pb_event_walk_to(&walk, run->events[i].key, &is_there, join->error);
-        if (status == PB_OK && is_there)
-            status = join_event(join, &run->events[i]);
-    }
+    if (run->correction_count != 0)
+        return join_corrections(join);
+    if (run->event_count == 0 || join->segment->tables[PB_TABLE_EVENTS].rows == 0)
+        return PB_OK;
+    known = pb_calloc(run->env, (size_t)run->event_count, sizeof(*known));
+    if (known == NULL)
+        return PB_E_NOMEM;
+    status = pb_encounters_find(run, join->segment, run->events, run->event_count, known,
+                                join->error);
+    for (uint64_t i = 0; i < run->event_count && status == PB_OK; i++)
+        status = judge_event(join, &run->events[i], &known[i]);
+    pb_free(run->env, known);
     return status;
 }
 

@@ -294,6 +294,9 @@ PB_MUST_CHECK enum pb_status pb_plate_iterator_next(struct pb_plate_iterator *it
  * PB_E_CORRUPT the next plate may be one before it. */
 PB_MUST_CHECK enum pb_status pb_plate_iterator_seek(struct pb_plate_iterator *iterator,
                                                     uint64_t code, struct pb_error *error);
+/* Goes to where the plate of a row may be the next one, or one after it is. Rows ascend. */
+PB_MUST_CHECK enum pb_status pb_plate_iterator_seek_row(struct pb_plate_iterator *iterator,
+                                                        uint64_t row, struct pb_error *error);
 /* Goes to the first long plate of at least text. */
 PB_MUST_CHECK enum pb_status pb_plate_iterator_seek_text(struct pb_plate_iterator *iterator,
                                                          struct pb_str text,

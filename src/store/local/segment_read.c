@@ -671,6 +671,46 @@ pb_plate_iterator_seek_text(struct pb_plate_iterator *iterator, struct pb_str te
     return status;
 }
 
+/* The block of plates where the first plate of a row's block stands. */
+static enum pb_status
+find_plates(const struct pb_segment *segment, uint64_t row, enum pb_table *ret_table,
+            uint32_t *ret_block, struct pb_error *error)
+{
+    const struct pb_table_view *reads = &segment->tables[PB_TABLE_READS];
+    const struct pb_table_view *table = &segment->tables[PB_TABLE_PLATES];
+    uint64_t ordinal = pb_segment_block_key(reads, (uint32_t)(row / reads->rows_per_block));
+
+    *ret_table = PB_TABLE_PLATES;
+    if (ordinal >= table->rows) {
+        ordinal -= table->rows;
+        *ret_table = PB_TABLE_LONG;
+        table = &segment->tables[PB_TABLE_LONG];
+    }
+    if (ordinal >= table->rows)
+        return damaged(segment, segment->blocks_end, "a row has no plate", error);
+    *ret_block = (uint32_t)(ordinal / table->rows_per_block);
+    return PB_OK;
+}
+
+enum pb_status
+pb_plate_iterator_seek_row(struct pb_plate_iterator *iterator, uint64_t row,
+                           struct pb_error *error)
+{
+    enum pb_table table = PB_TABLE_PLATES;
+    uint32_t block = 0;
+    enum pb_status status = find_plates(iterator->segment, row, &table, &block, error);
+
+    if (status != PB_OK || table < iterator->table ||
+        (table == iterator->table && block <= iterator->block))
+        return status;
+    iterator->table = table;
+    iterator->block = block;
+    iterator->row = 0;
+    iterator->rows = 0;
+    iterator->is_past = false;
+    return PB_OK;
+}
+
 /* ---- rows ---- */
 
 enum pb_status
@@ -754,21 +794,12 @@ enum pb_status
 pb_segment_plate_of_row(const struct pb_segment *segment, uint64_t row,
                         struct pb_plate_text *ret_plate, struct pb_error *error)
 {
-    const struct pb_table_view *reads = &segment->tables[PB_TABLE_READS];
-    const struct pb_table_view *plates = &segment->tables[PB_TABLE_PLATES];
-    uint64_t ordinal = pb_segment_block_key(reads, (uint32_t)(row / reads->rows_per_block));
-    uint64_t block = 0;
+    enum pb_table table = PB_TABLE_PLATES;
+    uint32_t block = 0;
+    enum pb_status status = find_plates(segment, row, &table, &block, error);
 
-    if (ordinal < plates->rows) {
-        block = ordinal / plates->rows_per_block;
-        /* Rows of the block may lead on into later plates' blocks, and into the long ones. */
-        return find_plate(segment, PB_TABLE_PLATES, (uint32_t)block, row, ret_plate, error);
-    }
-    ordinal -= plates->rows;
-    if (ordinal >= segment->tables[PB_TABLE_LONG].rows)
-        return damaged(segment, segment->blocks_end, "a row has no plate", error);
-    block = ordinal / segment->tables[PB_TABLE_LONG].rows_per_block;
-    return find_plate(segment, PB_TABLE_LONG, (uint32_t)block, row, ret_plate, error);
+    /* Rows of the block may lead on into later plates' blocks, and into the long ones. */
+    return status == PB_OK ? find_plate(segment, table, block, row, ret_plate, error) : status;
 }
 
 void

@@ -8,8 +8,8 @@
  *
  * Which of the reads that are found by an event id repeat is not seen plate by plate: the stage is
  * asked for their identities before it is written, says of those that are suspects (suspects.h)
- * that they are in doubt, and is asked afterwards for those that were held back. Corrections are not
- * for a stage.
+ * that they are in doubt, and is asked afterwards for those that were held back. Corrections are
+ * not for a stage.
  *
  * Threads: a lane is one thread's at a time, and lanes may be filled side by side; all else is
  * called while no lane is being filled.

@@ -40,6 +40,8 @@ read_block(struct pb_event_walk *walk, struct pb_error *error)
 
     if (status == PB_OK)
         status = pb_segment_column(walk->segment, &block, 0, &column, error);
+    if (status == PB_OK)
+        status = pb_segment_column(walk->segment, &block, 1, &walk->rows, error);
     if (status != PB_OK)
         return status;
     pb_column_all(&column, walk->keys);
@@ -73,6 +75,19 @@ pb_event_walk_to(struct pb_event_walk *walk, uint64_t identity, bool *ret_is_the
         if (status != PB_OK)
             return status;
     }
+}
+
+enum pb_status
+pb_event_walk_take(struct pb_event_walk *walk, uint64_t *ret_row, struct pb_error *error)
+{
+    uint64_t row = (uint64_t)pb_column_get(&walk->rows, walk->at);
+
+    if (row >= walk->segment->entry.rows)
+        return pb_fail(error, PB_E_CORRUPT, "%s: an event's row is out of range",
+                       pb_segment_name(walk->segment));
+    *ret_row = row;
+    walk->at++;
+    return PB_OK;
 }
 
 enum pb_status

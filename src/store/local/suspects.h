@@ -4,10 +4,10 @@
  * Nearly every event id is new. So a stage only gathers the hashes of its reads' identities; what
  * occurs in them twice, or in a segment of the store as well, is a suspect; everything else is
  * new, whatever its plate. A suspect that is stored already as it is, as all are of a file that is
- * loaded again, is found so beside its plate and moment while the stage is written. What is in doubt
- * after that is held back, and judged with all that is known of it. To take a read for a suspect
- * that is none costs time and nothing else: hashes that agree, and filters that are wrong now and
- * then, do no harm.
+ * loaded again, is found so beside its plate and moment while the stage is written. What is in
+ * doubt after that is held back, and judged with all that is known of it. To take a read for a
+ * suspect that is none costs time and nothing else: hashes that agree, and filters that are wrong
+ * now and then, do no harm.
  *
  * Life: add the identities; find; then ask, and hold back. What comes into the store while the
  * stage is written is added as common keys, exactly, for reads that were none of the suspects are
@@ -30,11 +30,15 @@
 struct pb_event_walk {
     const struct pb_segment *segment;
     uint32_t next_block, at, count;
-    int64_t keys[PB_BLOCK_ROWS_MAX]; /* of the block before the next one */
+    struct pb_column rows;           /* of the block before the next one; and its keys: */
+    int64_t keys[PB_BLOCK_ROWS_MAX];
 };
 /* Whether the segment has an event that may be of an identity; to be asked in ascending order. */
 PB_MUST_CHECK enum pb_status pb_event_walk_to(struct pb_event_walk *walk, uint64_t identity,
                                               bool *ret_is_there, struct pb_error *error);
+/* The row of the event that pb_event_walk_to() found; the walk goes on behind it. */
+PB_MUST_CHECK enum pb_status pb_event_walk_take(struct pb_event_walk *walk, uint64_t *ret_row,
+                                                struct pb_error *error);
 /* The next key. PB_OK, PB_END, or a failure. */
 PB_MUST_CHECK enum pb_status pb_event_walk_next(struct pb_event_walk *walk, uint64_t *ret_key,
                                                 struct pb_error *error);

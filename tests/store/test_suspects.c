@@ -1,0 +1,312 @@
+/*
+ * Suspects of a stage, beside segments: which reads are looked at once more, what a run of them is
+ * told, and what becomes of either where something fails.
+ */
+#include "store/sweep.h"
+
+#include <stdio.h>
+
+#include "store/local/stage.h"
+#include "store/local/suspects.h"
+
+static const uint8_t store_id[PB_STORE_ID_BYTES] = "suspects' test";
+
+static void
+make_directories(struct store_room *room)
+{
+    static const char *const paths[] = { ROOM_PATH, ROOM_PATH "/segments", ROOM_PATH "/tmp" };
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        room_expect(room, PB_OK,
+                    room->env->files->mkdir(room->env->file_context, paths[i], &room->error),
+                    "mkdir");
+}
+
+/* Read n of an event, of a plate with a code or of a long one. */
+struct made {
+    char plate[32], event[16];
+};
+
+static struct pb_read
+make_read(uint32_t n, uint32_t plate, struct made *room)
+{
+    struct pb_read read;
+
+    (void)snprintf(room->plate, sizeof(room->plate),
+                   plate % 3 == 0 ? "LONGERTHANCODES%05u" : "P%05u", plate);
+    (void)snprintf(room->event, sizeof(room->event), "E%u", n);
+    read = room_read(room->plate, "gate-1", n);
+    read.event_id = pb_str_from(room->event);
+    read.is_revisable = true;
+    return read;
+}
+
+static uint64_t
+take_number(void *context)
+{
+    return ++*(uint64_t *)context;
+}
+
+/* A segment of events [first, end), every seventh in two revisions. */
+static struct pb_segment *
+new_segment(struct store_room *room, uint64_t number, uint32_t first, uint32_t end)
+{
+    static const struct pb_run_commit commit = { .commit = 7, .received_us = ROOM_START_US };
+    const struct pb_run_target target = { .directory = ROOM_PATH,
+                                          .store_id = store_id,
+                                          .memory_bytes = 1 << 20,
+                                          .commits = &commit,
+                                          .commit_count = 1 };
+    struct pb_run *run = NULL;
+    struct pb_segment_entry *entries = NULL;
+    struct pb_segment *segment = NULL;
+    uint32_t count = 0;
+
+    number--;
+    room_expect(room, PB_OK, pb_run_new(room->env, &run), "run");
+    for (uint32_t n = first; n < end; n++) {
+        struct made made;
+        struct pb_read read = make_read(n, n, &made);
+
+        room_expect(room, PB_OK, pb_run_add(run, &read, 0), "add");
+        read.revision = 1;
+        if (n % 7 == 0)
+            room_expect(room, PB_OK, pb_run_add(run, &read, 0), "add");
+    }
+    room_expect(room, PB_OK, pb_run_sort_judged(run), "sort");
+    room_expect(room, PB_OK,
+                pb_run_write(run, &target, take_number, &number, &entries, &count, &room->error),
+                "write");
+    assert_int_equal(1, count);
+    room_expect(room, PB_OK,
+                pb_segment_open(room->env, ROOM_PATH, store_id, &entries[0], &segment,
+                                &room->error),
+                "open");
+    pb_free(room->env, entries);
+    pb_run_free(run);
+    return segment;
+}
+
+/* ---- a stage and its suspects ---- */
+
+#define STORED 600u
+#define OTHERS 100u
+#define STAGED 17000u /* more than a lane keeps together */
+
+static struct {
+    bool is_large, has_segment;
+    struct pb_segment *segment, *other;
+    struct pb_stage *stage;
+    struct pb_suspects *suspects;
+    struct pb_run *run;
+    uint64_t *rows;
+    uint64_t row_count, found;
+} work;
+
+/* The stage has events from 500 on, the first of them twice, all of one plate. */
+static void
+prepare(struct store_room *room, void *context)
+{
+    (void)context;
+    make_directories(room);
+    work.segment = new_segment(room, 1, 0, STORED);
+    work.other = new_segment(room, 2, STORED - 50, STORED - 50 + OTHERS);
+    room_expect(room, PB_OK,
+                pb_stage_new(room->env, ROOM_PATH, 3, 2, work.is_large ? 1 << 19 : 1 << 24,
+                             &work.stage),
+                "stage");
+    for (uint32_t n = 500; n < (work.is_large ? STAGED : 700); n++) {
+        struct made made;
+        struct pb_read read = make_read(n, 1, &made);
+        struct pb_read plain = room_read("AB12", "gate-1", n);
+
+        room_expect(room, PB_OK, pb_stage_add(work.stage, 0, &read, 1, &room->error), "add");
+        if (n == 500)
+            room_expect(room, PB_OK, pb_stage_add(work.stage, 0, &read, 1, &room->error), "add");
+        if (n % 10 == 0)
+            room_expect(room, PB_OK, pb_stage_add(work.stage, 0, &plain, 1, &room->error), "add");
+    }
+}
+
+static enum pb_status
+hold_back_first(struct pb_suspects *suspects)
+{
+    struct made made;
+    struct pb_read read = make_read(500, 1, &made);
+
+    return pb_suspects_hold_back(suspects, pb_read_identity(&read));
+}
+
+static enum pb_status
+act(struct store_room *room, void *context)
+{
+    enum pb_status status = pb_suspects_new(room->env, ROOM_PATH "/tmp/4.suspects", 1,
+                                            pb_stage_events(work.stage), &work.suspects);
+
+    (void)context;
+    if (status == PB_OK && !work.has_segment)
+        status = pb_stage_sift(work.stage, work.suspects, &room->error);
+    if (status == PB_OK)
+        status = pb_stage_identities(work.stage, work.suspects, &room->error);
+    if (status == PB_OK)
+        status =
+            pb_suspects_find(work.suspects, &work.segment, work.has_segment ? 1 : 0, &room->error);
+    if (status == PB_OK)
+        status = hold_back_first(work.suspects);
+    if (status == PB_OK)
+        status = pb_suspects_add_common(work.suspects, work.segment, work.other, &work.rows,
+                                        &work.row_count, &room->error);
+    if (status == PB_OK)
+        status = pb_stage_count_suspects(work.stage, work.suspects, &work.found, &room->error);
+    if (status == PB_OK)
+        status = pb_stage_suspects(work.stage, work.suspects, 0, 1, &work.run, &room->error);
+    return status;
+}
+
+/* The first is there twice; 50 are common. Filters may take some others for such. */
+static void
+check(struct store_room *room, void *context, enum pb_status status)
+{
+    (void)context;
+    if (status == PB_OK) {
+        assert_in_range(work.found, 52, work.is_large ? 400 : 60);
+        assert_int_equal(work.found, pb_run_rows(work.run));
+        assert_int_equal(50 + 7, work.row_count); /* seven have two revisions */
+        for (uint64_t i = 1; i < work.row_count; i++)
+            assert_true(work.rows[i - 1] < work.rows[i]);
+    }
+    pb_run_free(work.run);
+    pb_free(room->env, work.rows);
+    pb_suspects_free(work.suspects);
+    pb_stage_free(work.stage);
+    pb_segment_close(work.other);
+    pb_segment_close(work.segment);
+    work.run = NULL;
+    work.rows = NULL;
+    work.suspects = NULL;
+}
+
+static void
+suspects_are_found_or_it_is_said_why_not(void **state)
+{
+    const struct sweep sweep = {
+        .name = "suspects", .prepare = prepare, .act = act, .check = check, .is_once_only = true
+    };
+
+    (void)state;
+    for (int segment = 0; segment < 2; segment++) {
+        work.is_large = false;
+        work.has_segment = segment == 1;
+        sweep_all(&sweep);
+        /* What lies in a file is read back in many calls: each allocation, and some of these. */
+        work.is_large = true;
+        for (uint64_t at = 1; sweep_run(&sweep, true, false, at); at++)
+            continue;
+        for (uint64_t at = 1; sweep_run(&sweep, false, false, at); at += 1 + at / 3)
+            continue;
+    }
+}
+
+/* ---- a run beside a segment ---- */
+
+static struct {
+    struct pb_run *run;
+    struct pb_load_counts counts;
+    struct pb_mark_list marks;
+} joined;
+
+static void
+note_reject(void *context, const struct pb_read *read, enum pb_status why, const char *reason)
+{
+    (void)context;
+    assert_int_equal(PB_CONFLICT, why);
+    assert_true(read->event_id.bytes != 0 && reason[0] != '\0');
+}
+
+/* Few events, far apart: as they are stored, with another speed, of the second revision, of a third
+ * one, and some that are not stored. */
+static void
+prepare_join(struct store_room *room, void *context)
+{
+    static const struct pb_run_reject reject = { note_reject, NULL };
+
+    (void)context;
+    memset(&joined, 0, sizeof(joined));
+    make_directories(room);
+    work.segment = new_segment(room, 1, 0, 3000);
+    room_expect(room, PB_OK, pb_run_new(room->env, &joined.run), "run");
+    for (uint32_t n = 0; n < 3100; n += 61) {
+        struct made made;
+        struct pb_read read = make_read(n, n, &made);
+
+        if (n % 4 == 1)
+            read.speed_ckmh = 9;
+        else if (n % 4 >= 2)
+            read.revision = n % 4 - 1;
+        read.speed_ckmh = n % 40 == 0 ? 9 : read.speed_ckmh;
+        room_expect(room, PB_OK, pb_run_add(joined.run, &read, 0), "add");
+    }
+    room_expect(room, PB_OK, pb_run_sort(joined.run, &reject, &joined.counts), "sort");
+}
+
+static enum pb_status
+act_join(struct store_room *room, void *context)
+{
+    static const struct pb_run_reject reject = { note_reject, NULL };
+    bool has_changed = false;
+
+    (void)context;
+    return pb_run_join(joined.run, work.segment, &reject, &joined.counts, &joined.marks,
+                       &has_changed, &room->error);
+}
+
+static void
+check_join(struct store_room *room, void *context, enum pb_status status)
+{
+    (void)context;
+    if (status == PB_OK) {
+        uint64_t duplicates = 0, conflicts = 0, revisions = 0, others = 0;
+
+        for (uint32_t n = 0; n < 3100; n += 61) {
+            bool is_stored = n % 4 < 2 || (n % 4 == 2 && n % 7 == 0);
+            bool is_same = n % 4 != 1 && n % 40 != 0;
+
+            others += n >= 3000;
+            duplicates += n < 3000 && is_stored && is_same;
+            conflicts += n < 3000 && is_stored && !is_same;
+            revisions += n < 3000 && !is_stored;
+        }
+        assert_true(duplicates > 3 && conflicts > 3 && revisions > 3 && others > 0);
+        assert_int_equal(duplicates, joined.counts.duplicate);
+        assert_int_equal(conflicts, joined.counts.conflict);
+        assert_int_equal(revisions, joined.marks.count);
+        assert_int_equal(revisions + others, pb_run_rows_left(joined.run));
+    }
+    pb_mark_list_done(&joined.marks, room->env);
+    pb_run_free(joined.run);
+    pb_segment_close(work.segment);
+}
+
+static void
+what_a_run_meets_in_a_segment_is_told_or_it_is_said_why_not(void **state)
+{
+    const struct sweep sweep = { .name = "encounters",
+                                 .prepare = prepare_join,
+                                 .act = act_join,
+                                 .check = check_join,
+                                 .is_once_only = true };
+
+    (void)state;
+    sweep_all(&sweep);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(suspects_are_found_or_it_is_said_why_not),
+        cmocka_unit_test(what_a_run_meets_in_a_segment_is_told_or_it_is_said_why_not),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
