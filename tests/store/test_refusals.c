@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "store/local/local.h"
 #include "store/moves.h"
 
 static void
@@ -115,6 +116,37 @@ a_full_buffer_is_flushed_by_the_next_append(void **state)
     room_done(&room);
     free(reads);
     free(answers);
+}
+
+/* As if there were room for few. */
+static void
+a_question_that_follows_too_many_plates_is_refused(void **state)
+{
+    struct store_room room;
+    struct pb_query query = room_query("P*");
+    struct pb_cursor *cursor = NULL;
+
+    (void)state;
+    room_init(&room);
+    for (uint32_t i = 0; i < 100; i++) {
+        char plate[16];
+        struct pb_read read;
+
+        (void)snprintf(plate, sizeof(plate), "P%03u", i);
+        read = room_read(plate, "gate-1", (int64_t)i);
+        assert_int_equal(PB_OK, room_append(&room, &read));
+    }
+    room_flush(&room);
+    room.store->plates_max = 64;
+    assert_int_equal(PB_OVER_LIMIT, pb_store_search(room.store, &query, &cursor, &room.error));
+    assert_null(cursor);
+    assert_string_equal("plate: more than 64 plates or places fit; narrow the pattern, the area or "
+                        "the time",
+                        room.error.message);
+    assert_int_equal(10, room_count(&room, "P00?"));
+    room.store->plates_max = 100;
+    assert_int_equal(100, room_count(&room, "P*"));
+    room_done(&room);
 }
 
 /* ---- care that is stopped or that lacks something ---- */
@@ -271,6 +303,7 @@ main(void)
         cmocka_unit_test(erasures_that_make_no_sense_are_refused),
         cmocka_unit_test(an_append_of_nothing_is_nothing),
         cmocka_unit_test(a_full_buffer_is_flushed_by_the_next_append),
+        cmocka_unit_test(a_question_that_follows_too_many_plates_is_refused),
         cmocka_unit_test(a_backup_or_a_check_that_is_stopped_says_that_it_is_not_complete),
         cmocka_unit_test(a_restore_of_what_is_no_backup_or_damaged_is_refused),
         cmocka_unit_test(a_backup_copies_where_it_cannot_link_and_names_what_is_missing),

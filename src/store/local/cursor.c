@@ -135,10 +135,10 @@ add_source(struct pb_cursor *cursor, const struct source *source, struct pb_erro
         uint32_t room = cursor->source_room == 0 ? SOURCES_FIRST : cursor->source_room * 2;
         enum pb_status status = PB_OK;
 
-        if (cursor->source_count >= PB_QUERY_PLATES_MAX)
+        if (cursor->source_count >= cursor->store->plates_max)
             return pb_fail(error, PB_OVER_LIMIT,
                            "plate: more than %u plates or places fit; narrow the pattern, the "
-                           "area or the time", PB_QUERY_PLATES_MAX);
+                           "area or the time", cursor->store->plates_max);
         status = grow(cursor->env, (void **)&cursor->sources, sizeof(*source), room);
         if (status != PB_OK)
             return status;
@@ -713,7 +713,7 @@ find_all(struct pb_cursor *cursor, struct pb_error *error)
 static enum pb_status
 hand_on(const struct pb_cursor *cursor, enum pb_status status, struct pb_error *error)
 {
-    if (error != NULL && status < 0)
+    if (error != NULL && status != PB_OK && status != PB_END)
         *error = cursor->skips.error;
     return status;
 }

@@ -76,6 +76,7 @@ struct pb_store {
     uint64_t commit;               /* newest; guarded by writing */
     uint32_t loader_count;         /* loaders that are there; guarded by writing */
     uint32_t erasures_kept;        /* of those that are applied: PB_ERASURES_KEPT */
+    uint32_t plates_max;           /* that one question may follow: PB_QUERY_PLATES_MAX */
     uint64_t next_segment;         /* guarded by version_lock, so that loaders need not wait */
     bool is_poisoned;              /* guarded by writing */
 

@@ -839,6 +839,7 @@ init_store(struct pb_store *store, const char *path, const struct pb_store_optio
 
     pb_manifest_init(&store->manifest, store->env);
     store->erasures_kept = PB_ERASURES_KEPT;
+    store->plates_max = PB_QUERY_PLATES_MAX;
     store->flush_rows = PB_BUFFER_ROWS_MAX;
     store->is_read_only = options != NULL && options->is_read_only;
     if (options != NULL) {
