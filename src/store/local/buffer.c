@@ -181,8 +181,7 @@ pb_buffer_new(const struct pb_env *env, uint32_t rows_max, struct pb_buffer **re
 struct pb_buffer *
 pb_buffer_ref(struct pb_buffer *buffer)
 {
-    if (buffer != NULL)
-        (void)atomic_fetch_add_explicit(&buffer->refs, 1, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&buffer->refs, 1, memory_order_relaxed);
     return buffer;
 }
 

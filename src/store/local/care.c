@@ -56,14 +56,14 @@ same_partition(const struct pb_segment *a, const struct pb_segment *b)
            && a->entry.retention_days == b->entry.retention_days;
 }
 
-/* Segments of the partition of `first`, fewest rows first; returns how many, at most room. */
+/* Segments of the partition of `first`, fewest rows first; returns how many. */
 static uint32_t
 list_partition(const struct pb_version *version, const struct pb_segment *first,
-               struct pb_segment **ret_segments, uint32_t room)
+               struct pb_segment **ret_segments)
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < version->segment_count && count < room; i++) {
+    for (uint32_t i = 0; i < version->segment_count; i++) {
         struct pb_segment *segment = version->segments[i]->segment;
         uint32_t at = count;
 
@@ -99,10 +99,9 @@ choose_count(struct pb_segment *const *segments, uint32_t count, bool all)
     return chosen;
 }
 
-/* Finds something to merge; 0 where there is nothing. */
+/* Finds something to merge; 0 where there is nothing. There is room for all of the segments. */
 static uint32_t
-choose_merge(const struct pb_version *version, bool all, struct pb_segment **ret_segments,
-             uint32_t room)
+choose_merge(const struct pb_version *version, bool all, struct pb_segment **ret_segments)
 {
     for (uint32_t i = 0; i < version->segment_count; i++) {
         const struct pb_segment *first = version->segments[i]->segment;
@@ -113,7 +112,7 @@ choose_merge(const struct pb_version *version, bool all, struct pb_segment **ret
             is_first = !same_partition(version->segments[j]->segment, first);
         if (!is_first)
             continue;
-        count = list_partition(version, first, ret_segments, room);
+        count = list_partition(version, first, ret_segments);
         count = choose_count(ret_segments, count, all);
         if (count != 0)
             return count;
@@ -227,7 +226,7 @@ pb_store_merge(struct pb_store *store, bool all, const struct pb_progress *progr
     while (status == PB_OK) {
         struct pb_version *version = pb_store_version(store);
         struct pb_segment_entry entry = { 0 };
-        uint32_t count = choose_merge(version, all, segments, PB_SEGMENTS_MAX);
+        uint32_t count = choose_merge(version, all, segments);
         uint64_t rows = 0;
 
         if (count == 0) {
@@ -490,8 +489,8 @@ fill_copy(const struct pb_env *env, const char *source_path, const char *target_
         if (linked != PB_OK)
             status = copy_file(env, from, to, error);
         done += manifest->segments[i].bytes;
-        if (progress != NULL && !progress->report(progress->context, "copy", done, total)
-            && status == PB_OK)
+        if (status == PB_OK && progress != NULL
+            && !progress->report(progress->context, "copy", done, total))
             status = pb_fail(error, PB_BAD_INPUT, "%s: stopped; the copy is not complete",
                              target_path);
     }
@@ -654,8 +653,8 @@ pb_store_verify(const struct pb_env *env, const char *path, pb_damage_fn *on_dam
         status = verify_segment(env, path, &manifest, &manifest.segments[i], on_damage, context,
                                 &counts);
         done += manifest.segments[i].bytes;
-        if (progress != NULL && !progress->report(progress->context, "verify", done, total)
-            && status == PB_OK)
+        if (status == PB_OK && progress != NULL
+            && !progress->report(progress->context, "verify", done, total))
             status = pb_fail(error, PB_BAD_INPUT, "%s: stopped before all was checked", path);
     }
     if (status == PB_OK)

@@ -115,8 +115,7 @@ publish_locked(struct pb_store *store, struct flush *flush, struct pb_buffer *ne
                                 .buffer = next };
     enum pb_status status = PB_OK;
 
-    if (change.log_first <= store->manifest.log_first)
-        change.log_first = store->manifest.log_first + 1;
+    assert(log_last >= store->manifest.log_first); /* there are rows, so there was a log for them */
     status = pb_store_change(store, &change, error);
     if (status != PB_OK)
         return status;

@@ -842,7 +842,7 @@ is_for_stage(struct pb_lane *lane, const struct pb_read *read, bool *ret_is)
     const struct pb_loader *loader = lane->loader;
 
     *ret_is = false;
-    if (pb_read_is_event(read) && (read->is_correction || read->event_id.bytes == 0))
+    if (read->is_correction)
         return add_event(lane, read);
     *ret_is = read->delete_after_us > loader->now_us &&
               !pb_hidden_is_erased(loader->hidden, read, PB_SEGMENT_NONE);

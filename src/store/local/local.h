@@ -34,7 +34,7 @@ struct pb_segment_ref {
 };
 struct pb_segment_ref *pb_segment_ref_new(const struct pb_env *env, struct pb_segment *segment);
 struct pb_segment_ref *pb_segment_ref_take(struct pb_segment_ref *ref);
-void pb_segment_ref_drop(struct pb_segment_ref *ref); /* NULL is fine */
+void pb_segment_ref_drop(struct pb_segment_ref *ref);
 
 struct pb_version {
     const struct pb_env *env;
@@ -124,7 +124,7 @@ struct pb_change {
     uint32_t removed_count;
     const struct pb_mark_entry *marks;      /* to add */
     uint32_t mark_count;
-    const struct pb_hidden *applied;        /* what the added segments take account of, or NULL */
+    const struct pb_hidden *applied;        /* what the added segments take account of */
     const struct pb_erasure *erasure;       /* to add, or NULL */
     uint64_t log_first;                     /* 0: as before */
     struct pb_buffer *buffer;               /* to take the place of the one so far, or NULL */

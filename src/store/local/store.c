@@ -22,6 +22,12 @@
 #define OPEN_ATTEMPTS_MAX 20 /* of a reader beside a writer */
 #define GROUP_BYTES_MAX (PB_LOG_WRITE_BYTES_MAX / 2) /* of all requests; leaves room for headers */
 #define RECORD_REST_BYTES 96u /* of a record without texts and lists */
+#define ROW_BYTES_MAX (PB_RECORD_BYTES_MAX + 128u) /* of a row in the log, alone in its commit */
+#define LOG_ROWS_MAX (PB_BUFFER_ROWS_MAX + PB_APPEND_READS_MAX) /* behind sealed ones at most */
+
+static_assert((uint64_t)LOG_ROWS_MAX * ROW_BYTES_MAX + PB_LOG_WRITE_BYTES_MAX
+                  <= PB_LOG_FILE_BYTES_MAX,
+              "what the buffer has room for, and what was carried over, fits one log");
 
 /* ---- versions ---- */
 
@@ -49,7 +55,7 @@ pb_segment_ref_drop(struct pb_segment_ref *ref)
 {
     const struct pb_env *env = NULL;
 
-    if (ref == NULL || atomic_fetch_sub_explicit(&ref->refs, 1, memory_order_acq_rel) != 1)
+    if (atomic_fetch_sub_explicit(&ref->refs, 1, memory_order_acq_rel) != 1)
         return;
     env = ref->segment->env;
     pb_segment_close(ref->segment);
@@ -187,6 +193,7 @@ next_erasures(const struct pb_manifest *old, const struct pb_change *change,
 {
     enum pb_status status = PB_OK;
 
+    assert(change->added_count == 0 || change->applied != NULL);
     next->erasures = pb_arena_alloc(&next->arena,
                                     (old->erasure_count + 1u) * sizeof(*next->erasures));
     if (next->erasures == NULL)
@@ -194,7 +201,7 @@ next_erasures(const struct pb_manifest *old, const struct pb_change *change,
     for (uint32_t i = 0; i < old->erasure_count && status == PB_OK; i++) {
         status = copy_erasure(next, &old->erasures[i]);
         /* A load that began before the erasure may bring its rows after it. */
-        for (uint32_t j = 0; j < change->added_count && change->applied != NULL; j++) {
+        for (uint32_t j = 0; j < change->added_count; j++) {
             if (change->added[j].number >= next->erasures[i].segment_limit
                 && !pb_hidden_knows_erasure(change->applied, &old->erasures[i]))
                 next->erasures[i].segment_limit = change->added[j].number + 1;
@@ -280,7 +287,7 @@ next_marks(const struct pb_manifest *old, const struct pb_change *change,
             continue;
         }
         /* The merge applied what it knew; what came since concerns what it made. */
-        if (change->applied != NULL && pb_hidden_knows(change->applied, &mark))
+        if (change->added_count == 0 || pb_hidden_knows(change->applied, &mark))
             continue;
         for (uint32_t j = 0; j < change->added_count; j++) {
             mark.segment = change->added[j].number;
@@ -443,15 +450,14 @@ note_any(void *context, const char *name, bool is_directory)
     return false;
 }
 
+/* path leaves room for the longest name inside. */
 static enum pb_status
 make_directory(const struct pb_env *env, const char *path, const char *name,
                struct pb_error *error)
 {
     char inner[PB_PATH_BYTES_MAX];
-    int length = snprintf(inner, sizeof(inner), "%s/%s", path, name);
 
-    if (length < 0 || (size_t)length >= sizeof(inner) - 64)
-        return pb_fail(error, PB_BAD_INPUT, "%s: the path is too long", path);
+    (void)snprintf(inner, sizeof(inner), "%s/%s", path, name);
     return env->files->mkdir(env->file_context, inner, error);
 }
 
@@ -501,9 +507,7 @@ pb_store_make_directory(const struct pb_env *env, const char *path, struct pb_er
     if (status == PB_OK)
         status = sync_parent(env, path, is_made, error);
     if (status != PB_OK)
-        return status == PB_NOT_FOUND
-                   ? pb_fail(error, PB_E_IO, "%s: its parent directory does not exist", path)
-                   : status;
+        return status;
     status = make_directory(env, path, "segments", error);
     if (status == PB_OK)
         status = make_directory(env, path, "log", error);
@@ -717,15 +721,11 @@ recover_record(void *context, const struct pb_log_record *record, struct pb_erro
         const char *reason = NULL;
         size_t used = 0;
 
-        status = pb_record_decode(record->payload + at, record->payload_bytes - at, &room, &read,
-                                  &used);
-        if (status == PB_OK)
-            status = pb_read_validate(&read, &field, &reason);
-        if (status == PB_BAD_INPUT)
+        if (pb_record_decode(record->payload + at, record->payload_bytes - at, &room, &read,
+                             &used) != PB_OK
+            || pb_read_validate(&read, &field, &reason) != PB_OK)
             return pb_fail(error, PB_E_CORRUPT, "log: read %u of commit %llu does not decode",
                            i + 1, (unsigned long long)record->commit);
-        if (status != PB_OK)
-            return status;
         read.received_at_us = record->received_at_us;
         read.commit = record->commit;
         status = recover_read(recovery, &read, error);
@@ -778,7 +778,7 @@ tidy_name(void *context, const char *name, bool is_directory)
     char known[PB_PATH_BYTES_MAX];
     int length = snprintf(path, sizeof(path), "%s/%s/%s", store->directory, tidy->directory, name);
 
-    if (is_directory || length < 0 || (size_t)length >= sizeof(path))
+    if (is_directory || (size_t)length >= sizeof(path))
         return true;
     for (uint32_t i = 0; i < store->manifest.segment_count; i++) {
         pb_segment_path(known, sizeof(known), store->directory, store->manifest.segments[i].number);
@@ -1172,7 +1172,7 @@ write_group(struct pb_store *store, struct group *group, bool *ret_is_final,
         status = make_next(store, &change, &next, error);
     if (status == PB_OK) {
         status = pb_log_append(store->log, group->records, group->record_count, error);
-        *ret_is_final = status != PB_OK && status != PB_E_NOMEM && status != PB_OVER_LIMIT;
+        *ret_is_final = status != PB_OK && status != PB_E_NOMEM;
     }
     if (status == PB_OK) {
         pb_log_end_of(store->log, &store->log_end);
@@ -1401,7 +1401,7 @@ add_size(void *context, const char *name, bool is_directory)
     int length = snprintf(path, sizeof(path), "%s/%s%s", sizes->store->directory,
                           sizes->directory, name);
 
-    if (is_directory || length < 0 || (size_t)length >= sizeof(path))
+    if (is_directory || (size_t)length >= sizeof(path))
         return true;
     /* A file may vanish meanwhile: then it has no size. */
     if (env->files->open(env->file_context, path, PB_OPEN_READ, &file, NULL) == PB_OK
