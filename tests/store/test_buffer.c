@@ -499,6 +499,49 @@ readers_see_whole_rows_while_the_writer_adds(void **state)
     assert_null(pb_buffer_unref(crowd.buffer));
 }
 
+/* Texts of all lengths, so that each of a read's parts is the first in some piece of memory. */
+static void
+a_read_without_memory_is_added_when_there_is_some(void **state)
+{
+    static char text[PB_READER_BYTES_MAX];
+    struct pb_buffer *buffer = NULL;
+    struct fault_env fault;
+    uint32_t failures = 0;
+
+    (void)state;
+    memset(text, 'r', sizeof(text));
+    fault_env_init(&fault, pb_env_system());
+    assert_int_equal(PB_OK, pb_buffer_new(&fault.env, 4096, &buffer));
+    for (uint32_t number = 0; number < 2000; number++) {
+        struct made made;
+        enum pb_status status = PB_E_NOMEM;
+        uint32_t row = 0;
+
+        make_read(&made, number);
+        (void)snprintf(text, 8, "%07u", number);
+        made.read.reader = (struct pb_str){ text, 8 + number % (PB_READER_BYTES_MAX - 8) };
+        while (status != PB_OK) {
+            fault.fail_allocation_at = atomic_load(&fault.allocation_count) + 1;
+            status = pb_buffer_add(buffer, &made.read, &row);
+            fault.fail_allocation_at = 0;
+            if (status == PB_OK)
+                break;
+            assert_int_equal(PB_E_NOMEM, status);
+            assert_int_equal(number, pb_buffer_count_all(buffer));
+            failures++;
+            /* The one that failed is there at once now, and the next may be missing. */
+            fault.fail_allocation_at = atomic_load(&fault.allocation_count) + 2;
+            status = pb_buffer_add(buffer, &made.read, &row);
+            fault.fail_allocation_at = 0;
+        }
+        assert_int_equal(number, row);
+        assert_true(pb_read_same_content(&made.read, pb_buffer_read(buffer, row)));
+    }
+    assert_in_range(failures, 6, 2000);
+    pb_buffer_unref(buffer);
+    assert_true(fault_env_is_clean(&fault));
+}
+
 int
 main(void)
 {
@@ -513,6 +556,7 @@ main(void)
         cmocka_unit_test(every_failed_allocation_leaves_it_usable),
         cmocka_unit_test(memory_is_counted_and_little),
         cmocka_unit_test(readers_see_whole_rows_while_the_writer_adds),
+        cmocka_unit_test(a_read_without_memory_is_added_when_there_is_some),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

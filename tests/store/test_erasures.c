@@ -126,6 +126,44 @@ what_still_hides_a_read_is_never_forgotten(void **state)
     room_done(&room);
 }
 
+/* As no store writes its manifest, for segments get numbers in order: one that waits before others
+ * that are applied. */
+static void
+what_still_hides_a_read_is_not_forgotten_for_being_the_oldest(void **state)
+{
+    struct pb_erasure_entry entries[6];
+    struct pb_manifest manifest;
+    struct store_room room;
+    bool is_unknown = false;
+
+    (void)state;
+    room_init(&room);
+    append_plate(&room, 0, PB_OK);
+    room_flush(&room);
+    room_close(&room);
+    for (uint32_t i = 0; i < 6; i++)
+        entries[i] = (struct pb_erasure_entry){ .plate = { i == 0 ? "P000" : "NOBODY", 4 },
+                                                .reader = { "", 0 },
+                                                .to_us = PB_TIME_MAX_US,
+                                                .segment_limit = i == 0 ? 2 : 1 };
+    pb_manifest_init(&manifest, room.env);
+    assert_int_equal(PB_OK, pb_manifest_read(&manifest, ROOM_PATH, &room.error));
+    manifest.erasures = entries;
+    manifest.erasure_count = 6;
+    room_expect(&room, PB_OK,
+                pb_manifest_write(&manifest, ROOM_PATH, &is_unknown, &room.error), "write");
+    pb_manifest_done(&manifest);
+    room_open(&room);
+    room.store->erasures_kept = KEPT;
+    assert_int_equal(0, room_count(&room, "P000"));
+    erase_plate(&room, 7);
+    assert_int_equal(1 + KEPT + 1, erasures_on_disk(&room)); /* two wait, with the new one */
+    assert_int_equal(0, room_count(&room, "P000"));
+    room_reopen(&room);
+    assert_int_equal(0, room_count(&room, "P000"));
+    room_done(&room);
+}
+
 /* What is only in the log is hidden by every erasure, whatever segments there are. */
 static void
 what_hides_a_read_of_the_log_is_not_forgotten(void **state)
@@ -245,6 +283,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_oldest_of_many_that_are_applied_are_forgotten),
         cmocka_unit_test(what_still_hides_a_read_is_never_forgotten),
+        cmocka_unit_test(what_still_hides_a_read_is_not_forgotten_for_being_the_oldest),
         cmocka_unit_test(what_hides_a_read_of_the_log_is_not_forgotten),
         cmocka_unit_test(a_load_that_began_before_an_erasure_does_not_bring_back_what_it_erased),
         cmocka_unit_test(only_erasures_that_wait_count_against_the_limit),

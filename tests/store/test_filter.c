@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "store/local/local.h"
 #include "store/store_room.h"
 
 #define HASHES 20000u
@@ -144,6 +145,44 @@ no_memory_for_a_filter_does_no_harm(void **state)
     }
 }
 
+/* As if a segment had that many events: a filter of all, of eight millions, or of half of them. */
+static void
+a_filter_of_very_many_events_has_room_for_half_of_them(void **state)
+{
+    static const struct {
+        uint64_t events, room;
+    } cases[] = {
+        { UINT64_C(1) << 10, UINT64_C(1) << 10 },
+        { UINT64_C(1) << 23, UINT64_C(1) << 23 },
+        { UINT64_C(3) << 22, UINT64_C(1) << 23 },
+        { UINT64_C(3) << 23, UINT64_C(3) << 22 },
+    };
+    struct store_room room;
+    struct pb_segment *segment = NULL;
+
+    (void)state;
+    room_init(&room);
+    assert_int_equal(PB_OK, append(&room, 1, true));
+    room_flush(&room);
+    segment = room.store->version->segments[0]->segment;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pb_filter *expected = NULL;
+
+        assert_int_equal(PB_OK, pb_filter_new(room.env, cases[i].room, &expected));
+        segment->tables[PB_TABLE_EVENTS].rows = cases[i].events;
+        segment->tables[PB_TABLE_EVENTS].blocks = 0; /* there are none to be read */
+        segment->has_tried_events = false;
+        segment->filtered_blocks = 0;
+        pb_segment_filter_events(segment);
+        assert_non_null(segment->events);
+        assert_int_equal(pb_filter_bytes(expected), pb_filter_bytes(segment->events));
+        pb_filter_free(expected);
+        pb_filter_free(segment->events);
+        segment->events = NULL;
+    }
+    room_done(&room);
+}
+
 int
 main(void)
 {
@@ -153,6 +192,7 @@ main(void)
         cmocka_unit_test(too_many_and_no_memory_are_said),
         cmocka_unit_test(reads_that_are_sent_again_are_known_wherever_they_lie),
         cmocka_unit_test(no_memory_for_a_filter_does_no_harm),
+        cmocka_unit_test(a_filter_of_very_many_events_has_room_for_half_of_them),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

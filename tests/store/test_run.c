@@ -716,6 +716,18 @@ a_run_of_many_months_that_cannot_be_sorted_for_want_of_memory_says_so(void **sta
     assert_in_range(at, 5, 10);
 }
 
+static void
+a_run_of_nothing_is_in_any_order(void **state)
+{
+    struct pb_run *run = NULL;
+
+    (void)state;
+    assert_int_equal(PB_OK, pb_run_new(pb_env_system(), &run));
+    assert_int_equal(PB_OK, pb_run_arrange(run, NULL));
+    assert_int_equal(0, pb_run_rows(run));
+    pb_run_free(run);
+}
+
 int
 main(void)
 {
@@ -729,6 +741,7 @@ main(void)
         cmocka_unit_test(a_part_whose_texts_need_more_than_a_heap_is_refused),
         cmocka_unit_test(a_run_that_fails_anywhere_leaves_no_file),
         cmocka_unit_test(a_run_of_many_months_that_cannot_be_sorted_for_want_of_memory_says_so),
+        cmocka_unit_test(a_run_of_nothing_is_in_any_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
