@@ -100,11 +100,13 @@ join_contexts(struct writing *writing, const struct stage_lane *lane, struct lan
     moves->moves = pb_calloc(env, names->context_count + 1u, sizeof(*moves->moves));
     if (moves->moves == NULL)
         return PB_E_NOMEM;
-    assert(names->context_count <= lane->reports_room); /* each has a row, which was noted */
     for (uint32_t i = 0; i < names->context_count; i++) {
-        moves->moves[i].reports = lane->reports[i];
+        /* The newest may have no row: when it was added there was no memory for more. */
+        uint64_t reports = i < lane->reports_room ? lane->reports[i] : 0;
+
+        moves->moves[i].reports = reports;
         moves->moves[i].first = moves->context_count;
-        moves->context_count += (uint32_t)__builtin_popcountll(lane->reports[i]);
+        moves->context_count += (uint32_t)__builtin_popcountll(reports);
     }
     moves->contexts = pb_calloc(env, moves->context_count + 1u, sizeof(*moves->contexts));
     if (moves->contexts == NULL)
