@@ -808,6 +808,67 @@ a_flush_behind_a_crowd_that_finds_no_memory_leaves_the_rows(void **state)
     }
 }
 
+/* Once the rows behind were copied the store is locked for what came within the copy: then no memory
+ * is found any more. At which moment they came is counted in allocations. */
+struct late {
+    struct crowd crowd;
+    uint32_t skipped; /* allocations before they come */
+    bool have_come;
+};
+
+static void
+come_late_and_fail(void *context, enum fault_operation operation)
+{
+    struct late *late = context;
+    struct store_room *room = &late->crowd.room;
+
+    if (operation != FAULT_ALLOCATION || !room->store->is_flushing)
+        return;
+    if (pthread_mutex_trylock(&room->store->writing) != 0) {
+        room->fault.fail_allocation_at = atomic_load(&room->fault.allocation_count) + 1;
+        room->fault.meanwhile = NULL;
+        return;
+    }
+    (void)pthread_mutex_unlock(&room->store->writing);
+    if (late->have_come || late->skipped-- > 0)
+        return;
+    late->have_come = true;
+    room->fault.meanwhile = NULL;
+    append_crowd(&late->crowd, 100, 60);
+    room->fault.meanwhile = come_late_and_fail;
+}
+
+static void
+a_flush_behind_that_finds_no_memory_in_the_end_leaves_the_rows(void **state)
+{
+    bool have_come = true;
+
+    (void)state;
+    for (uint32_t skipped = 0; have_come; skipped++) {
+        struct late late = { .skipped = skipped };
+        struct store_room *room = &late.crowd.room;
+
+        begin_crowd(&late.crowd);
+        append_crowd(&late.crowd, 10, 3);
+        (void)pthread_mutex_lock(&room->store->writing);
+        pb_store_seal_locked(room->store);
+        room->store->sealed_rows -= 3; /* as if these had come behind the others */
+        room->fault.meanwhile_context = &late;
+        room->fault.meanwhile = come_late_and_fail;
+        assert_int_equal(PB_E_NOMEM, pb_store_flush_sealed_locked(room->store, &room->error));
+        room->fault.meanwhile = NULL;
+        (void)pthread_mutex_unlock(&room->store->writing);
+        room->fault.fail_allocation_at = 0;
+        have_come = late.have_come;
+        assert_int_equal(have_come ? 63 : 3, late.crowd.taken);
+        assert_int_equal(late.crowd.taken, room_count(room, "CROWD"));
+        room_reopen(room);
+        assert_int_equal(late.crowd.taken, room_count(room, "CROWD"));
+        assert_int_equal(1, room_count(room, "OLDER"));
+        room_done(room);
+    }
+}
+
 int
 main(void)
 {
@@ -830,6 +891,7 @@ main(void)
         cmocka_unit_test(a_store_whose_thread_cannot_be_had_does_not_open),
         cmocka_unit_test(a_revision_behind_leaves_an_event_with_the_same_hash),
         cmocka_unit_test(a_flush_behind_a_crowd_that_finds_no_memory_leaves_the_rows),
+        cmocka_unit_test(a_flush_behind_that_finds_no_memory_in_the_end_leaves_the_rows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,22 +223,27 @@ more_rows_than_the_buffer_keeps_are_flushed_when_the_store_opens(void **state)
 static struct sim_fs *
 make_log(void)
 {
+    static char ids[EVENTS][16];
+    static char readers[EVENTS][64];
+    static struct pb_read reads[EVENTS];
+    static enum pb_status answers[EVENTS];
     struct store_room room;
     struct sim_fs *fs = NULL;
 
     room_init(&room);
     for (uint32_t pass = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < EVENTS; i += pass == 0 ? 3 : 1) {
-            char id[16];
-            char reader[64];
-            struct pb_read read;
+        uint32_t step = pass == 0 ? 3 : 1;
 
-            (void)snprintf(id, sizeof(id), "event-%u", i);
-            (void)snprintf(reader, sizeof(reader), "a-reader-with-a-long-name-of-its-own-%u", i);
-            read = event(pass == 0 ? "OLDER" : "NEWER", id, pass + 1);
-            read.reader = pb_str_from(reader);
-            assert_int_equal(PB_OK, room_append(&room, &read));
+        for (uint32_t i = 0; i < EVENTS / step; i++) {
+            (void)snprintf(ids[i], sizeof(ids[i]), "event-%u", i * step);
+            (void)snprintf(readers[i], sizeof(readers[i]),
+                           "a-reader-with-a-long-name-of-its-own-%u", i * step);
+            reads[i] = event(pass == 0 ? "OLDER" : "NEWER", ids[i], pass + 1);
+            reads[i].reader = pb_str_from(readers[i]);
         }
+        room_expect(&room, PB_OK,
+                    pb_store_append(room.store, reads, EVENTS / step, answers, &room.error),
+                    "append");
         if (pass == 0)
             room_flush(&room);
     }

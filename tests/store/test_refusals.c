@@ -139,6 +139,7 @@ a_question_that_follows_too_many_plates_is_refused(void **state)
     room_flush(&room);
     room.store->plates_max = 64;
     assert_int_equal(PB_OVER_LIMIT, pb_store_search(room.store, &query, &cursor, &room.error));
+    assert_int_equal(PB_OVER_LIMIT, pb_store_search(room.store, &query, &cursor, NULL));
     assert_null(cursor);
     assert_string_equal("plate: more than 64 plates or places fit; narrow the pattern, the area or "
                         "the time",

@@ -398,6 +398,83 @@ what_a_store_remembers_is_copied_and_added_to_or_stays(void **state)
     sim_fs_free(backup.fs);
 }
 
+/* ---- told on the way ---- */
+
+static bool
+go_on(void *context, const char *phase, uint64_t done, uint64_t total)
+{
+    uint64_t *last = context;
+
+    assert_true(phase[0] != '\0' && done >= last[0] && done <= total);
+    last[0] = done;
+    last[1] = total;
+    return true;
+}
+
+static enum pb_status
+act_verify(struct store_room *room, void *context)
+{
+    uint64_t last[2] = { 0, 0 };
+    const struct pb_progress progress = { go_on, last };
+    struct pb_verify_counts counts;
+    enum pb_status status =
+        pb_store_verify(room->env, ROOM_PATH, NULL, NULL, &progress, &counts, &room->error);
+
+    (void)context;
+    if (status == PB_OK) {
+        assert_true(last[1] != 0 && last[0] == last[1]);
+        /* A segment that cannot be read now looks damaged. */
+        assert_true(counts.damaged == 0 || room->fault.failure_count != 0);
+    }
+    return status;
+}
+
+static void
+a_check_and_a_copy_tell_how_far_they_are(void **state)
+{
+    static struct sweep sweep = { .name = "verify", .prepare = prepare_open, .act = act_verify };
+    uint64_t last[2] = { 0, 0 };
+    const struct pb_progress progress = { go_on, last };
+    struct store_room room;
+
+    (void)state;
+    sweep.fs = make_rich();
+    sweep_all(&sweep);
+    room_init_on(&room, sim_fs_clone(sweep.fs));
+    room_open(&room);
+    room_expect(&room, PB_OK, pb_store_backup(room.store, "copy", &progress, &room.error),
+                "backup");
+    assert_true(last[1] != 0 && last[0] == last[1]);
+    room_done(&room);
+    sim_fs_free(sweep.fs);
+}
+
+/* What a segment has to hide goes with it. */
+static void
+a_segment_that_goes_takes_its_marks_along(void **state)
+{
+    struct pb_purge_counts counts;
+    struct store_room room;
+
+    (void)state;
+    room_init(&room);
+    for (uint32_t i = 1; i < 3; i++) {
+        struct pb_read read = revision(i);
+
+        if (i == 1)
+            read.delete_after_us = room.now_us + 60 * ROOM_SECOND_US;
+        assert_int_equal(PB_OK, room_append(&room, &read));
+        room_flush(&room);
+    }
+    assert_int_equal(1, room.store->manifest.mark_count);
+    room.now_us += 120 * ROOM_SECOND_US;
+    room_expect(&room, PB_OK, pb_store_purge(room.store, NULL, &counts, &room.error), "purge");
+    assert_int_equal(1, counts.segments_dropped);
+    assert_int_equal(0, room.store->manifest.mark_count);
+    assert_int_equal(1, room_count(&room, "NEWER"));
+    room_done(&room);
+}
+
 /* ---- verify ---- */
 
 static void
@@ -428,6 +505,8 @@ main(void)
         cmocka_unit_test(a_merge_is_broken_off_by_who_closes_the_store),
         cmocka_unit_test(a_merge_that_cannot_flush_history_first_leaves_it),
         cmocka_unit_test(what_a_store_remembers_is_copied_and_added_to_or_stays),
+        cmocka_unit_test(a_check_and_a_copy_tell_how_far_they_are),
+        cmocka_unit_test(a_segment_that_goes_takes_its_marks_along),
         cmocka_unit_test(a_check_that_cannot_be_made_need_not_say_why),
     };
 
