@@ -808,8 +808,8 @@ a_flush_behind_a_crowd_that_finds_no_memory_leaves_the_rows(void **state)
     }
 }
 
-/* Once the rows behind were copied the store is locked for what came within the copy: then no memory
- * is found any more. At which moment they came is counted in allocations. */
+/* Once the rows behind were copied the store is locked for what came within the copy: then no
+ * memory is found any more. At which moment they came is counted in allocations. */
 struct late {
     struct crowd crowd;
     uint32_t skipped; /* allocations before they come */

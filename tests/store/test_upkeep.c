@@ -219,23 +219,23 @@ revision(uint32_t number)
     return read;
 }
 
-/* Two segments, one with a read whose date has passed, and in the log an event and its revision. */
+/* Two segments, one with a read that was erased, and in the log an event and its revision. */
 static void
 prepare_history(struct store_room *room, void *context)
 {
+    const struct pb_erasure erasure = { .plate = { "GONE", 4 }, .to_us = PB_TIME_MAX_US };
     struct pb_read read = room_read("GONE", "gate", 1);
 
     (void)context;
     room_expect(room, PB_OK, pb_store_create(room->env, ROOM_PATH, &room->error), "create");
     room_open(room);
-    read.delete_after_us = room->now_us + 60 * ROOM_SECOND_US;
     assert_int_equal(PB_OK, room_append(room, &read));
     make_segments(room, 2);
+    room_expect(room, PB_OK, pb_store_erase(room->store, &erasure, &room->error), "erase");
     for (uint32_t i = 2; i > 0; i--) {
         read = revision(i);
         assert_int_equal(PB_OK, room_append(room, &read));
     }
-    room->now_us += 120 * ROOM_SECOND_US;
 }
 
 static enum pb_status
