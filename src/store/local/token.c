@@ -91,7 +91,7 @@ decode_bytes(struct pb_str token, uint8_t *ret_bytes)
 enum pb_status
 pb_token_decode(struct pb_str token, uint64_t question, struct pb_position *ret_position)
 {
-    uint8_t bytes[TOKEN_TIE_BYTES];
+    uint8_t bytes[TOKEN_TIE_BYTES] = { 0 }; /* compilers do not see that all are set */
     size_t count = token.bytes / 4 * 3;
     bool has_tie = count == TOKEN_TIE_BYTES;
 
