@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#include "base/limits.h"
+#include "store/forged.h"
 #include "store/local/stage.h"
 #include "store/local/suspects.h"
 
@@ -223,7 +225,7 @@ note_reject(void *context, const struct pb_read *read, enum pb_status why, const
     assert_true(read->event_id.bytes != 0 && reason[0] != '\0');
 }
 
-/* Few events, far apart: as they are stored, with another speed, of the second revision, of a third
+/* Events that lie apart: as they are stored, with another speed, of the second revision, of a third
  * one, and some that are not stored. */
 static void
 prepare_join(struct store_room *room, void *context)
@@ -235,7 +237,7 @@ prepare_join(struct store_room *room, void *context)
     make_directories(room);
     work.segment = new_segment(room, 1, 0, 3000);
     room_expect(room, PB_OK, pb_run_new(room->env, &joined.run), "run");
-    for (uint32_t n = 0; n < 3100; n += 61) {
+    for (uint32_t n = 0; n < 3100; n += 13) {
         struct made made;
         struct pb_read read = make_read(n, n, &made);
 
@@ -267,7 +269,7 @@ check_join(struct store_room *room, void *context, enum pb_status status)
     if (status == PB_OK) {
         uint64_t duplicates = 0, conflicts = 0, revisions = 0, others = 0;
 
-        for (uint32_t n = 0; n < 3100; n += 61) {
+        for (uint32_t n = 0; n < 3100; n += 13) {
             bool is_stored = n % 4 < 2 || (n % 4 == 2 && n % 7 == 0);
             bool is_same = n % 4 != 1 && n % 40 != 0;
 
@@ -300,12 +302,108 @@ what_a_run_meets_in_a_segment_is_told_or_it_is_said_why_not(void **state)
     sweep_all(&sweep);
 }
 
+/* ---- damage ---- */
+
+/* Puts a forged block into the segment's file, and opens it again. */
+static void
+forge(struct store_room *room, struct pb_segment **segment, const struct forged_block *block)
+{
+    struct pb_segment_entry entry = (*segment)->entry;
+    struct forged_file file;
+    char path[PB_PATH_BYTES_MAX];
+
+    pb_segment_close(*segment);
+    *segment = NULL;
+    pb_segment_path(path, sizeof(path), ROOM_PATH, entry.number);
+    forged_read(room, path, &file);
+    forged_replace(&file, block);
+    forged_write(room, path, &file);
+    entry.bytes = file.size;
+    entry.checksum = pb_get_le64(file.bytes + file.size - PB_SEGMENT_TRAILER_BYTES + 16);
+    free(file.bytes);
+    room_expect(room, PB_OK,
+                pb_segment_open(room->env, ROOM_PATH, store_id, &entry, segment, &room->error),
+                "open");
+}
+
+/* Whoever looks: for suspects, what both have (in either order), and what a run meets. */
+static enum pb_status
+look(struct store_room *room, int who)
+{
+    enum pb_status status = PB_OK;
+
+    if (who == 3)
+        return act_join(room, NULL);
+    status = pb_suspects_new(room->env, ROOM_PATH "/tmp/4.suspects", 1, 10, &work.suspects);
+    if (status == PB_OK && who == 0)
+        status = pb_stage_identities(work.stage, work.suspects, &room->error);
+    if (status == PB_OK && who == 0)
+        return pb_suspects_find(work.suspects, &work.segment, 1, &room->error);
+    return pb_suspects_add_common(work.suspects, who == 1 ? work.segment : work.other,
+                                  who == 1 ? work.other : work.segment, &work.rows, &work.row_count,
+                                  &room->error);
+}
+
+static void
+damage_that_is_met_is_told(void **state)
+{
+    static const struct {
+        const char *name;
+        enum pb_table table;
+        uint32_t block, column, undecodable;
+        const char *who; /* of find, common, common the other way, join: x is told */
+    } cases[] = {
+        { "keys of events", PB_TABLE_EVENTS, 0, 0, 1, "xxxx" },
+        { "keys of later events", PB_TABLE_EVENTS, 1, 0, 1, "xxxx" },
+        { "rows of events", PB_TABLE_EVENTS, 0, 1, 2, "xxxx" },
+        { "events' rows that are not there", PB_TABLE_EVENTS, 0, 1, 0, "-x-x" },
+        { "a column of reads", PB_TABLE_READS, 0, PB_READS_TIME, 1, "---x" },
+        { "a context that is not there", PB_TABLE_READS, 0, PB_READS_CONTEXT, 0, "---x" },
+        { "plates", PB_TABLE_PLATES, 0, PB_PLATES_CODE, 1, "---x" },
+    };
+    static struct forged_block block;
+
+    (void)state;
+    work.is_large = false;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (int who = 0; who < 4; who++) {
+            struct store_room room;
+            struct forged_file file;
+            char path[PB_PATH_BYTES_MAX];
+            enum pb_status status = PB_OK;
+
+            room_init_on(&room, sim_fs_new());
+            if (who == 3)
+                prepare_join(&room, NULL);
+            else
+                prepare(&room, NULL);
+            pb_segment_path(path, sizeof(path), ROOM_PATH, work.segment->entry.number);
+            forged_read(&room, path, &file);
+            forged_take(&file, cases[i].table, cases[i].block, &block);
+            free(file.bytes);
+            block.undecodable = cases[i].undecodable;
+            for (uint32_t row = 0; row < block.rows; row++)
+                block.values[cases[i].column][row] += cases[i].undecodable != 0 ? row == 0 : 100000;
+            forge(&room, &work.segment, &block);
+            status = look(&room, who);
+            if (status != (cases[i].who[who] == 'x' ? PB_E_CORRUPT : PB_OK))
+                fail_msg("%s, %d: %s", cases[i].name, who, pb_status_name(status));
+            if (who == 3)
+                check_join(&room, NULL, PB_E_CORRUPT);
+            else
+                check(&room, NULL, PB_E_CORRUPT);
+            room_done(&room);
+        }
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(suspects_are_found_or_it_is_said_why_not),
         cmocka_unit_test(what_a_run_meets_in_a_segment_is_told_or_it_is_said_why_not),
+        cmocka_unit_test(damage_that_is_met_is_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
