@@ -6,6 +6,7 @@
  */
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -255,15 +256,41 @@ forget_erasures(const struct pb_store *store, const struct pb_change *change,
     next->erasure_count = count;
 }
 
-/* Its name stays where it is. */
-static void
-put_mark(struct pb_manifest *manifest, const struct pb_mark_entry *mark)
+static int
+by_identity(const void *a, const void *b)
 {
-    uint32_t at = manifest->mark_count++;
+    const struct pb_mark_entry *one = a;
+    const struct pb_mark_entry *other = b;
 
-    for (; at > 0 && manifest->marks[at - 1].identity > mark->identity; at--)
-        manifest->marks[at] = manifest->marks[at - 1];
-    manifest->marks[at] = *mark;
+    return (one->identity > other->identity) - (one->identity < other->identity);
+}
+
+/* Adds marks in any order to those that are there, in order; there is room. Names stay where they
+ * are. */
+static enum pb_status
+add_marks(struct pb_manifest *manifest, const struct pb_mark_entry *marks, uint32_t count)
+{
+    const struct pb_env *env = manifest->arena.env;
+    uint32_t old = manifest->mark_count;
+    uint32_t at = old + count;
+    struct pb_mark_entry *added = NULL;
+
+    if (count == 0)
+        return PB_OK;
+    added = pb_calloc(env, count, sizeof(*added));
+    if (added == NULL)
+        return PB_E_NOMEM;
+    memcpy(added, marks, count * sizeof(*added));
+    qsort(added, count, sizeof(*added), by_identity);
+    manifest->mark_count = at;
+    while (count > 0) {
+        if (old > 0 && manifest->marks[old - 1].identity > added[count - 1].identity)
+            manifest->marks[--at] = manifest->marks[--old];
+        else
+            manifest->marks[--at] = added[--count];
+    }
+    pb_free(env, added);
+    return PB_OK;
 }
 
 static enum pb_status
@@ -271,6 +298,7 @@ next_marks(const struct pb_manifest *old, const struct pb_change *change,
            struct pb_manifest *next)
 {
     uint32_t count = 0;
+    enum pb_status status = PB_OK;
 
     /* What a mark means may lie in any of the segments that take one's place. */
     for (uint32_t i = 0; i < old->mark_count; i++)
@@ -283,7 +311,7 @@ next_marks(const struct pb_manifest *old, const struct pb_change *change,
         struct pb_mark_entry mark = old->marks[i];
 
         if (!is_removed(change, mark.segment)) {
-            put_mark(next, &mark);
+            next->marks[next->mark_count++] = mark;
             continue;
         }
         /* The merge applied what it knew; what came since concerns what it made. */
@@ -291,12 +319,11 @@ next_marks(const struct pb_manifest *old, const struct pb_change *change,
             continue;
         for (uint32_t j = 0; j < change->added_count; j++) {
             mark.segment = change->added[j].number;
-            put_mark(next, &mark);
+            next->marks[next->mark_count++] = mark;
         }
     }
-    for (uint32_t i = 0; i < change->mark_count; i++)
-        put_mark(next, &change->marks[i]);
-    return pb_marks_own(next->marks, next->mark_count, &next->arena);
+    status = add_marks(next, change->marks, change->mark_count);
+    return status == PB_OK ? pb_marks_own(next->marks, next->mark_count, &next->arena) : status;
 }
 
 /* The version after the change: segments that stay are shared, added ones are opened. */
