@@ -418,6 +418,7 @@ histories_with_one_hash_are_found_page_by_page(void **state)
 {
     struct store_room room;
     struct pb_query query = room_query("*");
+    char token[PB_TOKEN_BYTES_MAX]; /* of the page before */
     uint32_t count = 0;
     enum pb_status status = PB_OK;
 
@@ -431,7 +432,6 @@ histories_with_one_hash_are_found_page_by_page(void **state)
         moves[i % (int)MOVE_COUNT].move(&room);
     }
     while (status == PB_OK) {
-        char token[PB_TOKEN_BYTES_MAX];
         struct pb_cursor *cursor = NULL;
         struct pb_result result;
 
