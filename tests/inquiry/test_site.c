@@ -615,19 +615,6 @@ paths_past_the_longest_are_refused(void **state)
 }
 
 static void
-write_into(const struct site_room *room, const char *name, const char *text)
-{
-    char path[256];
-    FILE *file;
-
-    (void)snprintf(path, sizeof(path), "%s/%s", room->path, name);
-    file = fopen(path, "wb");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(0, fclose(file));
-}
-
-static void
 a_directory_of_another_format_is_not_opened_and_named(void **state)
 {
     static const struct {
@@ -651,7 +638,7 @@ a_directory_of_another_format_is_not_opened_and_named(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct pb_site *site = NULL;
 
-        write_into(&room, "SITE", cases[i].text);
+        write_setting(&room, "SITE", cases[i].text);
         if (pb_site_open(room.env, room.path, &options, &site, &room.error) != cases[i].status)
             fail_msg("case %zu: %s", i, room.error.message);
         assert_says(room.error.message, cases[i].says);
@@ -676,7 +663,7 @@ only_files_that_are_named_like_packs_are_packs(void **state)
     (void)state;
     room_init(&room);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        write_into(&room, names[i], "this is no pack");
+        write_setting(&room, names[i], "this is no pack");
     (void)snprintf(path, sizeof(path), "%s/rules/folder.yaml", room.path);
     assert_int_equal(0, mkdir(path, 0700));
     room_reopen(&room);

@@ -93,12 +93,19 @@ room_reopen(struct store_room *room)
     room_open(room);
 }
 
+/* Makes an empty store and opens it. */
+static inline void
+room_create(struct store_room *room)
+{
+    room_expect(room, PB_OK, pb_store_create(room->env, ROOM_PATH, &room->error), "create");
+    room_open(room);
+}
+
 static inline void
 room_init(struct store_room *room)
 {
     room_init_on(room, sim_fs_new());
-    room_expect(room, PB_OK, pb_store_create(room->env, ROOM_PATH, &room->error), "create");
-    room_open(room);
+    room_create(room);
 }
 
 /* Closes everything; nothing may be left behind. */
@@ -150,6 +157,18 @@ room_read(const char *plate, const char *reader, int64_t seconds)
     return read;
 }
 
+/* A read that is found by an event id, and may be revised. */
+static inline struct pb_read
+room_event(const char *plate, const char *id, uint32_t revision)
+{
+    struct pb_read read = room_read(plate, "tracker", 60);
+
+    read.event_id = pb_str_from(id);
+    read.is_revisable = true;
+    read.revision = revision;
+    return read;
+}
+
 static inline struct pb_query
 room_query(const char *plate)
 {
@@ -184,6 +203,16 @@ room_count(struct store_room *room, const char *plate)
 {
     struct pb_query query = room_query(plate);
 
+    return room_count_query(room, &query);
+}
+
+/* With older revisions. */
+static inline uint32_t
+room_count_revisions(struct store_room *room, const char *plate)
+{
+    struct pb_query query = room_query(plate);
+
+    query.with_superseded = true;
     return room_count_query(room, &query);
 }
 

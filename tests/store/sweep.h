@@ -24,6 +24,14 @@ struct sweep {
     bool is_once_only;  /* calls do not fail for good */
 };
 
+/* The preparation of a scenario that begins with an empty store. */
+static inline void
+sweep_prepare_empty(struct store_room *room, void *context)
+{
+    (void)context;
+    room_create(room);
+}
+
 static inline bool
 sweep_is_expected(const struct store_room *room, enum pb_status status)
 {

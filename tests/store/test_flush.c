@@ -30,26 +30,6 @@ buffered_reads(struct store_room *room)
     return stats.buffered_reads;
 }
 
-static struct pb_read
-event(const char *plate, const char *id, uint32_t revision)
-{
-    struct pb_read read = room_read(plate, "tracker", 60);
-
-    read.event_id = pb_str_from(id);
-    read.is_revisable = true;
-    read.revision = revision;
-    return read;
-}
-
-static uint32_t
-count_all_revisions(struct store_room *room, const char *plate)
-{
-    struct pb_query query = room_query(plate);
-
-    query.with_superseded = true;
-    return room_count_query(room, &query);
-}
-
 /* ---- what comes behind ---- */
 
 static void
@@ -123,10 +103,10 @@ nothing_behind_leaves_an_empty_buffer_and_the_next_append_its_log(void **state)
 static void
 append_revision_of_a(void *context)
 {
-    struct pb_read read = event("NEWER", "a", 2);
+    struct pb_read read = room_event("NEWER", "a", 2);
 
     assert_int_equal(PB_OK, room_append(context, &read));
-    read = event("OTHER", "b", 1);
+    read = room_event("OTHER", "b", 1);
     assert_int_equal(PB_OK, room_append(context, &read));
 }
 
@@ -134,7 +114,7 @@ static void
 check_revised(struct store_room *room)
 {
     assert_int_equal(0, room_count(room, "OLDER"));
-    assert_int_equal(1, count_all_revisions(room, "OLDER"));
+    assert_int_equal(1, room_count_revisions(room, "OLDER"));
     assert_int_equal(1, room_count(room, "NEWER"));
     assert_int_equal(1, room_count(room, "OTHER"));
 }
@@ -142,7 +122,7 @@ check_revised(struct store_room *room)
 static void
 a_revision_that_comes_behind_makes_a_flushed_row_history(void **state)
 {
-    struct pb_read read = event("OLDER", "a", 1);
+    struct pb_read read = room_event("OLDER", "a", 1);
     struct store_room room;
 
     (void)state;
@@ -172,7 +152,7 @@ static void
 append_revision_of_b(void *context)
 {
     struct revised_in_copy *test = context;
-    struct pb_read read = event("NEWER", "b", 2);
+    struct pb_read read = room_event("NEWER", "b", 2);
 
     assert_int_equal(PB_OK, room_append(&test->room, &read));
     test->is_revised = true;
@@ -182,7 +162,7 @@ static void
 append_and_wait_for_an_allocation(void *context)
 {
     struct revised_in_copy *test = context;
-    struct pb_read read = event("OLDER", "b", 1);
+    struct pb_read read = room_event("OLDER", "b", 1);
 
     assert_int_equal(PB_OK, room_append(&test->room, &read));
     test->flush.operation = FAULT_ALLOCATION;
@@ -212,7 +192,7 @@ a_row_that_is_revised_while_it_is_copied_becomes_history(void **state)
         room_expect(&test.room, PB_OK, flush_behind(&test.flush, &test.room.error), "flush behind");
         assert_int_equal(test.is_revised ? 2 : 1, buffered_reads(&test.room));
         assert_int_equal(test.is_revised ? 0 : 1, room_count(&test.room, "OLDER"));
-        assert_int_equal(1, count_all_revisions(&test.room, "OLDER"));
+        assert_int_equal(1, room_count_revisions(&test.room, "OLDER"));
         assert_int_equal(test.is_revised ? 1 : 0, room_count(&test.room, "NEWER"));
         room_done(&test.room);
     } while (test.is_revised);
@@ -264,7 +244,7 @@ what_is_erased_while_it_is_flushed_stays_erased(void **state)
 static void
 append_history_of_a(void *context)
 {
-    struct pb_read read = event("OLDER", "a", 1);
+    struct pb_read read = room_event("OLDER", "a", 1);
 
     assert_int_equal(PB_OK, room_append(context, &read));
 }
@@ -272,7 +252,7 @@ append_history_of_a(void *context)
 static void
 rows_whose_newer_revision_expires_unwritten_are_flushed_with_it(void **state)
 {
-    struct pb_read read = event("NEWER", "a", 2);
+    struct pb_read read = room_event("NEWER", "a", 2);
     struct store_room room;
     struct flush_behind flush;
 
@@ -294,7 +274,7 @@ rows_whose_newer_revision_expires_unwritten_are_flushed_with_it(void **state)
     room_flush(&room);
     room_reopen(&room);
     assert_int_equal(0, room_count(&room, "OLDER"));
-    assert_int_equal(1, count_all_revisions(&room, "OLDER"));
+    assert_int_equal(1, room_count_revisions(&room, "OLDER"));
     assert_int_equal(1, room_count(&room, "OTHER"));
     room_done(&room);
 }
@@ -305,7 +285,7 @@ static void
 append_behind(void *context)
 {
     struct store_room *room = context;
-    struct pb_read read = event("NEWER", "a", 2);
+    struct pb_read read = room_event("NEWER", "a", 2);
     enum pb_status answer = PB_E_IO;
 
     (void)!pb_store_append(room->store, &read, 1, &answer, &room->error);
@@ -314,7 +294,7 @@ append_behind(void *context)
 static void
 begin_to_flush(struct store_room *room, struct flush_behind *flush)
 {
-    struct pb_read read = event("OLDER", "a", 1);
+    struct pb_read read = room_event("OLDER", "a", 1);
 
     room_init(room);
     assert_int_equal(PB_OK, room_append(room, &read));
@@ -334,11 +314,11 @@ check_after_failure(struct store_room *room)
 
         assert_true(newer <= 1);
         assert_int_equal(1 - newer, room_count(room, "OLDER"));
-        assert_int_equal(1, count_all_revisions(room, "OLDER"));
+        assert_int_equal(1, room_count_revisions(room, "OLDER"));
         room_reopen(room);
     }
     room_flush(room);
-    assert_int_equal(1, count_all_revisions(room, "OLDER"));
+    assert_int_equal(1, room_count_revisions(room, "OLDER"));
     room_done(room);
 }
 
@@ -433,7 +413,7 @@ a_revision_without_memory_is_refused_and_others_go_on(void **state)
     (void)state;
     for (uint64_t at = 1; has_failed; at++) {
         struct store_room room;
-        struct pb_read read = event("OLDER", "a", 1);
+        struct pb_read read = room_event("OLDER", "a", 1);
         enum pb_status answer = PB_E_IO;
         enum pb_status status;
 
@@ -442,7 +422,7 @@ a_revision_without_memory_is_refused_and_others_go_on(void **state)
         room_flush(&room);
         read = room_read("OTHER", "gate", 1);
         assert_int_equal(PB_OK, room_append(&room, &read)); /* so that there is a log */
-        read = event("NEWER", "a", 2);
+        read = room_event("NEWER", "a", 2);
         room.fault.fail_allocation_at = atomic_load(&room.fault.allocation_count) + at;
         status = pb_store_append(room.store, &read, 1, &answer, &room.error);
         room.fault.fail_allocation_at = 0;
@@ -683,7 +663,7 @@ static struct pb_read
 twin(int which, uint32_t revision)
 {
     static const char *const ids[2] = { "MEKLGMIAPLMMGMDG", "KMHLKCEANNMMEPOF" };
-    struct pb_read read = event(which == 0 ? "TWINA" : "TWINB", ids[which], revision);
+    struct pb_read read = room_event(which == 0 ? "TWINA" : "TWINB", ids[which], revision);
 
     read.reader = pb_str_from("gate-1");
     return read;
@@ -771,7 +751,7 @@ append_before_the_copy(void *context)
 static void
 begin_crowd(struct crowd *crowd)
 {
-    struct pb_read read = event("OLDER", "a", 1);
+    struct pb_read read = room_event("OLDER", "a", 1);
 
     memset(crowd, 0, sizeof(*crowd));
     room_init(&crowd->room);

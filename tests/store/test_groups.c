@@ -139,8 +139,7 @@ prepare_log(struct store_room *room, void *context)
     struct pb_read read = room_read("FIRST", "gate", 1);
 
     (void)context;
-    room_expect(room, PB_OK, pb_store_create(room->env, ROOM_PATH, &room->error), "create");
-    room_open(room);
+    room_create(room);
     assert_int_equal(PB_OK, room_append(room, &read));
 }
 

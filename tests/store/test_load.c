@@ -368,18 +368,10 @@ check_small(struct store_room *room, void *context, enum pb_status status)
 }
 
 static void
-prepare_small(struct store_room *room, void *context)
-{
-    (void)context;
-    room_expect(room, PB_OK, pb_store_create(room->env, ROOM_PATH, &room->error), "create");
-    room_open(room);
-}
-
-static void
 a_small_load_that_fails_can_be_sent_again(void **state)
 {
     static const struct sweep sweep = { .name = "a small load",
-                                        .prepare = prepare_small,
+                                        .prepare = sweep_prepare_empty,
                                         .act = act_small,
                                         .check = check_small,
                                         .is_once_only = true };

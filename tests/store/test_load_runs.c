@@ -329,14 +329,6 @@ an_event_that_repeats_all_the_time_is_there_once(void **state)
 
 #define SMALL 300u /* more than are added at one time */
 
-static void
-prepare_small(struct store_room *room, void *context)
-{
-    (void)context;
-    room_expect(room, PB_OK, pb_store_create(room->env, ROOM_PATH, &room->error), "create");
-    room_open(room);
-}
-
 /* By turns three plain reads and a correction of the first of them, at once; some one by one. */
 static enum pb_status
 act_small(struct store_room *room, void *context)
@@ -380,7 +372,7 @@ static void
 a_small_load_of_reads_and_corrections_can_be_sent_again(void **state)
 {
     static const struct sweep sweep = { .name = "a small load with corrections",
-                                        .prepare = prepare_small,
+                                        .prepare = sweep_prepare_empty,
                                         .act = act_small,
                                         .check = check_small,
                                         .is_once_only = true };

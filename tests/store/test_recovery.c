@@ -11,26 +11,6 @@
 #include "base/log.h"
 #include "store/local/local.h"
 
-static struct pb_read
-event(const char *plate, const char *id, uint32_t revision)
-{
-    struct pb_read read = room_read(plate, "tracker", 60);
-
-    read.event_id = pb_str_from(id);
-    read.is_revisable = true;
-    read.revision = revision;
-    return read;
-}
-
-static uint32_t
-count_all_revisions(struct store_room *room, const char *plate)
-{
-    struct pb_query query = room_query(plate);
-
-    query.with_superseded = true;
-    return room_count_query(room, &query);
-}
-
 static uint64_t
 newest_commit(struct store_room *room)
 {
@@ -71,7 +51,7 @@ forge_log(struct store_room *room, const struct pb_read *reads, uint32_t count)
 static void
 an_event_that_the_log_has_twice_is_there_once(void **state)
 {
-    struct pb_read reads[3] = { event("EVENT", "a", 1), room_read("PLAIN", "gate", 1) };
+    struct pb_read reads[3] = { room_event("EVENT", "a", 1), room_read("PLAIN", "gate", 1) };
     struct store_room room;
 
     (void)state;
@@ -80,7 +60,7 @@ an_event_that_the_log_has_twice_is_there_once(void **state)
     forge_log(&room, reads, 3);
     room_open(&room);
     assert_int_equal(1, room_count(&room, "EVENT"));
-    assert_int_equal(1, count_all_revisions(&room, "EVENT"));
+    assert_int_equal(1, room_count_revisions(&room, "EVENT"));
     assert_int_equal(PB_DUPLICATE, room_append(&room, &reads[0]));
     assert_int_equal(PB_DUPLICATE, room_append(&room, &reads[1]));
     assert_int_equal(3, newest_commit(&room));
@@ -90,7 +70,7 @@ an_event_that_the_log_has_twice_is_there_once(void **state)
 static void
 the_first_of_two_reads_that_contradict_each_other_stays(void **state)
 {
-    struct pb_read reads[2] = { event("FIRST", "a", 1), event("SECOND", "a", 1) };
+    struct pb_read reads[2] = { room_event("FIRST", "a", 1), room_event("SECOND", "a", 1) };
     struct store_room room;
 
     (void)state;
@@ -98,7 +78,7 @@ the_first_of_two_reads_that_contradict_each_other_stays(void **state)
     forge_log(&room, reads, 2);
     room_open(&room);
     assert_int_equal(1, room_count(&room, "FIRST"));
-    assert_int_equal(0, count_all_revisions(&room, "SECOND"));
+    assert_int_equal(0, room_count_revisions(&room, "SECOND"));
     room_done(&room);
 }
 
@@ -238,7 +218,7 @@ make_log(void)
             (void)snprintf(ids[i], sizeof(ids[i]), "event-%u", i * step);
             (void)snprintf(readers[i], sizeof(readers[i]),
                            "a-reader-with-a-long-name-of-its-own-%u", i * step);
-            reads[i] = event(pass == 0 ? "OLDER" : "NEWER", ids[i], pass + 1);
+            reads[i] = room_event(pass == 0 ? "OLDER" : "NEWER", ids[i], pass + 1);
             reads[i].reader = pb_str_from(readers[i]);
         }
         room_expect(&room, PB_OK,
@@ -260,7 +240,7 @@ check_events(struct store_room *room, void *context, enum pb_status status)
     if (status != PB_OK)
         room_open(room);
     assert_int_equal(0, room_count(room, "OLDER"));
-    assert_int_equal(EVENTS / 3, count_all_revisions(room, "OLDER"));
+    assert_int_equal(EVENTS / 3, room_count_revisions(room, "OLDER"));
     assert_int_equal(EVENTS, room_count(room, "NEWER"));
 }
 

@@ -175,8 +175,7 @@ prepare_buffered(struct store_room *room, void *context)
     const struct pb_alternate alternate = { pb_str_from("AB12"), PB_NO_CONFIDENCE };
 
     (void)context;
-    room_expect(room, PB_OK, pb_store_create(room->env, ROOM_PATH, &room->error), "create");
-    room_open(room);
+    room_create(room);
     for (uint32_t i = 0; i < 80; i++) {
         char reader[16];
         struct pb_read read;
