@@ -71,6 +71,8 @@ struct pb_file_ops {
 struct pb_env {
     /* As realloc: bytes 0 frees and returns NULL; old_bytes is the size given before. */
     void *(*resize)(void *context, void *memory, size_t old_bytes, size_t bytes);
+    /* As calloc of one block, which resize frees. bytes > 0. */
+    void *(*zeroed)(void *context, size_t bytes);
     void *memory_context;
 
     int64_t (*now_us)(void *context);            /* UTC, microseconds since 1970 */

@@ -27,6 +27,7 @@
 #define BACKGROUND_NICE 5 /* about a third of what a thread gets that is not nice */
 #define HUGE_PAGE_BYTES ((uintptr_t)2 << 20)
 #define HUGE_FROM_BYTES ((size_t)4 << 20)
+#define HUGE_ZEROED_FROM_BYTES ((size_t)16 << 20)
 #define ARENA_BYTES (4 << 20) /* what memory for many small things is asked for at once */
 #define WRITE_BACK_BYTES ((size_t)512 << 10)
 
@@ -70,6 +71,19 @@ system_resize(void *context, void *memory, size_t old_bytes, size_t bytes)
     else if (posix_memalign(&memory, HUGE_PAGE_BYTES, bytes) != 0)
         memory = NULL;
     if (memory != NULL && bytes >= HUGE_FROM_BYTES)
+        ask_for_huge_pages(memory, bytes);
+    return memory;
+}
+
+/* Not begun at a huge page, and only what is very large asks for these: pages that nobody touches
+ * stay the system's, which are zero until somebody does. */
+static void *
+system_zeroed(void *context, size_t bytes)
+{
+    void *memory = calloc(1, bytes);
+
+    (void)context;
+    if (memory != NULL && bytes >= HUGE_ZEROED_FROM_BYTES)
         ask_for_huge_pages(memory, bytes);
     return memory;
 }
@@ -533,6 +547,7 @@ pb_env_system(void)
 {
     static const struct pb_env env = {
         .resize = system_resize,
+        .zeroed = system_zeroed,
         .now_us = system_now_us,
         .monotonic_ns = system_monotonic_ns,
         .pause_us = system_pause_us,

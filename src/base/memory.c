@@ -18,6 +18,16 @@
 static_assert(HEADER_BYTES >= sizeof(size_t), "the header holds a size");
 static_assert(HEADER_BYTES % alignof(max_align_t) == 0, "what follows the header is aligned");
 
+/* Notes the size in a fresh block; NULL where there is none. */
+static void *
+begin_block(unsigned char *block, size_t bytes)
+{
+    if (block == NULL)
+        return NULL;
+    memcpy(block, &bytes, sizeof(bytes));
+    return block + HEADER_BYTES;
+}
+
 static void *
 resize_block(const struct pb_env *env, unsigned char *block, size_t old_bytes, size_t bytes)
 {
@@ -27,10 +37,7 @@ resize_block(const struct pb_env *env, unsigned char *block, size_t old_bytes, s
     if (bytes > (size_t)PTRDIFF_MAX - HEADER_BYTES)
         return NULL;
     block = env->resize(env->memory_context, block, old_total, HEADER_BYTES + bytes);
-    if (block == NULL)
-        return NULL;
-    memcpy(block, &bytes, sizeof(bytes));
-    return block + HEADER_BYTES;
+    return begin_block(block, bytes);
 }
 
 static unsigned char *
@@ -52,16 +59,11 @@ pb_alloc(const struct pb_env *env, size_t bytes)
 void *
 pb_calloc(const struct pb_env *env, size_t count, size_t bytes)
 {
-    size_t total;
-    void *memory;
-
-    if (bytes != 0 && count > SIZE_MAX / bytes)
+    assert(env != NULL);
+    if (bytes != 0 && count > ((size_t)PTRDIFF_MAX - HEADER_BYTES) / bytes)
         return NULL;
-    total = count * bytes;
-    memory = pb_alloc(env, total);
-    if (memory != NULL)
-        memset(memory, 0, total);
-    return memory;
+    return begin_block(env->zeroed(env->memory_context, HEADER_BYTES + count * bytes),
+                       count * bytes);
 }
 
 void *

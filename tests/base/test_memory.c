@@ -77,6 +77,15 @@ strict_resize(void *context, void *memory, size_t old_bytes, size_t bytes)
     return result;
 }
 
+static void *
+strict_zeroed(void *context, size_t bytes)
+{
+    void *result = strict_resize(context, NULL, 0, bytes);
+
+    memset(result, 0, bytes);
+    return result;
+}
+
 static void
 resize_is_told_the_old_size(void **state)
 {
@@ -86,6 +95,7 @@ resize_is_told_the_old_size(void **state)
 
     (void)state;
     env.resize = strict_resize;
+    env.zeroed = strict_zeroed;
     env.memory_context = &strict;
     first = pb_alloc(&env, 10);
     second = pb_calloc(&env, 3, 7);

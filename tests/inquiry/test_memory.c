@@ -14,6 +14,7 @@
 /* Fails one of the large allocations, as chunks are. */
 struct chunks {
     void *(*resize)(void *context, void *memory, size_t old_bytes, size_t bytes);
+    void *(*zeroed)(void *context, size_t bytes);
     void *context;
     uint64_t count, fail_at, failed;
 };
@@ -28,6 +29,14 @@ resize_chunk(void *context, void *memory, size_t old_bytes, size_t bytes)
         return NULL;
     }
     return chunks->resize(chunks->context, memory, old_bytes, bytes);
+}
+
+static void *
+zeroed_chunk(void *context, size_t bytes)
+{
+    void *memory = resize_chunk(context, NULL, 0, bytes);
+
+    return memory == NULL ? NULL : memset(memory, 0, bytes);
 }
 
 /* ---- what is asked ---- */
@@ -198,9 +207,11 @@ where_no_chunk_is_to_be_had_nothing_is_answered_and_nothing_harmed(void **state)
     room_add(&room, "KSA123", "k2", PB_HOUR_US);
     room_add(&room, "KSA123", "r1", 2 * PB_HOUR_US);
     chunks.resize = room.fault.env.resize;
+    chunks.zeroed = room.fault.env.zeroed;
     chunks.context = room.fault.env.memory_context;
     room.fault.env.memory_context = &chunks;
     room.fault.env.resize = resize_chunk;
+    room.fault.env.zeroed = zeroed_chunk;
     for (int round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
             bool goes_on = true;
@@ -226,6 +237,7 @@ where_no_chunk_is_to_be_had_nothing_is_answered_and_nothing_harmed(void **state)
     }
     assert_true(failures > ROUNDS * sizeof(operations) / sizeof(operations[0]));
     room.fault.env.resize = chunks.resize;
+    room.fault.env.zeroed = chunks.zeroed;
     room.fault.env.memory_context = chunks.context;
     assert_int_equal(3, room_count_plate(&room, "KSA123"));
     room_done(&room);

@@ -8,6 +8,7 @@
 
 #define FRESH_BYTE 0xA5
 #define FREED_BYTE 0xDD
+#define FILL_BYTES_MAX ((size_t)64 << 10) /* of a block: pages that nobody uses are not touched */
 
 /* ---- memory ---- */
 
@@ -29,6 +30,41 @@ count_bytes(struct fault_env *fault, size_t old_bytes, size_t bytes)
         ;
 }
 
+static void
+spoil(unsigned char *memory, size_t bytes, int byte)
+{
+    memset(memory, byte, bytes < FILL_BYTES_MAX ? bytes : FILL_BYTES_MAX);
+}
+
+/* Whether the allocation that is asked for now fails. */
+static bool
+fails(struct fault_env *fault)
+{
+    if (fault->meanwhile != NULL)
+        fault->meanwhile(fault->meanwhile_context, FAULT_ALLOCATION);
+    if (!is_chosen(atomic_fetch_add(&fault->allocation_count, 1) + 1, fault->fail_allocation_at,
+                   fault->is_allocation_failure_lasting))
+        return false;
+    (void)atomic_fetch_add(&fault->failure_count, 1);
+    return true;
+}
+
+static void *
+fault_zeroed(void *context, size_t bytes)
+{
+    struct fault_env *fault = context;
+    void *result = NULL;
+
+    if (fails(fault))
+        return NULL;
+    result = fault->base->zeroed(fault->base->memory_context, bytes);
+    if (result == NULL)
+        return NULL;
+    (void)atomic_fetch_add(&fault->live_count, 1);
+    count_bytes(fault, 0, bytes);
+    return result;
+}
+
 static void *
 fault_resize(void *context, void *memory, size_t old_bytes, size_t bytes)
 {
@@ -39,23 +75,18 @@ fault_resize(void *context, void *memory, size_t old_bytes, size_t bytes)
     if (bytes == 0) {
         if (memory == NULL)
             return NULL;
-        memset(memory, FREED_BYTE, old_bytes);
+        spoil(memory, old_bytes, FREED_BYTE);
         (void)atomic_fetch_sub(&fault->live_count, 1);
         count_bytes(fault, old_bytes, 0);
         return base->resize(base->memory_context, memory, old_bytes, 0);
     }
-    if (fault->meanwhile != NULL)
-        fault->meanwhile(fault->meanwhile_context, FAULT_ALLOCATION);
-    if (is_chosen(atomic_fetch_add(&fault->allocation_count, 1) + 1, fault->fail_allocation_at,
-                  fault->is_allocation_failure_lasting)) {
-        (void)atomic_fetch_add(&fault->failure_count, 1);
+    if (fails(fault))
         return NULL;
-    }
     result = base->resize(base->memory_context, memory, old_bytes, bytes);
     if (result == NULL)
         return NULL;
     if (bytes > old_bytes)
-        memset((unsigned char *)result + old_bytes, FRESH_BYTE, bytes - old_bytes);
+        spoil((unsigned char *)result + old_bytes, bytes - old_bytes, FRESH_BYTE);
     if (memory == NULL)
         (void)atomic_fetch_add(&fault->live_count, 1);
     count_bytes(fault, old_bytes, bytes);
@@ -333,6 +364,7 @@ fault_env_init(struct fault_env *fault, const struct pb_env *base)
     fault->base = base;
     fault->env = *base;
     fault->env.resize = fault_resize;
+    fault->env.zeroed = fault_zeroed;
     fault->env.memory_context = fault;
     fault->env.files = &files;
     fault->env.file_context = fault;

@@ -53,7 +53,8 @@ struct pb_buffer {
     uint32_t rows_max;
     uint32_t head_mask; /* heads of each table, less 1 */
 
-    /* Heads of the chains: owned; one block, which identity_heads begins. */
+    /* Heads of the chains: owned; one block, which identity_heads begins. Each is the complement of a
+     * number, so that memory of zeros holds PB_BUFFER_NO_ROW and is not touched before its use. */
     atomic_uint *identity_heads, *plate_heads, *cell_heads, *alternate_heads;
     /* Owned: a bit for each identity that came, so that most of those that did not are known from a
      * few bytes that stay in the cache, where a chain is two places that do not. */
@@ -77,11 +78,11 @@ struct pb_buffer {
 /* ---- life ---- */
 
 static uint32_t
-power_of_two_from(uint32_t least)
+power_of_two_within(uint32_t most)
 {
     uint32_t power = 1;
 
-    while (power < least)
+    while (power <= most / 2)
         power *= 2;
     return power;
 }
@@ -139,7 +140,7 @@ pb_buffer_new(const struct pb_env *env, uint32_t rows_max, struct pb_buffer **re
     assert(env != NULL && rows_max > 0 && ret_buffer != NULL);
     if (rows_max > ROWS_MAX)
         return PB_OVER_LIMIT;
-    heads = power_of_two_from(rows_max);
+    heads = power_of_two_within(rows_max);
 
     buffer = pb_calloc(env, 1, sizeof(*buffer));
     if (buffer == NULL)
@@ -168,8 +169,6 @@ pb_buffer_new(const struct pb_env *env, uint32_t rows_max, struct pb_buffer **re
         free_buffer(buffer);
         return PB_E_NOMEM;
     }
-    for (size_t i = 0; i < 4 * (size_t)heads; i++)
-        atomic_init(&buffer->identity_heads[i], PB_BUFFER_NO_ROW);
     buffer->plate_heads = buffer->identity_heads + heads;
     buffer->cell_heads = buffer->plate_heads + heads;
     buffer->alternate_heads = buffer->cell_heads + heads;
@@ -214,6 +213,19 @@ static uint32_t
 hash_of(struct pb_str text)
 {
     return (uint32_t)(pb_hash_bytes(text.text, text.bytes) & UINT32_MAX);
+}
+
+static uint32_t
+newest(const atomic_uint *head, memory_order order)
+{
+    return ~atomic_load_explicit(head, order);
+}
+
+/* Readers may come by from here on. */
+static void
+set_newest(atomic_uint *head, uint32_t number)
+{
+    atomic_store_explicit(head, ~number, memory_order_release);
 }
 
 static atomic_uint *
@@ -399,12 +411,12 @@ make_chunks(struct pb_buffer *buffer, uint32_t row, uint32_t alternate_count)
     return PB_OK;
 }
 
-/* Readers may come by from here on, so that the row and its link are complete before. */
+/* The row, and now its link, are complete before. */
 static void
 chain(atomic_uint *head, uint32_t *next, uint32_t number)
 {
-    *next = atomic_load_explicit(head, memory_order_relaxed);
-    atomic_store_explicit(head, number, memory_order_release);
+    *next = newest(head, memory_order_relaxed);
+    set_newest(head, number);
 }
 
 static void
@@ -468,9 +480,9 @@ pb_buffer_publish(struct pb_buffer *buffer)
 static void
 unchain(atomic_uint *head, uint32_t number, uint32_t next)
 {
-    assert(atomic_load_explicit(head, memory_order_relaxed) == number);
+    assert(newest(head, memory_order_relaxed) == number);
     (void)number;
-    atomic_store_explicit(head, next, memory_order_release);
+    set_newest(head, next);
 }
 
 void
@@ -564,7 +576,7 @@ pb_buffer_first_of_identity(const struct pb_buffer *buffer, uint64_t identity)
 
     if (!may_have_identity(buffer, identity))
         return PB_BUFFER_NO_ROW;
-    row = atomic_load_explicit(identity_head(buffer, identity), memory_order_acquire);
+    row = newest(identity_head(buffer, identity), memory_order_acquire);
     return skip_to_identity(buffer, row, identity);
 }
 
@@ -593,7 +605,7 @@ uint32_t
 pb_buffer_first_of_plate(const struct pb_buffer *buffer, struct pb_str plate)
 {
     uint32_t hash = hash_of(plate);
-    uint32_t row = atomic_load_explicit(plate_head(buffer, hash), memory_order_acquire);
+    uint32_t row = newest(plate_head(buffer, hash), memory_order_acquire);
 
     return skip_to_plate(buffer, row, hash, plate);
 }
@@ -617,7 +629,7 @@ skip_to_cell(const struct pb_buffer *buffer, uint32_t row, uint32_t cell)
 uint32_t
 pb_buffer_first_of_cell(const struct pb_buffer *buffer, uint32_t cell)
 {
-    uint32_t row = atomic_load_explicit(cell_head(buffer, cell), memory_order_acquire);
+    uint32_t row = newest(cell_head(buffer, cell), memory_order_acquire);
 
     return skip_to_cell(buffer, row, cell);
 }
@@ -654,7 +666,7 @@ uint32_t
 pb_buffer_first_of_alternate(const struct pb_buffer *buffer, struct pb_str plate)
 {
     uint32_t hash = hash_of(plate);
-    uint32_t entry = atomic_load_explicit(alternate_head(buffer, hash), memory_order_acquire);
+    uint32_t entry = newest(alternate_head(buffer, hash), memory_order_acquire);
 
     return skip_to_alternate(buffer, entry, hash, plate);
 }
