@@ -3,8 +3,9 @@
  *
  * The first byte says what the rest is: the bytes of a file, parsed as they are; or patches to a
  * good segment, whose checksums are then put right, since otherwise hardly an input would get past
- * them. What opens is asked in every way that there is. It may say that it is damaged and must
- * not read outside of the file, overflow or loop.
+ * them; those of indexes only where bit 1 is not set, since a segment opens without them. What
+ * opens is asked in every way that there is. It may say that it is damaged and must not read
+ * outside of the file, overflow or loop.
  *
  * A patch: which part (blocks, names before compression, indexes, footer), where in it (2 bytes,
  * modulo its size), how many bytes (low 3 bits, plus 1), and the bytes.
@@ -23,6 +24,7 @@
 #include "plate/plate_code.h"
 #include "store/local/lookup.h"
 #include "store/local/segment_format.h"
+#include "store/local/segment_index.h"
 #include "store/local/walk.h"
 #include "store/numbered_read.h"
 #include "support/sim_fs.h"
@@ -168,19 +170,17 @@ take_apart(struct image *image, const uint8_t *file, size_t size)
     image->block_offsets = get(size * sizeof(uint32_t));
     for (uint32_t table = 0; table < PB_TABLE_COUNT; table++) {
         const uint8_t *entry = table_of(image->parts[PART_FOOTER], table);
-        const struct pb_table_view *view = &segment.tables[table];
+        const uint8_t *index = file + pb_get_le64(entry + 16);
         size_t bytes = (size_t)pb_get_le64(entry + 24);
 
-        memcpy(image->parts[PART_INDEXES] + image->sizes[PART_INDEXES],
-               file + pb_get_le64(entry + 16), bytes);
+        memcpy(image->parts[PART_INDEXES] + image->sizes[PART_INDEXES], index, bytes);
         image->sizes[PART_INDEXES] += bytes;
-        for (uint32_t block = 0; block < view->blocks; block++) {
+        for (uint32_t block = 0; block < segment.tables[table].blocks; block++) {
             image->block_offsets[image->block_count++]
-                = (uint32_t)(pb_get_le64(view->bases + (size_t)(block / PB_INDEX_GROUP) * 8)
-                             + pb_get_le32(view->nears + (size_t)block * 4));
+                = (uint32_t)pb_index_block_offset(&segment, (enum pb_table)table, block);
         }
     }
-    pb_names_done(&segment.names);
+    pb_segment_done(&segment);
 }
 
 /* ---- patching ---- */
@@ -227,7 +227,8 @@ put_block_right(uint8_t *block, size_t left, uint64_t seed)
 
 /* Puts parts together as a file with good checksums; returns its bytes, with padding behind. */
 static uint8_t *
-put_together(const struct image *image, uint8_t *const parts[PARTS], size_t *ret_size)
+put_together(const struct image *image, uint8_t *const parts[PARTS], bool seals_indexes,
+             size_t *ret_size)
 {
     size_t room = image->sizes[PART_BLOCKS] + ZSTD_compressBound(image->sizes[PART_NAMES])
                   + image->sizes[PART_INDEXES] + PB_FOOTER_BYTES + PB_SEGMENT_TRAILER_BYTES;
@@ -256,7 +257,8 @@ put_together(const struct image *image, uint8_t *const parts[PARTS], size_t *ret
 
         memcpy(file + at, index, bytes);
         pb_put_le64(entry + 16, at);
-        pb_put_le64(entry + 32, XXH3_64bits_withSeed(file + at, bytes, seed));
+        if (seals_indexes)
+            pb_put_le64(entry + 32, XXH3_64bits_withSeed(file + at, bytes, seed));
         index += bytes;
         at += bytes;
     }
@@ -483,13 +485,14 @@ parse(const uint8_t *bytes, size_t size, const uint8_t store_id[PB_STORE_ID_BYTE
           || status == PB_E_NOMEM);
     if (status == PB_OK)
         *ret_damaged = ask_all(&segment);
-    pb_names_done(&segment.names);
+    pb_segment_done(&segment);
     return status;
 }
 
 /* The good segment with the patches of data. */
 static enum pb_status
-parse_patched(const struct image *image, const uint8_t *data, size_t size, uint64_t *ret_damaged)
+parse_patched(const struct image *image, const uint8_t *data, size_t size, bool seals_indexes,
+              uint64_t *ret_damaged)
 {
     uint8_t *parts[PARTS];
     uint8_t *file = NULL;
@@ -499,7 +502,7 @@ parse_patched(const struct image *image, const uint8_t *data, size_t size, uint6
     for (int part = 0; part < PARTS; part++)
         parts[part] = copy_of(image->parts[part], image->sizes[part]);
     patch(parts, image, data, size);
-    file = put_together(image, parts, &file_size);
+    file = put_together(image, parts, seals_indexes, &file_size);
     for (int part = 0; part < PARTS; part++)
         free(parts[part]);
     status = parse(file, file_size, image->store_id, ret_damaged);
@@ -532,13 +535,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         take_apart(&image, file, file_size);
         free(file);
         /* Taking apart and putting together is right, or nothing below means anything. */
-        check(parse_patched(&image, NULL, 0, &damaged) == PB_OK && damaged == 0);
+        for (int seals = 0; seals < 2; seals++)
+            check(parse_patched(&image, NULL, 0, seals, &damaged) == PB_OK && damaged == 0);
     }
     if (size == 0)
         return 0;
     if ((data[0] & 1) != 0)
         parse_raw(&image, data + 1, size - 1);
     else
-        (void)parse_patched(&image, data + 1, size - 1, &damaged);
+        (void)parse_patched(&image, data + 1, size - 1, (data[0] & 2) == 0, &damaged);
     return 0;
 }

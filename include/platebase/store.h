@@ -65,8 +65,9 @@ typedef void pb_removed_fn(void *context, const struct pb_removed *removed);
 
 struct pb_store_options {
     bool is_read_only;       /* needs no lock; sees what was on disk at opening */
-    bool skips_damaged;       /* read only: leaves out segments that do not open, instead of
-                               * refusing; questions with on_damage are told of them */
+    bool skips_damaged;       /* read only: leaves out segments that do not open, or cannot tell
+                               * what they have of the log's reads, instead of refusing;
+                               * questions with on_damage are told of them */
     bool merge_in_background; /* a thread of the store keeps segments few */
     uint64_t memory_bytes;   /* budget for buffer, loading and merging; 0: 1 GiB */
     pb_removed_fn *on_removed; /* may be NULL */

@@ -514,24 +514,20 @@ place_key_time(uint64_t key)
 
 /* Adds the blocks of one range of cells that may hold rows of the window. */
 static enum pb_status
-add_place_blocks(struct pb_cursor *cursor, uint32_t index, const struct pb_geo_range *range,
-                 uint32_t *next_block, struct pb_error *error)
+add_place_blocks(struct pb_cursor *cursor, uint32_t index, const struct pb_block_keys *keys,
+                 const struct pb_geo_range *range, uint32_t *next_block, struct pb_error *error)
 {
-    const struct pb_segment *segment = cursor->version->segments[index]->segment;
-    const struct pb_table_view *table = &segment->tables[PB_TABLE_PLACES];
     int64_t from_us = cursor->query.from_us;
     int64_t to_us = end_us(cursor) - 1;
     uint64_t last_key = pb_place_key(range->last, to_us);
-    uint32_t block = pb_segment_find_block(table, pb_place_key(range->first, from_us));
+    uint32_t block = pb_block_keys_find(keys, pb_place_key(range->first, from_us));
     enum pb_status status = PB_OK;
 
     if (block < *next_block)
         block = *next_block;
-    while (status == PB_OK && block < table->blocks
-           && pb_segment_block_key(table, block) <= last_key) {
-        uint64_t key = pb_segment_block_key(table, block);
-        uint64_t end = block + 1 < table->blocks ? pb_segment_block_key(table, block + 1)
-                                                 : UINT64_MAX;
+    while (status == PB_OK && block < keys->count && pb_block_key(keys, block) <= last_key) {
+        uint64_t key = pb_block_key(keys, block);
+        uint64_t end = block + 1 < keys->count ? pb_block_key(keys, block + 1) : UINT64_MAX;
         struct source source = { .kind = SOURCE_PLACES, .segment = index, .next = block,
                                  .captured_us = to_us };
 
@@ -542,9 +538,9 @@ add_place_blocks(struct pb_cursor *cursor, uint32_t index, const struct pb_geo_r
             uint32_t jump = block + 1;
 
             if (newest_us < from_us)
-                jump = pb_segment_find_block(table, pb_place_key(cell, from_us));
+                jump = pb_block_keys_find(keys, pb_place_key(cell, from_us));
             else if (place_key_time(key) > to_us)
-                jump = pb_segment_find_block(table, pb_place_key(cell + 1, from_us));
+                jump = pb_block_keys_find(keys, pb_place_key(cell + 1, from_us));
             if (newest_us < from_us || place_key_time(key) > to_us) {
                 block = jump > block ? jump : block + 1;
                 continue;
@@ -563,13 +559,17 @@ find_places_in_segment(struct pb_cursor *cursor, uint32_t index, struct pb_error
 {
     size_t count = 0;
     const struct pb_geo_range *ranges = pb_geo_area_cover(cursor->area, &count);
+    struct pb_block_keys keys;
     uint32_t next_block = 0;
     enum pb_status status = PB_OK;
 
-    if (cursor->version->segments[index]->segment->tables[PB_TABLE_PLACES].rows == 0)
+    if (segment_of(cursor, index)->tables[PB_TABLE_PLACES].rows == 0)
         return PB_OK;
+    status = pb_segment_keys(segment_of(cursor, index), PB_TABLE_PLACES, &keys, error);
+    if (status != PB_OK)
+        return pass(cursor, index, status);
     for (size_t i = 0; i < count && status == PB_OK; i++)
-        status = add_place_blocks(cursor, index, &ranges[i], &next_block, error);
+        status = add_place_blocks(cursor, index, &keys, &ranges[i], &next_block, error);
     return status;
 }
 

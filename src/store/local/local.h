@@ -51,6 +51,7 @@ struct pb_store {
     char *directory;          /* owned */
     uint8_t store_id[PB_STORE_ID_BYTES]; /* as in the manifest, but never replaced */
     bool is_read_only;
+    bool skips_damaged; /* segments, when the store is opened */
     size_t memory_bytes;
     pb_removed_fn *on_removed; /* may be NULL; called under writing */
     void *removed_context;

@@ -555,6 +555,7 @@ sample_places(const struct merge *merge, uint64_t **ret_keys, size_t *ret_count)
     uint64_t blocks = 0, step = 0, at = 0;
     size_t count = 0;
     uint64_t *keys = NULL;
+    enum pb_status status = PB_OK;
 
     for (uint32_t i = 0; i < merge->count; i++)
         blocks += merge->inputs[i].segment->tables[PB_TABLE_PLACES].blocks;
@@ -562,12 +563,18 @@ sample_places(const struct merge *merge, uint64_t **ret_keys, size_t *ret_count)
     keys = pb_alloc(merge->env, (blocks / step + 1) * sizeof(*keys));
     if (keys == NULL)
         return PB_E_NOMEM;
-    for (uint32_t i = 0; i < merge->count; i++) {
-        const struct pb_table_view *table = &merge->inputs[i].segment->tables[PB_TABLE_PLACES];
+    for (uint32_t i = 0; i < merge->count && status == PB_OK; i++) {
+        struct pb_block_keys block_keys = { NULL, 0 };
 
-        for (; at < table->blocks; at += step)
-            keys[count++] = pb_segment_block_key(table, (uint32_t)at);
-        at -= table->blocks;
+        status = pb_segment_keys(merge->inputs[i].segment, PB_TABLE_PLACES, &block_keys,
+                                 merge->error);
+        for (; at < block_keys.count; at += step)
+            keys[count++] = pb_block_key(&block_keys, (uint32_t)at);
+        at -= block_keys.count;
+    }
+    if (status != PB_OK) {
+        pb_free(merge->env, keys);
+        return status;
     }
     *ret_keys = keys;
     *ret_count = count;

@@ -195,10 +195,9 @@ void pb_segment_path(char *ret_path, size_t room, const char *directory, uint64_
 struct pb_table_view {
     uint64_t rows;
     uint32_t blocks, rows_per_block;
-    const uint8_t *bases; /* u64 for each 64 blocks */
-    const uint8_t *nears; /* u32 a block, to add to its base */
-    const uint8_t *keys;  /* u64 a block, or NULL */
 };
+
+struct pb_table_index; /* segment_index.c */
 
 struct pb_segment {
     const struct pb_env *env;
@@ -209,6 +208,7 @@ struct pb_segment {
     uint64_t seed;
     struct pb_names names;
     struct pb_table_view tables[PB_TABLE_COUNT];
+    struct pb_table_index *indexes; /* owned; of each table */
     char *path;           /* owned, for messages */
 
     /* Guarded by the store's writing lock, like all that appends use alone. */
@@ -224,8 +224,8 @@ pb_segment_name(const struct pb_segment *segment)
     return segment->path == NULL ? "segment" : segment->path;
 }
 
-/* Opens a segment file and checks footer, indexes and names against entry.
- * PB_E_CORRUPT names file and offset. */
+/* Opens a segment file and checks footer and names against entry; an index is checked where it is
+ * first believed, a block each time. PB_E_CORRUPT names file and offset. */
 PB_MUST_CHECK enum pb_status pb_segment_open(const struct pb_env *env, const char *directory,
                                              const uint8_t store_id[PB_STORE_ID_BYTES],
                                              const struct pb_segment_entry *entry,
@@ -237,12 +237,22 @@ void pb_segment_forget(const struct pb_segment *segment);
 size_t pb_segment_memory(const struct pb_segment *segment);
 
 /* The same over bytes in memory (the fuzz target's entry); bytes are borrowed and must be
- * followed by PB_BLOCK_PADDING readable bytes. */
+ * followed by PB_BLOCK_PADDING readable bytes. Whatever it answers, pb_segment_done() is next. */
 PB_MUST_CHECK enum pb_status pb_segment_parse(struct pb_segment *segment, const uint8_t *bytes,
                                               uint64_t size,
                                               const uint8_t store_id[PB_STORE_ID_BYTES],
                                               struct pb_error *error);
 
+/* Frees what parsing made. */
+void pb_segment_done(struct pb_segment *segment);
+
+/* Checks all indexes, of what is not in use yet. */
+PB_MUST_CHECK enum pb_status pb_segment_check_indexes(const struct pb_segment *segment,
+                                                      struct pb_error *error);
+
+/* Says PB_E_CORRUPT, with file and offset. */
+PB_MUST_CHECK enum pb_status pb_segment_fail(const struct pb_segment *segment, uint64_t offset,
+                                             const char *what, struct pb_error *error);
 /* What a message of PB_E_CORRUPT says, without file and offset; offset 0 where it names none. */
 const char *pb_segment_damage(const struct pb_error *error, uint64_t *ret_offset);
 
@@ -256,9 +266,18 @@ PB_MUST_CHECK enum pb_status pb_segment_column(const struct pb_segment *segment,
                                                const struct pb_block *block, uint32_t column,
                                                struct pb_column *ret_column,
                                                struct pb_error *error);
-/* The last block whose key is at most key, or block 0. The table has keys and blocks. */
-uint32_t pb_segment_find_block(const struct pb_table_view *table, uint64_t key);
-uint64_t pb_segment_block_key(const struct pb_table_view *table, uint32_t block);
+/* Keys of a table's blocks. They can be believed: their index was checked. */
+struct pb_block_keys {
+    const uint8_t *bytes; /* u64 a block */
+    uint32_t count;       /* of blocks */
+};
+/* The table has keys. The first time its index is checked: PB_E_CORRUPT. */
+PB_MUST_CHECK enum pb_status pb_segment_keys(const struct pb_segment *segment,
+                                             enum pb_table table, struct pb_block_keys *ret_keys,
+                                             struct pb_error *error);
+uint64_t pb_block_key(const struct pb_block_keys *keys, uint32_t block);
+/* The last block whose key is at most key, or block 0. */
+uint32_t pb_block_keys_find(const struct pb_block_keys *keys, uint64_t key);
 
 /* One distinct plate with its rows [first, end). */
 struct pb_plate_rows {

@@ -1,8 +1,9 @@
 /*
  * Segment reader: a mapped file, checked where it is looked at.
  *
- * Footer, indexes and names are checked when the segment is opened; each block when it is
- * read, every time. What fails a check is named by file and offset and never used.
+ * Footer and names are checked when the segment is opened, an index before it is believed
+ * (segment_index.h), each block when it is read, every time. What fails a check is named by file
+ * and offset and never used.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "plate/plate_code.h"
 #include "store/local/extras.h"
 #include "store/local/segment_format.h"
+#include "store/local/segment_index.h"
 
 #define OFFSET_WORD ": offset "
 #define FETCH_BYTES 1024u
@@ -24,11 +26,14 @@
  * more events than so many has half of the memory for each, which is 107 MB at most. */
 #define FILTER_BLOCKS_AT_ONCE 64u
 #define FILTER_WHOLE_EVENTS (UINT64_C(1) << 23)
+/* Plates before that of a row, from the beginning of the block of plates that its index names: of
+ * that block, and those of the row's own. */
+#define PLATES_PASSED_MAX (2u * PB_BLOCK_ROWS_MAX)
 #define DECODES_BEFORE_WHOLE 4u /* rows of a block that are decoded one by one */
 
-static enum pb_status
-damaged(const struct pb_segment *segment, uint64_t offset, const char *what,
-        struct pb_error *error)
+enum pb_status
+pb_segment_fail(const struct pb_segment *segment, uint64_t offset, const char *what,
+                struct pb_error *error)
 {
     return pb_fail(error, PB_E_CORRUPT, "%s" OFFSET_WORD "%llu: %s; restore it from a backup",
                    pb_segment_name(segment), (unsigned long long)offset, what);
@@ -53,36 +58,6 @@ pb_segment_damage(const struct pb_error *error, uint64_t *ret_offset)
 /* ---- opening ---- */
 
 static enum pb_status
-open_index(struct pb_segment *segment, enum pb_table number, const uint8_t *footer,
-           struct pb_error *error)
-{
-    struct pb_table_view *table = &segment->tables[number];
-    const struct pb_table_format *format = &pb_table_formats[number];
-    uint64_t offset = pb_get_le64(footer + 16);
-    uint64_t bytes = pb_get_le64(footer + 24);
-    uint64_t groups = 0;
-
-    table->rows = pb_get_le64(footer);
-    table->blocks = pb_get_le32(footer + 8);
-    table->rows_per_block = pb_get_le32(footer + 12);
-    if (table->rows_per_block != format->rows_per_block
-        || table->rows > (uint64_t)PB_SEGMENT_ROWS_MAX * (PB_ALTERNATES_MAX + 1)
-        || table->blocks != (table->rows + table->rows_per_block - 1) / table->rows_per_block
-        || bytes != pb_table_index_bytes(number, table->blocks) || offset > segment->size
-        || bytes > segment->size - offset) {
-        return damaged(segment, offset, "a table's index is out of range", error);
-    }
-    if (XXH3_64bits_withSeed(segment->bytes + offset, (size_t)bytes, segment->seed)
-        != pb_get_le64(footer + 32))
-        return damaged(segment, offset, "the checksum of a table's index does not fit", error);
-    groups = ((uint64_t)table->blocks + PB_INDEX_GROUP - 1) / PB_INDEX_GROUP;
-    table->bases = segment->bytes + offset;
-    table->nears = table->bases + groups * 8;
-    table->keys = format->has_keys ? table->nears + (uint64_t)table->blocks * 4 : NULL;
-    return PB_OK;
-}
-
-static enum pb_status
 open_names(struct pb_segment *segment, const uint8_t *footer, struct pb_error *error)
 {
     uint64_t offset = pb_get_le64(footer);
@@ -90,14 +65,14 @@ open_names(struct pb_segment *segment, const uint8_t *footer, struct pb_error *e
     enum pb_status status = PB_OK;
 
     if (offset > segment->size || stored > segment->size - offset)
-        return damaged(segment, offset, "the names are out of range", error);
+        return pb_segment_fail(segment, offset, "the names are out of range", error);
     if (XXH3_64bits_withSeed(segment->bytes + offset, (size_t)stored, segment->seed)
         != pb_get_le64(footer + 24))
-        return damaged(segment, offset, "the checksum of the names does not fit", error);
+        return pb_segment_fail(segment, offset, "the checksum of the names does not fit", error);
     status = pb_names_decode(&segment->names, segment->env, segment->bytes + offset,
                              (size_t)stored, (size_t)pb_get_le64(footer + 16));
     if (status == PB_E_CORRUPT)
-        return damaged(segment, offset, "the names do not decode", error);
+        return pb_segment_fail(segment, offset, "the names do not decode", error);
     segment->blocks_end = offset;
     return status;
 }
@@ -113,31 +88,31 @@ pb_segment_parse(struct pb_segment *segment, const uint8_t *bytes, uint64_t size
     segment->bytes = bytes;
     segment->size = size;
     if (size < PB_SEGMENT_HEAD_BYTES + PB_FOOTER_BYTES + PB_SEGMENT_TRAILER_BYTES)
-        return damaged(segment, size, "the file is cut short", error);
+        return pb_segment_fail(segment, size, "the file is cut short", error);
     if (memcmp(bytes, PB_SEGMENT_MAGIC, PB_SEGMENT_MAGIC_BYTES) != 0)
-        return damaged(segment, 0, "the file does not begin as a segment", error);
+        return pb_segment_fail(segment, 0, "the file does not begin as a segment", error);
     for (uint32_t i = PB_SEGMENT_MAGIC_BYTES; i < PB_SEGMENT_HEAD_BYTES; i++) {
         if (bytes[i] != 0)
-            return damaged(segment, i, "the file does not begin as a segment", error);
+            return pb_segment_fail(segment, i, "the file does not begin as a segment", error);
     }
     trailer = bytes + size - PB_SEGMENT_TRAILER_BYTES;
     if (memcmp(trailer + 24, PB_SEGMENT_MAGIC, PB_SEGMENT_MAGIC_BYTES) != 0
         || pb_get_le64(trailer) != size - PB_SEGMENT_TRAILER_BYTES - PB_FOOTER_BYTES
         || pb_get_le64(trailer + 8) != PB_FOOTER_BYTES) {
-        return damaged(segment, size - PB_SEGMENT_TRAILER_BYTES,
-                       "the file does not end as a segment", error);
+        return pb_segment_fail(segment, size - PB_SEGMENT_TRAILER_BYTES,
+                               "the file does not end as a segment", error);
     }
     footer = trailer - PB_FOOTER_BYTES;
     if (XXH3_64bits(footer, PB_FOOTER_BYTES) != pb_get_le64(trailer + 16))
-        return damaged(segment, (uint64_t)(footer - bytes), "the footer's checksum does not fit",
-                       error);
+        return pb_segment_fail(segment, (uint64_t)(footer - bytes),
+                               "the footer's checksum does not fit", error);
     if (memcmp(footer, PB_SEGMENT_MAGIC, PB_SEGMENT_MAGIC_BYTES) != 0
         || pb_get_le32(footer + 8) != PB_SEGMENT_VERSION)
         return pb_fail(error, PB_E_VERSION, "%s: segment format %u, this program knows %u",
                        pb_segment_name(segment), pb_get_le32(footer + 8), PB_SEGMENT_VERSION);
     if (memcmp(footer + 12, store_id, PB_STORE_ID_BYTES) != 0)
-        return damaged(segment, (uint64_t)(footer - bytes) + 12,
-                       "the segment belongs to another store", error);
+        return pb_segment_fail(segment, (uint64_t)(footer - bytes) + 12,
+                               "the segment belongs to another store", error);
     segment->entry = (struct pb_segment_entry){
         .number = pb_get_le64(footer + 28),
         .bytes = size,
@@ -152,15 +127,11 @@ pb_segment_parse(struct pb_segment *segment, const uint8_t *bytes, uint64_t size
     };
     segment->seed = pb_get_le64(footer + 84);
     status = open_names(segment, footer + PB_FOOTER_FIXED_BYTES, error);
-    for (int t = 0; t < PB_TABLE_COUNT && status == PB_OK; t++) {
-        status = open_index(segment, (enum pb_table)t,
-                            footer + PB_FOOTER_FIXED_BYTES + PB_FOOTER_NAMES_BYTES
-                                + (size_t)t * PB_FOOTER_TABLE_BYTES,
-                            error);
-    }
+    if (status == PB_OK)
+        status = pb_indexes_open(segment, footer, error);
     if (status == PB_OK && segment->tables[PB_TABLE_READS].rows != segment->entry.rows)
-        status = damaged(segment, (uint64_t)(footer - bytes), "the footer contradicts itself",
-                         error);
+        status = pb_segment_fail(segment, (uint64_t)(footer - bytes),
+                                 "the footer contradicts itself", error);
     return status;
 }
 
@@ -207,8 +178,8 @@ pb_segment_open(const struct pb_env *env, const char *directory,
     if (status != PB_OK)
         goto out;
     if (size != entry->bytes) {
-        status = damaged(segment, size < entry->bytes ? size : entry->bytes,
-                         "the file has another length than the manifest says", error);
+        status = pb_segment_fail(segment, size < entry->bytes ? size : entry->bytes,
+                                 "the file has another length than the manifest says", error);
         goto out;
     }
     status = env->files->map(env->file_context, file, size, &bytes, error);
@@ -220,8 +191,8 @@ pb_segment_open(const struct pb_env *env, const char *directory,
         goto out;
     }
     if (!same_entry(&segment->entry, entry)) {
-        status = damaged(segment, size - PB_SEGMENT_TRAILER_BYTES,
-                         "the file is not the one that the manifest means", error);
+        status = pb_segment_fail(segment, size - PB_SEGMENT_TRAILER_BYTES,
+                                 "the file is not the one that the manifest means", error);
         goto out;
     }
     *ret_segment = segment;
@@ -239,10 +210,17 @@ pb_segment_close(struct pb_segment *segment)
     if (segment == NULL)
         return;
     segment->env->files->unmap(segment->env->file_context, segment->bytes, segment->size);
-    pb_names_done(&segment->names);
-    pb_filter_free(segment->events);
+    pb_segment_done(segment);
     pb_free(segment->env, segment->path);
     pb_free(segment->env, segment);
+}
+
+void
+pb_segment_done(struct pb_segment *segment)
+{
+    pb_names_done(&segment->names);
+    pb_filter_free(segment->events);
+    pb_free(segment->env, segment->indexes);
 }
 
 void
@@ -259,13 +237,6 @@ pb_segment_memory(const struct pb_segment *segment)
 
 /* ---- blocks ---- */
 
-static uint64_t
-block_offset(const struct pb_table_view *table, uint32_t block)
-{
-    return pb_get_le64(table->bases + (size_t)(block / PB_INDEX_GROUP) * 8)
-           + pb_get_le32(table->nears + (size_t)block * 4);
-}
-
 enum pb_status
 pb_segment_block(const struct pb_segment *segment, enum pb_table number, uint32_t block,
                  struct pb_block *ret_block, struct pb_error *error)
@@ -277,16 +248,17 @@ pb_segment_block(const struct pb_segment *segment, enum pb_table number, uint32_
     enum pb_status status = PB_OK;
 
     assert(block < table->blocks);
-    offset = block_offset(table, block);
+    offset = pb_index_block_offset(segment, number, block);
     if (offset < PB_SEGMENT_HEAD_BYTES || offset >= segment->blocks_end)
-        return damaged(segment, offset, "an index points outside the blocks", error);
+        return pb_index_blame(segment, number, offset, "an index points outside the blocks",
+                              error);
     status = pb_block_open(segment->bytes + offset, (size_t)(segment->blocks_end - offset),
                            (uint8_t)number, block, segment->seed, ret_block, &what);
     if (status != PB_OK)
-        return damaged(segment, offset, what, error);
+        return pb_index_blame(segment, number, offset, what, error);
     rows = table->rows - (uint64_t)block * table->rows_per_block;
     if (ret_block->rows != (rows < table->rows_per_block ? rows : table->rows_per_block))
-        return damaged(segment, offset, "a block has the wrong number of rows", error);
+        return pb_segment_fail(segment, offset, "a block has the wrong number of rows", error);
     return PB_OK;
 }
 
@@ -297,8 +269,8 @@ open_column(const struct pb_segment *segment, const struct pb_block *block, uint
     enum pb_status status = pb_block_column(block, column, ret_column);
 
     if (status != PB_OK)
-        return damaged(segment, (uint64_t)(block->bytes - segment->bytes),
-                       "a column does not decode", error);
+        return pb_segment_fail(segment, (uint64_t)(block->bytes - segment->bytes),
+                               "a column does not decode", error);
     return PB_OK;
 }
 
@@ -307,29 +279,6 @@ pb_segment_column(const struct pb_segment *segment, const struct pb_block *block
                   struct pb_column *ret_column, struct pb_error *error)
 {
     return open_column(segment, block, column, ret_column, error);
-}
-
-uint64_t
-pb_segment_block_key(const struct pb_table_view *table, uint32_t block)
-{
-    return pb_get_le64(table->keys + (size_t)block * 8);
-}
-
-uint32_t
-pb_segment_find_block(const struct pb_table_view *table, uint64_t key)
-{
-    uint32_t first = 0;
-    uint32_t end = table->blocks;
-
-    while (end - first > 1) {
-        uint32_t middle = first + (end - first) / 2;
-
-        if (pb_segment_block_key(table, middle) <= key)
-            first = middle;
-        else
-            end = middle;
-    }
-    return first;
 }
 
 /* ---- plates ---- */
@@ -461,7 +410,7 @@ load_texts(struct pb_plate_iterator *iterator, const struct pb_block *block,
         status = iterator->table == PB_TABLE_LONG
                      ? place_plate_texts(iterator, block->blob_raw, &what)
                      : place_alternate_texts(iterator, block->blob_raw, &what);
-    return status == PB_OK ? PB_OK : damaged(segment, offset, what, error);
+    return status == PB_OK ? PB_OK : pb_segment_fail(segment, offset, what, error);
 }
 
 /* Alternates without a code stand last, but in a forged block anywhere. */
@@ -566,7 +515,7 @@ pb_plate_iterator_next(struct pb_plate_iterator *iterator, struct pb_plate_rows 
         ret_plate->code = (uint64_t)iterator->columns[PB_PLATES_CODE][at];
         if (iterator->table == PB_TABLE_PLATES
             && (ret_plate->code == 0 || ret_plate->code >> PB_PLATE_CODE_BITS != 0))
-            return damaged(segment, segment->blocks_end, "a plate is none", error);
+            return pb_segment_fail(segment, segment->blocks_end, "a plate is none", error);
     }
     if (ret_plate->code & PB_ALTERNATE_HASH_BIT) { /* no plate's code has it: see above */
         const uint8_t *text = iterator->blob + iterator->texts[at];
@@ -575,7 +524,8 @@ pb_plate_iterator_next(struct pb_plate_iterator *iterator, struct pb_plate_rows 
     }
     if (ret_plate->first >= ret_plate->end
         || ret_plate->end > target_rows(segment, iterator->table))
-        return damaged(segment, segment->blocks_end, "rows of a plate are out of range", error);
+        return pb_segment_fail(segment, segment->blocks_end, "rows of a plate are out of range",
+                               error);
     return PB_OK;
 }
 
@@ -583,28 +533,30 @@ enum pb_status
 pb_plate_iterator_seek(struct pb_plate_iterator *iterator, uint64_t code, struct pb_error *error)
 {
     const struct pb_table_view *table = &iterator->segment->tables[iterator->table];
+    struct pb_block_keys keys;
     uint32_t block = 0;
     uint32_t first = 0;
     uint32_t end = 0;
+    enum pb_status status = PB_OK;
 
     if (iterator->table == PB_TABLE_LONG || table->blocks == 0)
         return PB_OK;
+    status = pb_segment_keys(iterator->segment, iterator->table, &keys, error);
+    if (status != PB_OK)
+        return status;
     if (iterator->rows == 0
         || (uint64_t)iterator->columns[PB_PLATES_CODE][iterator->rows - 1] < code) {
         /* Equal codes of several jurisdictions may begin at the end of the block before. */
         block = iterator->block;
-        if (iterator->rows != 0 && block + 2 < table->blocks
-            && pb_segment_block_key(table, block + 2) >= code
-            && pb_segment_block_key(table, block + 1) < code)
+        if (iterator->rows != 0 && block + 2 < keys.count && pb_block_key(&keys, block + 2) >= code
+            && pb_block_key(&keys, block + 1) < code)
             block++; /* the neighbour: seeking in order is mostly that */
         else
-            block = pb_segment_find_block(table, code - (code != 0));
-        if (iterator->rows == 0 || block != iterator->block) {
-            enum pb_status status = load_plates(iterator, block, error);
-
-            if (status != PB_OK)
-                return status;
-        }
+            block = pb_block_keys_find(&keys, code - (code != 0));
+        if (iterator->rows == 0 || block != iterator->block)
+            status = load_plates(iterator, block, error);
+        if (status != PB_OK)
+            return status;
     }
     first = iterator->row;
     end = iterator->rows;
@@ -671,14 +623,22 @@ pb_plate_iterator_seek_text(struct pb_plate_iterator *iterator, struct pb_str te
     return status;
 }
 
-/* The block of plates where the first plate of a row's block stands. */
+static enum pb_status
+has_no_plate(const struct pb_segment *segment, struct pb_error *error)
+{
+    return pb_index_blame(segment, PB_TABLE_READS, segment->blocks_end, "a row has no plate",
+                          error);
+}
+
+/* The block of plates where the first plate of a row's block should stand: the plates that are
+ * found there tell whether it does. */
 static enum pb_status
 find_plates(const struct pb_segment *segment, uint64_t row, enum pb_table *ret_table,
             uint32_t *ret_block, struct pb_error *error)
 {
     const struct pb_table_view *reads = &segment->tables[PB_TABLE_READS];
     const struct pb_table_view *table = &segment->tables[PB_TABLE_PLATES];
-    uint64_t ordinal = pb_segment_block_key(reads, (uint32_t)(row / reads->rows_per_block));
+    uint64_t ordinal = pb_index_plate_ordinal(segment, (uint32_t)(row / reads->rows_per_block));
 
     *ret_table = PB_TABLE_PLATES;
     if (ordinal >= table->rows) {
@@ -687,7 +647,7 @@ find_plates(const struct pb_segment *segment, uint64_t row, enum pb_table *ret_t
         table = &segment->tables[PB_TABLE_LONG];
     }
     if (ordinal >= table->rows)
-        return damaged(segment, segment->blocks_end, "a row has no plate", error);
+        return has_no_plate(segment, error);
     *ret_block = (uint32_t)(ordinal / table->rows_per_block);
     return PB_OK;
 }
@@ -698,8 +658,11 @@ pb_plate_iterator_seek_row(struct pb_plate_iterator *iterator, uint64_t row,
 {
     enum pb_table table = PB_TABLE_PLATES;
     uint32_t block = 0;
-    enum pb_status status = find_plates(iterator->segment, row, &table, &block, error);
+    enum pb_status status = pb_index_check(iterator->segment, PB_TABLE_READS, error);
 
+    /* Nobody looks whether it went too far. */
+    if (status == PB_OK)
+        status = find_plates(iterator->segment, row, &table, &block, error);
     if (status != PB_OK || table < iterator->table ||
         (table == iterator->table && block <= iterator->block))
         return status;
@@ -758,6 +721,7 @@ find_plate(const struct pb_segment *segment, enum pb_table table, uint32_t block
 {
     struct pb_plate_iterator iterator;
     struct pb_plate_rows plate;
+    uint32_t passed = 0;
     bool has_passed = false;
     enum pb_status status = PB_OK;
 
@@ -771,6 +735,8 @@ find_plate(const struct pb_segment *segment, enum pb_table table, uint32_t block
         status = pb_plate_iterator_next(&iterator, &plate, error);
         if (status == PB_OK && plate.end > row)
             break;
+        if (status == PB_OK && ++passed > PLATES_PASSED_MAX)
+            status = PB_END;
     }
     /* It stands in a block that was passed; error tells of that. */
     if (status == PB_OK && plate.first > row)
@@ -786,8 +752,7 @@ find_plate(const struct pb_segment *segment, enum pb_table table, uint32_t block
             memcpy(ret_plate->text, plate.text.text, plate.text.bytes);
     }
     pb_plate_iterator_done(&iterator);
-    return status == PB_END ? damaged(segment, segment->blocks_end, "a row has no plate", error)
-                            : status;
+    return status == PB_END ? has_no_plate(segment, error) : status;
 }
 
 enum pb_status
@@ -869,10 +834,13 @@ pb_reads_block_load(struct pb_reads_block *reads, const struct pb_segment *segme
 void
 pb_reads_block_fetch(const struct pb_segment *segment, uint64_t row)
 {
-    const struct pb_table_view *table = &segment->tables[PB_TABLE_READS];
-    const uint8_t *at = segment->bytes
-                        + block_offset(table, (uint32_t)(row / table->rows_per_block));
+    uint32_t block = (uint32_t)(row / segment->tables[PB_TABLE_READS].rows_per_block);
+    uint64_t offset = pb_index_block_offset(segment, PB_TABLE_READS, block);
+    const uint8_t *at = NULL;
 
+    if (offset >= segment->blocks_end)
+        return; /* whoever loads it is told */
+    at = segment->bytes + offset;
     /* The checksum goes over all of it; the processor fetches on by itself once it has begun. */
     for (size_t i = 0; i < FETCH_BYTES; i += 64)
         __builtin_prefetch(at + i);
@@ -973,7 +941,8 @@ load_blob(struct pb_reads_block *reads, struct pb_error *error)
         reads->blob_room = reads->block.blob_raw;
     }
     if (pb_block_blob(&reads->block, reads->blob, &what) != PB_OK)
-        return damaged(segment, (uint64_t)(reads->block.bytes - segment->bytes), what, error);
+        return pb_segment_fail(segment, (uint64_t)(reads->block.bytes - segment->bytes), what,
+                               error);
     reads->has_blob = true;
     return PB_OK;
 }
@@ -1002,8 +971,9 @@ find_extras(struct pb_reads_block *reads, uint32_t at, const uint8_t **ret_bytes
         if (left >= 2)
             count = pb_get_le16(reads->blob + reads->extras_at);
         if (left < 2 || left - 2 < count)
-            return damaged(reads->segment, (uint64_t)(reads->block.bytes - reads->segment->bytes),
-                           "extras are cut short", error);
+            return pb_segment_fail(reads->segment,
+                                   (uint64_t)(reads->block.bytes - reads->segment->bytes),
+                                   "extras are cut short", error);
         if (reads->extras_row == at) {
             *ret_bytes = reads->blob + reads->extras_at + 2;
             *ret_count = count;
@@ -1062,14 +1032,14 @@ pb_reads_block_decode(struct pb_reads_block *reads, uint64_t row, struct pb_reco
     pb_read_init(ret_read);
     if (context == NULL || vehicle_number >= names->vehicle_count
         || commit_row >= segment->tables[PB_TABLE_COMMITS].rows) {
-        return damaged(segment, (uint64_t)(reads->block.bytes - segment->bytes),
-                       "a row's number is out of range", error);
+        return pb_segment_fail(segment, (uint64_t)(reads->block.bytes - segment->bytes),
+                               "a row's number is out of range", error);
     }
     ret_read->captured_at_us = value_of(reads, PB_READS_TIME, at);
     if (ret_read->captured_at_us < segment->entry.captured_min_us
         || ret_read->captured_at_us > segment->entry.captured_max_us) {
-        return damaged(segment, (uint64_t)(reads->block.bytes - segment->bytes),
-                       "a row's time is not of this segment", error);
+        return pb_segment_fail(segment, (uint64_t)(reads->block.bytes - segment->bytes),
+                               "a row's time is not of this segment", error);
     }
     ret_read->reader = names->texts[context->reader];
     ret_read->utc_offset_min = context->utc_offset_min;
@@ -1106,8 +1076,8 @@ pb_reads_block_decode(struct pb_reads_block *reads, uint64_t row, struct pb_reco
 
         status = find_extras(reads, at, &extras, &count, error);
         if (status == PB_OK && pb_extras_decode(extras, count, room, ret_read) != PB_OK)
-            status = damaged(segment, (uint64_t)(reads->block.bytes - segment->bytes),
-                             "extras do not decode", error);
+            status = pb_segment_fail(segment, (uint64_t)(reads->block.bytes - segment->bytes),
+                                     "extras do not decode", error);
     }
     return status;
 }
@@ -1118,16 +1088,18 @@ enum pb_status
 pb_segment_find_event(const struct pb_segment *segment, uint64_t identity, pb_row_fn *each,
                       void *context, struct pb_error *error)
 {
-    const struct pb_table_view *table = &segment->tables[PB_TABLE_EVENTS];
     uint64_t key = identity >> 16;
+    struct pb_block_keys block_keys;
     int64_t keys[PB_BLOCK_ROWS_MAX];
     struct pb_block block;
     struct pb_column column;
-    enum pb_status status = PB_OK;
+    enum pb_status status = pb_segment_keys(segment, PB_TABLE_EVENTS, &block_keys, error);
 
-    assert(table->blocks != 0); /* pb_segment_may_have_event() */
-    for (uint32_t b = pb_segment_find_block(table, key - (key != 0));
-         b < table->blocks && pb_segment_block_key(table, b) <= key; b++) {
+    if (status != PB_OK)
+        return status;
+    assert(block_keys.count != 0); /* pb_segment_may_have_event() */
+    for (uint32_t b = pb_block_keys_find(&block_keys, key - (key != 0));
+         b < block_keys.count && pb_block_key(&block_keys, b) <= key; b++) {
         status = pb_segment_block(segment, PB_TABLE_EVENTS, b, &block, error);
         if (status == PB_OK)
             status = open_column(segment, &block, 0, &column, error);
@@ -1144,8 +1116,8 @@ pb_segment_find_event(const struct pb_segment *segment, uint64_t identity, pb_ro
                 continue;
             row = (uint64_t)pb_column_get(&column, i);
             if (row >= segment->entry.rows)
-                return damaged(segment, (uint64_t)(block.bytes - segment->bytes),
-                               "an event's row is out of range", error);
+                return pb_segment_fail(segment, (uint64_t)(block.bytes - segment->bytes),
+                                       "an event's row is out of range", error);
             if (!each(context, row))
                 return PB_OK;
         }
@@ -1239,9 +1211,18 @@ pb_segment_verify(const struct pb_segment *segment, pb_damage_fn *on_damage, voi
 
     for (int t = 0; t < PB_TABLE_COUNT; t++) {
         const struct pb_table_view *table = &segment->tables[t];
+        struct pb_error error;
 
+        /* Where its blocks lie is not known then. */
+        if (pb_index_check(segment, (enum pb_table)t, &error) != PB_OK) {
+            uint64_t offset = 0;
+            const char *what = pb_segment_damage(&error, &offset);
+
+            report(segment, on_damage, context, counts, offset, what);
+            continue;
+        }
         for (uint32_t b = 0; b < table->blocks; b++) {
-            uint64_t offset = block_offset(table, b);
+            uint64_t offset = pb_index_block_offset(segment, (enum pb_table)t, b);
             const char *what = "a column does not decode";
             struct pb_block block;
             struct pb_column column;

@@ -326,6 +326,23 @@ next_marks(const struct pb_manifest *old, const struct pb_change *change,
     return status == PB_OK ? pb_marks_own(next->marks, next->mark_count, &next->arena) : status;
 }
 
+static enum pb_status
+open_segment(const struct pb_store *store, const struct pb_segment_entry *entry,
+             struct pb_segment_ref **ret_ref, struct pb_error *error)
+{
+    struct pb_segment *segment = NULL;
+    enum pb_status status = pb_segment_open(store->env, store->directory, store->store_id, entry,
+                                            &segment, error);
+
+    if (status != PB_OK)
+        return status;
+    *ret_ref = pb_segment_ref_new(store->env, segment);
+    if (*ret_ref != NULL)
+        return PB_OK;
+    pb_segment_close(segment);
+    return PB_E_NOMEM;
+}
+
 /* The version after the change: segments that stay are shared, added ones are opened. */
 static enum pb_status
 next_version(struct pb_store *store, const struct pb_change *change,
@@ -343,20 +360,14 @@ next_version(struct pb_store *store, const struct pb_change *change,
             version->segments[version->segment_count++] = pb_segment_ref_take(ref);
     }
     for (uint32_t i = 0; i < change->added_count && status == PB_OK; i++) {
-        struct pb_segment *segment = NULL;
         struct pb_segment_ref *ref = NULL;
 
-        status = pb_segment_open(store->env, store->directory, next->store_id, &change->added[i],
-                                 &segment, error);
+        status = open_segment(store, &change->added[i], &ref, error);
         if (status != PB_OK)
             break;
-        ref = pb_segment_ref_new(store->env, segment);
-        if (ref == NULL) {
-            pb_segment_close(segment);
-            status = PB_E_NOMEM;
-            break;
-        }
         version->segments[version->segment_count++] = ref;
+        /* It may take the place of others, and was written just now: a look costs little. */
+        status = pb_segment_check_indexes(ref->segment, error);
     }
     if (status != PB_OK) {
         pb_version_drop(version);
@@ -601,30 +612,20 @@ pb_store_tell_missing(const struct pb_store *store, int64_t from_us, int64_t to_
 }
 
 static enum pb_status
-open_segments(struct pb_store *store, bool skips_damaged, struct pb_error *error)
+open_segments(struct pb_store *store, struct pb_error *error)
 {
     struct pb_version *version = NULL;
     enum pb_status status = version_new(store, &store->manifest, store->buffer,
                                         store->manifest.segment_count, &version);
 
     for (uint32_t i = 0; i < store->manifest.segment_count && status == PB_OK; i++) {
-        struct pb_segment *segment = NULL;
+        struct pb_segment_ref *ref = NULL;
 
-        status = pb_segment_open(store->env, store->directory, store->manifest.store_id,
-                                 &store->manifest.segments[i], &segment, error);
-        if (status == PB_E_CORRUPT && skips_damaged) {
+        status = open_segment(store, &store->manifest.segments[i], &ref, error);
+        if (status == PB_OK)
+            version->segments[version->segment_count++] = ref;
+        else if (status == PB_E_CORRUPT && store->skips_damaged)
             status = note_missing(store, &store->manifest.segments[i]);
-            continue;
-        }
-        if (status != PB_OK)
-            break;
-        version->segments[version->segment_count] = pb_segment_ref_new(store->env, segment);
-        if (version->segments[version->segment_count] == NULL) {
-            pb_segment_close(segment);
-            status = PB_E_NOMEM;
-            break;
-        }
-        version->segment_count++;
     }
     if (status == PB_OK) {
         store->version = version;
@@ -632,6 +633,23 @@ open_segments(struct pb_store *store, bool skips_damaged, struct pb_error *error
     }
     pb_version_drop(version);
     return status;
+}
+
+/* Leaves a segment out that opened, and then could not say what it has of the log's reads. */
+static enum pb_status
+leave_out(struct pb_store *store, uint32_t index)
+{
+    struct pb_version *version = store->version;
+    struct pb_segment_ref *ref = version->segments[index];
+    enum pb_status status = note_missing(store, &ref->segment->entry);
+
+    if (status != PB_OK)
+        return status;
+    pb_segment_ref_drop(ref);
+    version->segment_count--;
+    for (uint32_t i = index; i < version->segment_count; i++)
+        version->segments[i] = version->segments[i + 1];
+    return PB_OK;
 }
 
 /* ---- judging appended reads ---- */
@@ -683,6 +701,10 @@ judge_append(struct pb_store *store, const struct pb_read *read, struct admissio
         if (!may_be_in(segment, read, identity))
             continue;
         status = pb_segment_find_identity(segment, read, identity, &here, error);
+        if (status == PB_E_CORRUPT && store->skips_damaged) {
+            status = leave_out(store, i--);
+            continue;
+        }
         if (here.is_there && (!known.is_there || memcmp(&here, &known, sizeof(here)) != 0))
             segments_known |= UINT64_C(1) << (i & 63);
         known = here;
@@ -870,6 +892,7 @@ init_store(struct pb_store *store, const char *path, const struct pb_store_optio
     store->flush_rows = PB_BUFFER_ROWS_MAX;
     store->is_read_only = options != NULL && options->is_read_only;
     if (options != NULL) {
+        store->skips_damaged = options->skips_damaged && store->is_read_only;
         store->has_flusher = options->merge_in_background && !store->is_read_only;
         store->on_removed = options->on_removed;
         store->removed_context = options->removed_context;
@@ -897,7 +920,7 @@ init_store(struct pb_store *store, const char *path, const struct pb_store_optio
 
 /* Reads manifest, segments and logs. */
 static enum pb_status
-load(struct pb_store *store, bool skips_damaged, struct pb_error *error)
+load(struct pb_store *store, struct pb_error *error)
 {
     enum pb_status status = pb_manifest_read(&store->manifest, store->directory, error);
 
@@ -909,7 +932,7 @@ load(struct pb_store *store, bool skips_damaged, struct pb_error *error)
                                &store->buffer);
     }
     if (status == PB_OK)
-        status = open_segments(store, skips_damaged, error);
+        status = open_segments(store, error);
     return status == PB_OK ? recover(store, error) : status;
 }
 
@@ -928,12 +951,12 @@ unload(struct pb_store *store)
  * before named, so what was loaded is whole if the manifest is still the same.
  */
 static enum pb_status
-load_beside_writer(struct pb_store *store, bool skips_damaged, struct pb_error *error)
+load_beside_writer(struct pb_store *store, struct pb_error *error)
 {
     for (int attempt = 0; attempt < OPEN_ATTEMPTS_MAX; attempt++) {
         struct pb_manifest now;
         bool is_same = false;
-        enum pb_status status = load(store, skips_damaged, error);
+        enum pb_status status = load(store, error);
 
         if (store->version == NULL && store->buffer == NULL)
             return status; /* not even a manifest */
@@ -967,8 +990,7 @@ pb_store_open(const struct pb_env *env, const char *path, const struct pb_store_
     if (status == PB_OK && !store->is_read_only)
         status = take_lock(store, error);
     if (status == PB_OK)
-        status = store->is_read_only ? load_beside_writer(store, options->skips_damaged, error)
-                                     : load(store, false, error);
+        status = store->is_read_only ? load_beside_writer(store, error) : load(store, error);
     if (status == PB_OK && !store->is_read_only)
         status = tidy_up(store, error);
     if (status == PB_OK && !store->is_read_only

@@ -60,6 +60,7 @@ pb_event_walk_to(struct pb_event_walk *walk, uint64_t identity, bool *ret_is_the
 
     *ret_is_there = false;
     for (;;) {
+        struct pb_block_keys keys;
         uint32_t block_of_key = 0;
         enum pb_status status = PB_OK;
 
@@ -68,7 +69,10 @@ pb_event_walk_to(struct pb_event_walk *walk, uint64_t identity, bool *ret_is_the
         *ret_is_there = walk->at < walk->count && (uint64_t)walk->keys[walk->at] == key;
         if (walk->at < walk->count || walk->next_block == table->blocks)
             return PB_OK;
-        block_of_key = pb_segment_find_block(table, key == 0 ? 0 : key - 1);
+        status = pb_segment_keys(walk->segment, PB_TABLE_EVENTS, &keys, error);
+        if (status != PB_OK)
+            return status;
+        block_of_key = pb_block_keys_find(&keys, key == 0 ? 0 : key - 1);
         if (block_of_key > walk->next_block)
             walk->next_block = block_of_key;
         status = read_block(walk, error);

@@ -28,6 +28,7 @@ pb_walk_init(struct pb_walk *walk, const struct pb_segment *segment, enum pb_tab
     walk->table = table;
     walk->jurisdiction = jurisdiction;
     walk->skips = skips;
+    walk->keys = (struct pb_block_keys){ NULL, 0 };
     walk->is_exact = pb_pattern_is_exact(pattern, &walk->exact);
     walk->has_given = false;
     walk->is_long = false;
@@ -40,9 +41,9 @@ pb_walk_init(struct pb_walk *walk, const struct pb_segment *segment, enum pb_tab
     memset(&walk->match, 0, sizeof(walk->match));
     pb_pattern_scan_init(&walk->scan, pattern);
     pb_plate_iterator_init(&walk->plates, segment, table);
-    if (!walk->is_exact)
-        return PB_OK;
-    status = seek_exact(walk, pb_skips_error(skips));
+    status = pb_segment_keys(segment, table, &walk->keys, pb_skips_error(skips));
+    if (status == PB_OK && walk->is_exact)
+        status = seek_exact(walk, pb_skips_error(skips));
     if (status == PB_OK)
         return PB_OK;
     /* A look at every block that can be read finds it in any other. */
@@ -130,14 +131,14 @@ load_block(struct pb_walk *walk, uint32_t number, struct pb_error *error)
 static enum pb_status
 next_block(struct pb_walk *walk, struct pb_error *error)
 {
-    const struct pb_table_view *table = &walk->segment->tables[walk->table];
     uint32_t number = walk->block_number + 1; /* UINT32_MAX + 1 is 0 */
 
-    if (number >= table->blocks || walk->next_code == UINT64_MAX)
+    if (number >= walk->segment->tables[walk->table].blocks || walk->next_code == UINT64_MAX)
         return PB_END;
     /* Most jumps are short or none: look at the neighbour before searching all. */
-    if (number + 1 < table->blocks && pb_segment_block_key(table, number + 1) < walk->next_code) {
-        uint32_t found = pb_segment_find_block(table, walk->next_code - 1);
+    if (number + 1 < walk->keys.count
+        && pb_block_key(&walk->keys, number + 1) < walk->next_code) {
+        uint32_t found = pb_block_keys_find(&walk->keys, walk->next_code - 1);
 
         number = found > number ? found : number;
     }

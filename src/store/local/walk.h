@@ -17,6 +17,8 @@ struct pb_walk {
     enum pb_table table;
     uint16_t jurisdiction;       /* 0: any */
     struct pb_skips *skips;      /* borrowed */
+    struct pb_block_keys keys;   /* of table; none where its index is damaged: nothing is jumped
+                                  * over then */
     bool is_exact;
     bool has_given;              /* an exact walk gave something */
     struct pb_str exact;         /* borrowed from pattern */
