@@ -149,28 +149,56 @@ count_segments(struct store_room *room)
     return count;
 }
 
-/* As long as somebody waits for maintenance the merge is broken off, again and again. */
-static void
-a_merge_that_is_broken_off_for_somebody_who_waits_is_done_afterwards(void **state)
-{
+static struct {
     struct store_room room;
+    uint64_t first; /* number of a segment that is made next */
+    _Atomic bool has_begun;
+} waiting;
+
+/* In the merge: goes on when somebody waits for it. */
+static void
+wait_for_who_waits(void *context, enum fault_operation operation)
+{
+    struct pb_store *store = waiting.room.store;
+    bool is_waited_for = false;
+
+    (void)context;
+    if (operation != FAULT_ALLOCATION || store->next_segment == waiting.first)
+        return;
+    waiting.room.fault.meanwhile = NULL;
+    atomic_store(&waiting.has_begun, true);
+    while (!is_waited_for) {
+        (void)sched_yield();
+        (void)pthread_mutex_lock(&store->background_lock);
+        is_waited_for = store->maintenance_count != 0;
+        (void)pthread_mutex_unlock(&store->background_lock);
+    }
+}
+
+/* Whoever waits comes next, and the merge once nobody waits any more. */
+static void
+a_merge_that_is_broken_off_for_somebody_who_waits_is_done_after_them(void **state)
+{
+    struct store_room *room = &waiting.room;
 
     (void)state;
-    room_init(&room);
-    make_large_segments(&room);
-    room.fault.fail_file_mask = FAULT_UNLINK; /* what counts */
-    atomic_store(&room.fault.file_call_count, 0);
-    atomic_store(&room.store->waiting_count, 1);
-    room_expect(&room, PB_OK, pb_store_start_background(room.store, &room.error), "start");
-    while (atomic_load(&room.fault.file_call_count) < 2)
+    room_init(room);
+    make_large_segments(room);
+    waiting.first = room->store->next_segment;
+    atomic_store(&waiting.has_begun, false);
+    room->fault.meanwhile = wait_for_who_waits;
+    room_expect(room, PB_OK, pb_store_start_background(room->store, &room->error), "start");
+    while (!atomic_load(&waiting.has_begun))
         (void)sched_yield();
-    assert_int_equal(4, count_segments(&room));
-    atomic_store(&room.store->waiting_count, 0);
-    while (count_segments(&room) != 1)
+    pb_store_begin_maintenance(room->store);
+    assert_int_equal(4, count_segments(room));
+    assert_int_equal(waiting.first + 1, pb_store_take_number(room->store)); /* it was begun once */
+    pb_store_end_maintenance(room->store);
+    while (count_segments(room) != 1)
         (void)sched_yield();
-    pb_store_stop_background(room.store);
-    assert_int_equal(4 * ROWS_OF_EACH, room_count(&room, "AB12"));
-    room_done(&room);
+    pb_store_stop_background(room->store);
+    assert_int_equal(4 * ROWS_OF_EACH, room_count(room, "AB12"));
+    room_done(room);
 }
 
 /* What the closing thread does at that moment. */
@@ -500,7 +528,7 @@ main(void)
         cmocka_unit_test(segments_that_together_are_too_large_are_not_merged),
         cmocka_unit_test(where_a_partition_has_too_many_segments_few_are_merged),
         cmocka_unit_test(a_large_merge_without_memory_to_begin_with_changes_nothing),
-        cmocka_unit_test(a_merge_that_is_broken_off_for_somebody_who_waits_is_done_afterwards),
+        cmocka_unit_test(a_merge_that_is_broken_off_for_somebody_who_waits_is_done_after_them),
         cmocka_unit_test(a_merge_is_broken_off_by_who_closes_the_store),
         cmocka_unit_test(a_merge_that_cannot_flush_history_first_leaves_it),
         cmocka_unit_test(what_a_store_remembers_is_copied_and_added_to_or_stays),

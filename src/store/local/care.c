@@ -44,9 +44,20 @@ pb_store_flush(struct pb_store *store, struct pb_error *error)
 void
 pb_store_begin_maintenance(struct pb_store *store)
 {
-    (void)atomic_fetch_add_explicit(&store->waiting_count, 1, memory_order_relaxed);
+    (void)pthread_mutex_lock(&store->background_lock);
+    store->maintenance_count++;
+    (void)pthread_mutex_unlock(&store->background_lock);
     (void)pthread_mutex_lock(&store->maintenance);
-    (void)atomic_fetch_sub_explicit(&store->waiting_count, 1, memory_order_relaxed);
+}
+
+void
+pb_store_end_maintenance(struct pb_store *store)
+{
+    (void)pthread_mutex_unlock(&store->maintenance);
+    (void)pthread_mutex_lock(&store->background_lock);
+    store->maintenance_count--;
+    (void)pthread_cond_signal(&store->background_wake);
+    (void)pthread_mutex_unlock(&store->background_lock);
 }
 
 static bool
@@ -340,7 +351,7 @@ pb_store_purge(struct pb_store *store, const struct pb_progress *progress,
         }
     }
     pb_version_drop(version);
-    (void)pthread_mutex_unlock(&store->maintenance);
+    pb_store_end_maintenance(store);
     if (status == PB_END)
         status = PB_OK;
     if (status == PB_OK)
@@ -357,13 +368,14 @@ static bool
 background_goes_on(void *context, const char *phase, uint64_t done, uint64_t total)
 {
     struct pb_store *store = context;
-    bool is_waited_for = atomic_load_explicit(&store->waiting_count, memory_order_relaxed) != 0;
-    bool goes_on;
+    bool is_waited_for = false;
+    bool goes_on = false;
 
     (void)phase;
     (void)done;
     (void)total;
     (void)pthread_mutex_lock(&store->background_lock);
+    is_waited_for = store->maintenance_count != 0;
     if (is_waited_for)
         store->background_is_asked = true; /* what is broken off begins again after them */
     goes_on = !store->background_stops && !is_waited_for;
@@ -380,7 +392,9 @@ background_main(void *context)
     pb_env_system_step_back();
     (void)pthread_mutex_lock(&store->background_lock);
     while (!store->background_stops) {
-        if (!store->background_is_asked) {
+        /* Whoever wants maintenance has it first: what was broken off for them would only be in
+         * their way again. */
+        if (!store->background_is_asked || store->maintenance_count != 0) {
             (void)pthread_cond_wait(&store->background_wake, &store->background_lock);
             continue;
         }
@@ -555,7 +569,7 @@ pb_store_backup(struct pb_store *store, const char *target_path,
     if (status == PB_OK)
         status = fill_copy(store->env, store->directory, target_path, &manifest, true, progress,
                            error);
-    (void)pthread_mutex_unlock(&store->maintenance);
+    pb_store_end_maintenance(store);
     pb_manifest_done(&manifest);
     return status;
 }

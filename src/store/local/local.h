@@ -61,7 +61,6 @@ struct pb_store {
     uint32_t missing_count;
 
     pthread_mutex_t maintenance;
-    atomic_uint waiting_count;     /* of those who want it, but for merges */
 
     pthread_mutex_t writing;
     struct pb_manifest manifest;   /* guarded by writing */
@@ -98,6 +97,8 @@ struct pb_store {
     pthread_mutex_t background_lock;
     pthread_cond_t background_wake;
     bool has_background, background_stops, background_is_asked; /* guarded by background_lock */
+    uint32_t maintenance_count; /* of those who want maintenance or have it, but for merges;
+                                   likewise */
 };
 
 /* Makes a directory, new or empty, with all that a store has but for the manifest. The manifest is
@@ -152,8 +153,10 @@ PB_MUST_CHECK enum pb_status pb_store_flush_locked(struct pb_store *store,
 PB_MUST_CHECK enum pb_status pb_store_secure_history(struct pb_store *store,
                                                      struct pb_error *error);
 
-/* Locks maintenance; a merge of the background thread that holds it is broken off. */
+/* Locks maintenance; a merge of the background thread that holds it is broken off, and none is begun
+ * until it is unlocked. */
 void pb_store_begin_maintenance(struct pb_store *store);
+void pb_store_end_maintenance(struct pb_store *store);
 
 /* Tells the background thread that there may be work. */
 void pb_store_ask_background(struct pb_store *store);

@@ -393,7 +393,7 @@ pb_store_restamp(struct pb_store *store, pb_restamp_fn *fn, void *context,
         status = restamp_version(&restamping, version);
     }
     pb_version_drop(version);
-    (void)pthread_mutex_unlock(&store->maintenance);
+    pb_store_end_maintenance(store);
     if (status == PB_OK)
         *ret_counts = restamping.counts;
     return status;
