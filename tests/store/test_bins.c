@@ -208,6 +208,26 @@ places_come_out_in_order_of_key_and_row(void **state)
 }
 
 static void
+sorting_places_takes_the_memory_that_it_was_given_whatever_their_number(void **state)
+{
+    enum { MEMORY = 8 << 20, BESIDE = 1 << 20 };
+    static const uint32_t counts[] = { 1000000, 4000000 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        struct sim_fs *fs = sim_fs_new();
+        struct pb_env base = sim_fs_env(fs);
+        struct fault_env fault;
+
+        fault_env_init(&fault, &base);
+        assert_int_equal(PB_END, sort_places(&fault.env, MEMORY, NULL, counts[i], 5));
+        assert_in_range(fault.peak_bytes, MEMORY / 2, MEMORY + BESIDE);
+        assert_true(fault_env_is_clean(&fault));
+        sim_fs_free(fs);
+    }
+}
+
+static void
 a_sample_of_places_has_every_nth_key_whatever_their_number(void **state)
 {
     static const uint32_t counts[] = { 0, 1, 4096, 4097, 1000000 };
@@ -471,6 +491,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_come_back_in_order_whether_they_were_spilled_or_not),
         cmocka_unit_test(places_come_out_in_order_of_key_and_row),
+        cmocka_unit_test(sorting_places_takes_the_memory_that_it_was_given_whatever_their_number),
         cmocka_unit_test(a_sample_of_places_has_every_nth_key_whatever_their_number),
         cmocka_unit_test(faults_while_bins_and_places_are_used_leave_nothing_behind),
         cmocka_unit_test(places_that_cannot_be_sorted_for_want_of_memory_say_so),

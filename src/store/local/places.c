@@ -14,22 +14,24 @@
 #define BINS 256u           /* a power of two */
 #define SAMPLE_PAIRS 16384u /* of the first rows, where there is no better sample */
 #define PAIR_BYTES 12u
-#define PARTS 3u /* sorted at one time */
+#define PARTS_MAX 3u /* sorted at one time */
+/* Of a pair while its bin is sorted: as it was spilled, as it is given, and scratch. */
+#define SORTED_BYTES (PAIR_BYTES + 2 * sizeof(struct pb_pair))
 
 /* A bin that is being sorted. */
 struct part {
     struct pb_crew_job job; /* the first, so that the one is the other */
     const struct pb_bin *bin;
-    uint8_t *spilled; /* owned */
-    size_t spilled_room;
-    struct pb_pair *pairs;   /* owned: room of them */
-    struct pb_pair *scratch; /* owned: likewise */
-    size_t room, count;
+    uint8_t *spilled;        /* owned: NULL where no bin is; room for any of them, as the others */
+    struct pb_pair *pairs;   /* owned */
+    struct pb_pair *scratch; /* owned */
+    size_t count;
 };
 
 struct pb_places {
     const struct pb_env *env; /* borrowed */
     struct pb_crew *crew;     /* borrowed */
+    size_t memory_bytes;
     struct pb_bins_budget budget;
     struct pb_bins bins;
     uint32_t chunk_bytes;
@@ -41,9 +43,10 @@ struct pb_places {
     uint64_t counts[BINS];
 
     bool is_over;
-    uint32_t next_bin; /* to be sorted next */
-    struct part parts[PARTS];
-    uint32_t part_first, part_count;
+    uint64_t count_most, spilled_most; /* of any bin: pairs, and bytes in the file */
+    uint32_t next_bin;                 /* to be sorted next */
+    struct part parts[PARTS_MAX];
+    uint32_t parts_max, part_first, part_count;
 };
 
 void
@@ -98,7 +101,7 @@ pb_places_new(const struct pb_env *env, const char *spill_path, size_t memory_by
         return PB_E_NOMEM;
     places->env = env;
     places->crew = crew;
-    /* What is sorted takes more than twice its bytes, but only some bins at a time. */
+    places->memory_bytes = memory_bytes;
     places->budget.bytes_max = memory_bytes / 4 * 3;
     places->chunk_bytes = PB_BINS_CHUNK_BYTES_MIN;
     while (places->chunk_bytes < PB_BINS_CHUNK_BYTES_MAX &&
@@ -124,8 +127,9 @@ pb_places_free(struct pb_places *places)
         return;
     env = places->env;
     for (uint32_t i = 0; i < places->part_count; i++)
-        pb_crew_wait(places->crew, &places->parts[(places->part_first + i) % PARTS].job);
-    for (uint32_t i = 0; i < PARTS; i++) {
+        pb_crew_wait(places->crew,
+                     &places->parts[(places->part_first + i) % places->parts_max].job);
+    for (uint32_t i = 0; i < PARTS_MAX; i++) {
         pb_free(env, places->parts[i].spilled);
         pb_free(env, places->parts[i].pairs);
         pb_free(env, places->parts[i].scratch);
@@ -235,38 +239,49 @@ sort_part(struct pb_crew_job *job)
     pb_pairs_sort(part->pairs, part->scratch, part->count);
 }
 
-/* Makes room in a part for what the bin has. */
-static enum pb_status
-reserve(const struct pb_places *places, struct part *part, size_t count, size_t spilled_bytes)
+/* Finds out how much any bin has, and so how many are sorted at one time: a quarter of the memory
+ * is theirs, but for one bin, which is sorted whatever it takes. */
+static void
+measure_bins(struct pb_places *places)
 {
-    if (count > part->room) {
-        pb_free(places->env, part->pairs);
-        pb_free(places->env, part->scratch);
-        part->room = 0;
-        part->pairs = pb_alloc(places->env, (count + count / 4) * sizeof(*part->pairs));
-        part->scratch = pb_alloc(places->env, (count + count / 4) * sizeof(*part->scratch));
-        if (part->pairs == NULL || part->scratch == NULL)
-            return PB_E_NOMEM;
-        part->room = count + count / 4;
+    uint64_t parts;
+
+    for (uint32_t i = 0; i < BINS; i++) {
+        if (places->counts[i] > places->count_most)
+            places->count_most = places->counts[i];
+        if (places->bin[i].spilled_bytes > places->spilled_most)
+            places->spilled_most = places->bin[i].spilled_bytes;
     }
-    if (spilled_bytes > part->spilled_room) {
-        pb_free(places->env, part->spilled);
-        part->spilled_room = 0;
-        part->spilled = pb_alloc(places->env, spilled_bytes);
-        if (part->spilled == NULL)
-            return PB_E_NOMEM;
-        part->spilled_room = spilled_bytes;
-    }
-    return PB_OK;
+    parts = places->memory_bytes / 4 / (places->count_most * SORTED_BYTES + 1);
+    places->parts_max = parts > PARTS_MAX ? PARTS_MAX : parts < 1 ? 1 : (uint32_t)parts;
+}
+
+/* Makes room in a part for any bin, once. */
+static enum pb_status
+reserve(const struct pb_places *places, struct part *part)
+{
+    size_t count = (size_t)places->count_most;
+
+    if (part->pairs == NULL)
+        part->pairs = pb_alloc(places->env, count * sizeof(*part->pairs));
+    if (part->scratch == NULL)
+        part->scratch = pb_alloc(places->env, count * sizeof(*part->scratch));
+    if (part->spilled == NULL && places->spilled_most != 0)
+        part->spilled = pb_alloc(places->env, (size_t)places->spilled_most);
+    return part->pairs == NULL || part->scratch == NULL ||
+                   (part->spilled == NULL && places->spilled_most != 0)
+               ? PB_E_NOMEM
+               : PB_OK;
 }
 
 static enum pb_status
 begin_part(struct pb_places *places, struct pb_error *error)
 {
-    struct part *part = &places->parts[(places->part_first + places->part_count) % PARTS];
+    struct part *part =
+        &places->parts[(places->part_first + places->part_count) % places->parts_max];
     const struct pb_bin *bin = &places->bin[places->next_bin];
     size_t count = (size_t)places->counts[places->next_bin];
-    enum pb_status status = reserve(places, part, count, (size_t)bin->spilled_bytes);
+    enum pb_status status = reserve(places, part);
 
     places->next_bin++;
     if (status == PB_OK)
@@ -291,7 +306,7 @@ pb_places_next(struct pb_places *places, const struct pb_pair **ret_pairs, size_
     if (places->is_over) {
         /* The part that was given last is filled again only now. */
         assert(places->part_count > 0);
-        places->part_first = (places->part_first + 1) % PARTS;
+        places->part_first = (places->part_first + 1) % places->parts_max;
         places->part_count--;
     }
     if (!places->has_keys) {
@@ -301,8 +316,10 @@ pb_places_next(struct pb_places *places, const struct pb_pair **ret_pairs, size_
         places->sample = (struct pb_bin){ 0 };
         places->has_keys = true;
     }
+    if (!places->is_over)
+        measure_bins(places);
     places->is_over = true;
-    while (status == PB_OK && places->part_count < PARTS && places->next_bin < BINS) {
+    while (status == PB_OK && places->part_count < places->parts_max && places->next_bin < BINS) {
         if (places->counts[places->next_bin] == 0)
             places->next_bin++;
         else

@@ -844,7 +844,11 @@ write_places(struct pb_segment_writer *writer, struct pb_error *error)
                 table->columns[0][table->filled++] = (int64_t)pairs[i].value;
         }
     }
-    return status == PB_END ? end_block(writer, table, error) : status;
+    if (status == PB_END)
+        status = end_block(writer, table, error);
+    pb_places_free(writer->places);
+    writer->places = NULL;
+    return status;
 }
 
 static enum pb_status
@@ -863,7 +867,11 @@ write_events(struct pb_segment_writer *writer, struct pb_error *error)
                               (int64_t)pair.value, 0, error);
         }
     }
-    return status == PB_END ? end_block(writer, &writer->tables[PB_TABLE_EVENTS], error) : status;
+    if (status == PB_END)
+        status = end_block(writer, &writer->tables[PB_TABLE_EVENTS], error);
+    pb_sorter_free(writer->events);
+    writer->events = NULL;
+    return status;
 }
 
 /* The text that goes with the key at hand. */
