@@ -16,6 +16,8 @@
 #include "net/listen.h"
 
 #define CONFIG_BYTES_MAX (1u << 20)
+/* Nobody waits for what a service merges: it takes a little longer, and always as little memory. */
+#define MEMORY_BYTES ((size_t)64 << 20)
 
 void
 pb_cli_config_init(struct pb_cli_config *config, const struct pb_env *env)
@@ -30,6 +32,7 @@ pb_cli_config_init(struct pb_cli_config *config, const struct pb_env *env)
         /* Handlers wait for disks, so there are more of them than processors. */
         .worker_threads = 64,
         .quotas = { .failures_per_minute = 60 },
+        .memory_bytes = MEMORY_BYTES,
         .stop_ms = 10000,
         .upkeep_hours = 24,
         .log_level = PB_LOG_INFO,
@@ -208,7 +211,7 @@ fill_keys(struct pb_cli_config *config, struct key keys[KEYS_MAX])
         { "", "data", KIND_TEXT, .text = &config->data },
         { "", "listen", KIND_ADDRESS, .text = &config->listen },
         { "", "log", KIND_LOG, .level = &config->log_level },
-        { "", "memory_mib", KIND_MIB, 64, 1048576, .size = &config->memory_bytes },
+        { "", "memory_mib", KIND_MIB, 16, 1048576, .size = &config->memory_bytes },
         { "", "mode", KIND_MODE, .mode = &config->mode },
         { "", "origin", KIND_ORIGIN, .text = &config->origin },
         { "", "stop_seconds", KIND_SECONDS, 0, 3600, .ms = &config->stop_ms },

@@ -33,7 +33,7 @@ struct pb_cli_config {
     bool reader_certificates; /* TLS clients are asked for one */
     struct pb_api_quota_limits quotas;
     uint64_t upkeep_hours; /* between two removals of what has expired; 0: never */
-    size_t memory_bytes;   /* of the store; 0: its default */
+    size_t memory_bytes;   /* of the store */
     int64_t stop_ms;       /* how long requests in hand may take when the server stops */
     enum pb_log_level log_level;
 };
