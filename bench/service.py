@@ -16,7 +16,9 @@ started on it, and prints one JSON line. Steps:
   slow       GET /readyz beside nobody, 1,000 slow heads, bodies and readers, wrong tokens and
              wrong passwords, in turn
   soak       READ_RATE reads (20,000) and ASK_RATE inquiries (500) a second for SOAK_SECONDS (3,600);
-             memory and descriptors of the service each ten seconds
+             memory and descriptors of the service each ten seconds, then of each sixth of the time
+             (looked at each second), how much more they are in the last than in the second, and
+             whether that is less than 5 % by mean, median and tenth percentile
 
 Needs openssl (the command), for the certificate.
 
@@ -45,6 +47,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "3"))
 READ_RATE = int(os.environ.get("READ_RATE", "20000"))
 ASK_RATE = int(os.environ.get("ASK_RATE", "500"))
 SOAK_SECONDS = int(os.environ.get("SOAK_SECONDS", "3600"))
+DRIFT_PERCENT_MAX = 5.0
 PATIENCE_S = 60
 PLATES = 4096
 QUOTAS = "".join(f"  {who}_{what}: 0\n" for who in ("token", "person", "agency", "address")
@@ -238,21 +241,46 @@ def memory_kb(pid: int) -> dict[str, int]:
     return {name: int(fields[field].split()[0]) for field, name in kept.items()}
 
 
+def sums_up(values: list[float]) -> dict[str, float]:
+    return {"mean": round(statistics.mean(values), 1), "median": statistics.median(values),
+            "tenth": statistics.quantiles(values, n=10)[0], "most": max(values)}
+
+
+def verdict(samples: list[tuple[float, float, int]], seconds: float) -> dict:
+    """Of samples (second, own memory in MiB, descriptors). The first sixth is left out: there
+    buffers and caches fill for the first time."""
+    sixths = [[sample[1:] for sample in samples if int(sample[0] * 6 / seconds) == sixth]
+              for sixth in range(6)]
+    if any(len(sixth) < 2 for sixth in sixths):
+        sys.exit("service.py: too short for a verdict")
+    said, drifts = {}, []
+    for number, name in enumerate(("own_mib", "descriptors")):
+        said[name] = [sums_up([sample[number] for sample in sixth]) for sixth in sixths]
+        drift = {what: round((said[name][5][what] / said[name][1][what] - 1) * 100, 1)
+                 for what in ("mean", "median", "tenth")}
+        said[f"{name}_drift_percent"] = drift
+        drifts += drift.values()
+    return {**said, "is_flat": max(drifts) < DRIFT_PERCENT_MAX}
+
+
 def soak(directory: str) -> None:
     """What is resident of mapped files is the system's to take back: `own` must not grow."""
-    seconds = str(SOAK_SECONDS)
+    seconds, samples = str(SOAK_SECONDS), []
     with Service(directory) as service:
         clients = [service.ask("--rate", str(ASK_RATE), "--clients", "16", seconds=seconds),
                    service.reads("--reads", "100", "--clients", "8", "--rate", str(READ_RATE),
                                  seconds=seconds)]
         began = time.monotonic()
         while any(client.poll() is None for client in clients):
+            passed_s, memory = time.monotonic() - began, memory_kb(service.process.pid)
             files = len(os.listdir(f"/proc/{service.process.pid}/fd"))
-            print(json.dumps({"second": round(time.monotonic() - began), "descriptors": files,
-                              "processor_s": round(service.processor_s(), 1),
-                              **memory_kb(service.process.pid)}), flush=True)
-            time.sleep(10)
-        say("soak", *(lines_of(client) for client in clients))
+            samples.append((passed_s, round(memory["own"] / 1024, 1), files))
+            if len(samples) % 10 == 1:
+                print(json.dumps({"second": round(passed_s), "descriptors": files,
+                                  "processor_s": round(service.processor_s(), 1), **memory}),
+                      flush=True)
+            time.sleep(1)
+        say("soak", *(lines_of(client) for client in clients), verdict(samples, SOAK_SECONDS))
 
 
 STEPS = {step.__name__: step for step in (ready, singles, batches, ask, paced, beside, slow, soak)}
