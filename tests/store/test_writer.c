@@ -387,7 +387,7 @@ plates_whose_rows_take_four_gigabytes_are_refused(void **state)
             assert_int_equal(PB_OK, pb_segment_writer_row(writer, &row, &error));
             /* As if the rows of this plate took that much. */
             if (i == PLATES_OF_A_BLOCK) {
-                writer->offset = writer->tables[PB_TABLE_PLATES].bases[0] + UINT32_MAX -
+                writer->offset = writer->tables[PB_TABLE_PLATES].base + UINT32_MAX -
                                  writer->out_bytes + more;
             }
         }

@@ -195,6 +195,42 @@ pb_bin_read(const struct pb_bins *bins, const struct pb_bin *bin, uint8_t *ret_b
     return status;
 }
 
+static enum pb_status
+each_extent(const struct pb_bins *bins, const struct pb_bin *bin, pb_bin_fn *each, void *context,
+            struct pb_error *error)
+{
+    uint8_t *bytes = pb_alloc(bins->env, PB_BINS_CHUNK_BYTES_MAX);
+    enum pb_status status = bytes == NULL ? PB_E_NOMEM : PB_OK;
+
+    for (uint32_t i = 0; i < bin->extent_count && status == PB_OK; i++) {
+        status = bins->env->files->read(bins->env->file_context, bins->file, bin->extents[i].offset,
+                                        bytes, bin->extents[i].bytes, error);
+        if (status == PB_OK)
+            status = each(context, bytes, bin->extents[i].bytes);
+    }
+    pb_free(bins->env, bytes);
+    return status;
+}
+
+enum pb_status
+pb_bin_each(const struct pb_bins *bins, const struct pb_bin *bin, pb_bin_fn *each, void *context,
+            struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    for (const struct pb_bins_chunk *chunk = bin->first; chunk != NULL && status == PB_OK;
+         chunk = chunk->next) {
+        const uint8_t *begin = (const uint8_t *)(chunk + 1);
+        bool is_last = chunk == bin->last;
+
+        if (is_last && bin->extent_count > 0)
+            status = each_extent(bins, bin, each, context, error);
+        if (status == PB_OK)
+            status = each(context, begin, is_last ? (size_t)(bin->at - begin) : chunk->bytes);
+    }
+    return status;
+}
+
 void
 pb_bin_walk_init(struct pb_bin_walk *walk, const struct pb_bin *bin, const uint8_t *spilled)
 {

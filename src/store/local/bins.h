@@ -82,6 +82,12 @@ pb_bin_add(struct pb_bins *bins, struct pb_bin *bin, uint32_t bytes, uint32_t ch
 PB_MUST_CHECK enum pb_status pb_bin_read(const struct pb_bins *bins, const struct pb_bin *bin,
                                          uint8_t *ret_bytes, struct pb_error *error);
 
+/* Gives the records of a bin in order of arrival, stretch by stretch; what the file has goes
+ * through memory of one chunk. Ends where each is not PB_OK, and returns that. */
+typedef enum pb_status pb_bin_fn(void *context, const uint8_t *bytes, size_t count);
+PB_MUST_CHECK enum pb_status pb_bin_each(const struct pb_bins *bins, const struct pb_bin *bin,
+                                         pb_bin_fn *each, void *context, struct pb_error *error);
+
 /* Walks the stretches of records of a bin, in order of arrival: of spilled ones those that were
  * read into `spilled`. */
 struct pb_bin_walk {

@@ -17,7 +17,7 @@
 
 #define PROGRESS_ROWS (1u << 16)
 #define FORGET_BLOCKS 4096u
-#define PLACES_SAMPLED 16384u /* block keys, from which the order by place is laid out */
+#define PLACES_SAMPLED 65536u /* block keys, from which the order by place is laid out */
 
 struct input {
     const struct pb_segment *segment;
@@ -608,6 +608,8 @@ pb_merge(const struct pb_env *env, const struct pb_merge_options *options,
         status = PB_E_NOMEM;
     for (uint32_t i = 0; i < count && status == PB_OK; i++)
         status = init_input(&merge, &merge.inputs[i], segments[i]);
+    for (uint32_t i = 0; i < count; i++)
+        segment_options.rows += segments[i]->entry.rows;
     for (uint32_t i = 0; i < count && status == PB_OK; i++) {
         status = pb_names_join(&merge.names, &segments[i]->names, merge.inputs[i].moves,
                                merge.inputs[i].vehicles);

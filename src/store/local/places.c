@@ -11,7 +11,8 @@
 #include "store/local/bins.h"
 #include "base/bytes.h"
 
-#define BINS 256u           /* a power of two */
+#define BINS_MIN 256u /* powers of two */
+#define BINS_MAX 2048u
 #define SAMPLE_PAIRS 16384u /* of the first rows, where there is no better sample */
 #define PAIR_BYTES 12u
 #define PARTS_MAX 3u /* sorted at one time */
@@ -34,13 +35,13 @@ struct pb_places {
     size_t memory_bytes;
     struct pb_bins_budget budget;
     struct pb_bins bins;
-    uint32_t chunk_bytes;
+    uint32_t bin_count, chunk_bytes;
     struct pb_bin sample; /* until keys are chosen */
     uint64_t sample_pairs;
     bool has_keys;
-    uint64_t keys[BINS]; /* ascending: the least of each bin but the first */
-    struct pb_bin bin[BINS];
-    uint64_t counts[BINS];
+    uint64_t keys[BINS_MAX]; /* ascending: the least of each bin but the first */
+    struct pb_bin bin[BINS_MAX];
+    uint64_t counts[BINS_MAX];
 
     bool is_over;
     uint64_t count_most, spilled_most; /* of any bin: pairs, and bytes in the file */
@@ -70,8 +71,8 @@ choose_keys(struct pb_places *places, struct pb_pair *pairs, struct pb_pair *scr
 {
     assert(count > 0);
     pb_pairs_sort(pairs, scratch, count);
-    for (uint32_t i = 1; i < BINS; i++)
-        places->keys[i] = pairs[i * count / BINS].key;
+    for (uint32_t i = 1; i < places->bin_count; i++)
+        places->keys[i] = pairs[i * count / places->bin_count].key;
     places->has_keys = true;
 }
 
@@ -89,8 +90,24 @@ choose_from_sample(struct pb_places *places, const uint64_t *sample, size_t coun
     return PB_OK;
 }
 
+/* So many bins that one of them can be sorted in little memory, and each has a chunk. */
+static void
+lay_out(struct pb_places *places, uint64_t count)
+{
+    places->budget.bytes_max = places->memory_bytes / 4 * 3;
+    places->bin_count = BINS_MIN;
+    while (places->bin_count < BINS_MAX &&
+           count / places->bin_count * SORTED_BYTES > places->memory_bytes / 8 &&
+           (size_t)places->bin_count * 2 * PB_BINS_CHUNK_BYTES_MIN <= places->budget.bytes_max)
+        places->bin_count *= 2;
+    places->chunk_bytes = PB_BINS_CHUNK_BYTES_MIN;
+    while (places->chunk_bytes < PB_BINS_CHUNK_BYTES_MAX &&
+           (size_t)places->chunk_bytes * 16 * places->bin_count <= places->memory_bytes)
+        places->chunk_bytes *= 2;
+}
+
 enum pb_status
-pb_places_new(const struct pb_env *env, const char *spill_path, size_t memory_bytes,
+pb_places_new(const struct pb_env *env, const char *spill_path, size_t memory_bytes, uint64_t count,
               struct pb_crew *crew, const uint64_t *sample, size_t sample_count,
               struct pb_places **ret_places)
 {
@@ -102,13 +119,9 @@ pb_places_new(const struct pb_env *env, const char *spill_path, size_t memory_by
     places->env = env;
     places->crew = crew;
     places->memory_bytes = memory_bytes;
-    places->budget.bytes_max = memory_bytes / 4 * 3;
-    places->chunk_bytes = PB_BINS_CHUNK_BYTES_MIN;
-    while (places->chunk_bytes < PB_BINS_CHUNK_BYTES_MAX &&
-           (size_t)places->chunk_bytes * 16 * BINS <= memory_bytes)
-        places->chunk_bytes *= 2;
+    lay_out(places, count);
     status = pb_bins_init(&places->bins, env, &places->budget, spill_path);
-    if (status == PB_OK && sample_count >= BINS)
+    if (status == PB_OK && sample_count >= places->bin_count)
         status = choose_from_sample(places, sample, sample_count);
     if (status != PB_OK) {
         pb_places_free(places);
@@ -134,7 +147,7 @@ pb_places_free(struct pb_places *places)
         pb_free(env, places->parts[i].pairs);
         pb_free(env, places->parts[i].scratch);
     }
-    for (uint32_t i = 0; i < BINS; i++)
+    for (uint32_t i = 0; i < places->bin_count; i++)
         pb_bin_done(&places->bin[i], env);
     pb_bin_done(&places->sample, env);
     pb_bins_done(&places->bins);
@@ -164,7 +177,7 @@ bin_of(const struct pb_places *places, uint64_t key)
 {
     uint32_t bin = 0;
 
-    for (uint32_t step = BINS / 2; step > 0; step /= 2)
+    for (uint32_t step = places->bin_count / 2; step > 0; step /= 2)
         bin += places->keys[bin + step] <= key ? step : 0;
     return bin;
 }
@@ -246,7 +259,7 @@ measure_bins(struct pb_places *places)
 {
     uint64_t parts;
 
-    for (uint32_t i = 0; i < BINS; i++) {
+    for (uint32_t i = 0; i < places->bin_count; i++) {
         if (places->counts[i] > places->count_most)
             places->count_most = places->counts[i];
         if (places->bin[i].spilled_bytes > places->spilled_most)
@@ -319,7 +332,8 @@ pb_places_next(struct pb_places *places, const struct pb_pair **ret_pairs, size_
     if (!places->is_over)
         measure_bins(places);
     places->is_over = true;
-    while (status == PB_OK && places->part_count < places->parts_max && places->next_bin < BINS) {
+    while (status == PB_OK && places->part_count < places->parts_max &&
+           places->next_bin < places->bin_count) {
         if (places->counts[places->next_bin] == 0)
             places->next_bin++;
         else

@@ -42,13 +42,14 @@ void pb_place_sample_add(struct pb_place_sample *sample, uint64_t key);
 
 struct pb_places; /* opaque */
 
-/* spill_path: of a file that is made when memory does not do, and deleted by free; copied. crew may
- * be NULL. sample: keys that stand for those to come, in any order, looked at in the call; NULL
- * with sample_count 0: there are none. */
+/* spill_path: of a file that is made when memory does not do, and deleted by free; copied. count:
+ * about how many pairs come; 0: not known, which may take memory beyond. crew may be NULL. sample:
+ * keys that stand for those to come, in any order, looked at in the call; NULL with sample_count 0:
+ * there are none. */
 PB_MUST_CHECK enum pb_status pb_places_new(const struct pb_env *env, const char *spill_path,
-                                           size_t memory_bytes, struct pb_crew *crew,
-                                           const uint64_t *sample, size_t sample_count,
-                                           struct pb_places **ret_places);
+                                           size_t memory_bytes, uint64_t count,
+                                           struct pb_crew *crew, const uint64_t *sample,
+                                           size_t sample_count, struct pb_places **ret_places);
 void pb_places_free(struct pb_places *places); /* NULL is fine */
 /* Rows are added in ascending order, and of one key come out so. */
 PB_MUST_CHECK enum pb_status pb_places_add(struct pb_places *places, uint64_t key, uint32_t row,

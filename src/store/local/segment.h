@@ -157,6 +157,7 @@ struct pb_segment_options {
     struct pb_names *names;   /* borrowed for the writer's life, which may add vehicles; its
                                * contexts are complete */
     size_t memory_bytes;      /* budget of the second orders */
+    uint64_t rows;            /* about how many come; 0: not known */
     struct pb_crew *crew;     /* borrowed for the writer's life; NULL: blocks are encoded at once */
     const uint64_t *place_sample; /* place keys that stand for all rows' (or NULL), borrowed for
                                    * the call */

@@ -1,6 +1,6 @@
 /*
  * Segment writer: rows come in plate order and leave as blocks at once; the other orders are
- * sorted at the end. Memory does not grow with the rows but for the indexes.
+ * sorted at the end. Memory does not grow with the rows.
  *
  * Where there is a crew, blocks of reads and places are encoded by it: they wait in a ring, and
  * are written in the order in which they were filled, when the ring is full and at the end. So
@@ -27,6 +27,8 @@
 #define OUT_BYTES (1u << 20)
 #define BLOB_FIRST_BYTES (64u << 10)
 #define RING_BLOCKS 32u
+#define INDEX_CHUNK_BYTES 8192u
+#define INDEX_SHARE 16u /* of the memory; what does not fit waits in a file */
 #define OWN_ROWS 4u /* of a plate, whose vehicles are looked at before the names' table is */
 
 /* The texts of alternates without a plate code travel through the sorter of alternates: pairs of
@@ -141,26 +143,20 @@ put_out(struct pb_segment_writer *writer, const uint8_t *bytes, size_t count,
 
 /* ---- tables ---- */
 
+/* Puts a number of some bytes at the end of a part of an index. */
 static enum pb_status
-index_grow(struct pb_segment_writer *writer, struct table_builder *table)
+put_index(struct pb_segment_writer *writer, struct pb_bin *bin, uint64_t number, uint32_t bytes,
+          struct pb_error *error)
 {
-    uint32_t room = table->room == 0 ? 4 * PB_INDEX_GROUP : table->room * 2;
-    void *larger = pb_realloc(writer->env, table->bases,
-                              (room / PB_INDEX_GROUP) * sizeof(uint64_t));
+    uint8_t *at = NULL;
+    enum pb_status status =
+        pb_bin_add(&writer->index, bin, bytes, INDEX_CHUNK_BYTES, true, &at, error);
 
-    if (larger == NULL)
-        return PB_E_NOMEM;
-    table->bases = larger;
-    larger = pb_realloc(writer->env, table->nears, (size_t)room * sizeof(uint32_t));
-    if (larger == NULL)
-        return PB_E_NOMEM;
-    table->nears = larger;
-    larger = pb_realloc(writer->env, table->keys, (size_t)room * sizeof(uint64_t));
-    if (larger == NULL)
-        return PB_E_NOMEM;
-    table->keys = larger;
-    table->room = room;
-    return PB_OK;
+    if (status == PB_OK && bytes == 4)
+        pb_put_le32(at, (uint32_t)number);
+    else if (status == PB_OK)
+        pb_put_le64(at, number);
+    return status;
 }
 
 /* The number of what the rows of a plate agree on; most often one of them says it all. */
@@ -273,18 +269,20 @@ note_block(struct pb_segment_writer *writer, struct table_builder *table, uint64
     uint64_t offset = writer->offset + writer->out_bytes;
     enum pb_status status = PB_OK;
 
-    if (table->written == table->room)
-        status = index_grow(writer, table);
-    if (status != PB_OK)
-        return status;
-    if (table->written % PB_INDEX_GROUP == 0)
-        table->bases[table->written / PB_INDEX_GROUP] = offset;
-    offset -= table->bases[table->written / PB_INDEX_GROUP];
-    if (offset > UINT32_MAX)
+    if (table->written % PB_INDEX_GROUP == 0) {
+        table->base = offset;
+        status = put_index(writer, &table->bases, offset, 8, error);
+    }
+    offset -= table->base;
+    if (status == PB_OK && offset > UINT32_MAX)
         return pb_fail(error, PB_OVER_LIMIT, "segment %llu: 64 blocks take more than 4 GiB",
                        (unsigned long long)writer->entry.number);
-    table->nears[table->written] = (uint32_t)offset;
-    table->keys[table->written] = key;
+    if (status == PB_OK)
+        status = put_index(writer, &table->nears, offset, 4, error);
+    if (status == PB_OK && pb_table_formats[table->table].has_keys)
+        status = put_index(writer, &table->keys, key, 8, error);
+    if (status != PB_OK)
+        return status;
     table->written++;
     writer->out_bytes += used;
     return PB_OK;
@@ -560,9 +558,15 @@ pb_segment_writer_new(const struct pb_env *env, const struct pb_segment_options 
         status = PB_E_NOMEM;
         goto out;
     }
+    (void)snprintf(path, sizeof(path), "%s/tmp/%08llu.index", options->directory,
+                   (unsigned long long)options->number);
+    writer->index_budget.bytes_max = options->memory_bytes / INDEX_SHARE;
+    status = pb_bins_init(&writer->index, env, &writer->index_budget, path);
+    if (status != PB_OK)
+        goto out;
     (void)snprintf(path, sizeof(path), "%s/tmp/%08llu.places", options->directory,
                    (unsigned long long)options->number);
-    status = pb_places_new(env, path, options->memory_bytes / 2, options->crew,
+    status = pb_places_new(env, path, options->memory_bytes / 2, options->rows, options->crew,
                            options->place_sample, options->place_sample_count, &writer->places);
     if (status != PB_OK)
         goto out;
@@ -601,11 +605,12 @@ pb_segment_writer_free(struct pb_segment_writer *writer)
     }
     for (int t = 0; t < PB_TABLE_COUNT; t++) {
         pb_free(env, writer->tables[t].columns);
-        pb_free(env, writer->tables[t].bases);
-        pb_free(env, writer->tables[t].nears);
-        pb_free(env, writer->tables[t].keys);
+        pb_bin_done(&writer->tables[t].bases, env);
+        pb_bin_done(&writer->tables[t].nears, env);
+        pb_bin_done(&writer->tables[t].keys, env);
         pb_free(env, writer->tables[t].blob);
     }
+    pb_bins_done(&writer->index);
     pb_places_free(writer->places);
     pb_sorter_free(writer->events);
     pb_sorter_free(writer->alternates);
@@ -951,38 +956,46 @@ write_alternates(struct pb_segment_writer *writer, struct pb_error *error)
     return status == PB_END ? PB_OK : status;
 }
 
+/* An index on its way into the file. */
+struct index_out {
+    struct pb_segment_writer *writer;
+    struct pb_error *error;
+    XXH3_state_t hash;
+};
+
+static enum pb_status
+put_index_out(void *context, const uint8_t *bytes, size_t count)
+{
+    struct index_out *out = context;
+
+    (void)XXH3_64bits_update(&out->hash, bytes, count);
+    return put_out(out->writer, bytes, count, out->error);
+}
+
 /* Writes one table's index; returns through at what the footer says of it. */
 static enum pb_status
 write_index(struct pb_segment_writer *writer, struct table_builder *table, uint8_t *footer,
             struct pb_error *error)
 {
+    const struct pb_bin *parts[] = { &table->bases, &table->nears, &table->keys };
+    struct index_out out = { .writer = writer, .error = error };
     uint64_t bytes = pb_table_index_bytes(table->table, table->blocks);
     uint64_t offset = writer->offset + writer->out_bytes;
-    uint32_t groups = (table->blocks + PB_INDEX_GROUP - 1) / PB_INDEX_GROUP;
-    uint8_t *index = NULL;
-    uint8_t *at = NULL;
     enum pb_status status = PB_OK;
 
-    index = pb_alloc(writer->env, (size_t)bytes + 1);
-    if (index == NULL)
-        return PB_E_NOMEM;
-    at = index;
-    for (uint32_t i = 0; i < groups; i++, at += 8)
-        pb_put_le64(at, table->bases[i]);
-    for (uint32_t i = 0; i < table->blocks; i++, at += 4)
-        pb_put_le32(at, table->nears[i]);
-    for (uint32_t i = 0; i < table->blocks && pb_table_formats[table->table].has_keys; i++, at += 8)
-        pb_put_le64(at, table->keys[i]);
-    assert((uint64_t)(at - index) == bytes);
+    (void)XXH3_64bits_reset_withSeed(&out.hash, writer->seed);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && status == PB_OK; i++)
+        status = pb_bin_each(&writer->index, parts[i], put_index_out, &out, error);
+    if (status != PB_OK)
+        return status;
+    assert(writer->offset + writer->out_bytes - offset == bytes);
     pb_put_le64(footer, table->rows);
     pb_put_le32(footer + 8, table->blocks);
     pb_put_le32(footer + 12, pb_table_formats[table->table].rows_per_block);
     pb_put_le64(footer + 16, offset);
     pb_put_le64(footer + 24, bytes);
-    pb_put_le64(footer + 32, XXH3_64bits_withSeed(index, (size_t)bytes, writer->seed));
-    status = put_out(writer, index, (size_t)bytes, error);
-    pb_free(writer->env, index);
-    return status;
+    pb_put_le64(footer + 32, XXH3_64bits_digest(&out.hash));
+    return PB_OK;
 }
 
 static enum pb_status

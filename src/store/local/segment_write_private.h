@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/local/bins.h"
 #include "store/local/crew.h"
 #include "store/local/places.h"
 #include "store/local/segment.h"
@@ -24,10 +25,8 @@ struct table_builder {
     uint32_t written; /* of these, what is in out or in the file */
     uint64_t key;    /* of the block being filled */
     int64_t (*columns)[PB_BLOCK_ROWS_MAX]; /* owned: columns of the table's format */
-    uint64_t *bases; /* owned */
-    uint32_t *nears; /* owned */
-    uint64_t *keys;  /* owned */
-    uint32_t room;   /* of nears and keys */
+    uint64_t base;   /* offset of the first block of the group that is being written */
+    struct pb_bin bases, nears, keys; /* owned: the index, as it stands in the file */
     uint8_t *blob;   /* owned */
     size_t blob_bytes, blob_room;
 };
@@ -60,6 +59,8 @@ struct pb_segment_writer {
     size_t out_bytes;
     uint64_t offset;      /* of the file, without what is in out */
     struct table_builder tables[PB_TABLE_COUNT];
+    struct pb_bins_budget index_budget;
+    struct pb_bins index; /* of the tables' indexes */
     struct pb_places *places;               /* owned */
     struct pb_sorter *events, *alternates; /* owned; made when first needed */
     size_t memory_bytes;
