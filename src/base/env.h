@@ -51,6 +51,10 @@ struct pb_file_ops {
     enum pb_status (*map)(void *context, struct pb_file *file, uint64_t size,
                           const void **ret_bytes, struct pb_error *error);
     void (*unmap)(void *context, const void *bytes, uint64_t size); /* NULL is fine */
+    /* Tells that these mapped bytes will be needed at once, and nothing around them: a page that
+     * is touched brings others, by default, and more than are wanted. Any alignment; never
+     * fails. */
+    void (*fetch)(void *context, const void *bytes, uint64_t size);
     /* Tells that mapped bytes will not be needed soon, so that they leave the process's
      * resident memory. Any alignment; never fails. */
     void (*forget)(void *context, const void *bytes, uint64_t size);

@@ -370,6 +370,16 @@ system_unmap(void *context, const void *bytes, uint64_t size)
 }
 
 static void
+system_fetch(void *context, const void *bytes, uint64_t size)
+{
+    const unsigned char *begin = bytes;
+    size_t before = (uintptr_t)begin % (size_t)sysconf(_SC_PAGESIZE);
+
+    (void)context;
+    (void)madvise(without_const(begin - before), (size_t)size + before, MADV_WILLNEED);
+}
+
+static void
 system_forget(void *context, const void *bytes, uint64_t size)
 {
     const size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
@@ -531,6 +541,7 @@ static const struct pb_file_ops system_files = {
     .size = system_size,
     .map = system_map,
     .unmap = system_unmap,
+    .fetch = system_fetch,
     .forget = system_forget,
     .lock = system_lock,
     .rename = system_rename,

@@ -312,6 +312,9 @@ maps_show_the_file_and_outlive_it(void **state)
     close_file(place, file);
     assert_int_equal(PB_OK, files(place)->unlink(context(place), at(place, "a"), NULL));
 
+    for (uint64_t begin = 0; begin < size; begin += 1000)
+        files(place)->fetch(context(place), (const char *)map + begin, size - begin);
+    files(place)->fetch(context(place), map, 0);
     assert_memory_equal(bytes, map, (size_t)size);
     for (uint64_t begin = 0; begin < size; begin += 1000)
         files(place)->forget(context(place), (const char *)map + begin, size - begin);

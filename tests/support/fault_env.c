@@ -239,6 +239,14 @@ fault_unmap(void *context, const void *bytes, uint64_t size)
 }
 
 static void
+fault_fetch(void *context, const void *bytes, uint64_t size)
+{
+    struct fault_env *fault = context;
+
+    base_files(fault)->fetch(base_context(fault), bytes, size);
+}
+
+static void
 fault_forget(void *context, const void *bytes, uint64_t size)
 {
     struct fault_env *fault = context;
@@ -348,6 +356,7 @@ fault_env_init(struct fault_env *fault, const struct pb_env *base)
         .size = fault_size,
         .map = fault_map,
         .unmap = fault_unmap,
+        .fetch = fault_fetch,
         .forget = fault_forget,
         .lock = fault_lock,
         .rename = fault_rename,

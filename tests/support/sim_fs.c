@@ -374,6 +374,14 @@ sim_unmap(void *context, const void *bytes, uint64_t size)
 }
 
 static void
+sim_fetch(void *context, const void *bytes, uint64_t size)
+{
+    (void)context;
+    (void)bytes;
+    (void)size;
+}
+
+static void
 sim_forget(void *context, const void *bytes, uint64_t size)
 {
     (void)context;
@@ -593,6 +601,7 @@ sim_fs_env(struct sim_fs *fs)
         .size = sim_size,
         .map = sim_map,
         .unmap = sim_unmap,
+        .fetch = sim_fetch,
         .forget = sim_forget,
         .lock = sim_lock,
         .rename = sim_rename,

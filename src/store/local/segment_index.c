@@ -78,6 +78,7 @@ is_good(const struct pb_segment *segment, enum pb_table table)
     uint8_t state = atomic_load_explicit(&index->state, memory_order_relaxed);
 
     if (state == UNKNOWN) {
+        segment->env->files->fetch(segment->env->file_context, index->bases, index->bytes);
         state = XXH3_64bits_withSeed(index->bases, (size_t)index->bytes, segment->seed) ==
                         index->checksum
                     ? GOOD

@@ -57,6 +57,13 @@ pb_segment_damage(const struct pb_error *error, uint64_t *ret_offset)
 
 /* ---- opening ---- */
 
+/* An open segment is looked at here and there: that brings no more than is needed. */
+static void
+fetch(const struct pb_segment *segment, const uint8_t *bytes, uint64_t size)
+{
+    segment->env->files->fetch(segment->env->file_context, bytes, size);
+}
+
 static enum pb_status
 open_names(struct pb_segment *segment, const uint8_t *footer, struct pb_error *error)
 {
@@ -66,6 +73,7 @@ open_names(struct pb_segment *segment, const uint8_t *footer, struct pb_error *e
 
     if (offset > segment->size || stored > segment->size - offset)
         return pb_segment_fail(segment, offset, "the names are out of range", error);
+    fetch(segment, segment->bytes + offset, stored);
     if (XXH3_64bits_withSeed(segment->bytes + offset, (size_t)stored, segment->seed)
         != pb_get_le64(footer + 24))
         return pb_segment_fail(segment, offset, "the checksum of the names does not fit", error);
@@ -89,20 +97,22 @@ pb_segment_parse(struct pb_segment *segment, const uint8_t *bytes, uint64_t size
     segment->size = size;
     if (size < PB_SEGMENT_HEAD_BYTES + PB_FOOTER_BYTES + PB_SEGMENT_TRAILER_BYTES)
         return pb_segment_fail(segment, size, "the file is cut short", error);
+    trailer = bytes + size - PB_SEGMENT_TRAILER_BYTES;
+    footer = trailer - PB_FOOTER_BYTES;
+    fetch(segment, bytes, PB_SEGMENT_HEAD_BYTES);
+    fetch(segment, footer, PB_FOOTER_BYTES + PB_SEGMENT_TRAILER_BYTES);
     if (memcmp(bytes, PB_SEGMENT_MAGIC, PB_SEGMENT_MAGIC_BYTES) != 0)
         return pb_segment_fail(segment, 0, "the file does not begin as a segment", error);
     for (uint32_t i = PB_SEGMENT_MAGIC_BYTES; i < PB_SEGMENT_HEAD_BYTES; i++) {
         if (bytes[i] != 0)
             return pb_segment_fail(segment, i, "the file does not begin as a segment", error);
     }
-    trailer = bytes + size - PB_SEGMENT_TRAILER_BYTES;
     if (memcmp(trailer + 24, PB_SEGMENT_MAGIC, PB_SEGMENT_MAGIC_BYTES) != 0
         || pb_get_le64(trailer) != size - PB_SEGMENT_TRAILER_BYTES - PB_FOOTER_BYTES
         || pb_get_le64(trailer + 8) != PB_FOOTER_BYTES) {
         return pb_segment_fail(segment, size - PB_SEGMENT_TRAILER_BYTES,
                                "the file does not end as a segment", error);
     }
-    footer = trailer - PB_FOOTER_BYTES;
     if (XXH3_64bits(footer, PB_FOOTER_BYTES) != pb_get_le64(trailer + 16))
         return pb_segment_fail(segment, (uint64_t)(footer - bytes),
                                "the footer's checksum does not fit", error);
