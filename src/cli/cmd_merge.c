@@ -8,19 +8,30 @@
 #include "cli/options.h"
 
 static void
-put_counts(struct pb_cli_out *out, const struct pb_store_stats *before,
-           const struct pb_store_stats *after, double seconds, bool is_json)
+put_json(struct pb_cli_out *out, const struct pb_store_stats *before,
+         const struct pb_store_stats *after, double seconds)
 {
-    if (is_json)
+    pb_cli_put_format(out,
+                      "{\"segments_before\":%" PRIu64 ",\"segments\":%" PRIu64
+                      ",\"bytes_before\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"seconds\":%.3f}\n",
+                      before->segments, after->segments, before->bytes, after->bytes, seconds);
+}
+
+/* flushed: with the segments of what was only in the log. A merge makes them fewer. */
+static void
+put_text(struct pb_cli_out *out, const struct pb_store_stats *flushed,
+         const struct pb_store_stats *after, double seconds)
+{
+    if (after->segments == flushed->segments)
         pb_cli_put_format(out,
-                          "{\"segments_before\":%" PRIu64 ",\"segments\":%" PRIu64
-                          ",\"bytes_before\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"seconds\":%.3f}\n",
-                          before->segments, after->segments, before->bytes, after->bytes, seconds);
+                          "there was nothing to merge; segments: %" PRIu64 ", bytes: %" PRIu64 "\n",
+                          after->segments, after->bytes);
     else
         pb_cli_put_format(out,
                           "%" PRIu64 " segments were merged into %" PRIu64 ", %" PRIu64
                           " bytes into %" PRIu64 ", in %.1f s\n",
-                          before->segments, after->segments, before->bytes, after->bytes, seconds);
+                          flushed->segments, after->segments, flushed->bytes, after->bytes,
+                          seconds);
 }
 
 struct merge {
@@ -35,19 +46,23 @@ merge(struct pb_cli *cli, struct pb_site *site, char **arguments, void *context,
 {
     struct merge *work = context;
     struct pb_store *store = pb_site_store(site);
-    struct pb_store_stats before, after;
+    struct pb_store_stats before, flushed, after;
     enum pb_status status = pb_store_stats(store, &before, error);
 
     (void)arguments;
     if (status == PB_OK)
         status = pb_store_flush(store, error);
     if (status == PB_OK)
+        status = pb_store_stats(store, &flushed, error);
+    if (status == PB_OK)
         status = pb_store_merge(store, work->all, &work->job.store_progress, error);
     if (status == PB_OK)
         status = pb_store_stats(store, &after, error);
     pb_cli_job_quiet(&work->job);
-    if (status == PB_OK)
-        put_counts(cli->out, &before, &after, pb_cli_job_seconds(&work->job), work->flags.is_json);
+    if (status == PB_OK && work->flags.is_json)
+        put_json(cli->out, &before, &after, pb_cli_job_seconds(&work->job));
+    else if (status == PB_OK)
+        put_text(cli->out, &flushed, &after, pb_cli_job_seconds(&work->job));
     return status;
 }
 

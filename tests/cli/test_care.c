@@ -237,6 +237,37 @@ merge_leaves_every_read_findable(void **state)
     assert_int_equal(12000, stat_of(command, "store", "reads"));
 }
 
+/* What it says is what it did. */
+static void
+merge_says_what_was_merged_or_that_nothing_was(void **state)
+{
+    struct command *command = *state;
+
+    make_site(command, "store");
+    for (int i = 1; i <= 2; i++) {
+        char line[96];
+        char expected[64];
+
+        (void)snprintf(line, sizeof(line),
+                       "captured_at,plate,jurisdiction,reader\n"
+                       "2026-01-0%dT00:00:00Z,AB123CD,US-CA,gate-1\n",
+                       i);
+        (void)snprintf(expected, sizeof(expected), "there was nothing to merge; segments: %d, ", i);
+        write_text("a.csv", line);
+        run(command, "import", "--data", "store", "--no-merge", "a.csv", NULL);
+        expect_counts(command, 1, 0, 0, 0);
+        run(command, "merge", "--data", "store", NULL);
+        expect_exit(command, 0);
+        expect_text(command->out, expected);
+    }
+    run(command, "merge", "--data", "store", "--all", NULL);
+    expect_exit(command, 0);
+    expect_text(command->out, "2 segments were merged into 1, ");
+    run(command, "merge", "--data", "store", "--all", NULL);
+    expect_exit(command, 0);
+    expect_text(command->out, "there was nothing to merge; segments: 1, ");
+}
+
 /* The numbers of stats that two data directories with the same reads share. */
 static void
 expect_same_reads(struct command *command, const char *a, const char *b)
@@ -467,6 +498,7 @@ main(void)
         CASE(what_a_damaged_store_has_left_can_be_asked),
         CASE(what_is_erased_is_gone),
         CASE(merge_leaves_every_read_findable),
+        CASE(merge_says_what_was_merged_or_that_nothing_was),
         CASE(a_backup_holds_all_but_the_keys),
         CASE(a_restored_backup_does_not_fork_the_log),
         CASE(a_log_that_lost_entries_begins_again_under_a_new_key),
