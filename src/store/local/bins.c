@@ -25,11 +25,12 @@ struct pb_bins_slab {
     uint64_t unused; /* so that chunks are aligned */
 };
 
+/* There are many, so they are small: the upper 48 bits are the offset, the others the bytes. */
 struct pb_bins_extent {
-    uint64_t offset;
-    uint32_t bytes;
+    uint64_t place;
 };
 
+static_assert(PB_BINS_CHUNK_BYTES_MAX <= UINT16_MAX, "an extent's bytes");
 static_assert(PB_BINS_CHUNK_BYTES_MIN - sizeof(struct pb_bins_chunk) >= PB_BINS_RECORD_BYTES_MAX,
               "any record fits in any chunk");
 
@@ -139,7 +140,7 @@ spill(struct pb_bins *bins, struct pb_bin *bin, struct pb_error *error)
     if (status != PB_OK)
         return status;
     bin->extents[bin->extent_count++] =
-        (struct pb_bins_extent){ .offset = bins->file_bytes, .bytes = bytes };
+        (struct pb_bins_extent){ .place = bins->file_bytes << 16 | bytes };
     bins->file_bytes += bytes;
     bin->spilled_bytes += bytes;
     bin->at = begin;
@@ -181,16 +182,25 @@ pb_bin_next_chunk(struct pb_bins *bins, struct pb_bin *bin, uint32_t chunk_bytes
     return PB_OK;
 }
 
+static enum pb_status
+read_extent(const struct pb_bins *bins, const struct pb_bins_extent *extent, uint8_t *ret_bytes,
+            size_t *ret_count, struct pb_error *error)
+{
+    *ret_count = extent->place & UINT16_MAX;
+    return bins->env->files->read(bins->env->file_context, bins->file, extent->place >> 16,
+                                  ret_bytes, *ret_count, error);
+}
+
 enum pb_status
 pb_bin_read(const struct pb_bins *bins, const struct pb_bin *bin, uint8_t *ret_bytes,
             struct pb_error *error)
 {
+    size_t count = 0;
     enum pb_status status = PB_OK;
 
     for (uint32_t i = 0; i < bin->extent_count && status == PB_OK; i++) {
-        status = bins->env->files->read(bins->env->file_context, bins->file, bin->extents[i].offset,
-                                        ret_bytes, bin->extents[i].bytes, error);
-        ret_bytes += bin->extents[i].bytes;
+        status = read_extent(bins, &bin->extents[i], ret_bytes, &count, error);
+        ret_bytes += count;
     }
     return status;
 }
@@ -200,13 +210,13 @@ each_extent(const struct pb_bins *bins, const struct pb_bin *bin, pb_bin_fn *eac
             struct pb_error *error)
 {
     uint8_t *bytes = pb_alloc(bins->env, PB_BINS_CHUNK_BYTES_MAX);
+    size_t count = 0;
     enum pb_status status = bytes == NULL ? PB_E_NOMEM : PB_OK;
 
     for (uint32_t i = 0; i < bin->extent_count && status == PB_OK; i++) {
-        status = bins->env->files->read(bins->env->file_context, bins->file, bin->extents[i].offset,
-                                        bytes, bin->extents[i].bytes, error);
+        status = read_extent(bins, &bin->extents[i], bytes, &count, error);
         if (status == PB_OK)
-            status = each(context, bytes, bin->extents[i].bytes);
+            status = each(context, bytes, count);
     }
     pb_free(bins->env, bytes);
     return status;
