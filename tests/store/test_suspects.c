@@ -93,7 +93,8 @@ new_segment(struct store_room *room, uint64_t number, uint32_t first, uint32_t e
 
 #define STORED 600u
 #define OTHERS 100u
-#define STAGED 17000u /* more than a lane keeps together */
+#define COMMON 80u /* of these: more than there is room for at first */
+#define STAGED (500u + PB_STAGE_FEW_ROWS + 500u) /* more than a lane keeps together */
 
 static struct {
     bool is_large, has_segment;
@@ -102,7 +103,7 @@ static struct {
     struct pb_suspects *suspects;
     struct pb_run *run;
     uint64_t *rows;
-    uint64_t row_count, found;
+    uint64_t row_count, found, tail_bytes;
 } work;
 
 /* The stage has events from 500 on, the first of them twice, all of one plate. */
@@ -112,7 +113,7 @@ prepare(struct store_room *room, void *context)
     (void)context;
     make_directories(room);
     work.segment = new_segment(room, 1, 0, STORED);
-    work.other = new_segment(room, 2, STORED - 50, STORED - 50 + OTHERS);
+    work.other = new_segment(room, 2, STORED - COMMON, STORED - COMMON + OTHERS);
     room_expect(room, PB_OK,
                 pb_stage_new(room->env, ROOM_PATH, 3, 2, work.is_large ? 1 << 19 : 1 << 24,
                              &work.stage),
@@ -155,25 +156,36 @@ act(struct store_room *room, void *context)
             pb_suspects_find(work.suspects, &work.segment, work.has_segment ? 1 : 0, &room->error);
     if (status == PB_OK)
         status = hold_back_first(work.suspects);
-    if (status == PB_OK)
+    /* Twice: another segment may have the same. */
+    for (int i = 0; i < 2 && status == PB_OK; i++) {
+        pb_free(room->env, work.rows);
+        work.rows = NULL;
         status = pb_suspects_add_common(work.suspects, work.segment, work.other, &work.rows,
                                         &work.row_count, &room->error);
+    }
     if (status == PB_OK)
-        status = pb_stage_count_suspects(work.stage, work.suspects, &work.found, &room->error);
+        status = pb_stage_count_suspects(work.stage, work.suspects, &work.found, &work.tail_bytes,
+                                         &room->error);
     if (status == PB_OK)
-        status = pb_stage_suspects(work.stage, work.suspects, 0, 1, &work.run, &room->error);
+        status = pb_stage_suspects(work.stage, work.suspects, 0, 1, PB_RUN_BYTES_MAX, &work.run,
+                                   &room->error);
     return status;
 }
 
-/* The first is there twice; 50 are common. Filters may take some others for such. */
+/* The first is there twice; others are common. Filters may take some more for such. */
 static void
 check(struct store_room *room, void *context, enum pb_status status)
 {
     (void)context;
     if (status == PB_OK) {
-        assert_in_range(work.found, 52, work.is_large ? 400 : 60);
+        uint64_t revised = 0;
+
+        for (uint32_t n = STORED - COMMON; n < STORED; n++)
+            revised += n % 7 == 0;
+        assert_in_range(work.found, COMMON + 2, work.is_large ? 400 : COMMON + 10);
         assert_int_equal(work.found, pb_run_rows(work.run));
-        assert_int_equal(50 + 7, work.row_count); /* seven have two revisions */
+        assert_true(work.tail_bytes >= work.found * sizeof("E500"));
+        assert_int_equal(COMMON + revised, work.row_count);
         for (uint64_t i = 1; i < work.row_count; i++)
             assert_true(work.rows[i - 1] < work.rows[i]);
     }
@@ -207,6 +219,27 @@ suspects_are_found_or_it_is_said_why_not(void **state)
         for (uint64_t at = 1; sweep_run(&sweep, false, false, at); at += 1 + at / 3)
             continue;
     }
+}
+
+static void
+suspects_that_take_more_than_a_run_may_are_said_to_be_too_many(void **state)
+{
+    struct store_room room;
+
+    (void)state;
+    work.is_large = false;
+    work.has_segment = true;
+    room_init_on(&room, sim_fs_new());
+    prepare(&room, NULL);
+    room_expect(&room, PB_OK, act(&room, NULL), "act");
+    pb_run_free(work.run);
+    work.run = NULL;
+    assert_int_equal(PB_OVER_LIMIT, pb_stage_suspects(work.stage, work.suspects, 0, 1, 1 << 20,
+                                                      &work.run, &room.error));
+    assert_non_null(strstr(room.error.message, "one event id"));
+    assert_non_null(strstr(room.error.message, "1 MiB"));
+    check(&room, NULL, PB_OVER_LIMIT);
+    room_done(&room);
 }
 
 /* ---- a run beside a segment ---- */
@@ -302,6 +335,52 @@ what_a_run_meets_in_a_segment_is_told_or_it_is_said_why_not(void **state)
     sweep_all(&sweep);
 }
 
+/* One event, of which the segment has two revisions: both of them again, and a third one. */
+static void
+prepare_revisions(struct store_room *room, void *context)
+{
+    static const struct pb_run_reject reject = { note_reject, NULL };
+    struct made made;
+    struct pb_read read = make_read(7, 7, &made);
+
+    (void)context;
+    memset(&joined, 0, sizeof(joined));
+    make_directories(room);
+    work.segment = new_segment(room, 1, 0, 20);
+    room_expect(room, PB_OK, pb_run_new(room->env, &joined.run), "run");
+    for (read.revision = 0; read.revision < 3; read.revision++)
+        room_expect(room, PB_OK, pb_run_add(joined.run, &read, 0), "add");
+    room_expect(room, PB_OK, pb_run_sort(joined.run, &reject, &joined.counts), "sort");
+}
+
+static void
+check_revisions(struct store_room *room, void *context, enum pb_status status)
+{
+    (void)context;
+    if (status == PB_OK) {
+        assert_int_equal(2, joined.counts.duplicate);
+        assert_int_equal(0, joined.counts.conflict);
+        assert_int_equal(1, joined.marks.count);
+        assert_int_equal(1, pb_run_rows_left(joined.run));
+    }
+    pb_mark_list_done(&joined.marks, room->env);
+    pb_run_free(joined.run);
+    pb_segment_close(work.segment);
+}
+
+static void
+revisions_of_an_event_meet_each_of_those_that_are_stored(void **state)
+{
+    const struct sweep sweep = { .name = "revisions",
+                                 .prepare = prepare_revisions,
+                                 .act = act_join,
+                                 .check = check_revisions,
+                                 .is_once_only = true };
+
+    (void)state;
+    sweep_all(&sweep);
+}
+
 /* ---- damage ---- */
 
 /* Puts a forged block into the segment's file, and opens it again. */
@@ -337,8 +416,11 @@ look(struct store_room *room, int who)
     status = pb_suspects_new(room->env, ROOM_PATH "/tmp/4.suspects", 1, 10, &work.suspects);
     if (status == PB_OK && who == 0)
         status = pb_stage_identities(work.stage, work.suspects, &room->error);
-    if (status == PB_OK && who == 0)
-        return pb_suspects_find(work.suspects, &work.segment, 1, &room->error);
+    if (status == PB_OK && who == 0) {
+        struct pb_segment *segments[2] = { work.segment, work.other };
+
+        return pb_suspects_find(work.suspects, segments, 2, &room->error);
+    }
     return pb_suspects_add_common(work.suspects, who == 1 ? work.segment : work.other,
                                   who == 1 ? work.other : work.segment, &work.rows, &work.row_count,
                                   &room->error);
@@ -402,7 +484,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(suspects_are_found_or_it_is_said_why_not),
+        cmocka_unit_test(suspects_that_take_more_than_a_run_may_are_said_to_be_too_many),
         cmocka_unit_test(what_a_run_meets_in_a_segment_is_told_or_it_is_said_why_not),
+        cmocka_unit_test(revisions_of_an_event_meet_each_of_those_that_are_stored),
         cmocka_unit_test(damage_that_is_met_is_told),
     };
 

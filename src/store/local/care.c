@@ -220,6 +220,54 @@ count_rows(const struct pb_version *version)
     return rows;
 }
 
+static bool
+has_many_marks(struct pb_store *store)
+{
+    uint32_t count = 0;
+
+    (void)pthread_mutex_lock(&store->writing);
+    count = store->manifest.mark_count;
+    (void)pthread_mutex_unlock(&store->writing);
+    return count > store->marks_max / 2;
+}
+
+/* The caller holds maintenance. */
+static enum pb_status
+settle_marks(struct pb_store *store, const struct pb_progress *progress, struct pb_error *error)
+{
+    struct merge_progress settling = { .progress = progress };
+    struct pb_version *version = NULL;
+    enum pb_status status = PB_OK;
+
+    if (!has_many_marks(store))
+        return PB_OK;
+    version = pb_store_version(store);
+    settling.total = count_rows(version);
+    for (uint32_t i = 0; i < version->segment_count && status == PB_OK; i++) {
+        struct pb_segment *segment = version->segments[i]->segment;
+        struct pb_segment_entry entry = { 0 };
+
+        if (pb_hidden_has_marks(version->hidden, segment->entry.number))
+            status = merge_segments(store, version, &segment, 1, &settling, &entry, error);
+        settling.done += segment->entry.rows;
+    }
+    pb_version_drop(version);
+    return status;
+}
+
+enum pb_status
+pb_store_settle_marks(struct pb_store *store, struct pb_error *error)
+{
+    enum pb_status status = PB_OK;
+
+    if (!has_many_marks(store))
+        return PB_OK;
+    pb_store_begin_maintenance(store);
+    status = settle_marks(store, NULL, error);
+    pb_store_end_maintenance(store);
+    return status;
+}
+
 enum pb_status
 pb_store_merge(struct pb_store *store, bool all, const struct pb_progress *progress,
                struct pb_error *error)
@@ -234,6 +282,7 @@ pb_store_merge(struct pb_store *store, bool all, const struct pb_progress *progr
     if (segments == NULL)
         return PB_E_NOMEM;
     (void)pthread_mutex_lock(&store->maintenance);
+    status = settle_marks(store, progress, error);
     while (status == PB_OK) {
         struct pb_version *version = pb_store_version(store);
         struct pb_segment_entry entry = { 0 };

@@ -22,10 +22,11 @@
 
 #define APPEND_ROWS_MAX PB_STAGE_FEW_ROWS /* so few go into the log rather than into segments */
 #define APPEND_BATCH 512u
-#define ADD_BATCH 256u     /* reads that are added to the stage at one time */
-#define SUSPECT_BYTES 256u /* of a suspect in a run, about */
-#define SUSPECTS_MIN 4096u /* of a run, whatever the memory */
-#define JUDGED_PARTS 32u   /* after which what was compared with is let go from memory */
+#define ADD_BATCH 256u                /* reads that are added to the stage at one time */
+#define SUSPECT_BYTES 256u            /* of a suspect in a run, but for its texts, about */
+#define SUSPECTS_MIN 4096u            /* of a run, whatever the memory */
+#define RUN_BYTES ((uint64_t)1 << 30) /* likewise, or of like ones the mean */
+#define JUDGED_PARTS 32u              /* after which what was compared with is let go from memory */
 #define EXPIRED_REASON "its delete_after has passed, or it was erased"
 
 struct pb_lane {
@@ -44,6 +45,7 @@ struct pb_loader {
     struct pb_lane *lanes;  /* owned */
     unsigned lane_count;
     size_t lane_bytes; /* budget of a lane */
+    uint64_t run_bytes_max;
     pb_reject_fn *on_reject;
     void *context;
     pthread_mutex_t reject_lock;
@@ -54,6 +56,8 @@ struct pb_loader {
     pthread_cond_t gate_moved;
     unsigned adding; /* lanes that are adding to the stage; guarded by gate */
     bool is_writing; /* a lane writes the stage, and has it for itself; likewise */
+    uint64_t number; /* of the stage, 0 where there is none; likewise */
+    uint64_t number_last;
     /* Made at the gate, then only looked at by lanes that are adding: */
     struct pb_stage *stage;   /* owned; NULL between stages */
     struct pb_hidden *hidden; /* owned: erasures that the stage's reads were checked against */
@@ -82,6 +86,10 @@ pb_loader_new(struct pb_store *store, unsigned lane_count, pb_reject_fn *on_reje
     loader->on_reject = on_reject;
     loader->context = context;
     loader->lane_bytes = store->memory_bytes / lane_count;
+    /* Sorting needs room for pairs, and writing for the second orders, but not at one time. */
+    loader->run_bytes_max = loader->lane_bytes / 2;
+    if (loader->run_bytes_max > RUN_BYTES)
+        loader->run_bytes_max = RUN_BYTES;
     (void)pthread_mutex_init(&loader->reject_lock, NULL);
     (void)pthread_mutex_init(&loader->gate, NULL);
     (void)pthread_cond_init(&loader->gate_moved, NULL);
@@ -188,6 +196,14 @@ join_new_segments(struct pb_lane *lane, const struct pb_version *version,
     return status;
 }
 
+/* Each read of a run may make as many marks as segments have others of its identity: seldom more
+ * than two, for which pb_store_settle_marks() sees to room. */
+static uint64_t
+run_rows_max(const struct pb_store *store)
+{
+    return store->marks_max / 4;
+}
+
 static void
 discard(const struct pb_store *store, struct pb_segment_entry *entries, uint32_t count)
 {
@@ -273,6 +289,8 @@ write_events(struct pb_lane *lane, struct pb_error *error)
     bool has_changed = false;
     enum pb_status status = pb_run_sort(lane->run, &reject, &lane->counts);
 
+    if (status == PB_OK)
+        status = pb_store_settle_marks(store, error);
     if (status != PB_OK)
         goto out;
     (void)pthread_mutex_lock(&store->writing);
@@ -343,6 +361,8 @@ append_run(struct pb_lane *lane, const struct pb_run *run, struct pb_error *erro
     enum pb_status *answers = pb_calloc(env, APPEND_BATCH, sizeof(*answers));
     enum pb_status status = rooms == NULL || reads == NULL || answers == NULL ? PB_E_NOMEM : PB_OK;
 
+    if (status == PB_OK)
+        status = pb_store_settle_marks(lane->loader->store, error);
     for (uint64_t first = 0; first < rows && status == PB_OK; first += APPEND_BATCH) {
         size_t count = (size_t)(rows - first < APPEND_BATCH ? rows - first : APPEND_BATCH);
 
@@ -575,43 +595,61 @@ find_suspects(struct stage_writing *writing, struct pb_error *error)
 
 /* Counts the rows that are to be judged. All other suspects are stored already as they are. */
 static enum pb_status
-count_suspects(struct stage_writing *writing, uint64_t *ret_rows, struct pb_error *error)
+count_suspects(struct stage_writing *writing, uint64_t *ret_rows, uint64_t *ret_tail_bytes,
+               struct pb_error *error)
 {
     enum pb_status status = PB_OK;
 
     *ret_rows = 0;
+    *ret_tail_bytes = 0;
     if (writing->held_back + writing->left_out != 0)
-        status =
-            pb_stage_count_suspects(writing->loader->stage, writing->suspects, ret_rows, error);
+        status = pb_stage_count_suspects(writing->loader->stage, writing->suspects, ret_rows,
+                                         ret_tail_bytes, error);
     writing->counts.duplicate += writing->suspected + writing->left_out - *ret_rows;
     return status;
 }
 
-/* Judges, writes and publishes them, in as many runs as memory wants. The stage is current. */
+/* In how many like runs they are judged: as many as memory wants, and the marks that each makes. */
+static uint32_t
+count_runs(const struct pb_store *store, uint64_t rows, uint64_t tail_bytes)
+{
+    uint64_t bytes_max = store->memory_bytes / 4 + (uint64_t)SUSPECTS_MIN * SUSPECT_BYTES;
+    uint64_t by_bytes = 0;
+    uint64_t by_marks = rows / run_rows_max(store);
+
+    bytes_max = bytes_max < RUN_BYTES ? bytes_max : RUN_BYTES;
+    by_bytes = (rows * SUSPECT_BYTES + tail_bytes) / bytes_max;
+    return (uint32_t)(by_bytes > by_marks ? by_bytes : by_marks) + 1;
+}
+
+/* Judges, writes and publishes them. The stage is current. */
 static enum pb_status
 write_suspects(struct stage_writing *writing, struct pb_error *error)
 {
     struct pb_loader *loader = writing->loader;
     uint64_t rows = 0;
-    uint64_t rows_max = loader->store->memory_bytes / 4 / SUSPECT_BYTES + SUSPECTS_MIN;
+    uint64_t tail_bytes = 0;
     uint32_t runs = 0;
-    enum pb_status status = count_suspects(writing, &rows, error);
+    enum pb_status status = count_suspects(writing, &rows, &tail_bytes, error);
 
-    runs = (uint32_t)(rows / rows_max + 1);
-    for (uint32_t i = 0; i < runs && rows != 0 && status == PB_OK; i++) {
+    if (status != PB_OK || rows == 0)
+        return status;
+    runs = count_runs(loader->store, rows, tail_bytes);
+    for (uint32_t i = 0; i < runs; i++) {
         struct pb_lane lane = { .loader = loader, .hidden = loader->hidden };
 
-        status = pb_stage_suspects(loader->stage, writing->suspects, i, runs, &lane.run, error);
+        status = pb_stage_suspects(loader->stage, writing->suspects, i, runs, PB_RUN_BYTES_MAX,
+                                   &lane.run, error);
         if (status == PB_OK && pb_run_rows(lane.run) != 0)
             status = write_events(&lane, error);
         pb_run_free(lane.run);
         if (status != PB_OK)
-            break;
+            return status;
         writing->counts.stored += lane.counts.stored;
         writing->counts.duplicate += lane.counts.duplicate;
         writing->counts.conflict += lane.counts.conflict;
     }
-    return status;
+    return PB_OK;
 }
 
 /* Of the store's memory what its segments leave: each keeps its readers and words. */
@@ -728,7 +766,9 @@ enter(struct pb_loader *loader)
         if (status == PB_OK)
             status = pb_stage_new(loader->env, store->directory, pb_store_take_number(store),
                                   loader->lane_count, memory_left(store) / 8 * 3, &loader->stage);
-        if (status != PB_OK) {
+        if (status == PB_OK) {
+            loader->number = ++loader->number_last;
+        } else {
             pb_hidden_free(loader->hidden);
             loader->hidden = NULL;
         }
@@ -748,9 +788,20 @@ leave(struct pb_loader *loader)
     (void)pthread_mutex_unlock(&loader->gate);
 }
 
-/* Writes the stage if it has rows, or only if it is full. Other lanes wait. */
+static uint64_t
+stage_number(struct pb_loader *loader)
+{
+    uint64_t number = 0;
+
+    (void)pthread_mutex_lock(&loader->gate);
+    number = loader->number;
+    (void)pthread_mutex_unlock(&loader->gate);
+    return number;
+}
+
+/* Writes the stage of that number unless another lane did. Other lanes wait. */
 static enum pb_status
-write_stage(struct pb_loader *loader, bool only_full, struct pb_error *error)
+write_stage(struct pb_loader *loader, uint64_t number, struct pb_error *error)
 {
     bool is_mine = false;
     enum pb_status status = PB_OK;
@@ -758,7 +809,7 @@ write_stage(struct pb_loader *loader, bool only_full, struct pb_error *error)
     (void)pthread_mutex_lock(&loader->gate);
     while (loader->is_writing)
         (void)pthread_cond_wait(&loader->gate_moved, &loader->gate);
-    if (loader->stage != NULL && (!only_full || pb_stage_is_full(loader->stage))) {
+    if (number != 0 && number == loader->number) {
         loader->is_writing = true;
         is_mine = true;
         while (loader->adding > 0)
@@ -778,6 +829,7 @@ write_stage(struct pb_loader *loader, bool only_full, struct pb_error *error)
     loader->hidden = NULL;
     (void)pthread_mutex_lock(&loader->gate);
     loader->is_writing = false;
+    loader->number = 0;
     (void)pthread_cond_broadcast(&loader->gate_moved);
     (void)pthread_mutex_unlock(&loader->gate);
     return status;
@@ -804,11 +856,11 @@ begin_run(struct pb_lane *lane)
     return status;
 }
 
-/* Sorting needs room for pairs, and writing for the second orders, but not at one time. */
 static bool
 is_run_full(const struct pb_lane *lane)
 {
-    return lane->run != NULL && pb_run_memory(lane->run) >= lane->loader->lane_bytes / 2;
+    return lane->run != NULL && (pb_run_memory(lane->run) >= lane->loader->run_bytes_max ||
+                                 pb_run_rows(lane->run) >= run_rows_max(lane->loader->store));
 }
 
 static void
@@ -876,7 +928,7 @@ add_reads(struct pb_lane *lane, const struct pb_read *reads, size_t count, struc
 static enum pb_status
 write_lane(struct pb_lane *lane, struct pb_error *error)
 {
-    enum pb_status status = write_stage(lane->loader, false, error);
+    enum pb_status status = write_stage(lane->loader, stage_number(lane->loader), error);
 
     if (status != PB_OK || lane->run == NULL)
         return status;
@@ -895,6 +947,7 @@ pb_lane_add_valid(struct pb_lane *lane, const struct pb_read *reads, size_t coun
 
     while (count > 0 && status == PB_OK) {
         size_t batch = count < ADD_BATCH ? count : ADD_BATCH;
+        uint64_t number = 0;
         bool is_full = false;
 
         status = enter(lane->loader);
@@ -902,9 +955,10 @@ pb_lane_add_valid(struct pb_lane *lane, const struct pb_read *reads, size_t coun
             break;
         status = add_reads(lane, reads, batch, error);
         is_full = pb_stage_is_full(lane->loader->stage);
+        number = lane->loader->number;
         leave(lane->loader);
         if (status == PB_OK && is_full)
-            status = write_stage(lane->loader, true, error);
+            status = write_stage(lane->loader, number, error);
         if (status == PB_OK && is_run_full(lane))
             status = write_lane(lane, error);
         reads += batch;

@@ -77,6 +77,7 @@ struct pb_store {
     uint32_t loader_count;         /* loaders that are there; guarded by writing */
     uint32_t erasures_kept;        /* of those that are applied: PB_ERASURES_KEPT */
     uint32_t plates_max;           /* that one question may follow: PB_QUERY_PLATES_MAX */
+    uint32_t marks_max;            /* of the manifest: PB_MANIFEST_MARKS_MAX */
     uint64_t next_segment;         /* guarded by version_lock, so that loaders need not wait */
     bool is_poisoned;              /* guarded by writing */
 
@@ -157,6 +158,10 @@ PB_MUST_CHECK enum pb_status pb_store_secure_history(struct pb_store *store,
  * until it is unlocked. */
 void pb_store_begin_maintenance(struct pb_store *store);
 void pb_store_end_maintenance(struct pb_store *store);
+
+/* Where marks take more than half of their room, writes the segments that they concern anew, so
+ * that there is room for as many again. The caller holds no lock. */
+PB_MUST_CHECK enum pb_status pb_store_settle_marks(struct pb_store *store, struct pb_error *error);
 
 /* Tells the background thread that there may be work. */
 void pb_store_ask_background(struct pb_store *store);

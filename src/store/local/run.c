@@ -296,9 +296,8 @@ put_heap(struct pb_run *run, struct pb_str plate, const uint8_t *extras, size_t 
     if (bytes > HEAP_CHUNK_BYTES - run->heap_at) {
         enum pb_status status = PB_OK;
 
-        /* Places in the heap are 32-bit numbers. */
-        if (run->heap_next == UINT32_MAX / HEAP_CHUNK_BYTES)
-            return PB_OVER_LIMIT;
+        /* Places in the heap are 32-bit numbers; see PB_RUN_BYTES_MAX. */
+        assert(run->heap_next < UINT32_MAX / HEAP_CHUNK_BYTES);
         if (run->heap_next == run->heap_count)
             status = add_chunk(run->env, (void ***)&run->heap, &run->heap_count, &run->heap_room,
                                HEAP_CHUNK_BYTES);
@@ -871,11 +870,14 @@ split_partitions(struct pb_run *run, uint32_t *numbers)
 
 /* ---- identities ---- */
 
-/* Judges the rows of one identity hash in order of arrival. */
+/* Judges the rows of one identity hash in order of arrival. Those that stay are put first, so that
+ * each is compared with them alone, however often it comes. */
 static void
-judge_events(struct pb_run *run, const struct pb_pair *events, size_t count,
+judge_events(struct pb_run *run, struct pb_pair *events, size_t count,
              const struct pb_run_reject *reject, struct pb_load_counts *counts)
 {
+    size_t kept = 1;
+
     for (size_t i = 1; i < count; i++) {
         struct run_row *row = row_at(run, events[i].value);
         struct run_row *newest = NULL;
@@ -883,17 +885,13 @@ judge_events(struct pb_run *run, const struct pb_pair *events, size_t count,
         struct pb_read read;
         struct pb_known known = { 0 };
         enum pb_verdict verdict = PB_VERDICT_CONFLICT;
-        size_t kept = 0;
 
         read_of(run, row, &room, &read);
-        for (size_t j = 0; j < i && kept < REVISIONS_MAX; j++) {
+        for (size_t j = 0; j < kept && kept < REVISIONS_MAX; j++) {
             struct run_row *other = row_at(run, events[j].value);
             struct pb_run_room other_room;
             struct pb_read other_read;
 
-            if (other->flags & ROW_DROPPED)
-                continue;
-            kept++;
             read_of(run, other, &other_room, &other_read);
             if (!pb_read_same_identity(&read, &other_read))
                 continue;
@@ -907,8 +905,14 @@ judge_events(struct pb_run *run, const struct pb_pair *events, size_t count,
             newest->flags |= PB_ROW_SUPERSEDED;
         else if (verdict == PB_VERDICT_HISTORY)
             row->flags |= PB_ROW_SUPERSEDED;
-        else if (verdict != PB_VERDICT_NEW)
+        if (verdict == PB_VERDICT_DUPLICATE || verdict == PB_VERDICT_CONFLICT) {
             drop(run, row, &read, verdict == PB_VERDICT_CONFLICT, reject, counts);
+        } else {
+            struct pb_pair stays = events[i];
+
+            events[i] = events[kept];
+            events[kept++] = stays;
+        }
     }
 }
 

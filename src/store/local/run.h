@@ -83,7 +83,9 @@ struct pb_run_room {
 };
 void pb_run_read(const struct pb_run *run, uint64_t row, struct pb_run_room *room,
                  struct pb_read *ret_read);
-/* Memory that the run holds, and will hold at most while it is sorted. */
+/* Memory that the run holds, and will hold at most while it is sorted. No run may be asked to take
+ * more reads than that makes PB_RUN_BYTES_MAX: places of their texts are 32-bit numbers. */
+#define PB_RUN_BYTES_MAX (((uint64_t)4 << 30) - ((uint64_t)4 << 20))
 size_t pb_run_memory(const struct pb_run *run);
 /* Memory of a run of rows without extras: for planning. */
 size_t pb_run_memory_of(uint64_t rows);

@@ -55,6 +55,9 @@ pb_stage_new(const struct pb_env *env, const char *directory, uint64_t number, u
         return PB_E_NOMEM;
     stage->env = env;
     stage->memory_bytes = memory_bytes;
+    stage->bucket_bytes_max = memory_bytes / 2;
+    if (stage->bucket_bytes_max > PB_RUN_BYTES_MAX)
+        stage->bucket_bytes_max = PB_RUN_BYTES_MAX; /* it becomes a run */
     stage->budget.bytes_max = memory_bytes;
     (void)pthread_mutex_init(&stage->lock, NULL);
     stage->lanes = pb_calloc(env, lane_count, sizeof(*stage->lanes));
@@ -244,7 +247,7 @@ put_by_plate(struct pb_stage *stage, struct stage_lane *lane, const struct stage
     bucket = &lane->partitions[lane->partition].buckets[bucket_of(stage, row->code)];
     status = put_row(lane, bucket, row, tail, error);
     if ((bucket->rows * STAGE_PART_ROW_BYTES + 2 * bucket->tail_bytes) * stage->lane_count >=
-        stage->memory_bytes / 2)
+        stage->bucket_bytes_max)
         atomic_store_explicit(&stage->is_full, true, memory_order_relaxed);
     return status;
 }

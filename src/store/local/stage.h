@@ -77,14 +77,17 @@ PB_MUST_CHECK enum pb_status pb_stage_write(struct pb_stage *stage,
                                             const struct pb_stage_target *target,
                                             struct pb_segment_entry **ret_entries,
                                             uint32_t *ret_count, struct pb_error *error);
-/* Once the stage is written: how many of its reads pb_suspects_is() says are to be judged. */
+/* Once the stage is written: how many of its reads pb_suspects_is() says are to be judged, and what
+ * their texts take. */
 PB_MUST_CHECK enum pb_status pb_stage_count_suspects(struct pb_stage *stage,
                                                      const struct pb_suspects *suspects,
-                                                     uint64_t *ret_count, struct pb_error *error);
-/* A run of these reads, to be sorted, in the share `number` of `count` like shares by identity. */
+                                                     uint64_t *ret_count, uint64_t *ret_tail_bytes,
+                                                     struct pb_error *error);
+/* A run of these reads, to be sorted, in the share `number` of `count` like shares by identity.
+ * PB_OVER_LIMIT: it would take more than bytes_max, which is at most PB_RUN_BYTES_MAX. */
 PB_MUST_CHECK enum pb_status pb_stage_suspects(struct pb_stage *stage,
                                                const struct pb_suspects *suspects, uint32_t number,
-                                               uint32_t count, struct pb_run **ret_run,
-                                               struct pb_error *error);
+                                               uint32_t count, uint64_t bytes_max,
+                                               struct pb_run **ret_run, struct pb_error *error);
 
 #endif

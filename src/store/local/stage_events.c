@@ -16,9 +16,10 @@ struct visit {
 
     struct pb_suspects *gathered; /* of pb_stage_identities() */
     const struct pb_suspects *suspects;
-    uint64_t found; /* of pb_stage_count_suspects() */
+    uint64_t found, tail_bytes; /* of pb_stage_count_suspects() */
     /* Of pb_stage_suspects(): */
     uint32_t number, count;
+    uint64_t bytes_max;
     struct pb_run *part;        /* owned: of one row, over the lane's names */
     struct stage_lane *of_part; /* whose names these are */
     struct pb_run *run;         /* owned */
@@ -138,13 +139,16 @@ static enum pb_status
 count_suspect(struct visit *visit, struct stage_lane *lane, const struct staged_view *view)
 {
     (void)lane;
-    visit->found += pb_suspects_is(visit->suspects, staged_event(view).identity);
+    if (pb_suspects_is(visit->suspects, staged_event(view).identity)) {
+        visit->found++;
+        visit->tail_bytes += view->row.tail_bytes;
+    }
     return PB_OK;
 }
 
 enum pb_status
 pb_stage_count_suspects(struct pb_stage *stage, const struct pb_suspects *suspects,
-                        uint64_t *ret_count, struct pb_error *error)
+                        uint64_t *ret_count, uint64_t *ret_tail_bytes, struct pb_error *error)
 {
     struct visit visit = {
         .stage = stage, .each = count_suspect, .suspects = suspects, .error = error
@@ -152,6 +156,7 @@ pb_stage_count_suspects(struct pb_stage *stage, const struct pb_suspects *suspec
     enum pb_status status = visit_all(&visit);
 
     *ret_count = visit.found;
+    *ret_tail_bytes = visit.tail_bytes;
     visit_done(&visit);
     return status;
 }
@@ -209,6 +214,12 @@ add_suspect(struct visit *visit, struct stage_lane *lane, const struct staged_vi
     if (share_of(event.identity, visit->count) != visit->number ||
         !pb_suspects_is(visit->suspects, event.identity))
         return PB_OK;
+    /* Shares are alike, unless one event has nearly all. */
+    if (pb_run_memory(visit->run) >= visit->bytes_max)
+        return pb_fail(visit->error, PB_OVER_LIMIT,
+                       "the reads of one event id, or of few, take more than %llu MiB; import less "
+                       "at one time",
+                       (unsigned long long)(visit->bytes_max >> 20));
     status = begin_row(visit, lane, view->row.tail_bytes);
     if (status == PB_OK)
         status = note_arrival(visit, pb_run_rows(visit->run), event.arrival);
@@ -221,13 +232,15 @@ add_suspect(struct visit *visit, struct stage_lane *lane, const struct staged_vi
 
 enum pb_status
 pb_stage_suspects(struct pb_stage *stage, const struct pb_suspects *suspects, uint32_t number,
-                  uint32_t count, struct pb_run **ret_run, struct pb_error *error)
+                  uint32_t count, uint64_t bytes_max, struct pb_run **ret_run,
+                  struct pb_error *error)
 {
     struct visit visit = { .stage = stage,
                            .each = add_suspect,
                            .suspects = suspects,
                            .number = number,
                            .count = count,
+                           .bytes_max = bytes_max,
                            .error = error };
     enum pb_status status = pb_run_new(stage->env, &visit.run);
 

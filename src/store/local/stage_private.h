@@ -92,6 +92,7 @@ struct stage_lane {
 struct pb_stage {
     const struct pb_env *env; /* borrowed */
     size_t memory_bytes;
+    uint64_t bucket_bytes_max; /* of one in all lanes, while it is sorted */
     struct pb_bins_budget budget;
     struct stage_lane *lanes; /* owned */
     unsigned lane_count;

@@ -265,23 +265,48 @@ by_identity(const void *a, const void *b)
     return (one->identity > other->identity) - (one->identity < other->identity);
 }
 
+static bool
+has_segment(const struct pb_manifest *manifest, uint64_t number)
+{
+    uint32_t first = 0;
+    uint32_t end = manifest->segment_count;
+
+    while (first < end) {
+        uint32_t middle = first + (end - first) / 2;
+
+        if (manifest->segments[middle].number < number)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first < manifest->segment_count && manifest->segments[first].number == number;
+}
+
 /* Adds marks in any order to those that are there, in order; there is room. Names stay where they
- * are. */
+ * are. Left out are those of segments that a merge replaced meanwhile, and those that are there: a
+ * restart finds them in the log again. */
 static enum pb_status
-add_marks(struct pb_manifest *manifest, const struct pb_mark_entry *marks, uint32_t count)
+add_marks(const struct pb_store *store, struct pb_manifest *manifest,
+          const struct pb_mark_entry *marks, uint32_t mark_count)
 {
     const struct pb_env *env = manifest->arena.env;
     uint32_t old = manifest->mark_count;
-    uint32_t at = old + count;
+    uint32_t count = 0;
+    uint32_t at = 0;
     struct pb_mark_entry *added = NULL;
 
-    if (count == 0)
+    if (mark_count == 0)
         return PB_OK;
-    added = pb_calloc(env, count, sizeof(*added));
+    added = pb_calloc(env, mark_count, sizeof(*added));
     if (added == NULL)
         return PB_E_NOMEM;
-    memcpy(added, marks, count * sizeof(*added));
+    for (uint32_t i = 0; i < mark_count; i++) {
+        if (has_segment(manifest, marks[i].segment) &&
+            !pb_hidden_knows(store->version->hidden, &marks[i]))
+            added[count++] = marks[i];
+    }
     qsort(added, count, sizeof(*added), by_identity);
+    at = old + count;
     manifest->mark_count = at;
     while (count > 0) {
         if (old > 0 && manifest->marks[old - 1].identity > added[count - 1].identity)
@@ -294,9 +319,9 @@ add_marks(struct pb_manifest *manifest, const struct pb_mark_entry *marks, uint3
 }
 
 static enum pb_status
-next_marks(const struct pb_manifest *old, const struct pb_change *change,
-           struct pb_manifest *next)
+next_marks(const struct pb_store *store, const struct pb_change *change, struct pb_manifest *next)
 {
+    const struct pb_manifest *old = &store->manifest;
     uint32_t count = 0;
     enum pb_status status = PB_OK;
 
@@ -322,7 +347,7 @@ next_marks(const struct pb_manifest *old, const struct pb_change *change,
             next->marks[next->mark_count++] = mark;
         }
     }
-    status = add_marks(next, change->marks, change->mark_count);
+    status = add_marks(store, next, change->marks, change->mark_count);
     return status == PB_OK ? pb_marks_own(next->marks, next->mark_count, &next->arena) : status;
 }
 
@@ -427,7 +452,14 @@ make_next(struct pb_store *store, const struct pb_change *change, struct next *n
     if (status == PB_OK)
         forget_erasures(store, change, manifest);
     if (status == PB_OK)
-        status = next_marks(&store->manifest, change, manifest);
+        status = next_marks(store, change, manifest);
+    /* More than there are already are refused; what makes them fewer is not. */
+    if (status == PB_OK && manifest->mark_count > store->marks_max &&
+        manifest->mark_count > store->manifest.mark_count)
+        status = pb_fail(error, PB_OVER_LIMIT,
+                         "%s: %u revisions wait to be applied to the reads that they revise; "
+                         "`platebase purge` applies them",
+                         store->directory, store->manifest.mark_count);
     return status == PB_OK ? next_version(store, change, manifest, &next->version, error) : status;
 }
 
@@ -889,6 +921,7 @@ init_store(struct pb_store *store, const char *path, const struct pb_store_optio
     pb_manifest_init(&store->manifest, store->env);
     store->erasures_kept = PB_ERASURES_KEPT;
     store->plates_max = PB_QUERY_PLATES_MAX;
+    store->marks_max = PB_MANIFEST_MARKS_MAX;
     store->flush_rows = PB_BUFFER_ROWS_MAX;
     store->is_read_only = options != NULL && options->is_read_only;
     if (options != NULL) {
