@@ -6,9 +6,13 @@
 #include "store/moves.h"
 #include "store/old_manifest.h"
 #include "store/store_room.h"
+#include "store/sweep.h"
+
+#include <stdio.h>
 
 #include "base/bytes.h"
 #include "read/read.h"
+#include "store/local/local.h"
 #include "store/local/names.h"
 #include "store/local/run.h"
 
@@ -451,7 +455,94 @@ histories_with_one_hash_are_found_page_by_page(void **state)
     room_done(&room);
 }
 
+/* Two with one hash, whose plates are longer than a plate code, and others of their moment. */
+static void
+prepare_twins(struct store_room *room, void *context)
+{
+    static const char *const long_plates[2] = { "LONGERTHANCODES1", "LONGERTHANCODES2" };
+
+    (void)context;
+    room_create(room);
+    for (int i = 0; i < 10; i++) {
+        char plate[8];
+        struct pb_read read = event_read(i % 2, 0);
+
+        if (i < 2) {
+            read.plate = pb_str_from(long_plates[i]);
+        } else {
+            (void)snprintf(plate, sizeof(plate), "EF%d", i);
+            read = room_read(plate, "gate-1", 5);
+        }
+        assert_int_equal(PB_OK, room_append(room, &read));
+    }
+    room_flush(room);
+}
+
+static enum pb_status
+act_search(struct store_room *room, void *context)
+{
+    struct pb_query query = room_query("*");
+    struct pb_cursor *cursor = NULL;
+    struct pb_result result;
+    enum pb_status status = pb_store_search(room->store, &query, &cursor, &room->error);
+
+    (void)context;
+    while (status == PB_OK)
+        status = pb_cursor_next(cursor, &result, &room->error);
+    pb_cursor_free(cursor);
+    return status == PB_END ? PB_OK : status;
+}
+
+static void
+check_twins(struct store_room *room, void *context, enum pb_status status)
+{
+    (void)context;
+    (void)status;
+    assert_int_equal(10, room_count(room, "*"));
+}
+
+static void
+events_with_one_hash_are_put_in_order_or_it_is_said_why_not(void **state)
+{
+    static const struct sweep sweep = { .name = "events with one hash",
+                                        .prepare = prepare_twins,
+                                        .act = act_search,
+                                        .check = check_twins,
+                                        .is_once_only = true };
+
+    (void)state;
+    sweep_all(&sweep);
+}
+
 /* ---- elsewhere ---- */
+
+static void
+an_event_with_the_hash_of_a_stored_one_is_new_beside_it(void **state)
+{
+    struct pb_load_counts counts = { 0 };
+    struct pb_run_reject nobody = { NULL, NULL };
+    struct pb_mark_list marks = { 0 };
+    struct pb_run *run = NULL;
+    struct store_room room;
+    struct pb_read reads[2] = { event_read(0, 0), event_read(1, 1) };
+    bool has_changed = true;
+
+    (void)state;
+    room_init(&room);
+    assert_int_equal(PB_OK, room_append(&room, &reads[0]));
+    room_flush(&room);
+    assert_int_equal(PB_OK, pb_run_new(room.env, &run));
+    assert_int_equal(PB_OK, pb_run_add(run, &reads[1], 0));
+    assert_int_equal(PB_OK, pb_run_sort(run, &nobody, &counts));
+    assert_int_equal(PB_OK, pb_run_join(run, room.store->version->segments[0]->segment, &nobody,
+                                        &counts, &marks, &has_changed, &room.error));
+    assert_false(has_changed);
+    assert_int_equal(1, pb_run_rows_left(run));
+    assert_int_equal(0, counts.duplicate + counts.conflict + marks.count);
+    pb_mark_list_done(&marks, room.env);
+    pb_run_free(run);
+    room_done(&room);
+}
 
 static void
 events_with_one_hash_do_not_repeat_one_another_in_a_run(void **state)
@@ -578,6 +669,8 @@ main(void)
         cmocka_unit_test(a_store_with_marks_of_version_1_is_asked_and_written_on),
         cmocka_unit_test(events_with_one_hash_come_in_one_order_page_by_page),
         cmocka_unit_test(histories_with_one_hash_are_found_page_by_page),
+        cmocka_unit_test(events_with_one_hash_are_put_in_order_or_it_is_said_why_not),
+        cmocka_unit_test(an_event_with_the_hash_of_a_stored_one_is_new_beside_it),
         cmocka_unit_test(events_with_one_hash_do_not_repeat_one_another_in_a_run),
         cmocka_unit_test(plates_with_one_hash_are_found_each_for_itself),
         cmocka_unit_test(texts_with_one_hash_are_two_names),

@@ -233,6 +233,36 @@ parts_of_any_size_are_written_and_none_where_one_fails(void **state)
     }
 }
 
+static void
+events_are_written_like_others_where_none_is_suspected(void **state)
+{
+    enum { EVENTS = 100 };
+    struct sim_fs *fs = make_disk();
+    struct pb_env env = sim_fs_env(fs);
+    struct pb_segment_entry *entries = NULL;
+    struct pb_stage *stage = NULL;
+    uint32_t count = 0;
+
+    (void)state;
+    assert_int_equal(PB_OK, pb_stage_new(&env, ROOM_PATH, 1, 1, 1 << 20, &stage));
+    for (uint32_t i = 0; i < EVENTS; i++) {
+        char id[16];
+        struct pb_read read = room_event("AB12", "", 0);
+
+        (void)snprintf(id, sizeof(id), "E%u", i);
+        read.event_id = pb_str_from(id);
+        assert_int_equal(PB_OK, pb_stage_add(stage, 0, &read, 1, NULL));
+    }
+    assert_int_equal(EVENTS, pb_stage_events(stage));
+    target_state.parts_until_failure = 0;
+    assert_int_equal(PB_OK, write_stage(stage, &entries, &count));
+    assert_int_equal(1, count);
+    assert_int_equal(EVENTS, entries[0].rows);
+    pb_free(&env, entries);
+    pb_stage_free(stage);
+    sim_fs_free(fs);
+}
+
 /* Two lanes, two months, and rows of which some went to a file. */
 static bool
 write_with_fault(bool is_allocation, uint64_t at)
@@ -291,6 +321,7 @@ main(void)
         cmocka_unit_test(a_row_comes_back_as_the_read_that_it_was),
         cmocka_unit_test(a_stage_says_when_it_is_full),
         cmocka_unit_test(parts_of_any_size_are_written_and_none_where_one_fails),
+        cmocka_unit_test(events_are_written_like_others_where_none_is_suspected),
         cmocka_unit_test(a_stage_that_cannot_be_written_leaves_no_file),
     };
 

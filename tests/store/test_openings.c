@@ -270,6 +270,57 @@ a_reader_that_cannot_open_now_can_open_again(void **state)
     sim_fs_free(sweep.fs);
 }
 
+/* Changes the store whenever its manifest is opened. */
+static struct {
+    const struct pb_file_ops *files;
+    struct pb_file_ops own;
+    struct pb_store *writer; /* NULL: changes nothing */
+    uint32_t changes;
+} busy;
+
+static enum pb_status
+open_busy(void *context, const char *path, enum pb_open_mode mode, struct pb_file **ret_file,
+          struct pb_error *error)
+{
+    struct pb_store *writer = busy.writer;
+
+    if (writer != NULL && strcmp(path, ROOM_PATH "/manifest") == 0) {
+        struct pb_erasure erasure = { .plate = { "GONE", 4 }, .to_us = ++busy.changes };
+
+        busy.writer = NULL;
+        assert_int_equal(PB_OK, pb_store_erase(writer, &erasure, error));
+        busy.writer = writer;
+    }
+    return busy.files->open(context, path, mode, ret_file, error);
+}
+
+static void
+a_reader_of_a_store_that_changes_all_the_time_is_told_so(void **state)
+{
+    const struct pb_store_options options = { .is_read_only = true };
+    struct pb_read read = room_read("AB12", "gate", 1);
+    struct pb_store *reader = NULL;
+    struct store_room room;
+
+    (void)state;
+    room_init(&room);
+    assert_int_equal(PB_OK, room_append(&room, &read));
+    busy.files = room.fault.env.files;
+    busy.own = *busy.files;
+    busy.own.open = open_busy;
+    busy.writer = room.store;
+    busy.changes = 0;
+    room.fault.env.files = &busy.own;
+    assert_int_equal(PB_E_BUSY, pb_store_open(room.env, ROOM_PATH, &options, &reader, &room.error));
+    assert_null(reader);
+    assert_true(busy.changes > 2);
+    busy.writer = NULL;
+    room_expect(&room, PB_OK, pb_store_open(room.env, ROOM_PATH, &options, &reader, &room.error),
+                "open");
+    pb_store_close(reader);
+    room_done(&room);
+}
+
 static void
 a_reader_has_no_threads_of_its_own(void **state)
 {
@@ -330,6 +381,7 @@ main(void)
         cmocka_unit_test(names_that_fit_no_path_are_left_alone),
         cmocka_unit_test(only_files_are_tidied_away),
         cmocka_unit_test(a_reader_that_cannot_open_now_can_open_again),
+        cmocka_unit_test(a_reader_of_a_store_that_changes_all_the_time_is_told_so),
         cmocka_unit_test(a_reader_has_no_threads_of_its_own),
         cmocka_unit_test(a_change_to_more_segments_than_there_may_be_changes_nothing),
     };

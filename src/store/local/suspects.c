@@ -72,7 +72,7 @@ pb_event_walk_to(struct pb_event_walk *walk, uint64_t identity, bool *ret_is_the
         status = pb_segment_keys(walk->segment, PB_TABLE_EVENTS, &keys, error);
         if (status != PB_OK)
             return status;
-        block_of_key = pb_block_keys_find(&keys, key == 0 ? 0 : key - 1);
+        block_of_key = pb_block_keys_find(&keys, key - (key != 0));
         if (block_of_key > walk->next_block)
             walk->next_block = block_of_key;
         status = read_block(walk, error);
@@ -384,8 +384,7 @@ pb_suspects_add_common(struct pb_suspects *suspects, const struct pb_segment *se
     struct pb_event_walk walk = { .segment = segment };
     struct pb_event_walk other_walk = { .segment = other };
     struct row_list list = { .env = suspects->env };
-    uint64_t key = 0;
-    bool is_first = true;
+    uint64_t key = UINT64_MAX; /* which none is */
     enum pb_status status = PB_OK;
 
     while (status == PB_OK) {
@@ -393,9 +392,8 @@ pb_suspects_add_common(struct pb_suspects *suspects, const struct pb_segment *se
         bool is_there = false;
 
         status = pb_event_walk_next(&walk, &key, error);
-        if (status != PB_OK || (key == before && !is_first))
+        if (status != PB_OK || key == before)
             continue;
-        is_first = false;
         status = pb_event_walk_to(&other_walk, key << KEY_SHIFT, &is_there, error);
         if (status != PB_OK || !is_there)
             continue;

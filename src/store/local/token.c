@@ -38,7 +38,7 @@ pb_tie_of(const struct pb_read *read, const uint8_t *store_id)
     size_t count = pb_read_identity_bytes(read, bytes);
     uint64_t tie = pb_hash_bytes_seeded(bytes, count, pb_hash_bytes(store_id, PB_STORE_ID_BYTES));
 
-    return tie != 0 ? tie : 1;
+    return tie + (tie == 0); /* never 0 */
 }
 
 void
