@@ -116,6 +116,8 @@ a_loader_has_1_to_256_lanes(void **state)
     }
     pb_loader_free(room_loader(&room, 1));
     pb_loader_free(room_loader(&room, 256));
+    room.store->memory_bytes = (size_t)1 << 40;
+    pb_loader_free(room_loader(&room, 1));
     room_done(&room);
 }
 
@@ -272,7 +274,12 @@ attempt_with_fault(bool is_allocation, uint64_t at)
         check_attempt(status);
         end_fixture();
         begin_fixture();
-    } else if (fixture.attempts % 8 == 0) {
+    } else {
+        /* What is left in the stage goes, so that each attempt makes the same calls. */
+        room_expect(room, PB_OK, pb_loader_finish(fixture.loader, &room->error), "finish");
+        check_attempt(status);
+    }
+    if (fixture.attempts % 8 == 0) {
         room_expect(room, PB_OK, attempt(NULL), "the same again");
         check_attempt(PB_OK);
         room_merge(room);
