@@ -38,9 +38,6 @@ struct pb_json {
     bool is_plain;              /* neither that nor anything from U+007F on does */
     bool is_copied;             /* bytes is padded */
     const uint32_t *next_token; /* borrowed from index: first token after the last document */
-
-    /* Which key followed each key the last time: objects of one input look alike. */
-    uint8_t followers[PB_JSON_KEYS_MAX + 1];
 };
 
 /* One document being walked. */
@@ -50,6 +47,7 @@ struct walk {
     const uint8_t *bytes;            /* what is loaded */
     const uint32_t *token;           /* the next one's start; after the last stand sentinels */
     size_t first;                    /* of pb_json_members: where the document begins */
+    const uint32_t *allowed;         /* likewise */
     size_t end;                      /* first byte after the document */
     uint32_t value_count;
     enum pb_status status; /* of what went wrong */
@@ -100,6 +98,44 @@ name_hash(const uint64_t words[2])
     return (uint8_t)(mixed * UINT64_C(0xD6E8FEB86659FD93) >> 56);
 }
 
+/* The slot of a name in quotes, by its bytes with these and the four behind the first: what tells
+ * most sets of keys apart, and little to do. */
+static inline uint8_t
+quick_slot(const uint8_t *quoted, size_t span)
+{
+    uint32_t word;
+
+    memcpy(&word, quoted + 1, sizeof(word));
+    return (uint8_t)(((le32toh(word) ^ (uint32_t)span) * UINT32_C(0xC2B2AE35)) >> 24);
+}
+
+/* Enters a key where its slot is free, if it can be a member. Not a short one, whose slot would
+ * depend on its value. */
+static void
+enter_quickly(struct pb_json_keys *keys, uint8_t key)
+{
+    struct pb_json_quoted *quoted;
+    uint8_t bytes[sizeof(quoted->words)] = { '"' }, masks[sizeof(quoted->words)] = { 0 };
+    uint32_t count = keys->names[key].bytes;
+    uint8_t slot;
+
+    if (key >= PB_JSON_MEMBERS_MAX || count < 3 || count + 3 > sizeof(bytes))
+        return;
+    memcpy(bytes + 1, keys->texts[key - 1], count);
+    bytes[count + 1] = '"';
+    bytes[count + 2] = ':';
+    slot = quick_slot(bytes, count + 2);
+    if (keys->quick_slots[slot] != PB_JSON_NO_KEY)
+        return;
+    keys->quick_slots[slot] = key;
+    quoted = &keys->quoted[key];
+    memset(masks, 0xFF, count + 3);
+    memcpy(quoted->words, bytes, sizeof(bytes));
+    memcpy(quoted->masks, masks, sizeof(masks));
+    quoted->span = count + 2;
+    quoted->bit = UINT32_C(1) << key;
+}
+
 void
 pb_json_keys_init(struct pb_json_keys *keys, const char *const *texts, size_t count)
 {
@@ -114,14 +150,12 @@ pb_json_keys_init(struct pb_json_keys *keys, const char *const *texts, size_t co
         assert(bytes > 0 && bytes <= UINT8_MAX);
         memcpy(padded, texts[i], bytes < sizeof(padded) ? bytes : sizeof(padded));
         name_words(padded, (uint32_t)bytes, keys->names[i + 1].words);
-        keys->names[i + 1].masks[0] = name_masks[bytes < 16 ? bytes : 16][0];
-        keys->names[i + 1].masks[1] = name_masks[bytes < 16 ? bytes : 16][1];
         keys->names[i + 1].bytes = (uint32_t)bytes;
-        keys->names[i + 1].span = bytes <= 16 ? (uint32_t)bytes + 2 : 0;
         slot = name_hash(keys->names[i + 1].words);
         while (keys->slots[slot] != PB_JSON_NO_KEY)
             slot++; /* wraps around; at most half of the slots are ever taken */
         keys->slots[slot] = (uint8_t)(i + 1);
+        enter_quickly(keys, (uint8_t)(i + 1));
     }
 }
 
@@ -546,16 +580,18 @@ reserve_bytes(const struct pb_env *env, void **buffer, size_t *capacity, size_t 
     return PB_OK;
 }
 
-/* Is there a backslash, or anything from U+007F on? A loop that compilers turn into vector
+/* Is there a backslash, or anything from U+007F on? A loop that compilers turn into few vector
  * instructions. */
 static bool
 has_special(const uint8_t *bytes, size_t count)
 {
-    uint8_t is_special = 0;
+    uint8_t greatest = 0, has_backslash = 0;
 
-    for (size_t i = 0; i < count; i++)
-        is_special |= (uint8_t)(bytes[i] == '\\') | (uint8_t)(bytes[i] >= 0x7F);
-    return is_special != 0;
+    for (size_t i = 0; i < count; i++) {
+        greatest = bytes[i] > greatest ? bytes[i] : greatest;
+        has_backslash |= bytes[i] == '\\' ? UINT8_MAX : 0;
+    }
+    return greatest >= 0x7F || has_backslash != 0;
 }
 
 enum pb_status
@@ -644,42 +680,50 @@ pb_json_document(struct pb_json *json, size_t from, size_t to, const struct pb_j
 
 /* ---- members ---- */
 
-/* Does the whole name stand in quotes from `at` up to at + span? Padding is readable there. */
-static inline bool
-is_quoted(const struct pb_json_name *name, const uint8_t *at, size_t span)
-{
-    uint64_t first, second;
+#define KEY_UNCLEAR UINT8_MAX
 
-    if (span != name->span)
+/* Does the key stand in quotes from `at` up to a colon at at + span? Padding is readable there.
+ * Words one by one: compilers make slow vectors of an array of them. */
+static inline bool
+is_quoted(const struct pb_json_quoted *quoted, const uint8_t *at, size_t span)
+{
+    uint64_t first, second, third;
+
+    if (span != quoted->span)
         return false;
-    memcpy(&first, at + 1, sizeof(first));
-    memcpy(&second, at + 9, sizeof(second));
-    first = (le64toh(first) ^ name->words[0]) & name->masks[0];
-    second = (le64toh(second) ^ name->words[1]) & name->masks[1];
-    return (first | second) == 0 && at[0] == '"' && at[span - 1] == '"';
+    memcpy(&first, at, sizeof(first));
+    memcpy(&second, at + 8, sizeof(second));
+    memcpy(&third, at + 16, sizeof(third));
+    first = (first ^ quoted->words[0]) & quoted->masks[0];
+    second = (second ^ quoted->words[1]) & quoted->masks[1];
+    third = (third ^ quoted->words[2]) & quoted->masks[2];
+    return (first | second | third) == 0;
 }
 
-/* Takes the key that is the token [begin, end), of whatever shape; false where only walk_key
- * can tell what it is. */
-static bool
-take_any_key(const struct walk *walk, size_t begin, size_t end, uint8_t *ret_key)
+/* The key that is the token [begin, end), of whatever shape; KEY_UNCLEAR where only walk_key can
+ * tell what it is. */
+static unsigned
+any_key(const struct walk *walk, size_t begin, size_t end)
 {
     struct pb_str text;
+    uint8_t key;
 
     end = trim_end(walk->bytes, begin, end);
     if (end - begin < 2 || walk->bytes[begin] != '"' || walk->bytes[end - 1] != '"')
-        return false;
+        return KEY_UNCLEAR;
     text.text = (const char *)walk->bytes + begin + 1;
     text.bytes = (uint32_t)(end - begin - 2);
-    *ret_key = find_key(walk->keys, text);
+    key = find_key(walk->keys, text);
     /* An escape can hide a known key, and can be wrong. No known key has one. */
-    return *ret_key != PB_JSON_NO_KEY || !walk->json->has_escapes ||
-           memchr(text.text, '\\', text.bytes) == NULL;
+    if (key == PB_JSON_NO_KEY && walk->json->has_escapes &&
+        memchr(text.text, '\\', text.bytes) != NULL)
+        return KEY_UNCLEAR;
+    return key;
 }
 
-/* Takes the value that is the token [begin, end), of whatever shape. */
+/* Takes the value that is the token [begin, end), of whatever shape, if the key may have it. */
 static bool
-take_any_scalar(struct walk *walk, size_t begin, size_t end, uint8_t key,
+take_any_scalar(struct walk *walk, size_t begin, size_t end, unsigned key,
                 struct pb_json_members *ret_members)
 {
     struct pb_json_value value;
@@ -688,25 +732,49 @@ take_any_scalar(struct walk *walk, size_t begin, size_t end, uint8_t key,
         return false;
     ret_members->text[key] = value.text;
     ret_members->types[value.type] |= UINT32_C(1) << key;
-    return true;
+    return key == PB_JSON_NO_KEY || (walk->allowed[value.type] >> key & 1) != 0;
 }
 
 /* Takes the object or array that begins at token. Returns the token after it, NULL for a fault. */
 static const uint32_t *
-take_container(struct walk *walk, const uint32_t *token, uint8_t key,
+take_container(struct walk *walk, const uint32_t *token, unsigned key,
                struct pb_json_members *ret_members)
 {
     enum pb_json_type type = walk->bytes[*token] == '{' ? PB_JSON_OBJECT : PB_JSON_ARRAY;
 
+    if (key != PB_JSON_NO_KEY && (walk->allowed[type] >> key & 1) == 0)
+        return NULL;
     ret_members->types[type] |= UINT32_C(1) << key;
     ret_members->index[key] = walk->value_count;
     walk->token = token;
-    return walk_value(walk, key, key != PB_JSON_NO_KEY, 1) ? walk->token : NULL;
+    return walk_value(walk, (uint8_t)key, key != PB_JSON_NO_KEY, 1) ? walk->token : NULL;
+}
+
+/* The key at token, which is not known or not in quick_slots, or KEY_UNCLEAR. Of one that is not
+ * known the value is looked at, too, if it is a scalar other than a string. */
+static __attribute__((noinline)) unsigned
+unusual_key(struct walk *walk, const uint32_t *token, size_t gap,
+            struct pb_json_members *ret_members)
+{
+    size_t colon = token[1], begin = token[2];
+    uint8_t first = walk->bytes[begin];
+    unsigned key;
+
+    if (walk->bytes[colon] != ':' || begin - colon != gap)
+        return KEY_UNCLEAR;
+    key = any_key(walk, token[0], colon);
+    if (key == PB_JSON_NO_KEY && first != '"' && (first | 0x20) != '{' &&
+        !take_any_scalar(walk, begin, token[3], key, ret_members))
+        return KEY_UNCLEAR;
+    return key;
 }
 
 /*
  * After the opening brace, with as many bytes between tokens as behind the first colon. Unknown
  * keys are PB_JSON_NO_KEY's member, as often as they stand there; it counts for nothing.
+ *
+ * Which members there are, and which of them are strings, differs from line to line in ways that no
+ * processor foresees: so neither is branched on.
  *
  * ret_others: a bit for each key whose value is no string, object or array; not checked yet.
  */
@@ -718,69 +786,65 @@ take_members(struct walk *walk, bool has_escapes, struct pb_json_members *ret_me
     const uint8_t *bytes = walk->bytes;
     const uint32_t *token = walk->token;
     const size_t gap = (size_t)token[2] - token[1];
-    uint8_t *followers = walk->json->followers;
     uint32_t seen = 0, strings = 0, containers = 0;
     size_t name = token[0], end;
-    uint8_t key = PB_JSON_NO_KEY, separator;
 
     do {
         /* Key, colon, value, and what follows: there are as many sentinels. */
-        size_t colon = token[1], begin = token[2];
-        unsigned before = key;
+        size_t begin = token[2], span = begin - gap - name;
+        unsigned key = keys->quick_slots[quick_slot(bytes + name, span)];
+        uint32_t bit = keys->quoted[key].bit, is_string;
         struct pb_str *text;
-        uint32_t bit;
+        uint8_t first = bytes[begin];
 
         end = token[3];
-        if (end >= walk->end || bytes[colon] != ':' || begin - colon != gap)
+        if (end >= walk->end)
             return false;
-        key = followers[before];
-        if (!is_quoted(&keys->names[key], bytes + name, colon - name)) {
-            if (!take_any_key(walk, name, colon, &key))
+        if (!is_quoted(&keys->quoted[key], bytes + name, span)) {
+            key = unusual_key(walk, token, gap, ret_members);
+            if (key == KEY_UNCLEAR)
                 return false;
-            followers[before] = key;
+            bit = UINT32_C(1) << key;
             seen &= ~(UINT32_C(1) << PB_JSON_NO_KEY);
         }
-        bit = UINT32_C(1) << key;
         if ((seen & bit) != 0)
             return false;
         seen |= bit;
+        is_string = first == '"';
         text = &ret_members->text[key];
+        text->text = (const char *)bytes + begin + is_string;
+        text->bytes = (uint32_t)(end - begin) - 2 * is_string;
+        strings |= (0 - is_string) & bit;
         token += 4;
-        if (bytes[begin] == '"') {
-            assert(end - begin >= 2); /* the index promises the closing quote */
-            text->text = (const char *)bytes + begin + 1;
-            text->bytes = (uint32_t)(end - begin - 2);
-            strings |= bit;
-            if (bytes[end - 1] != '"')
-                return false;
-            if (has_escapes && memchr(text->text, '\\', text->bytes) != NULL) {
-                strings &= ~bit;
-                if (!take_any_scalar(walk, begin, end, key, ret_members))
-                    return false;
-            }
-        } else if ((bytes[begin] | 0x20) == '{') {
+        if (first >= '[' && (first | 0x20) == '{') {
             containers |= bit;
             token = take_container(walk, token - 2, key, ret_members);
             if (token == NULL || *token >= walk->end)
                 return false;
             end = *token++;
         } else {
-            text->text = (const char *)bytes + begin;
-            text->bytes = (uint32_t)(end - begin);
-            if (key == PB_JSON_NO_KEY && !take_any_scalar(walk, begin, end, key, ret_members))
-                return false;
+            if (bytes[end - 1] <= ' ')
+                return false; /* white space behind it */
+            /* The index promises the closing quote. */
+            assert(!is_string || (end - begin >= 2 && bytes[end - 1] == '"'));
+            if (has_escapes && is_string && memchr(text->text, '\\', text->bytes) != NULL) {
+                strings &= ~bit;
+                if (!take_any_scalar(walk, begin, end, key, ret_members))
+                    return false;
+            }
         }
-        separator = bytes[end];
         name = token[0];
-    } while (separator == ',' && name == end + gap);
+    } while (bytes[end] == ',' && name == end + gap);
     walk->token = token;
-    ret_members->types[PB_JSON_STRING] |= strings;
     *ret_others = seen & ~strings & ~containers & ~ret_members->types[PB_JSON_STRING] &
                   ~(UINT32_C(1) << PB_JSON_NO_KEY);
+    ret_members->types[PB_JSON_STRING] |= strings;
+    if (bytes[end] != '}' ||
+        (strings & ~walk->allowed[PB_JSON_STRING] & ~(UINT32_C(1) << PB_JSON_NO_KEY)) != 0)
+        return false;
     /* What is between tokens may be a line end, and so may white space within a container. */
-    return separator == '}' &&
-           ((gap == 1 && containers == 0) ||
-            (gap <= 2 && memchr(bytes + walk->first, '\n', end - walk->first) == NULL));
+    return (gap == 1 && containers == 0) ||
+           (gap <= 2 && memchr(bytes + walk->first, '\n', end - walk->first) == NULL);
 }
 
 /* Checks the values of the keys in others. */
@@ -812,10 +876,14 @@ size_t
 pb_json_members(struct pb_json *json, size_t from, size_t to, const struct pb_json_keys *keys,
                 const uint32_t *allowed, uint32_t unchecked, struct pb_json_members *ret_members)
 {
-    struct walk walk = {
-        .json = json, .keys = keys, .bytes = json->bytes, .first = from, .end = to, .status = PB_OK
-    };
-    uint32_t others = 0, wrong = 0;
+    struct walk walk = { .json = json,
+                         .keys = keys,
+                         .bytes = json->bytes,
+                         .first = from,
+                         .allowed = allowed,
+                         .end = to,
+                         .status = PB_OK };
+    uint32_t others = 0;
     size_t end = 0;
 
     assert(from <= to && to <= json->count);
@@ -832,11 +900,9 @@ pb_json_members(struct pb_json *json, size_t from, size_t to, const struct pb_js
         check_others(&walk, others & ~unchecked, ret_members))
         end = end_of_line(json->bytes, (size_t)walk.token[-1] + 1, to);
     ret_members->types[PB_JSON_NUMBER] |= others & unchecked;
-    for (size_t type = 0; type < PB_JSON_TYPE_COUNT; type++)
-        wrong |= ret_members->types[type] & ~allowed[type];
     json->next_token = walk.token;
     ret_members->values = json->values;
-    if (end == 0 || (wrong & ~UINT32_C(1)) != 0) {
+    if (end == 0) {
         pb_json_members_undo(json, ret_members);
         return 0;
     }

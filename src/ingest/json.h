@@ -53,11 +53,18 @@ struct pb_json_keys {
     const char *const *texts; /* borrowed */
     struct pb_json_name {
         uint64_t words[2];         /* the first 16 bytes, then zeros */
-        uint64_t masks[2];         /* which bits of words are the key's */
         uint32_t bytes;            /* of the whole key */
-        uint32_t span;             /* bytes with its quotes; 0 where words are not the whole key */
     } names[PB_JSON_KEYS_MAX + 1]; /* by number */
     uint8_t slots[256];            /* numbers, by hash, open addressing */
+    /* Of the first PB_JSON_MEMBERS_MAX - 1, as they stand in an object. One place each, so that one
+     * may be missing. */
+    uint8_t quick_slots[256];
+    struct pb_json_quoted {
+        uint64_t words[3]; /* quote, key, quote, colon, then zeros */
+        uint64_t masks[3]; /* which bits of words these are */
+        size_t span;       /* bytes up to the colon; 0 for a key that is missing */
+        uint32_t bit;      /* 1 << its number */
+    } quoted[PB_JSON_MEMBERS_MAX];
 };
 /* count: at most PB_JSON_KEYS_MAX distinct texts of 1 to 255 bytes. */
 void pb_json_keys_init(struct pb_json_keys *keys, const char *const *texts, size_t count);

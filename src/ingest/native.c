@@ -15,6 +15,9 @@
 #include "base/time.h"
 #include "ingest/number.h"
 
+#define YEAR_MIN 1885
+#define YEAR_MAX 2100
+
 enum { KEY_ALTERNATE_PLATE = PB_NATIVE_PLATE, KEY_ALTERNATE_CONFIDENCE = PB_NATIVE_CONFIDENCE };
 enum { KEY_KIND = PB_NATIVE_COUNT, KEY_REF };
 
@@ -564,12 +567,12 @@ pb_native_year(struct pb_str text, uint16_t *ret_year, uint16_t *ret_year_last)
         first.bytes = (uint32_t)(dash - text.text);
         last = (struct pb_str){ .text = dash + 1, .bytes = text.bytes - first.bytes - 1 };
     }
-    if (!pb_number_whole(first, &year) || year < 1885 || year > 2100)
+    if (!pb_number_whole(first, &year) || year < YEAR_MIN || year > YEAR_MAX)
         return false;
     year_last = year;
     if (dash != NULL && !pb_number_whole(last, &year_last))
         return false;
-    if (year_last < year || year_last > 2100)
+    if (year_last < year || year_last > YEAR_MAX)
         return false;
     *ret_year = (uint16_t)year;
     *ret_year_last = year_last == year ? 0 : (uint16_t)year_last;
@@ -788,7 +791,7 @@ pb_native_document(struct pb_batch *batch, const struct pb_json_value *values)
 /* Those of pb_json_members() whose digits are looked at here only. */
 #define KEYS_OF_DECIMALS                                                    \
     (KEY(PB_NATIVE_LAT) | KEY(PB_NATIVE_LON) | KEY(PB_NATIVE_HEADING_DEG) | \
-     KEY(PB_NATIVE_SPEED_KMH) | KEY(PB_NATIVE_CONFIDENCE))
+     KEY(PB_NATIVE_SPEED_KMH) | KEY(PB_NATIVE_CONFIDENCE) | KEY(PB_NATIVE_YEAR))
 
 /* Sets what is a decimal of the usual kind and in range; false where one is another. */
 static bool
@@ -820,6 +823,12 @@ set_decimals(struct pb_read *read, const struct pb_json_members *members)
             value >= PB_NO_SPEED)
             return false;
         read->speed_ckmh = (uint16_t)value;
+    }
+    if (fields & KEY(PB_NATIVE_YEAR)) {
+        if (!pb_number_json(text[PB_NATIVE_YEAR], 0, &value) || value < YEAR_MIN ||
+            value > YEAR_MAX)
+            return false;
+        read->year = (uint16_t)value;
     }
     return true;
 }
@@ -905,8 +914,8 @@ static enum pb_status
 set_members(struct target *target, const struct pb_json_members *members, const char **ret_field)
 {
     const uint32_t *types = members->types;
-    uint32_t fields =
-        types[PB_JSON_STRING] | types[PB_JSON_NUMBER] | types[PB_JSON_TRUE] | types[PB_JSON_FALSE];
+    uint32_t fields = types[PB_JSON_STRING] | (types[PB_JSON_NUMBER] & ~KEYS_OF_DECIMALS) |
+                      types[PB_JSON_TRUE] | types[PB_JSON_FALSE];
     bool has_alternates = (types[PB_JSON_ARRAY] & KEY(PB_NATIVE_ALTERNATES)) != 0;
     bool has_images = (types[PB_JSON_ARRAY] & KEY(PB_NATIVE_IMAGES)) != 0;
     enum pb_status status;
@@ -917,7 +926,6 @@ set_members(struct target *target, const struct pb_json_members *members, const 
         return bad(target, "is a number that is not whole");
     }
     fields &= KEY(PB_NATIVE_COUNT) - KEY(PB_NATIVE_PLATE); /* the known ones with a meaning */
-    fields &= ~KEYS_OF_DECIMALS;
     status = set_usual_texts(target, fields, members->text);
     if (status == PB_OK)
         status = set_all(target, fields & ~KEYS_OF_USUAL_TEXTS, members->text, ret_field);

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "ingest/collector.h"
 #include "ingest/json.h"
+#include "ingest/native.h"
 
 static struct pb_json *json;
 
@@ -235,6 +236,57 @@ every_length_of_key_is_told_from_its_neighbours(void **state)
     }
 }
 
+/* More of them than have slots of their own, and some too short or too long to have one. */
+static void
+members_are_found_whether_their_keys_have_a_slot_of_their_own_or_not(void **state)
+{
+    enum { KEY_COUNT = PB_JSON_MEMBERS_MAX - 1 };
+    static char names[KEY_COUNT][32], text[2048];
+    const char *list[KEY_COUNT];
+    uint32_t allowed[PB_JSON_TYPE_COUNT], without_slot = 0;
+    struct pb_json_members members;
+    struct pb_json_keys keys;
+    const char *reason;
+    size_t bytes = 1;
+
+    (void)state;
+    memset(allowed, 0xFF, sizeof(allowed));
+    memcpy(text, "{", 2);
+    for (unsigned i = 0; i < KEY_COUNT; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "%.*s%u", (int)(i % 25),
+                       "abcdefghijklmnopqrstuvwxyz", i);
+        list[i] = names[i];
+        bytes += (size_t)snprintf(text + bytes, sizeof(text) - bytes, "%s\"%s\":\"%u\"",
+                                  i == 0 ? "" : ",", names[i], i);
+    }
+    bytes += (size_t)snprintf(text + bytes, sizeof(text) - bytes, "}");
+    pb_json_keys_init(&keys, list, KEY_COUNT);
+    assert_int_equal(PB_OK,
+                     pb_json_load(json, (const uint8_t *)text, bytes, sizeof(text), &reason));
+    assert_int_equal(bytes, pb_json_members(json, 0, bytes, &keys, allowed, 0, &members));
+    for (unsigned i = 0; i < KEY_COUNT; i++) {
+        char expected[8];
+
+        (void)snprintf(expected, sizeof(expected), "%u", i);
+        assert_true(pb_str_equal(pb_str_from(expected), members.text[i + 1]));
+        without_slot += keys.quoted[i + 1].span == 0;
+    }
+    assert_int_equal(UINT32_MAX - 1, members.types[PB_JSON_STRING]);
+    assert_in_range(without_slot, 1, KEY_COUNT - 1);
+}
+
+/* Or lines would be slow that have such a key. */
+static void
+every_key_of_our_own_has_a_slot_of_its_own(void **state)
+{
+    struct pb_json_keys keys;
+
+    (void)state;
+    pb_json_keys_init(&keys, pb_native_keys, pb_native_key_count);
+    for (size_t i = 1; i <= pb_native_key_count; i++)
+        assert_int_equal(strlen(pb_native_keys[i - 1]) + 2, keys.quoted[i].span);
+}
+
 static void
 documents_of_one_text_do_not_see_each_other(void **state)
 {
@@ -317,6 +369,8 @@ main(void)
         cmocka_unit_test(the_public_test_suite_is_judged_as_its_names_say),
         cmocka_unit_test(known_members_come_out_flat_and_others_not_at_all),
         cmocka_unit_test(every_length_of_key_is_told_from_its_neighbours),
+        cmocka_unit_test(members_are_found_whether_their_keys_have_a_slot_of_their_own_or_not),
+        cmocka_unit_test(every_key_of_our_own_has_a_slot_of_its_own),
         cmocka_unit_test(documents_of_one_text_do_not_see_each_other),
         cmocka_unit_test(values_are_limited),
         cmocka_unit_test(a_value_ends_where_its_brackets_do),

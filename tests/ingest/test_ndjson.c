@@ -295,6 +295,12 @@ a_space_between_tokens_is_none_of_their_business_and_a_line_end_is(void **state)
         { OBJECT "\n{\"plate\":\"AB12\"," HEAD "\n}\n", READ,
           "2 a comma or brace is missing in an object\n"
           "3 neither a number nor any other JSON value\n" },
+        { OBJECT "\n{\"plate\":\"AB12\"," HEAD ",\"lane\":3\n}\n", READ,
+          "2 a comma or brace is missing in an object\n"
+          "3 neither a number nor any other JSON value\n" },
+        { OBJECT "\n{\"plate\":\"AB12\"," HEAD ",\"lane\":3\n,\"year\":2015}\n", READ,
+          "2 a comma or brace is missing in an object\n"
+          "3 neither a number nor any other JSON value\n" },
         { OBJECT "\n " OBJECT "\n" OBJECT " \n" OBJECT "\r\n", READ READ READ READ, "" },
         { OBJECT "\n" OBJECT OBJECT "\n" OBJECT "\n", READ READ,
           "2 text after the end of the value\n" },
