@@ -310,6 +310,30 @@ what_a_damaged_index_says_is_never_believed(void **state)
 }
 
 static void
+a_merge_refuses_whichever_of_its_segments_is_damaged(void **state)
+{
+    static const char *const paths[] = { FIRST, SECOND };
+    struct sim_fs *fs = make_store();
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct told told = { .file = paths[i] };
+        struct place places[PB_TABLE_COUNT];
+        struct store_room room;
+
+        find_places(fs, paths[i], places);
+        told.offset = places[PB_TABLE_PLACES].offset;
+        room_init_on(&room, sim_fs_clone(fs));
+        assert_true(sim_fs_flip_bit(room.fs, paths[i], told.offset * 8));
+        room_open(&room);
+        room_expect(&room, PB_E_CORRUPT, op_merge(&room), "merge");
+        check_refusal(&room, &told);
+        room_done(&room);
+    }
+    sim_fs_free(fs);
+}
+
+static void
 a_file_that_ends_within_its_indexes_does_not_open(void **state)
 {
     struct sim_fs *fs = make_store();
@@ -364,6 +388,69 @@ a_plate_is_looked_for_near_where_the_index_says(void **state)
     query = room_query("P0700");
     assert_int_equal(1, room_count_query(&room, &query));
     room_done(&room);
+}
+
+/* ---- what was just written ---- */
+
+static struct {
+    const struct pb_file_ops *files;
+    struct sim_fs *fs;
+    uint64_t offset;
+} spoiling;
+
+static enum pb_status
+spoil_and_open(void *context, const char *path, enum pb_open_mode mode, struct pb_file **ret_file,
+               struct pb_error *error)
+{
+    if (mode == PB_OPEN_READ && strcmp(path, FIRST) == 0)
+        assert_true(sim_fs_flip_bit(spoiling.fs, FIRST, spoiling.offset * 8));
+    return spoiling.files->open(context, path, mode, ret_file, error);
+}
+
+static void
+begin_to_flush(struct store_room *room)
+{
+    struct pb_read read = room_read("AB12", "gate", 1);
+
+    room_init(room);
+    assert_int_equal(PB_OK, room_append(room, &read));
+}
+
+/* What a disk garbles at once takes no other segment's place, nor the log's. */
+static void
+a_segment_whose_index_is_not_what_was_written_is_not_made_current(void **state)
+{
+    struct place places[PB_TABLE_COUNT];
+    struct pb_file_ops files;
+    struct store_room room;
+
+    (void)state;
+    begin_to_flush(&room);
+    room_flush(&room);
+    room_close(&room);
+    find_places(room.fs, FIRST, places);
+    room_done(&room);
+    for (int t = 0; t < PB_TABLE_COUNT; t++) {
+        const struct told told = { .file = FIRST, .offset = places[t].offset };
+
+        if (places[t].bytes == 0)
+            continue;
+        begin_to_flush(&room);
+        spoiling.files = room.fault.env.files;
+        spoiling.fs = room.fs;
+        spoiling.offset = places[t].offset;
+        files = *spoiling.files;
+        files.open = spoil_and_open;
+        room.fault.env.files = &files;
+        assert_int_equal(PB_E_CORRUPT, pb_store_flush(room.store, &room.error));
+        check_refusal(&room, &told);
+        room.fault.env.files = spoiling.files;
+        room_reopen(&room);
+        assert_int_equal(1, room_count(&room, "AB12"));
+        room_flush(&room);
+        assert_int_equal(1, room_count(&room, "AB12"));
+        room_done(&room);
+    }
 }
 
 /* ---- the log's reads ---- */
@@ -521,8 +608,10 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_damaged_index_says_is_never_believed),
+        cmocka_unit_test(a_merge_refuses_whichever_of_its_segments_is_damaged),
         cmocka_unit_test(a_file_that_ends_within_its_indexes_does_not_open),
         cmocka_unit_test(a_plate_is_looked_for_near_where_the_index_says),
+        cmocka_unit_test(a_segment_whose_index_is_not_what_was_written_is_not_made_current),
         cmocka_unit_test(a_reader_leaves_out_the_segment_that_cannot_judge_the_log),
         cmocka_unit_test(any_thread_may_be_the_first_to_look_at_an_index),
     };
