@@ -4,6 +4,7 @@
 #include "ingest/batch.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <string.h>
 
 #include <platebase/plate.h>
@@ -114,9 +115,20 @@ pb_batch_alternate(struct pb_batch *batch, struct pb_read *read, struct pb_room 
 }
 
 uint16_t
+pb_batch_jurisdiction_of_code(struct pb_batch *batch, uint64_t code, struct pb_str text)
+{
+    struct pb_code_memo *memo = &batch->memos[code * UINT64_C(0x9E3779B97F4A7C15) >> 56];
+
+    if (memo->code != code) {
+        memo->code = code;
+        memo->jurisdiction = pb_jurisdiction_within(batch->defaults->country, text);
+    }
+    return memo->jurisdiction;
+}
+
+uint16_t
 pb_batch_jurisdiction(struct pb_batch *batch, struct pb_str text)
 {
-    struct pb_code_memo *memo;
     uint64_t code = 0;
 
     if (text.bytes == 0)
@@ -124,12 +136,7 @@ pb_batch_jurisdiction(struct pb_batch *batch, struct pb_str text)
     if (text.bytes > sizeof(code))
         return pb_jurisdiction_within(batch->defaults->country, text);
     memcpy(&code, text.text, text.bytes);
-    memo = &batch->memos[code * UINT64_C(0x9E3779B97F4A7C15) >> 56];
-    if (memo->code != code) {
-        memo->code = code;
-        memo->jurisdiction = pb_jurisdiction_within(batch->defaults->country, text);
-    }
-    return memo->jurisdiction;
+    return pb_batch_jurisdiction_of_code(batch, le64toh(code), text);
 }
 
 static_assert(PB_CODE_MEMOS == UINT64_C(1) << (64 - 56), "the hash has as many values");

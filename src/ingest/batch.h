@@ -76,6 +76,9 @@ PB_MUST_CHECK enum pb_status pb_batch_alternate(struct pb_batch *batch, struct p
 /* pb_jurisdiction_within() the source's country. */
 uint16_t pb_batch_jurisdiction(struct pb_batch *batch, struct pb_str text);
 
+/* The same for a text of 1 to 8 bytes. code: these, the first lowest. */
+uint16_t pb_batch_jurisdiction_of_code(struct pb_batch *batch, uint64_t code, struct pb_str text);
+
 /* Sets the default time on a read without one; false where there is no default. */
 bool pb_batch_default_time(const struct pb_batch *batch, struct pb_read *read);
 

@@ -234,7 +234,7 @@ static enum pb_status
 set_confidence_scale(struct target *target, struct pb_str text)
 {
     text = pb_number_trim(text);
-    if (pb_str_equal(text, (struct pb_str){ .text = "percent", .bytes = 7 }))
+    if (text.bytes == 7 && memcmp(text.text, "percent", 7) == 0)
         target->scale = PB_SCALE_PERCENT; /* nearly always */
     else if (equal_without_case(text, "unit"))
         target->scale = PB_SCALE_UNIT;
@@ -475,6 +475,8 @@ set_identity_plate(struct target *target, struct pb_str text)
 
 /* ---- rows ---- */
 
+#define KEY(field) (UINT32_C(1) << (field))
+
 static enum pb_status (*const setters[PB_NATIVE_COUNT])(struct target *, struct pb_str) = {
     [PB_NATIVE_PLATE] = set_plate,
     [PB_NATIVE_PLATE_RAW] = set_plate_raw,
@@ -505,23 +507,31 @@ static enum pb_status (*const setters[PB_NATIVE_COUNT])(struct target *, struct 
 
 /* Runs the setters of the texts that are there. */
 static enum pb_status
-set_all(struct target *target, uint32_t fields, const struct pb_str *texts, const char **ret_field)
+set_each(struct target *target, uint32_t fields, const struct pb_str *texts, const char **ret_field)
 {
-    bool has_time = false;
-
     for (; fields != 0; fields &= fields - 1) {
         int field = __builtin_ctz(fields);
         enum pb_status status;
 
         if (texts[field].bytes == 0)
             continue;
-        has_time |= field == PB_NATIVE_CAPTURED_AT;
         status = setters[field](target, texts[field]);
         if (status != PB_OK) {
             *ret_field = pb_native_field_name((enum pb_native_field)field);
             return status;
         }
     }
+    return PB_OK;
+}
+
+/* Is there what no read is without? */
+static enum pb_status
+check_needed(struct target *target, uint32_t fields, const struct pb_str *texts,
+             const char **ret_field)
+{
+    bool has_time =
+        (fields & KEY(PB_NATIVE_CAPTURED_AT)) != 0 && texts[PB_NATIVE_CAPTURED_AT].bytes > 0;
+
     if (target->read->plate.bytes == 0) {
         *ret_field = "plate";
         return bad(target, "is empty");
@@ -531,6 +541,14 @@ set_all(struct target *target, uint32_t fields, const struct pb_str *texts, cons
         return bad(target, "is missing");
     }
     return PB_OK;
+}
+
+static enum pb_status
+set_all(struct target *target, uint32_t fields, const struct pb_str *texts, const char **ret_field)
+{
+    enum pb_status status = set_each(target, fields, texts, ret_field);
+
+    return status == PB_OK ? check_needed(target, fields, texts, ret_field) : status;
 }
 
 static enum pb_status
@@ -581,7 +599,6 @@ pb_native_year(struct pb_str text, uint16_t *ret_year, uint16_t *ret_year_last)
 
 /* ---- documents ---- */
 
-#define KEY(field) (UINT32_C(1) << (field))
 #define KEYS_OF_TEXT_OR_NUMBER                                                    \
     (KEY(PB_NATIVE_CAPTURED_AT) | KEY(PB_NATIVE_YEAR) | KEY(PB_NATIVE_EVENT_ID) | \
      KEY(PB_NATIVE_DELETE_AFTER))
@@ -852,15 +869,51 @@ set_decimal_confidence(struct target *target, const struct pb_json_members *memb
     return true;
 }
 
-/* The top bit of each byte of word that is from A to Z; exact in every byte. */
+/* The top bit of each byte of word that is from first to last, which are ASCII; exact in every
+ * byte. */
 static inline uint64_t
-capitals(uint64_t word)
+bytes_within(uint64_t word, uint8_t first, uint8_t last)
 {
-    uint64_t low = word & UINT64_C(0x7F7F7F7F7F7F7F7F);
-    uint64_t from_a = low + UINT64_C(0x3F3F3F3F3F3F3F3F);   /* 0x80 - 'A' */
-    uint64_t behind_z = low + UINT64_C(0x2525252525252525); /* 0x80 - 'Z' - 1 */
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t low = word & 0x7F * ones;
+    uint64_t from_first = low + (0x80u - first) * ones;
+    uint64_t behind_last = low + (0x7Fu - last) * ones;
 
-    return from_a & ~behind_z & ~word & UINT64_C(0x8080808080808080);
+    return from_first & ~behind_last & ~word & 0x80 * ones;
+}
+
+/* A word of 1 to 8 bytes of text, without what is behind them. */
+static inline uint64_t
+without_rest(uint64_t word, uint32_t bytes)
+{
+    return word << 8 * (8 - bytes);
+}
+
+/* As set_plate, of a text with padding after it: nearly every one is folded as it stands. */
+static inline enum pb_status
+set_usual_plate(struct target *target, struct pb_str text)
+{
+    uint64_t word, others;
+
+    if (text.bytes > 8)
+        return set_plate(target, text);
+    word = pb_word_at(text.text);
+    others = ~(bytes_within(word, 'A', 'Z') | bytes_within(word, '0', '9')) &
+             UINT64_C(0x8080808080808080);
+    if (without_rest(others, text.bytes) != 0 || pb_plate_is_placeholder(text))
+        return set_plate(target, text);
+    target->read->plate = text;
+    return PB_OK;
+}
+
+/* As set_jurisdiction, likewise. */
+static inline enum pb_status
+set_usual_jurisdiction(struct target *target, struct pb_str text)
+{
+    if (text.bytes <= 8)
+        target->read->jurisdiction = pb_batch_jurisdiction_of_code(
+            target->batch, pb_word_at(text.text) & UINT64_MAX >> 8 * (8 - text.bytes), text);
+    return target->read->jurisdiction != 0 ? PB_OK : set_jurisdiction(target, text);
 }
 
 /* As pb_batch_lower, of a text with padding after it. */
@@ -873,16 +926,17 @@ set_lower(struct target *target, struct pb_str text, struct pb_str *ret_text)
         return PB_OK;
     if (text.bytes > 8)
         return pb_batch_lower(target->batch, text, ret_text);
-    found = capitals(pb_word_at(text.text)) << 8 * (8 - text.bytes); /* without what is behind */
-    if (found != 0)
+    found = bytes_within(pb_word_at(text.text), 'A', 'Z');
+    if (without_rest(found, text.bytes) != 0)
         return pb_batch_lower(target->batch, text, ret_text);
     *ret_text = text;
     return PB_OK;
 }
 
-#define KEYS_OF_USUAL_TEXTS                                                                  \
-    (KEY(PB_NATIVE_JURISDICTION) | KEY(PB_NATIVE_READER) | KEY(PB_NATIVE_CONFIDENCE_SCALE) | \
-     KEY(PB_NATIVE_MAKE) | KEY(PB_NATIVE_MODEL) | KEY(PB_NATIVE_COLOR) | KEY(PB_NATIVE_BODY))
+#define KEYS_OF_USUAL_TEXTS                                                            \
+    (KEY(PB_NATIVE_PLATE) | KEY(PB_NATIVE_JURISDICTION) | KEY(PB_NATIVE_CAPTURED_AT) | \
+     KEY(PB_NATIVE_READER) | KEY(PB_NATIVE_CONFIDENCE_SCALE) | KEY(PB_NATIVE_MAKE) |   \
+     KEY(PB_NATIVE_MODEL) | KEY(PB_NATIVE_COLOR) | KEY(PB_NATIVE_BODY))
 
 /* Sets those texts that are in most lines, as set_all would, but one after another: where calls are
  * direct, and each branch has a history of its own. */
@@ -894,8 +948,14 @@ set_usual_texts(struct target *target, uint32_t fields, const struct pb_str *tex
 
     if (fields & KEY(PB_NATIVE_READER))
         read->reader = text[PB_NATIVE_READER];
-    if ((fields & KEY(PB_NATIVE_JURISDICTION)) && text[PB_NATIVE_JURISDICTION].bytes > 0)
-        status = set_jurisdiction(target, text[PB_NATIVE_JURISDICTION]);
+    if ((fields & KEY(PB_NATIVE_PLATE)) && text[PB_NATIVE_PLATE].bytes > 0)
+        status = set_usual_plate(target, text[PB_NATIVE_PLATE]);
+    if (status == PB_OK && (fields & KEY(PB_NATIVE_JURISDICTION)) &&
+        text[PB_NATIVE_JURISDICTION].bytes > 0)
+        status = set_usual_jurisdiction(target, text[PB_NATIVE_JURISDICTION]);
+    if (status == PB_OK && (fields & KEY(PB_NATIVE_CAPTURED_AT)) &&
+        text[PB_NATIVE_CAPTURED_AT].bytes > 0)
+        status = set_captured_at(target, text[PB_NATIVE_CAPTURED_AT]);
     if (status == PB_OK && (fields & KEY(PB_NATIVE_CONFIDENCE_SCALE)) &&
         text[PB_NATIVE_CONFIDENCE_SCALE].bytes > 0)
         status = set_confidence_scale(target, text[PB_NATIVE_CONFIDENCE_SCALE]);
@@ -928,7 +988,9 @@ set_members(struct target *target, const struct pb_json_members *members, const 
     fields &= KEY(PB_NATIVE_COUNT) - KEY(PB_NATIVE_PLATE); /* the known ones with a meaning */
     status = set_usual_texts(target, fields, members->text);
     if (status == PB_OK)
-        status = set_all(target, fields & ~KEYS_OF_USUAL_TEXTS, members->text, ret_field);
+        status = set_each(target, fields & ~KEYS_OF_USUAL_TEXTS, members->text, ret_field);
+    if (status == PB_OK)
+        status = check_needed(target, fields, members->text, ret_field);
     if (status == PB_OK && !set_decimal_confidence(target, members))
         status = PB_BAD_INPUT;
     if (status == PB_OK && (has_alternates || has_images))

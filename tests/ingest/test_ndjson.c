@@ -161,8 +161,8 @@ bad_lines_say_why_and_cost_no_other(void **state)
     }
 }
 
-/* A space before a colon is white space that no writer of lines sends: such a line is taken the
- * slow way. */
+/* A space before a colon or a comma is white space that no writer of lines sends; a line with one
+ * behind a string is taken the slow way. */
 static void
 put_with_spaces(char *ret_text, size_t room, const char *line)
 {
@@ -173,12 +173,30 @@ put_with_spaces(char *ret_text, size_t room, const char *line)
         assert_true(at + 3 < room);
         if (*line == '"' && line[-1] != '\\')
             is_string = !is_string;
-        if (*line == ':' && !is_string)
+        if ((*line == ':' || *line == ',') && !is_string)
             ret_text[at++] = ' ';
         ret_text[at++] = *line;
     }
     ret_text[at++] = '\n';
     ret_text[at] = '\0';
+}
+
+static void
+expect_the_same_both_ways(char *text, size_t bytes, size_t room)
+{
+    char spaced[1024], rejections[1024], reads[1024];
+
+    assert_in_range(bytes, 1, room - 2);
+    put_with_spaces(spaced, sizeof(spaced), text);
+    parse(spaced, strlen(spaced));
+    assert_in_range(snprintf(rejections, sizeof(rejections), "%s", collector.rejections), 0,
+                    sizeof(rejections) - 1);
+    assert_in_range(snprintf(reads, sizeof(reads), "%s", collector.reads), 0, sizeof(reads) - 1);
+    assert_true(rejections[0] != '\0' || reads[0] != '\0');
+    text[bytes] = '\n';
+    parse(text, bytes + 1);
+    assert_string_equal(rejections, collector.rejections);
+    assert_string_equal(reads, collector.reads);
 }
 
 static void
@@ -222,6 +240,14 @@ lines_mean_the_same_whichever_way_they_are_taken(void **state)
         "\"year\":2015",
         "\"year\":2015-2019",
         "\"year\":02015",
+        "\"year\":1884",
+        "\"year\":1885",
+        "\"year\":2101",
+        "\"year\":2015.0",
+        "\"year\":-2015",
+        "\"year\":null",
+        "\"year\":\"2015\"",
+        "\"year\":\"2015-2019\"",
         "\"event_id\":12",
         "\"event_id\":1.5",
         "\"event_id\":-",
@@ -255,24 +281,65 @@ lines_mean_the_same_whichever_way_they_are_taken(void **state)
         "\"make\":\"abc\",\"model\":\"DEF\",\"make\":\"ghi\"",
         "\"make\":\"a\\tb\",\"model\":\"A\"",
     };
-    char text[1024], spaced[1024], rejections[1024], reads[1024];
+    char text[1024];
 
     (void)state;
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         int bytes = snprintf(text, sizeof(text), "{\"plate\":\"AB12\"," HEAD ",%s}", members[i]);
 
-        assert_in_range(bytes, 1, sizeof(text) - 2);
-        put_with_spaces(spaced, sizeof(spaced), text);
-        parse(spaced, strlen(spaced));
-        assert_in_range(snprintf(rejections, sizeof(rejections), "%s", collector.rejections), 0,
-                        sizeof(rejections) - 1);
-        assert_in_range(snprintf(reads, sizeof(reads), "%s", collector.reads), 0,
-                        sizeof(reads) - 1);
-        assert_true(rejections[0] != '\0' || reads[0] != '\0');
-        text[bytes] = '\n';
-        parse(text, (size_t)bytes + 1);
-        assert_string_equal(rejections, collector.rejections);
-        assert_string_equal(reads, collector.reads);
+        expect_the_same_both_ways(text, (size_t)bytes, sizeof(text));
+    }
+}
+
+static void
+plates_mean_the_same_whichever_way_they_are_taken(void **state)
+{
+    static const char *const plates[] = {
+        "",         "A",       "0",         "AZ09",     "ABCDEFG8",  "ABCDEFGH9", "AB12345678",
+        "ab12",     "AB 12",   "AB-12",     "ABCDEFGh", "ABCDEFG\x7F", "@A",      "[A",
+        "/1",       ":1",      "#",         "A#",       "?12",       "NONE",      "NOPLATE",
+        "NA",       "N1",      "UNKNOWN",   "UNREADABLE", "\xC3\x81" "12", "\\u0041B", "\\u0000",
+    };
+    char text[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(plates) / sizeof(plates[0]); i++) {
+        int bytes = snprintf(text, sizeof(text), "{\"plate\":\"%s\"," HEAD "}", plates[i]);
+
+        expect_the_same_both_ways(text, (size_t)bytes, sizeof(text));
+        bytes = snprintf(text, sizeof(text), "{\"plate_raw\":\"AZ09\",\"plate\":\"%s\"," HEAD "}",
+                         plates[i]);
+        expect_the_same_both_ways(text, (size_t)bytes, sizeof(text));
+    }
+}
+
+static void
+codes_and_times_mean_the_same_whichever_way_they_are_taken(void **state)
+{
+    static const char *const members[] = {
+        "\"captured_at\":\"2026-03-08T12:00:00Z\",\"jurisdiction\":\"US-CA\"",
+        "\"captured_at\":\"2026-03-08T12:00:00Z\",\"jurisdiction\":\"ca\"",
+        "\"captured_at\":\"2026-03-08T12:00:00Z\",\"jurisdiction\":\"DE\"",
+        "\"captured_at\":\"2026-03-08T12:00:00Z\",\"jurisdiction\":\"Georgia.\"",
+        "\"captured_at\":\"2026-03-08T12:00:00Z\",\"jurisdiction\":\"California\"",
+        "\"captured_at\":\"2026-03-08T12:00:00Z\",\"jurisdiction\":\"??\"",
+        "\"captured_at\":\"2026-03-08T12:00:00Z\",\"jurisdiction\":\"\\u0001\"",
+        "\"captured_at\":\"\"",
+        "\"captured_at\":\"later\"",
+        "\"captured_at\":null",
+        "\"captured_at\":1772971200000",
+        "\"captured_at\":1772971200000.5",
+        "\"captured_at\":12",
+        "\"jurisdiction\":\"US-CA\"",
+    };
+    char text[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        int bytes = snprintf(text, sizeof(text), "{\"plate\":\"AB12\",\"reader\":\"g\",%s}",
+                             members[i]);
+
+        expect_the_same_both_ways(text, (size_t)bytes, sizeof(text));
     }
 }
 
@@ -427,6 +494,8 @@ main(void)
         cmocka_unit_test(everything_that_we_write_we_read),
         cmocka_unit_test(bad_lines_say_why_and_cost_no_other),
         cmocka_unit_test(lines_mean_the_same_whichever_way_they_are_taken),
+        cmocka_unit_test(plates_mean_the_same_whichever_way_they_are_taken),
+        cmocka_unit_test(codes_and_times_mean_the_same_whichever_way_they_are_taken),
         cmocka_unit_test(a_space_between_tokens_is_none_of_their_business_and_a_line_end_is),
         cmocka_unit_test(a_first_line_that_is_broken_does_not_change_how_the_rest_is_read),
         cmocka_unit_test(arrays_are_as_strict_as_the_standard),
