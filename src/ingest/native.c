@@ -831,18 +831,19 @@ set_decimals(struct pb_read *read, const struct pb_json_members *members)
         read->lon_e7 = (int32_t)value;
     }
     if (fields & KEY(PB_NATIVE_HEADING_DEG)) {
-        if (!pb_number_json(text[PB_NATIVE_HEADING_DEG], 2, &value) || value < 0 || value >= 36000)
+        if (!pb_number_json_short(text[PB_NATIVE_HEADING_DEG], 2, &value) || value < 0 ||
+            value >= 36000)
             return false;
         read->heading_cdeg = (uint16_t)value;
     }
     if (fields & KEY(PB_NATIVE_SPEED_KMH)) {
-        if (!pb_number_json(text[PB_NATIVE_SPEED_KMH], 2, &value) || value < 0 ||
+        if (!pb_number_json_short(text[PB_NATIVE_SPEED_KMH], 2, &value) || value < 0 ||
             value >= PB_NO_SPEED)
             return false;
         read->speed_ckmh = (uint16_t)value;
     }
     if (fields & KEY(PB_NATIVE_YEAR)) {
-        if (!pb_number_json(text[PB_NATIVE_YEAR], 0, &value) || value < YEAR_MIN ||
+        if (!pb_number_json_short(text[PB_NATIVE_YEAR], 0, &value) || value < YEAR_MIN ||
             value > YEAR_MAX)
             return false;
         read->year = (uint16_t)value;
@@ -859,7 +860,7 @@ set_decimal_confidence(struct target *target, const struct pb_json_members *memb
 
     if ((members->types[PB_JSON_NUMBER] & KEY(PB_NATIVE_CONFIDENCE)) == 0)
         return true;
-    if (!pb_number_json(members->text[PB_NATIVE_CONFIDENCE], 6, &value) || value < 0 ||
+    if (!pb_number_json_short(members->text[PB_NATIVE_CONFIDENCE], 6, &value) || value < 0 ||
         value > (scale == PB_SCALE_UNIT ? 1000000 : 100000000))
         return false;
     if (scale == PB_SCALE_NONE)

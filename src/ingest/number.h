@@ -56,27 +56,39 @@ pb_word_at(const char *at)
     return le64toh(word);
 }
 
-/* How many digits stand at the front of a word, and what number they are.
- * Arithmetic on all bytes at once: pairs, then fours, then eight. */
+/* The top bit of each byte of values that is not from 0 to 9: exact in the lowest such byte and in
+ * those before it. Values of digits are without 0x30. Adding 0x76 sets the top bit of any other;
+ * carries only reach bytes after one. */
+static inline uint64_t
+pb_other_than_digits(uint64_t values)
+{
+    return (values | (values + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080);
+}
+
+/* The number that eight values of digits are, the first lowest. Arithmetic on all bytes at once:
+ * pairs, then fours, then eight. */
+static inline uint64_t
+pb_number_of_digits(uint64_t values)
+{
+    values = values * 10 + (values >> 8);
+    values = (values & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x000F424000000064) +
+             (values >> 16 & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x0000271000000001);
+    return values >> 32;
+}
+
+/* How many digits stand at the front of a word, and what number they are. */
 static inline unsigned
 pb_leading_digits(uint64_t word, uint64_t *ret_number)
 {
-    /* A byte from '0' to '9' becomes 0 to 9; adding 0x76 sets the top bit of any other. Carries
-     * only reach bytes after one that is no digit. */
     uint64_t values = word ^ UINT64_C(0x3030303030303030);
-    uint64_t others =
-        (values | (values + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080);
+    uint64_t others = pb_other_than_digits(values);
     unsigned count = others == 0 ? 8 : (unsigned)__builtin_ctzll(others) / 8;
 
     if (count == 0) {
         *ret_number = 0;
         return 0;
     }
-    values <<= 8 * (8 - count); /* leading zeros */
-    values = values * 10 + (values >> 8);
-    values = (values & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x000F424000000064) +
-             (values >> 16 & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x0000271000000001);
-    *ret_number = values >> 32;
+    *ret_number = pb_number_of_digits(values << 8 * (8 - count)); /* leading zeros */
     return count;
 }
 
@@ -111,6 +123,35 @@ pb_number_json(struct pb_str text, unsigned decimals, int64_t *ret_value)
     }
     *ret_value = is_negative ? -(int64_t)whole : (int64_t)whole;
     return at == end;
+}
+
+/* The same where most are of at most 8 bytes: these are taken as one word, from which the point is
+ * taken out. */
+static inline bool
+pb_number_json_short(struct pb_str text, unsigned decimals, int64_t *ret_value)
+{
+    uint64_t values, others, whole;
+    unsigned point, places = 0;
+
+    assert(decimals <= 7 && text.bytes > 0);
+    if (text.bytes > 8 || (text.text[0] == '0' && text.bytes > 1 && text.text[1] != '.'))
+        return pb_number_json(text, decimals, ret_value);
+    values = (pb_word_at(text.text) ^ UINT64_C(0x3030303030303030)) << 8 * (8 - text.bytes);
+    others = pb_other_than_digits(values);
+    if (others != 0) {
+        point = (unsigned)__builtin_ctzll(others) / 8;
+        places = 7 - point;
+        if ((values >> 8 * point & 0xFF) != ('.' ^ '0') || point + text.bytes == 8 ||
+            places - 1 >= decimals)
+            return pb_number_json(text, decimals, ret_value);
+        whole = values & ((UINT64_C(1) << 8 * point) - 1);
+        values = (values ^ whole) & ~(UINT64_C(0xFF) << 8 * point);
+        values |= whole << 8;
+        if (pb_other_than_digits(values) != 0)
+            return false;
+    }
+    *ret_value = (int64_t)(pb_number_of_digits(values) * pb_powers_of_ten[decimals - places]);
+    return true;
 }
 
 #endif

@@ -210,6 +210,61 @@ numbers_of_json_are_as_strict_as_the_standard(void **state)
     }
 }
 
+/* As pb_number_json says it; only a whole number of 8 digits is too long for that. */
+static void
+expect_the_same_in_short(const char *text, uint32_t bytes)
+{
+    char padded[64];
+    struct pb_str number = { .text = padded, .bytes = bytes };
+
+    memset(padded, '7', sizeof(padded));
+    memcpy(padded, text, bytes);
+    padded[bytes] = ',';
+    for (unsigned decimals = 0; decimals <= 7; decimals++) {
+        int64_t value = 0, short_value = 0;
+        bool is_good = pb_number_json(number, decimals, &value);
+
+        assert_int_equal(is_good, pb_number_json_short(number, decimals, &short_value));
+        if (is_good)
+            assert_int_equal(value, short_value);
+    }
+}
+
+static void
+short_numbers_of_json_are_the_same(void **state)
+{
+    static const char letters[] = "019.-e 7";
+    static const char *const longer[] = {
+        "1234567",  "123456.7", "1.234567", "0.123456", "12.34567", "9999.999",  "1.23456x",
+        "x1.23456", "12345x78", "1234567.", ".1234567", "01.23456", "1.2345.6",  "-1.23456",
+        "123.\xB1" "56",        "655.34",   "359.99",   "123456.78", "12345678.9", "1.23456789",
+    };
+
+    (void)state;
+    for (uint32_t bytes = 1; bytes <= 5; bytes++) {
+        for (uint32_t i = 0; i >> 3 * bytes == 0; i++) {
+            char text[8];
+
+            for (uint32_t at = 0; at < bytes; at++)
+                text[at] = letters[i >> 3 * at & 7];
+            expect_the_same_in_short(text, bytes);
+        }
+    }
+    for (size_t i = 0; i < sizeof(longer) / sizeof(longer[0]); i++)
+        expect_the_same_in_short(longer[i], (uint32_t)strlen(longer[i]));
+}
+
+static void
+a_short_number_of_json_has_up_to_eight_digits(void **state)
+{
+    static const char padded[64] = "12345678,";
+    int64_t value = 0;
+
+    (void)state;
+    assert_true(pb_number_json_short((struct pb_str){ .text = padded, .bytes = 8 }, 6, &value));
+    assert_int_equal(INT64_C(12345678000000), value);
+}
+
 int
 main(void)
 {
@@ -220,6 +275,8 @@ main(void)
         cmocka_unit_test(numbers_as_printed_read_back_the_same),
         cmocka_unit_test(whole_numbers_are_digits_only),
         cmocka_unit_test(numbers_of_json_are_as_strict_as_the_standard),
+        cmocka_unit_test(short_numbers_of_json_are_the_same),
+        cmocka_unit_test(a_short_number_of_json_has_up_to_eight_digits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
