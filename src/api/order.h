@@ -1,6 +1,7 @@
 /*
  * Orders: what the operator of the machine has done with an account, by a command or through the
- * service that holds the data directory (cli/control.h).
+ * service that holds the data directory (cli/control.h); and what keeps all of an agency out, which
+ * the catalog says of its people.
  *
  * Through the service an order and what came of it are one message each, of words and values as
  * api/note_lines.h has them:
@@ -8,6 +9,9 @@
  *     order 1            ordered 1
  *     verb link          status ok
  *     person doe         code WkY...
+ *
+ * The fields of a change are lines of their own: "set training_valid_until=2027-06-30", and "set
+ * unit=" for one that is put back to its default.
  *
  * Threads: every call is safe from any thread.
  */
@@ -18,6 +22,7 @@
 #include <platebase/status.h>
 
 #include "api/account.h"
+#include "catalog/catalog.h"
 
 struct pb_api;
 struct pb_env;
@@ -31,8 +36,13 @@ enum pb_order_verb {
     PB_ORDER_DISABLE,
     PB_ORDER_LINK,
     PB_ORDER_UNLOCK, /* only of a service: it alone counts what somebody got wrong */
+    PB_ORDER_CHANGE, /* only of a service: a person's record */
 };
-#define PB_ORDER_VERBS 5u
+#define PB_ORDER_VERBS 6u
+
+struct pb_api_order_set {
+    struct pb_str field, value; /* value empty: back to the default */
+};
 
 /* Views are of whoever made it. */
 struct pb_api_order {
@@ -40,6 +50,9 @@ struct pb_api_order {
     struct pb_str by; /* empty: the operator */
     struct pb_str person;
     struct pb_str why; /* of disable */
+    /* Of change, which has one at least. */
+    struct pb_api_order_set sets[PB_ENTITY_FIELDS_MAX];
+    unsigned set_count;
 };
 
 struct pb_api_ordered {
@@ -48,7 +61,8 @@ struct pb_api_ordered {
     struct pb_error error;            /* where status is not PB_OK */
 };
 
-/* Does it, as api/account.h says; the status is in ret_ordered. unlock only leaves its leaf. */
+/* Does it, as api/account.h and pb_site_put() say; the status is in ret_ordered. unlock only leaves
+ * its leaf. */
 void pb_api_order_run(const struct pb_env *env, struct pb_site *site,
                       const struct pb_api_order *order, struct pb_api_ordered *ret_ordered);
 /* As above in a service: sessions end, and wrong proofs are forgotten. */

@@ -66,6 +66,8 @@ tell(const struct pb_cli *cli, const struct args *args, struct pb_api_ordered *o
     case PB_ORDER_UNLOCK:
         pb_cli_say(cli, "wrong passwords and codes of before are forgotten");
         break;
+    case PB_ORDER_CHANGE: /* of 'platebase person' */
+        break;
     }
     explicit_bzero(ordered, sizeof(*ordered));
     return PB_OK;

@@ -261,7 +261,8 @@ pb_cli_control_ask(const char *data, const struct pb_api_order *order,
         if (!is_answered)
             status = pb_fail(error, PB_E_IO,
                              "the service at '%s' did not answer, which it does to the owner of "
-                             "the directory alone: see 'platebase account show' for what was done",
+                             "the directory alone: see 'platebase account show' and 'person show' "
+                             "for what was done",
                              data);
     }
     explicit_bzero(room, sizeof(room));

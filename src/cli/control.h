@@ -2,11 +2,12 @@
  * Control: how the operator of the machine reaches the service that holds a data directory, where
  * nobody can sign in any more.
  *
- * The service listens at the socket DIR/control for orders about accounts (api/order.h), and for
- * nothing else. Whose process connects is known from the system, not from what it says: it must be
- * the user who owns the data directory, and could do the same with the service stopped. All else is
- * closed without an answer. One message is an order, one is what came of it; nothing of them is
- * kept, and each order is on record like the same command's.
+ * The service listens at the socket DIR/control for orders about accounts and about what the
+ * catalog says of a person (api/order.h), and for nothing else. Whose process connects is known
+ * from the system, not from what it says: it must be the user who owns the data directory, and
+ * could do the same with the service stopped. All else is closed without an answer. One message is
+ * an order, one is what came of it; nothing of them is kept, and each order is on record like the
+ * same command's.
  *
  * Threads: the thread that start makes takes one order after another. start and stop are the main
  *          thread's; ask is any's.

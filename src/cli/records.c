@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/order.h"
 #include "base/text.h"
 #include "catalog/catalog.h"
+#include "cli/control.h"
 #include "cli/options.h"
 #include "cli/sub.h"
 #include "cli/table.h"
@@ -562,23 +564,59 @@ has_changes(const struct records *records)
     return false;
 }
 
+/* What came of a put, for people. */
+static int
+tell_put(const struct records *records, enum pb_put_mode mode, enum pb_status status,
+         const struct pb_error *error)
+{
+    if (status != PB_OK)
+        return failure(records, status, error);
+    if (!records->is_quiet)
+        pb_cli_say(records->cli, "%s %s %s", records->entity->name, records->given.values[0],
+                   mode == PB_PUT_ADD ? "added" : "changed");
+    return PB_CLI_EXIT_OK;
+}
+
+/* Has a change of a person done by the service, where one runs: what the catalog says of people
+ * keeps them out of it, and only it can be the writer then. PB_NOT_FOUND: none runs. */
+static enum pb_status
+change_beside(const struct records *records, struct pb_api_ordered *ret_ordered,
+              struct pb_error *error)
+{
+    struct pb_api_order order = {
+        .verb = PB_ORDER_CHANGE,
+        .by = pb_str_from(records->actor.person),
+        .person = pb_str_from(records->given.values[0]),
+    };
+
+    for (unsigned i = 1; i < records->entity->field_count; i++) {
+        if (records->given.values[i] != NULL)
+            order.sets[order.set_count++] = (struct pb_api_order_set){
+                .field = pb_str_from(records->entity->fields[i].name),
+                .value = pb_str_from(records->given.values[i]),
+            };
+    }
+    return pb_cli_control_ask(records->data, &order, ret_ordered, error);
+}
+
 static int
 put(struct records *records, enum pb_put_mode mode)
 {
     struct pb_error error = { "" };
+    struct pb_api_ordered ordered;
     struct pb_site *site = NULL;
-    enum pb_status status;
-    int exit_code = PB_CLI_EXIT_OK;
+    enum pb_status status = PB_NOT_FOUND;
 
+    if (mode == PB_PUT_CHANGE && strcmp(records->entity->name, "person") == 0)
+        status = change_beside(records, &ordered, &error);
+    if (status == PB_OK)
+        return tell_put(records, mode, ordered.status, &ordered.error);
+    if (status != PB_NOT_FOUND)
+        return failure(records, status, &error);
     if (open_site(records, PB_SITE_ASK, &site) != PB_OK)
         return PB_CLI_EXIT_FAILURE;
     status = pb_site_put(site, &records->actor, &records->given, mode, &error);
-    if (status != PB_OK)
-        exit_code = failure(records, status, &error);
-    else if (!records->is_quiet)
-        pb_cli_say(records->cli, "%s %s %s", records->entity->name, records->given.values[0],
-                   mode == PB_PUT_ADD ? "added" : "changed");
-    return pb_cli_close_site(records->cli, site, exit_code);
+    return pb_cli_close_site(records->cli, site, tell_put(records, mode, status, &error));
 }
 
 static int

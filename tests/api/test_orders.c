@@ -7,6 +7,7 @@
 
 #include "api/api_private.h"
 #include "api/order.h"
+#include "base/text.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define CODE "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
@@ -16,7 +17,16 @@
 static struct pb_api_order
 order_of(enum pb_order_verb verb, const char *by, const char *person, const char *why)
 {
-    return (struct pb_api_order){ verb, pb_str_from(by), pb_str_from(person), pb_str_from(why) };
+    return (struct pb_api_order){
+        .verb = verb, .by = pb_str_from(by), .person = pb_str_from(person), .why = pb_str_from(why)
+    };
+}
+
+static void
+set(struct pb_api_order *order, const char *field, const char *value)
+{
+    order->sets[order->set_count++] =
+        (struct pb_api_order_set){ pb_str_from(field), pb_str_from(value) };
 }
 
 static void
@@ -35,7 +45,7 @@ an_order_says_in_one_way_what_is_to_be_done(void **state)
     };
 
     (void)state;
-    static_assert(COUNT_OF(cases) == PB_ORDER_VERBS, "each verb");
+    static_assert(COUNT_OF(cases) == PB_ORDER_VERBS - 1, "each verb but change");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct pb_api_order order =
             order_of(cases[i].verb, cases[i].by, cases[i].person, cases[i].why);
@@ -51,6 +61,48 @@ an_order_says_in_one_way_what_is_to_be_done(void **state)
         assert_true(pb_str_equal(order.person, read.person));
         assert_true(pb_str_equal(order.why, read.why));
     }
+}
+
+static void
+an_order_says_each_field_that_a_person_s_record_gets(void **state)
+{
+    static const char text[] = "order 1\nverb change\nby adm\nperson doe\n"
+                               "set name=J. Doe = opal\nset permissions=\n";
+    struct pb_api_order order = order_of(PB_ORDER_CHANGE, "adm", "doe", ""), read;
+    char room[PB_ORDER_BYTES_MAX];
+    struct pb_str message;
+
+    (void)state;
+    set(&order, "name", "J. Doe = opal");
+    set(&order, "permissions", "");
+    assert_int_equal(PB_OK, pb_api_order_encode(&order, room, &message, NULL));
+    assert_true(pb_str_equal(message, pb_str_from(text)));
+    assert_int_equal(PB_OK, pb_api_order_decode(message, &read));
+    assert_int_equal(PB_ORDER_CHANGE, read.verb);
+    assert_int_equal(2, read.set_count);
+    for (unsigned i = 0; i < read.set_count; i++) {
+        assert_true(pb_str_equal(order.sets[i].field, read.sets[i].field));
+        assert_true(pb_str_equal(order.sets[i].value, read.sets[i].value));
+    }
+}
+
+static void
+an_order_with_more_fields_than_a_record_has_is_none(void **state)
+{
+    char room[PB_ORDER_BYTES_MAX];
+    struct pb_text_out text = pb_text_out(room, sizeof(room));
+    struct pb_api_order order;
+
+    (void)state;
+    pb_put_text(&text, "order 1\nverb change\nperson doe\n");
+    for (unsigned i = 0; i < PB_ENTITY_FIELDS_MAX; i++)
+        pb_put_text(&text, "set a=b\n");
+    assert_int_equal(PB_OK, pb_api_order_decode((struct pb_str){ room, (uint32_t)(text.at - room) },
+                                                &order));
+    pb_put_text(&text, "set a=b\n");
+    assert_int_equal(PB_BAD_INPUT,
+                     pb_api_order_decode((struct pb_str){ room, (uint32_t)(text.at - room) },
+                                         &order));
 }
 
 static void
@@ -72,6 +124,13 @@ what_is_no_order_is_not_taken_for_one(void **state)
         "order 1\nverb add\nby \x01\nperson doe\n",
         "order 1\nverb add\nperson \x80\n",
         "order 1\nverb add\nperson doe\nwhy \x7f\n",
+        "order 1\nverb add\nperson doe\nset name=x\n",
+        "order 1\nverb change\nperson doe\n",
+        "order 1\nverb change\nperson doe\nset name\n",
+        "order 1\nverb change\nperson doe\nset =x\n",
+        "order 1\nverb change\nperson doe\nset name=x\nwhy left\n",
+        "order 1\nverb change\nperson doe\nset name=\x01\n",
+        "order 1\nverb change\nperson doe\nset \x01=x\n",
     };
 
     (void)state;
@@ -103,6 +162,13 @@ what_cannot_be_sent_is_not_cut(void **state)
     large[sizeof(large) - 1] = '\0';
     order = order_of(PB_ORDER_DISABLE, "adm", "doe", large);
     assert_int_equal(PB_OVER_LIMIT, pb_api_order_encode(&order, room, &message, &error));
+    order = order_of(PB_ORDER_CHANGE, "adm", "doe", "");
+    set(&order, "name", large);
+    assert_int_equal(PB_OVER_LIMIT, pb_api_order_encode(&order, room, &message, &error));
+    order.sets[0].value = pb_str_from("J.\nDoe");
+    assert_int_equal(PB_BAD_INPUT, pb_api_order_encode(&order, room, &message, &error));
+    order.sets[0] = (struct pb_api_order_set){ pb_str_from("na\nme"), pb_str_from("J. Doe") };
+    assert_int_equal(PB_BAD_INPUT, pb_api_order_encode(&order, room, &message, &error));
 }
 
 static void
@@ -268,6 +334,93 @@ an_agency_without_anybody_who_can_sign_in_is_let_in_again(void **state)
     browser_expect(adm, 401, browser_follow(adm, ordered.code));
 }
 
+static struct pb_api_ordered
+change(struct people *people, const char *by, const char *person, const char *field,
+       const char *value)
+{
+    struct pb_api_order order = order_of(PB_ORDER_CHANGE, by, person, "");
+    struct pb_api_ordered ordered;
+
+    set(&order, field, value);
+    pb_api_order_take(people->service.api, &order, &ordered);
+    return ordered;
+}
+
+static void
+who_is_kept_out_by_the_catalog_is_let_in_again(void **state)
+{
+    struct people *people = *state;
+    struct browser *adm = &people->adm;
+    struct room_found found;
+
+    assert_int_equal(PB_OK, change(people, "", "adm", "status", "suspended").status);
+    browser_expect(adm, 401, browser_get(adm, "/v1/session"));
+    browser_expect(adm, 401, browser_sign_in(adm));
+    assert_int_equal(PB_OK, change(people, "", "adm", "status", "active").status);
+    browser_expect(adm, 201, browser_sign_in(adm));
+    assert_true(room_leaves(&people->room, "kansas-pd", "change", &found) > 0);
+    assert_says(found.leaf, "\"entity\":\"person\",\"verb\":\"change\"");
+    assert_says(found.secrets, "id=adm\n");
+    assert_null(strstr(found.secrets, "person="));
+}
+
+static bool
+take_mark(void *context, const struct pb_record *record)
+{
+    pb_site_record_mark(record, context);
+    return true;
+}
+
+static void
+mark_of(struct people *people, const char *person, char ret_mark[PB_RECORD_MARK_BYTES])
+{
+    const struct pb_actor machine = { .person = NULL };
+
+    assert_int_equal(PB_OK, pb_site_show(people->room.site, &machine, pb_catalog_entity("person"),
+                                         person, take_mark, ret_mark, NULL));
+}
+
+static void
+what_no_record_takes_is_not_changed(void **state)
+{
+    static const struct {
+        const char *by, *person, *field, *value;
+        enum pb_status status;
+    } cases[] = {
+        { "", "adm", "id", "opal", PB_BAD_INPUT },
+        { "", "adm", "agency", "kansas-pd", PB_BAD_INPUT },
+        { "", "adm", "shoe_size", "44", PB_BAD_INPUT },
+        { "", "adm", "status", "asleep", PB_BAD_INPUT },
+        { "", "nobody", "name", "N. Obody", PB_NOT_FOUND },
+        { "doe", "adm", "name", "A. Dmin", PB_DENIED },
+        { "nobody", "adm", "name", "A. Dmin", PB_DENIED },
+    };
+    struct people *people = *state;
+    struct pb_api_order twice = order_of(PB_ORDER_CHANGE, "", "adm", "");
+    struct pb_api_ordered ordered;
+    char large[2 * PB_ORDER_BYTES_MAX];
+    char before[PB_RECORD_MARK_BYTES], after[PB_RECORD_MARK_BYTES];
+
+    mark_of(people, "adm", before);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        ordered = change(people, cases[i].by, cases[i].person, cases[i].field, cases[i].value);
+        if (ordered.status != cases[i].status)
+            fail_msg("case %zu: %s: %s", i, pb_status_name(ordered.status), ordered.error.message);
+    }
+    set(&twice, "name", "A. Dmin");
+    set(&twice, "name", "B. Dmin");
+    pb_api_order_take(people->service.api, &twice, &ordered);
+    assert_int_equal(PB_BAD_INPUT, ordered.status);
+    /* What no message could bring. */
+    memset(large, 'x', sizeof(large));
+    large[sizeof(large) - 1] = '\0';
+    assert_int_equal(PB_OVER_LIMIT, change(people, "", large, "name", "x").status);
+    assert_int_equal(PB_OVER_LIMIT, change(people, large, "adm", "name", "x").status);
+    assert_int_equal(PB_OVER_LIMIT, change(people, "", "adm", "name", large).status);
+    mark_of(people, "adm", after);
+    assert_string_equal(before, after);
+}
+
 static void
 a_link_ends_the_sessions_of_before(void **state)
 {
@@ -337,12 +490,16 @@ main(void)
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         cmocka_unit_test(an_order_says_in_one_way_what_is_to_be_done),
+        cmocka_unit_test(an_order_says_each_field_that_a_person_s_record_gets),
+        cmocka_unit_test(an_order_with_more_fields_than_a_record_has_is_none),
         cmocka_unit_test(what_is_no_order_is_not_taken_for_one),
         cmocka_unit_test(what_cannot_be_sent_is_not_cut),
         cmocka_unit_test(what_came_of_an_order_is_said_in_full),
         cmocka_unit_test(the_longest_message_is_told),
         cmocka_unit_test(what_is_no_answer_is_not_taken_for_one),
         CASE(an_agency_without_anybody_who_can_sign_in_is_let_in_again),
+        CASE(who_is_kept_out_by_the_catalog_is_let_in_again),
+        CASE(what_no_record_takes_is_not_changed),
         CASE(a_link_ends_the_sessions_of_before),
         CASE(who_was_locked_out_by_others_may_try_again),
         CASE(what_may_not_be_done_is_not_done_and_leaves_nothing),

@@ -94,6 +94,44 @@ an_agency_is_let_in_while_the_service_runs(void **state)
     expect_exit(command, 0);
 }
 
+/* Their training is over, which the catalog says. */
+static void
+people_whom_the_catalog_keeps_out_are_let_in_while_the_service_runs(void **state)
+{
+    struct command *command = *state;
+    struct running running;
+    char *reply;
+
+    make_agency(command);
+    let_in(command);
+    run(command, "person", "change", "--data", "site", "--training-valid-until", "2020-01-01",
+        "adm", NULL);
+    expect_exit(command, 0);
+    start_service(&running, asking);
+    run(command, "person", "change", "--data", "site", "--training-valid-until", "2030-01-01",
+        "--clear", "permissions", "adm", NULL);
+    expect_exit(command, 0);
+    expect_text(command->err, "person adm changed");
+    run(command, "person", "show", "--data", "site", "adm", NULL);
+    expect_text(command->out, "2030-01-01");
+    run(command, "person", "change", "--data", "site", "--status", "asleep", "adm", NULL);
+    expect_exit(command, 2);
+    run(command, "person", "change", "--data", "site", "--person", "sup", "--name", "x", "adm",
+        NULL);
+    expect_exit(command, 3);
+    expect_text(command->err, "may not");
+    run(command, "person", "change", "--data", "site", "--name", "two\nlines", "adm", NULL);
+    expect_exit(command, 2);
+    run(command, "account", "link", "--data", "site", "adm", NULL);
+    expect_exit(command, 0);
+    reply = follow(&running, command->out);
+    expect_text(reply, "HTTP/1.1 201 ");
+    free(reply);
+    end_service(&running, SIGTERM);
+    run(command, "audit", "verify", "--data", "site", NULL);
+    expect_exit(command, 0);
+}
+
 static void
 what_is_refused_is_said_as_without_a_service(void **state)
 {
@@ -346,6 +384,7 @@ main(void)
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
         CASE(an_agency_is_let_in_while_the_service_runs),
+        CASE(people_whom_the_catalog_keeps_out_are_let_in_while_the_service_runs),
         CASE(what_is_refused_is_said_as_without_a_service),
         CASE(a_socket_without_a_service_is_passed_by),
         CASE(a_directory_with_a_long_path_has_one_too),
