@@ -95,6 +95,9 @@ void pb_store_close(struct pb_store *store);
  * reads         borrowed for the call
  * ret_statuses  count elements, set on PB_OK only: PB_OK stored, PB_DUPLICATE,
  *               PB_CONFLICT or PB_EXPIRED (not stored), PB_BAD_INPUT (a field out of range)
+ *
+ * PB_OVER_LIMIT  too many reads, or bytes, in one append; or 4,194,304 revisions wait to be applied
+ *                to reads in segments: merge or purge first. None is stored
  */
 PB_MUST_CHECK enum pb_status pb_store_append(struct pb_store *store, const struct pb_read *reads,
                                              size_t count, enum pb_status *ret_statuses,
@@ -158,7 +161,8 @@ PB_MUST_CHECK enum pb_status pb_store_erase(struct pb_store *store,
 PB_MUST_CHECK enum pb_status pb_store_flush(struct pb_store *store, struct pb_error *error);
 
 /* Merges until no two segments of a partition are worth merging (all: until each
- * partition is as few segments as the size limit allows). progress may be NULL. */
+ * partition is as few segments as the size limit allows). Where more than 2,097,152 revisions wait
+ * to be applied to reads in segments, applies them first. progress may be NULL. */
 PB_MUST_CHECK enum pb_status pb_store_merge(struct pb_store *store, bool all,
                                             const struct pb_progress *progress,
                                             struct pb_error *error);
