@@ -298,7 +298,7 @@ plates_mean_the_same_whichever_way_they_are_taken(void **state)
         "",         "A",       "0",         "AZ09",     "ABCDEFG8",  "ABCDEFGH9", "AB12345678",
         "ab12",     "AB 12",   "AB-12",     "ABCDEFGh", "ABCDEFG\x7F", "@A",      "[A",
         "/1",       ":1",      "#",         "A#",       "?12",       "NONE",      "NOPLATE",
-        "NA",       "N1",      "UNKNOWN",   "UNREADABLE", "\xC3\x81" "12", "\\u0041B", "\\u0000",
+        "NA",       "N1",      "UNKNOWN",   "UNREADABLE", ("\xC3\x81" "12"), "\\u0041B", "\\u0000",
     };
     char text[1024];
 
