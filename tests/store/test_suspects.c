@@ -381,6 +381,94 @@ revisions_of_an_event_meet_each_of_those_that_are_stored(void **state)
     sweep_all(&sweep);
 }
 
+/* ---- what two segments have in common ---- */
+
+#define PLAIN 100u /* more rows than there is room for at first */
+
+static struct pb_segment *
+new_plain_segment(struct store_room *room, uint64_t number)
+{
+    static const struct pb_run_commit commit = { .commit = 7, .received_us = ROOM_START_US };
+    const struct pb_run_target target = { .directory = ROOM_PATH,
+                                          .store_id = store_id,
+                                          .memory_bytes = 1 << 20,
+                                          .commits = &commit,
+                                          .commit_count = 1 };
+    struct pb_run *run = NULL;
+    struct pb_segment_entry *entries = NULL;
+    struct pb_segment *segment = NULL;
+    uint32_t count = 0;
+
+    number--;
+    room_expect(room, PB_OK, pb_run_new(room->env, &run), "run");
+    for (uint32_t n = 0; n < PLAIN; n++) {
+        struct pb_read read = room_read("AB12", "gate-1", n);
+
+        room_expect(room, PB_OK, pb_run_add(run, &read, 0), "add");
+    }
+    room_expect(room, PB_OK, pb_run_sort_judged(run), "sort");
+    room_expect(room, PB_OK,
+                pb_run_write(run, &target, take_number, &number, &entries, &count, &room->error),
+                "write");
+    assert_int_equal(1, count);
+    room_expect(room, PB_OK,
+                pb_segment_open(room->env, ROOM_PATH, store_id, &entries[0], &segment,
+                                &room->error),
+                "open");
+    pb_free(room->env, entries);
+    pb_run_free(run);
+    return segment;
+}
+
+static void
+prepare_common(struct store_room *room, void *context)
+{
+    (void)context;
+    memset(&joined, 0, sizeof(joined));
+    make_directories(room);
+    work.segment = new_plain_segment(room, 1);
+    work.other = new_plain_segment(room, 2);
+}
+
+static enum pb_status
+act_common(struct store_room *room, void *context)
+{
+    static const struct pb_run_reject reject = { note_reject, NULL };
+
+    (void)context;
+    return pb_run_common_rows(room->env, work.segment, work.other, &reject, &joined.counts,
+                              &work.rows, &work.row_count, &room->error);
+}
+
+static void
+check_common(struct store_room *room, void *context, enum pb_status status)
+{
+    (void)context;
+    if (status == PB_OK) {
+        assert_int_equal(PLAIN, work.row_count);
+        assert_int_equal(PLAIN, joined.counts.duplicate);
+        for (uint32_t i = 0; i < PLAIN; i++)
+            assert_int_equal(i, work.rows[i]);
+    }
+    pb_free(room->env, work.rows);
+    work.rows = NULL;
+    pb_segment_close(work.other);
+    pb_segment_close(work.segment);
+}
+
+static void
+what_two_segments_have_in_common_is_found_or_it_is_said_why_not(void **state)
+{
+    const struct sweep sweep = { .name = "common rows",
+                                 .prepare = prepare_common,
+                                 .act = act_common,
+                                 .check = check_common,
+                                 .is_once_only = true };
+
+    (void)state;
+    sweep_all(&sweep);
+}
+
 /* ---- damage ---- */
 
 /* Puts a forged block into the segment's file, and opens it again. */
@@ -487,6 +575,7 @@ main(void)
         cmocka_unit_test(suspects_that_take_more_than_a_run_may_are_said_to_be_too_many),
         cmocka_unit_test(what_a_run_meets_in_a_segment_is_told_or_it_is_said_why_not),
         cmocka_unit_test(revisions_of_an_event_meet_each_of_those_that_are_stored),
+        cmocka_unit_test(what_two_segments_have_in_common_is_found_or_it_is_said_why_not),
         cmocka_unit_test(damage_that_is_met_is_told),
     };
 

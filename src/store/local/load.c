@@ -632,7 +632,7 @@ write_suspects(struct stage_writing *writing, struct pb_error *error)
     uint32_t runs = 0;
     enum pb_status status = count_suspects(writing, &rows, &tail_bytes, error);
 
-    if (status != PB_OK || rows == 0)
+    if (rows == 0)
         return status;
     runs = count_runs(loader->store, rows, tail_bytes);
     for (uint32_t i = 0; i < runs; i++) {

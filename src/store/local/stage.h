@@ -78,7 +78,7 @@ PB_MUST_CHECK enum pb_status pb_stage_write(struct pb_stage *stage,
                                             struct pb_segment_entry **ret_entries,
                                             uint32_t *ret_count, struct pb_error *error);
 /* Once the stage is written: how many of its reads pb_suspects_is() says are to be judged, and what
- * their texts take. */
+ * their texts take; on failure none. */
 PB_MUST_CHECK enum pb_status pb_stage_count_suspects(struct pb_stage *stage,
                                                      const struct pb_suspects *suspects,
                                                      uint64_t *ret_count, uint64_t *ret_tail_bytes,

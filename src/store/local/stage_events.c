@@ -155,7 +155,7 @@ pb_stage_count_suspects(struct pb_stage *stage, const struct pb_suspects *suspec
     };
     enum pb_status status = visit_all(&visit);
 
-    *ret_count = visit.found;
+    *ret_count = status == PB_OK ? visit.found : 0;
     *ret_tail_bytes = visit.tail_bytes;
     visit_done(&visit);
     return status;

@@ -274,12 +274,14 @@ has_segment(const struct pb_manifest *manifest, uint64_t number)
     while (first < end) {
         uint32_t middle = first + (end - first) / 2;
 
+        if (manifest->segments[middle].number == number)
+            return true;
         if (manifest->segments[middle].number < number)
             first = middle + 1;
         else
             end = middle;
     }
-    return first < manifest->segment_count && manifest->segments[first].number == number;
+    return false;
 }
 
 /* Adds marks in any order to those that are there, in order; there is room. Names stay where they
