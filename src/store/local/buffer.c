@@ -53,8 +53,8 @@ struct pb_buffer {
     uint32_t rows_max;
     uint32_t head_mask; /* heads of each table, less 1 */
 
-    /* Heads of the chains: owned; one block, which identity_heads begins. Each is the complement of a
-     * number, so that memory of zeros holds PB_BUFFER_NO_ROW and is not touched before its use. */
+    /* Heads of the chains: owned; one block, which identity_heads begins. Each is the complement of
+     * a number, so that memory of zeros holds PB_BUFFER_NO_ROW and stays untouched until then. */
     atomic_uint *identity_heads, *plate_heads, *cell_heads, *alternate_heads;
     /* Owned: a bit for each identity that came, so that most of those that did not are known from a
      * few bytes that stay in the cache, where a chain is two places that do not. */

@@ -154,8 +154,8 @@ PB_MUST_CHECK enum pb_status pb_store_flush_locked(struct pb_store *store,
 PB_MUST_CHECK enum pb_status pb_store_secure_history(struct pb_store *store,
                                                      struct pb_error *error);
 
-/* Locks maintenance; a merge of the background thread that holds it is broken off, and none is begun
- * until it is unlocked. */
+/* Locks maintenance; a merge of the background thread that holds it is broken off, and none is
+ * begun until it is unlocked. */
 void pb_store_begin_maintenance(struct pb_store *store);
 void pb_store_end_maintenance(struct pb_store *store);
 
