@@ -17,7 +17,7 @@
 
 #define CONFIG_BYTES_MAX (1u << 20)
 /* Nobody waits for what a service merges: it takes a little longer, and always as little memory. */
-#define MEMORY_BYTES ((size_t)32 << 20)
+#define MEMORY_BYTES ((size_t)64 << 20)
 
 void
 pb_cli_config_init(struct pb_cli_config *config, const struct pb_env *env)
