@@ -32,8 +32,9 @@ make_disk(void)
 }
 
 static enum pb_status
-new_writer(const struct pb_env *env, struct pb_names *names, struct pb_crew *crew,
-           struct pb_segment_writer **ret_writer, struct pb_error *error)
+new_writer_within(const struct pb_env *env, struct pb_names *names, struct pb_crew *crew,
+                  size_t memory_bytes, struct pb_segment_writer **ret_writer,
+                  struct pb_error *error)
 {
     const struct pb_segment_options options = { .directory = ROOM_PATH,
                                                 .store_id = store_id,
@@ -41,9 +42,17 @@ new_writer(const struct pb_env *env, struct pb_names *names, struct pb_crew *cre
                                                 .month = 682,
                                                 .retention_days = UINT32_MAX,
                                                 .names = names,
+                                                .memory_bytes = memory_bytes,
                                                 .crew = crew };
 
     return pb_segment_writer_new(env, &options, ret_writer, error);
+}
+
+static enum pb_status
+new_writer(const struct pb_env *env, struct pb_names *names, struct pb_crew *crew,
+           struct pb_segment_writer **ret_writer, struct pb_error *error)
+{
+    return new_writer_within(env, names, crew, 0, ret_writer, error);
 }
 
 /* One reader of many contexts, which differ by what they report of vehicles. */
@@ -210,6 +219,126 @@ a_segment_that_cannot_be_written_leaves_no_file(void **state)
             assert_in_range(at, kind == FAULT_OF_FILES ? 6 : 20, 2000);
         }
     }
+}
+
+/* ---- indexes ---- */
+
+#define INDEX_PATH ROOM_PATH "/tmp/00000007.index"
+#define MANY_PLATES 200000u /* whose keys take some chunks */
+#define INDEX_FITS ((size_t)64 << 20)
+
+struct spill {
+    struct sim_fs *fs;
+    bool was_there;
+};
+
+/* Whether the index ever waits in a file. */
+static void
+note_spill(void *context, enum fault_operation operation)
+{
+    struct spill *spill = context;
+    uint64_t size = 0;
+
+    (void)operation;
+    if (sim_fs_file_size(spill->fs, INDEX_PATH, &size) && size > 0)
+        spill->was_there = true;
+}
+
+static enum pb_status
+write_plates(const struct pb_env *env, size_t memory_bytes, struct pb_segment_entry *ret_entry,
+             struct pb_error *error)
+{
+    struct pb_segment_writer *writer = NULL;
+    struct pb_names names = { 0 };
+    enum pb_status status = make_names(&names, env, false);
+
+    if (status == PB_OK)
+        status = new_writer_within(env, &names, NULL, memory_bytes, &writer, error);
+    if (status == PB_OK)
+        status = pb_segment_writer_commit(writer, 1, 0, error);
+    for (uint32_t i = 0; i < MANY_PLATES && status == PB_OK; i++) {
+        struct pb_row row = some_row(i);
+
+        /* As if the indexes of far more blocks had taken what is given whatever the memory. */
+        if (memory_bytes == 0)
+            writer->index.slab_at = writer->index.slab_end;
+        put_plate(writer, i);
+        status = pb_segment_writer_row(writer, &row, error);
+    }
+    if (status == PB_OK)
+        status = pb_segment_writer_finish(writer, ret_entry, error);
+    pb_segment_writer_free(writer);
+    pb_names_done(&names);
+    return status;
+}
+
+/* Writes within so much memory; whether its index waited in a file. */
+static bool
+write_within(size_t memory_bytes, struct pb_segment_entry *ret_entry)
+{
+    struct sim_fs *fs = make_disk();
+    struct pb_env base = sim_fs_env(fs);
+    struct pb_error error = { .message = "" };
+    struct spill spill = { .fs = fs };
+    struct fault_env fault;
+    struct pb_segment *segment = NULL;
+    struct pb_verify_counts counts = { 0 };
+
+    fault_env_init(&fault, &base);
+    fault.meanwhile = note_spill;
+    fault.meanwhile_context = &spill;
+    assert_int_equal(PB_OK, write_plates(&fault.env, memory_bytes, ret_entry, &error));
+    assert_int_equal(PB_OK, pb_segment_open(&base, ROOM_PATH, store_id, ret_entry, &segment,
+                                            &error));
+    assert_int_equal(PB_OK, pb_segment_verify(segment, NULL, NULL, &counts));
+    assert_int_equal(0, counts.damaged);
+    pb_segment_close(segment);
+    assert_true(fault_env_is_clean(&fault));
+    sim_fs_free(fs);
+    return spill.was_there;
+}
+
+/* The checksum of an entry goes over those of the indexes. */
+static void
+an_index_that_does_not_fit_into_memory_is_the_same(void **state)
+{
+    struct pb_segment_entry in_memory = { 0 }, in_file = { 0 };
+
+    (void)state;
+    assert_false(write_within(INDEX_FITS, &in_memory));
+    assert_true(write_within(0, &in_file));
+    assert_int_equal(in_memory.bytes, in_file.bytes);
+    assert_int_equal(in_memory.checksum, in_file.checksum);
+}
+
+static void
+an_index_that_cannot_be_put_aside_or_read_again_leaves_no_segment(void **state)
+{
+    uint64_t failures = 0;
+
+    (void)state;
+    for (bool goes_on = true; goes_on;) {
+        struct sim_fs *fs = make_disk();
+        struct pb_env base = sim_fs_env(fs);
+        struct pb_error error = { .message = "" };
+        struct pb_segment_entry entry = { 0 };
+        struct fault_env fault;
+        uint64_t size = 0;
+
+        fault_env_init(&fault, &base);
+        fault.fail_file_mask = FAULT_READ | FAULT_WRITE;
+        fault.fail_file_call_at = ++failures;
+        if (write_plates(&fault.env, 0, &entry, &error) == PB_OK) {
+            goes_on = false;
+            assert_int_equal(0, fault.failure_count);
+        } else {
+            assert_false(sim_fs_file_size(fs, FILE_PATH, &size));
+        }
+        assert_false(sim_fs_file_size(fs, INDEX_PATH, &size));
+        assert_true(fault_env_is_clean(&fault));
+        sim_fs_free(fs);
+    }
+    assert_in_range(failures, 10, 500);
 }
 
 /* ---- vehicles ---- */
@@ -458,6 +587,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_segment_that_cannot_be_written_leaves_no_file),
+        cmocka_unit_test(an_index_that_does_not_fit_into_memory_is_the_same),
+        cmocka_unit_test(an_index_that_cannot_be_put_aside_or_read_again_leaves_no_segment),
         cmocka_unit_test(vehicles_that_cannot_be_put_together_for_want_of_memory_are_said),
         cmocka_unit_test(names_larger_than_what_is_written_at_once_come_back),
         cmocka_unit_test(plates_whose_rows_take_four_gigabytes_are_refused),
