@@ -52,6 +52,16 @@ lay_flat(void *context, const uint8_t *bytes, size_t count)
     return PB_OK;
 }
 
+/* Wants no more after the first stretch. */
+static enum pb_status
+refuse(void *context, const uint8_t *bytes, size_t count)
+{
+    (void)bytes;
+    (void)count;
+    ++*(uint32_t *)context;
+    return PB_END;
+}
+
 /* Stretch by stretch the same comes as all at once. */
 static enum pb_status
 check_each(const struct pb_env *env, const struct pb_bins *bins, const struct pb_bin *bin,
@@ -61,6 +71,7 @@ check_each(const struct pb_env *env, const struct pb_bins *bins, const struct pb
     const uint8_t *at = NULL;
     const uint8_t *end = NULL;
     struct flat flat = { .count = 0 };
+    uint32_t refused = 0;
     size_t seen = 0;
     enum pb_status status = PB_OK;
 
@@ -76,6 +87,11 @@ check_each(const struct pb_env *env, const struct pb_bins *bins, const struct pb
     }
     assert_true(status != PB_OK || flat.count == flat.room);
     pb_free(env, flat.bytes);
+    if (status == PB_OK && bin->first != NULL) {
+        status = pb_bin_each(bins, bin, refuse, &refused, NULL);
+        assert_true(status != PB_END || refused == 1);
+        status = status == PB_END ? PB_OK : status;
+    }
     return status;
 }
 
@@ -253,7 +269,9 @@ places_come_out_in_order_of_key_and_row(void **state)
             assert_int_equal(PB_END, sort_places(&fault.env, 1, NULL, counts[i], shape));
             assert_int_equal(PB_END, sort_places(&fault.env, 1, crew, counts[i], shape));
             assert_int_equal(PB_END, sort_places(&fault.env, 64 << 20, crew, counts[i], shape));
-            /* As many bins as there can be. */
+            /* As many bins as there can be, and as there is memory for. */
+            assert_int_equal(PB_END, sort_expected(&fault.env, 1, UINT64_C(1) << 40, crew,
+                                                   counts[i], shape));
             assert_int_equal(PB_END, sort_expected(&fault.env, 64 << 20, UINT64_C(1) << 40, crew,
                                                    counts[i], shape));
             pb_crew_free(crew);

@@ -270,6 +270,21 @@ a_reader_that_cannot_open_now_can_open_again(void **state)
     sim_fs_free(sweep.fs);
 }
 
+static void
+a_writer_that_asks_to_skip_damage_is_refused(void **state)
+{
+    const struct pb_store_options options = { .skips_damaged = true };
+    struct sim_fs *fs = make_damaged();
+    struct store_room room;
+
+    (void)state;
+    room_init_on(&room, sim_fs_clone(fs));
+    room_expect(&room, PB_E_CORRUPT,
+                pb_store_open(room.env, ROOM_PATH, &options, &room.store, &room.error), "open");
+    room_done(&room);
+    sim_fs_free(fs);
+}
+
 /* Changes the store whenever its manifest is opened. */
 static struct {
     const struct pb_file_ops *files;
@@ -381,6 +396,7 @@ main(void)
         cmocka_unit_test(names_that_fit_no_path_are_left_alone),
         cmocka_unit_test(only_files_are_tidied_away),
         cmocka_unit_test(a_reader_that_cannot_open_now_can_open_again),
+        cmocka_unit_test(a_writer_that_asks_to_skip_damage_is_refused),
         cmocka_unit_test(a_reader_of_a_store_that_changes_all_the_time_is_told_so),
         cmocka_unit_test(a_reader_has_no_threads_of_its_own),
         cmocka_unit_test(a_change_to_more_segments_than_there_may_be_changes_nothing),
