@@ -81,6 +81,14 @@ pb_plate_code(struct pb_str folded)
     return others != 0 ? 0 : code;
 }
 
+bool
+pb_plate_code_has_text(uint64_t code)
+{
+    uint64_t first = code >> (PB_PLATE_CODE_BITS - PB_SYMBOL_BITS);
+
+    return first != 0 && first < PB_SYMBOL_COUNT;
+}
+
 uint32_t
 pb_plate_code_text(uint64_t code, char ret_text[PB_PLATE_CODE_CHARS])
 {

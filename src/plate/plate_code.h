@@ -18,6 +18,8 @@
 uint64_t pb_plate_code(struct pb_str folded);
 /* Writes the text of a code; returns its length, 1 to 10. */
 uint32_t pb_plate_code_text(uint64_t code, char ret_text[PB_PLATE_CODE_CHARS]);
+/* Whether that text has any character: a forged code need not. */
+bool pb_plate_code_has_text(uint64_t code);
 
 /*
  * Walks ascending codes and tells which match, sharing the work of common

@@ -106,9 +106,17 @@ only_digits_and_capitals_have_a_symbol_wherever_they_stand(void **state)
 static void
 damaged_codes_end_where_they_make_no_sense(void **state)
 {
+    static const uint64_t first_symbols[] = { 0, 1, 36, 37, 63, 64, 1023 };
     char text[PB_PLATE_CODE_CHARS];
 
     (void)state;
+    for (size_t i = 0; i < sizeof(first_symbols) / sizeof(first_symbols[0]); i++) {
+        uint64_t code = first_symbols[i] << 54 | 1;
+
+        assert_int_equal(i == 1 || i == 2, pb_plate_code_has_text(code));
+        if (pb_plate_code_has_text(code))
+            assert_true(pb_plate_code_text(code, text) >= 1);
+    }
     assert_int_equal(0, pb_plate_code_text(0, text));
     assert_int_equal(0, pb_plate_code_text(1, text));
     assert_int_equal(1, pb_plate_code_text(UINT64_C(11) << 54 | UINT64_C(37) << 48, text));

@@ -523,8 +523,7 @@ pb_plate_iterator_next(struct pb_plate_iterator *iterator, struct pb_plate_rows 
         ret_plate->text.bytes = iterator->texts[at + 1] - iterator->texts[at];
     } else {
         ret_plate->code = (uint64_t)iterator->columns[PB_PLATES_CODE][at];
-        if (iterator->table == PB_TABLE_PLATES
-            && (ret_plate->code == 0 || ret_plate->code >> PB_PLATE_CODE_BITS != 0))
+        if (iterator->table == PB_TABLE_PLATES && !pb_plate_code_has_text(ret_plate->code))
             return pb_segment_fail(segment, segment->blocks_end, "a plate is none", error);
     }
     if (ret_plate->code & PB_ALTERNATE_HASH_BIT) { /* no plate's code has it: see above */
