@@ -46,7 +46,7 @@ import_text(const uint8_t *text, size_t bytes)
     return outcome;
 }
 
-/* Twice, so that the second time it is known which key follows which. */
+/* Twice, so that a parser meets it as its first line and behind another. */
 static void
 compare_line(struct pb_json *json, const uint8_t *line, size_t bytes)
 {

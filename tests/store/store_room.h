@@ -108,6 +108,15 @@ room_init(struct store_room *room)
     room_create(room);
 }
 
+/* As a reader that leaves out what does not open. */
+PB_MUST_CHECK static inline enum pb_status
+room_open_skipping(struct store_room *room)
+{
+    const struct pb_store_options options = { .is_read_only = true, .skips_damaged = true };
+
+    return pb_store_open(room->env, ROOM_PATH, &options, &room->store, &room->error);
+}
+
 /* Closes everything; nothing may be left behind. */
 static inline void
 room_done(struct store_room *room)

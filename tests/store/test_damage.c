@@ -165,12 +165,10 @@ ask(struct store_room *room, const struct sample *sample, struct pb_query *query
 static void
 ask_all(struct store_room *room, const struct sample *sample, const char *path)
 {
-    struct pb_store_options options = { .is_read_only = true, .skips_damaged = true };
     struct pb_query query = room_query("*");
     struct pb_geo_area *area = NULL;
     uint32_t count = 0;
-    enum pb_status status = pb_store_open(room->env, ROOM_PATH, &options, &room->store,
-                                          &room->error);
+    enum pb_status status = room_open_skipping(room);
 
     if (status != PB_OK) {
         /* A damaged segment keeps nobody from the others. */

@@ -486,10 +486,8 @@ make_undecided(uint32_t damaged)
 static enum pb_status
 act_read(struct store_room *room, void *context)
 {
-    const struct pb_store_options options = { .is_read_only = true, .skips_damaged = true };
-
     (void)context;
-    return pb_store_open(room->env, ROOM_PATH, &options, &room->store, &room->error);
+    return room_open_skipping(room);
 }
 
 static void

@@ -97,11 +97,7 @@ make_store(void)
 static void
 open_to_read(struct store_room *room)
 {
-    struct pb_store_options options = { .is_read_only = true, .skips_damaged = true };
-
-    room_expect(room, PB_OK,
-                pb_store_open(room->env, ROOM_PATH, &options, &room->store, &room->error),
-                "open");
+    room_expect(room, PB_OK, room_open_skipping(room), "open");
 }
 
 static void

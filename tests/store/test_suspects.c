@@ -49,9 +49,9 @@ take_number(void *context)
     return ++*(uint64_t *)context;
 }
 
-/* A segment of events [first, end), every seventh in two revisions. */
+/* Writes a run, which is freed, and opens what it became. */
 static struct pb_segment *
-new_segment(struct store_room *room, uint64_t number, uint32_t first, uint32_t end)
+segment_of(struct store_room *room, struct pb_run *run, uint64_t number)
 {
     static const struct pb_run_commit commit = { .commit = 7, .received_us = ROOM_START_US };
     const struct pb_run_target target = { .directory = ROOM_PATH,
@@ -59,22 +59,11 @@ new_segment(struct store_room *room, uint64_t number, uint32_t first, uint32_t e
                                           .memory_bytes = 1 << 20,
                                           .commits = &commit,
                                           .commit_count = 1 };
-    struct pb_run *run = NULL;
     struct pb_segment_entry *entries = NULL;
     struct pb_segment *segment = NULL;
     uint32_t count = 0;
 
     number--;
-    room_expect(room, PB_OK, pb_run_new(room->env, &run), "run");
-    for (uint32_t n = first; n < end; n++) {
-        struct made made;
-        struct pb_read read = make_read(n, n, &made);
-
-        room_expect(room, PB_OK, pb_run_add(run, &read, 0), "add");
-        read.revision = 1;
-        if (n % 7 == 0)
-            room_expect(room, PB_OK, pb_run_add(run, &read, 0), "add");
-    }
     room_expect(room, PB_OK, pb_run_sort_judged(run), "sort");
     room_expect(room, PB_OK,
                 pb_run_write(run, &target, take_number, &number, &entries, &count, &room->error),
@@ -87,6 +76,25 @@ new_segment(struct store_room *room, uint64_t number, uint32_t first, uint32_t e
     pb_free(room->env, entries);
     pb_run_free(run);
     return segment;
+}
+
+/* A segment of events [first, end), every seventh in two revisions. */
+static struct pb_segment *
+new_segment(struct store_room *room, uint64_t number, uint32_t first, uint32_t end)
+{
+    struct pb_run *run = NULL;
+
+    room_expect(room, PB_OK, pb_run_new(room->env, &run), "run");
+    for (uint32_t n = first; n < end; n++) {
+        struct made made;
+        struct pb_read read = make_read(n, n, &made);
+
+        room_expect(room, PB_OK, pb_run_add(run, &read, 0), "add");
+        read.revision = 1;
+        if (n % 7 == 0)
+            room_expect(room, PB_OK, pb_run_add(run, &read, 0), "add");
+    }
+    return segment_of(room, run, number);
 }
 
 /* ---- a stage and its suspects ---- */
@@ -388,36 +396,15 @@ revisions_of_an_event_meet_each_of_those_that_are_stored(void **state)
 static struct pb_segment *
 new_plain_segment(struct store_room *room, uint64_t number)
 {
-    static const struct pb_run_commit commit = { .commit = 7, .received_us = ROOM_START_US };
-    const struct pb_run_target target = { .directory = ROOM_PATH,
-                                          .store_id = store_id,
-                                          .memory_bytes = 1 << 20,
-                                          .commits = &commit,
-                                          .commit_count = 1 };
     struct pb_run *run = NULL;
-    struct pb_segment_entry *entries = NULL;
-    struct pb_segment *segment = NULL;
-    uint32_t count = 0;
 
-    number--;
     room_expect(room, PB_OK, pb_run_new(room->env, &run), "run");
     for (uint32_t n = 0; n < PLAIN; n++) {
         struct pb_read read = room_read("AB12", "gate-1", n);
 
         room_expect(room, PB_OK, pb_run_add(run, &read, 0), "add");
     }
-    room_expect(room, PB_OK, pb_run_sort_judged(run), "sort");
-    room_expect(room, PB_OK,
-                pb_run_write(run, &target, take_number, &number, &entries, &count, &room->error),
-                "write");
-    assert_int_equal(1, count);
-    room_expect(room, PB_OK,
-                pb_segment_open(room->env, ROOM_PATH, store_id, &entries[0], &segment,
-                                &room->error),
-                "open");
-    pb_free(room->env, entries);
-    pb_run_free(run);
-    return segment;
+    return segment_of(room, run, number);
 }
 
 static void
