@@ -118,6 +118,30 @@ put_extras(uint32_t i, uint64_t *random, uint8_t bytes[PB_EXTRAS_BYTES_MAX], str
     row->flags |= PB_ROW_EXTRAS;
 }
 
+/* A writer with its names and its only commit. What was begun is ended whatever came of it. */
+static enum pb_status
+begin_segment(const struct pb_env *env, struct pb_crew *crew, bool has_position,
+              size_t memory_bytes, struct pb_names *names, struct pb_segment_writer **ret_writer,
+              struct pb_error *error)
+{
+    enum pb_status status = make_names(names, env, has_position);
+
+    if (status == PB_OK)
+        status = new_writer_within(env, names, crew, memory_bytes, ret_writer, error);
+    return status == PB_OK ? pb_segment_writer_commit(*ret_writer, 1, 0, error) : status;
+}
+
+static enum pb_status
+end_segment(struct pb_segment_writer *writer, struct pb_names *names, enum pb_status status,
+            struct pb_segment_entry *ret_entry, struct pb_error *error)
+{
+    if (status == PB_OK)
+        status = pb_segment_writer_finish(writer, ret_entry, error);
+    pb_segment_writer_free(writer);
+    pb_names_done(names);
+    return status;
+}
+
 static enum pb_status
 write_segment(const struct pb_env *env, struct pb_crew *crew, bool has_position,
               struct pb_segment_entry *ret_entry, struct pb_error *error)
@@ -125,12 +149,8 @@ write_segment(const struct pb_env *env, struct pb_crew *crew, bool has_position,
     struct pb_segment_writer *writer = NULL;
     struct pb_names names = { 0 };
     uint64_t random = 3;
-    enum pb_status status = make_names(&names, env, has_position);
+    enum pb_status status = begin_segment(env, crew, has_position, 0, &names, &writer, error);
 
-    if (status == PB_OK)
-        status = new_writer(env, &names, crew, &writer, error);
-    if (status == PB_OK)
-        status = pb_segment_writer_commit(writer, 1, 0, error);
     for (uint32_t i = 0; i < ROWS && status == PB_OK; i++) {
         uint8_t bytes[PB_EXTRAS_BYTES_MAX];
         struct pb_row row = some_row(i);
@@ -140,11 +160,7 @@ write_segment(const struct pb_env *env, struct pb_crew *crew, bool has_position,
             put_plate(writer, i);
         status = pb_segment_writer_row(writer, &row, error);
     }
-    if (status == PB_OK)
-        status = pb_segment_writer_finish(writer, ret_entry, error);
-    pb_segment_writer_free(writer);
-    pb_names_done(&names);
-    return status;
+    return end_segment(writer, &names, status, ret_entry, error);
 }
 
 static void
@@ -250,12 +266,8 @@ write_plates(const struct pb_env *env, size_t memory_bytes, struct pb_segment_en
 {
     struct pb_segment_writer *writer = NULL;
     struct pb_names names = { 0 };
-    enum pb_status status = make_names(&names, env, false);
+    enum pb_status status = begin_segment(env, NULL, false, memory_bytes, &names, &writer, error);
 
-    if (status == PB_OK)
-        status = new_writer_within(env, &names, NULL, memory_bytes, &writer, error);
-    if (status == PB_OK)
-        status = pb_segment_writer_commit(writer, 1, 0, error);
     for (uint32_t i = 0; i < MANY_PLATES && status == PB_OK; i++) {
         struct pb_row row = some_row(i);
 
@@ -265,11 +277,7 @@ write_plates(const struct pb_env *env, size_t memory_bytes, struct pb_segment_en
         put_plate(writer, i);
         status = pb_segment_writer_row(writer, &row, error);
     }
-    if (status == PB_OK)
-        status = pb_segment_writer_finish(writer, ret_entry, error);
-    pb_segment_writer_free(writer);
-    pb_names_done(&names);
-    return status;
+    return end_segment(writer, &names, status, ret_entry, error);
 }
 
 /* Writes within so much memory; whether its index waited in a file. */
