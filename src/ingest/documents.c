@@ -4,7 +4,8 @@
  * One object a line is the fast way: lines are indexed a window at a time, and only
  * where a window has a fault are its lines indexed one by one, so that a bad line costs no
  * other. In an array, or where objects span lines, borders are found by counting brackets
- * outside strings; there a missing bracket or quote does take what follows with it.
+ * outside strings; what is not closed ends where an object begins that cannot be within it, for
+ * whoever cuts and whoever parses alike, and the rest is read.
  */
 #include <string.h>
 
@@ -56,7 +57,7 @@ cut_documents(const uint8_t *bytes, size_t count)
         if (at == count)
             return border;
         end = pb_json_value_end(bytes, count, at, &is_open);
-        if (is_open)
+        if (is_open && end == count)
             return border;
         border = end == at ? at + 1 : end;
     }
@@ -83,8 +84,10 @@ cut_elements(const uint8_t *bytes, size_t count)
             continue;
         }
         at = pb_json_value_end(bytes, count, at, &is_open);
-        if (is_open)
+        if (is_open && at == count)
             return border;
+        if (is_open)
+            border = at;
         at += at < count && bytes[at] == '}'; /* one that closes nothing */
     }
 }
@@ -280,18 +283,18 @@ take_lines(struct place *place)
     return status;
 }
 
-/* Takes the value at `at`, which is neither white space nor the end; sets ret_is_over where
- * nothing after it can be read. */
+/* Takes the value at `at`, which is neither white space nor the end; sets ret_is_open where an
+ * object or array is not closed. */
 static enum pb_status
-take_value(struct place *place, bool *ret_is_over)
+take_value(struct place *place, bool *ret_is_open)
 {
     const struct pb_chunk *chunk = place->chunk;
     enum pb_status status;
     bool is_open;
     size_t end = pb_json_value_end(chunk->bytes, chunk->count, place->at, &is_open);
 
-    *ret_is_over = is_open && (chunk->bytes[place->at] == '{' || chunk->bytes[place->at] == '[');
-    if (*ret_is_over) {
+    *ret_is_open = is_open && (chunk->bytes[place->at] == '{' || chunk->bytes[place->at] == '[');
+    if (*ret_is_open) {
         status = reject_up_to(place, end, "a bracket or a quote is not closed");
     } else if (end == place->at) {
         end++;
@@ -308,13 +311,13 @@ take_documents(struct place *place)
 {
     const struct pb_chunk *chunk = place->chunk;
     enum pb_status status = PB_OK;
-    bool is_over = false;
+    bool is_open;
 
-    while (status == PB_OK && !is_over) {
+    while (status == PB_OK) {
         move_to(place, skip_space(chunk->bytes, chunk->count, place->at));
         if (place->at == chunk->count)
             break;
-        status = take_value(place, &is_over);
+        status = take_value(place, &is_open);
     }
     return status;
 }
@@ -336,15 +339,16 @@ take_elements(struct place *place)
 {
     const struct pb_chunk *chunk = place->chunk;
     enum pb_status status = PB_OK;
-    bool needs_comma = false, has_comma = false, is_over = false;
+    bool needs_comma = false, has_comma = false, is_open = false;
 
-    while (status == PB_OK && !is_over) {
+    while (status == PB_OK) {
         uint8_t byte;
 
         move_to(place, skip_space(chunk->bytes, chunk->count, place->at));
         if (place->at == chunk->count)
-            return chunk->is_last ? reject_up_to(place, place->at, "the array is not closed")
-                                  : PB_OK;
+            return chunk->is_last && !is_open
+                       ? reject_up_to(place, place->at, "the array is not closed")
+                       : PB_OK;
         byte = chunk->bytes[place->at];
         if (byte == ']' && !has_comma)
             return take_array_end(place);
@@ -361,8 +365,8 @@ take_elements(struct place *place)
         if (needs_comma)
             status = reject_up_to(place, place->at + 1, "a comma is missing before an element");
         if (status == PB_OK)
-            status = take_value(place, &is_over);
-        needs_comma = byte != ',';
+            status = take_value(place, &is_open);
+        needs_comma = byte != ',' && !is_open;
         has_comma = byte == ',';
     }
     return status;

@@ -762,6 +762,8 @@ unusual_key(struct walk *walk, const uint32_t *token, size_t gap,
 
     if (walk->bytes[colon] != ':' || begin - colon != gap)
         return KEY_UNCLEAR;
+    if (gap == 1 && walk->bytes[colon - 1] <= ' ')
+        return KEY_UNCLEAR; /* it may be a line end, for which nobody looks at such a line */
     key = any_key(walk, token[0], colon);
     if (key == PB_JSON_NO_KEY && first != '"' && (first | 0x20) != '{' &&
         !take_any_scalar(walk, begin, token[3], key, ret_members))
@@ -786,6 +788,7 @@ take_members(struct walk *walk, bool has_escapes, struct pb_json_members *ret_me
     const uint8_t *bytes = walk->bytes;
     const uint32_t *token = walk->token;
     const size_t gap = (size_t)token[2] - token[1];
+    const bool is_tight = gap == 1 && token[0] == walk->first + 1;
     uint32_t seen = 0, strings = 0, containers = 0;
     size_t name = token[0], end;
 
@@ -843,7 +846,7 @@ take_members(struct walk *walk, bool has_escapes, struct pb_json_members *ret_me
         (strings & ~walk->allowed[PB_JSON_STRING] & ~(UINT32_C(1) << PB_JSON_NO_KEY)) != 0)
         return false;
     /* What is between tokens may be a line end, and so may white space within a container. */
-    return (gap == 1 && containers == 0) ||
+    return (is_tight && containers == 0) ||
            (gap <= 2 && memchr(bytes + walk->first, '\n', end - walk->first) == NULL);
 }
 
@@ -930,10 +933,21 @@ pb_json_check(struct pb_json *json, const uint8_t *bytes, size_t count, const ch
     return pb_json_document(json, 0, count, NULL, &values, &value_count, ret_reason);
 }
 
+/* May an object or array be what comes behind `previous`, the last byte that is not white space,
+ * in an array or in an object? */
+static inline bool
+may_hold(uint8_t previous, bool is_array)
+{
+    return is_array ? previous == '[' || previous == ',' : previous == ':';
+}
+
 size_t
 pb_json_value_end(const uint8_t *bytes, size_t count, size_t at, bool *ret_is_open)
 {
+    uint64_t arrays = 0; /* a bit for each of the outermost levels: is it an array? */
     size_t depth = 0;
+    uint8_t previous = 0;
+    size_t begin = at;
     bool is_in_string = false;
 
     *ret_is_open = false;
@@ -941,24 +955,36 @@ pb_json_value_end(const uint8_t *bytes, size_t count, size_t at, bool *ret_is_op
         uint8_t byte = bytes[at];
 
         if (is_in_string) {
-            at += byte == '\\';
-            is_in_string = byte != '"';
+            at += byte == '\\' && at + 1 < count && bytes[at + 1] != '\n';
+            is_in_string = byte != '"' && byte != '\n'; /* no string goes over a line's end */
         } else if (byte == '"') {
             is_in_string = true;
         } else if (byte == '{' || byte == '[') {
+            if (depth == 0 && at > begin)
+                return at; /* right behind a scalar */
+            if (byte == '{' && depth > 0 && depth <= 64 &&
+                !may_hold(previous, (arrays >> (depth - 1) & 1) != 0))
+                break;
+            if (depth < 64)
+                arrays = (arrays & ~(UINT64_C(1) << depth)) | (uint64_t)(byte == '[') << depth;
             depth++;
         } else if (byte == '}' || byte == ']') {
             if (depth == 0)
                 return at; /* of whatever is around the value */
             depth--;
-        } else if (depth > 0 || (byte != ',' && !pb_json_is_space(byte))) {
+        } else if (pb_json_is_space(byte)) {
+            if (depth == 0)
+                return at;
             continue;
-        } else {
+        } else if (depth == 0 && byte == ',') {
             return at;
+        } else if (depth == 0) {
+            continue;
         }
+        previous = byte;
         if (depth == 0 && !is_in_string)
             return at + 1;
     }
     *ret_is_open = true;
-    return count;
+    return at < count ? at : count;
 }

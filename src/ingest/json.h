@@ -153,8 +153,10 @@ PB_MUST_CHECK enum pb_status pb_json_check(struct pb_json *json, const uint8_t *
 
 /*
  * Where the value that begins at bytes[at] ends, by counting brackets outside strings: right
- * for valid JSON, and some border for anything else. Returns count and sets ret_is_open where
- * it does not end; a scalar at the end of bytes is open too.
+ * for valid JSON, and some border for anything else. A string ends with its line at the latest.
+ * Sets ret_is_open where the value does not end, and returns count, or where an object begins
+ * that cannot be within the value, so that what is not closed does not take along what follows.
+ * A scalar at the end of bytes is open too.
  */
 size_t pb_json_value_end(const uint8_t *bytes, size_t count, size_t at, bool *ret_is_open);
 

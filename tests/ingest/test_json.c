@@ -345,7 +345,14 @@ a_value_ends_where_its_brackets_do(void **state)
         { "{}", 2, false }, { "{\"}\":\"\\\"}\"} ,", 11, false }, { "[1,[2]],3", 7, false },
         { "\"a,b\",", 5, false }, { "12,", 2, false }, { "12", 2, true }, { "{\"a\":1", 6, true },
         { "\"abc", 4, true }, { "]", 0, false }, { ",", 0, false }, { "\"\\", 2, true },
-        { "{\"a\\", 4, true }, { "[}", 2, false },
+        { "{\"a\\", 4, true }, { "[}", 2, false }, { "[{},{\"a\":{}}] ", 13, false },
+        { "{\"a\":[ {}, {}],\"b\": {}}", 23, false },
+        /* What no value can hold ends it. */
+        { "{\"a\":1{\"b\":2}", 6, true }, { "{\"a\":1,\n{}", 8, true },
+        { "{\"a\":\"x\n{}", 8, true }, { "{{}}", 1, true }, { "[{}\n{}]", 4, true },
+        { "[1{}]", 2, true }, { "{\"a\":[{\"b\":1},\"c\" {}", 18, true },
+        { "\"abc\n,", 5, false }, { "\"abc\\\n,", 6, false }, { "1 {}", 1, false },
+        { "1{}", 1, false }, { "\"a\"[]", 3, false },
     };
 
     (void)state;
@@ -356,6 +363,23 @@ a_value_ends_where_its_brackets_do(void **state)
 
         if (end != cases[i].end || is_open != cases[i].is_open)
             fail_msg("%s: %zu, %d", cases[i].text, end, is_open);
+    }
+}
+
+/* Far deeper than a document may be it is not kept what is around a value. */
+static void
+a_value_that_is_not_closed_ends_where_another_begins_at_any_sensible_depth(void **state)
+{
+    char text[80];
+    bool is_open;
+
+    (void)state;
+    for (size_t depth = 1; depth <= 70; depth++) {
+        memset(text, '[', depth);
+        memcpy(text + depth, "1{}", 3);
+        assert_int_equal(depth <= 64 ? depth + 1 : depth + 3,
+                         pb_json_value_end((const uint8_t *)text, depth + 3, 0, &is_open));
+        assert_true(is_open);
     }
 }
 
@@ -374,6 +398,8 @@ main(void)
         cmocka_unit_test(documents_of_one_text_do_not_see_each_other),
         cmocka_unit_test(values_are_limited),
         cmocka_unit_test(a_value_ends_where_its_brackets_do),
+        cmocka_unit_test(
+            a_value_that_is_not_closed_ends_where_another_begins_at_any_sensible_depth),
     };
 
     return cmocka_run_group_tests(tests, make_json, free_json);

@@ -392,6 +392,33 @@ a_first_line_that_is_broken_does_not_change_how_the_rest_is_read(void **state)
     assert_string_equal(READ READ, collector.reads);
 }
 
+/* Among lines that are one object each a line end is the end of the record, wherever it stands in
+ * an object that would be good without. */
+static void
+an_object_that_goes_over_a_line_end_is_bad_lines(void **state)
+{
+    static const char *const styles[] = {
+        "{\"plate\":\"AB12\",\"year\":2015," HEAD "}",
+        "{\"plate\": \"AB12\", \"year\": 2015, \"captured_at\": \"2026-03-08T12:00:00Z\"}",
+        "{ \"plate\" : \"AB12\", \"x\" : [ 1, {} ] }",
+    };
+    char text[512];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(styles) / sizeof(styles[0]); i++) {
+        size_t bytes = strlen(styles[i]);
+
+        for (size_t at = 1; at < bytes; at++) {
+            int count = snprintf(text, sizeof(text), OBJECT "\n%.*s\n%s\n" OBJECT "\n", (int)at,
+                                 styles[i], styles[i] + at);
+
+            parse(text, (size_t)count);
+            if (collector.read_count != 2 || collector.rejection_count != 2)
+                fail_msg("%s: %zu reads", text, collector.read_count);
+        }
+    }
+}
+
 static void
 arrays_are_as_strict_as_the_standard(void **state)
 {
@@ -408,7 +435,11 @@ arrays_are_as_strict_as_the_standard(void **state)
         { "[1," OBJECT ",\"a\",null]", READ,
           "1 not an object\n1 not an object\n1 not an object\n" },
         { "[{\"a\"},\n" OBJECT "]", READ, "1 a colon is missing after a key\n" },
-        { "[\n\n{\"a\":1,\n" OBJECT, "", "3 a bracket or a quote is not closed\n" },
+        { "[\n\n{\"a\":1,\n" OBJECT, READ,
+          "3 a bracket or a quote is not closed\n4 the array is not closed\n" },
+        { "[" OBJECT ",{\"a\":\"b,\n" OBJECT "," OBJECT "]", READ READ READ,
+          "1 a bracket or a quote is not closed\n" },
+        { "[{\"a\":[1,\n{\"b\":2},\n", "", "1 a bracket or a quote is not closed\n" },
     };
 
     (void)state;
@@ -421,16 +452,21 @@ arrays_are_as_strict_as_the_standard(void **state)
 
 /* The first object spans lines, so that borders are found by brackets. */
 static void
-broken_objects_over_several_lines_cost_what_they_swallow(void **state)
+broken_objects_over_several_lines_cost_no_others(void **state)
 {
-    static const char text[] = "{\n" HEAD ",\"plate\":\"AB12\"}\n}\n" OBJECT "\n{\n" HEAD "\n";
+    static const char text[] =
+        "{\n" HEAD ",\"plate\":\"AB12\"}\n}\n" OBJECT "\n{\n" HEAD "\n" OBJECT
+        "\n{\n\"make\":\"a\n" HEAD "}\n{\n\"a\":\n" OBJECT "\n" OBJECT "\n{\"a\":[";
 
     (void)state;
     parse(text, sizeof(text) - 1);
     assert_string_equal("3 a bracket or a comma out of place\n"
-                        "5 a bracket or a quote is not closed\n",
+                        "5 a bracket or a quote is not closed\n"
+                        "8 a string is not closed\n"
+                        "11 a bracket or a quote is not closed\n"
+                        "15 a bracket or a quote is not closed\n",
                         collector.rejections);
-    assert_string_equal(READ READ, collector.reads);
+    assert_string_equal(READ READ READ READ, collector.reads);
 }
 
 static void
@@ -498,8 +534,9 @@ main(void)
         cmocka_unit_test(codes_and_times_mean_the_same_whichever_way_they_are_taken),
         cmocka_unit_test(a_space_between_tokens_is_none_of_their_business_and_a_line_end_is),
         cmocka_unit_test(a_first_line_that_is_broken_does_not_change_how_the_rest_is_read),
+        cmocka_unit_test(an_object_that_goes_over_a_line_end_is_bad_lines),
         cmocka_unit_test(arrays_are_as_strict_as_the_standard),
-        cmocka_unit_test(broken_objects_over_several_lines_cost_what_they_swallow),
+        cmocka_unit_test(broken_objects_over_several_lines_cost_no_others),
         cmocka_unit_test(a_line_too_long_is_one_rejection),
         cmocka_unit_test(long_inputs_keep_their_order_and_their_line_numbers),
     };
