@@ -254,6 +254,39 @@ a_load_that_is_dropped_stores_nothing_and_leaves_nothing(void **state)
     room_done(&room);
 }
 
+/* With so many lanes each may have few. */
+static void
+a_stage_is_written_before_its_lanes_have_more_names_than_a_segment_may(void **state)
+{
+    enum { COUNT = 250000, LANES = 16 };
+    struct pb_load_counts counts;
+    struct pb_store_stats stats;
+    struct pb_loader *loader = NULL;
+    struct store_room room;
+
+    (void)state;
+    room_init(&room);
+    open_with(&room, UINT64_C(4) << 30);
+    loader = room_loader(&room, LANES);
+    for (uint32_t n = 0; n < COUNT; n++) {
+        char make[PB_VEHICLE_TEXT_BYTES_MAX + 1];
+        struct pb_read read = room_read("AB12", "gate", n);
+
+        (void)snprintf(make, sizeof(make), "%048u", n);
+        read.make = pb_str_from(make);
+        room_expect(&room, PB_OK, pb_lane_add(pb_loader_lane(loader, 3), &read, 1, &room.error),
+                    "add");
+    }
+    room_expect(&room, PB_OK, pb_loader_finish(loader, &room.error), "finish");
+    pb_loader_counts(loader, &counts);
+    assert_int_equal(COUNT, counts.stored);
+    pb_loader_free(loader);
+    assert_int_equal(PB_OK, pb_store_stats(room.store, &stats, &room.error));
+    assert_int_equal(2, stats.segments);
+    assert_int_equal(COUNT, room_count(&room, "AB12"));
+    room_done(&room);
+}
+
 /* ---- what others store meanwhile ---- */
 
 /* Stores some of the reads when the first segment is synced: when the stage is as good as written
@@ -387,6 +420,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_loaded_is_found_whatever_fits_into_memory),
         cmocka_unit_test(a_load_that_is_dropped_stores_nothing_and_leaves_nothing),
+        cmocka_unit_test(a_stage_is_written_before_its_lanes_have_more_names_than_a_segment_may),
         cmocka_unit_test(reads_that_come_while_a_stage_is_written_are_not_stored_twice),
         cmocka_unit_test(a_fault_while_a_stage_is_filled_or_written_leaves_a_sound_store),
     };

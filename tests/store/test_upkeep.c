@@ -73,6 +73,41 @@ segments_that_together_are_too_large_are_not_merged(void **state)
     room_done(&room);
 }
 
+/* Words of vehicles, and readers, that nearly every read has others of. */
+static void
+segments_whose_names_together_are_too_many_are_not_merged(void **state)
+{
+    static const struct {
+        uint64_t names_bytes[4];
+        uint32_t left;
+    } cases[] = {
+        { { PB_NAMES_BYTES_MAX / 4, PB_NAMES_BYTES_MAX / 4, PB_NAMES_BYTES_MAX / 4,
+            PB_NAMES_BYTES_MAX / 4 },
+          1 },
+        { { PB_NAMES_BYTES_MAX / 2, PB_NAMES_BYTES_MAX / 2, 1, 1 }, 1 },
+        { { 1, PB_NAMES_BYTES_MAX / 2 + 1, 1, 1 }, 2 },
+        { { PB_NAMES_BYTES_MAX / 2 + 1, PB_NAMES_BYTES_MAX, 1, PB_NAMES_BYTES_MAX }, 4 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct store_room room;
+
+        room_init(&room);
+        make_segments(&room, 4);
+        for (uint32_t s = 0; s < 4; s++)
+            room.store->version->segments[s]->segment->names_bytes = cases[i].names_bytes[s];
+        room_merge(&room);
+        assert_int_equal(cases[i].left, room.store->manifest.segment_count);
+        assert_int_equal(4, room_count(&room, "AB12"));
+        /* What they have for true. */
+        room_reopen(&room);
+        room_merge(&room);
+        assert_int_equal(1, room.store->manifest.segment_count);
+        room_done(&room);
+    }
+}
+
 /* So many that even two are merged, which would wait for two more otherwise. */
 static void
 where_a_partition_has_too_many_segments_few_are_merged(void **state)
@@ -526,6 +561,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(at_most_64_segments_are_merged_at_one_time),
         cmocka_unit_test(segments_that_together_are_too_large_are_not_merged),
+        cmocka_unit_test(segments_whose_names_together_are_too_many_are_not_merged),
         cmocka_unit_test(where_a_partition_has_too_many_segments_few_are_merged),
         cmocka_unit_test(a_large_merge_without_memory_to_begin_with_changes_nothing),
         cmocka_unit_test(a_merge_that_is_broken_off_for_somebody_who_waits_is_done_after_them),

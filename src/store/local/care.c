@@ -67,7 +67,8 @@ same_partition(const struct pb_segment *a, const struct pb_segment *b)
            && a->entry.retention_days == b->entry.retention_days;
 }
 
-/* Segments of the partition of `first`, fewest rows first; returns how many. */
+/* Segments of the partition of `first` that can be merged, fewest rows first; returns how many. One
+ * with so many names that no other could have as many stays as it is: others do not wait for it. */
 static uint32_t
 list_partition(const struct pb_version *version, const struct pb_segment *first,
                struct pb_segment **ret_segments)
@@ -78,7 +79,7 @@ list_partition(const struct pb_version *version, const struct pb_segment *first,
         struct pb_segment *segment = version->segments[i]->segment;
         uint32_t at = count;
 
-        if (!same_partition(segment, first))
+        if (!same_partition(segment, first) || segment->names_bytes > PB_NAMES_BYTES_MAX / 2)
             continue;
         for (; at > 0 && ret_segments[at - 1]->entry.rows > segment->entry.rows; at--)
             ret_segments[at] = ret_segments[at - 1];
@@ -92,17 +93,20 @@ list_partition(const struct pb_version *version, const struct pb_segment *first,
 static uint32_t
 choose_count(struct pb_segment *const *segments, uint32_t count, bool all)
 {
-    uint64_t sum = segments[0]->entry.rows;
+    uint64_t sum = count == 0 ? 0 : segments[0]->entry.rows;
+    uint64_t names_bytes = count == 0 ? 0 : segments[0]->names_bytes;
     uint32_t chosen = 1;
 
     while (chosen < count && chosen < MERGE_COUNT_MAX
-           && sum + segments[chosen]->entry.rows <= PB_SEGMENT_ROWS_MAX) {
+           && sum + segments[chosen]->entry.rows <= PB_SEGMENT_ROWS_MAX
+           && names_bytes + segments[chosen]->names_bytes <= PB_NAMES_BYTES_MAX) {
         /* One that is larger than all before it together can wait for more of its size. */
         if (!all && count <= SEGMENTS_MAX && segments[chosen]->entry.rows > sum
             && chosen >= MERGE_COUNT_MIN)
             break;
         if (!all && count <= SEGMENTS_MAX && segments[chosen]->entry.rows > 4 * sum)
             break;
+        names_bytes += segments[chosen]->names_bytes;
         sum += segments[chosen++]->entry.rows;
     }
     if (chosen < 2 || (!all && chosen < MERGE_COUNT_MIN && count <= SEGMENTS_MAX))

@@ -208,6 +208,7 @@ struct pb_segment {
     uint64_t blocks_end;  /* blocks lie in [0, blocks_end) */
     uint64_t seed;
     struct pb_names names;
+    uint64_t names_bytes; /* of them in the file, before compression */
     struct pb_table_view tables[PB_TABLE_COUNT];
     struct pb_table_index *indexes; /* owned; of each table */
     char *path;           /* owned, for messages */

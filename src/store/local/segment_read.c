@@ -81,6 +81,7 @@ open_names(struct pb_segment *segment, const uint8_t *footer, struct pb_error *e
                              (size_t)stored, (size_t)pb_get_le64(footer + 16));
     if (status == PB_E_CORRUPT)
         return pb_segment_fail(segment, offset, "the names do not decode", error);
+    segment->names_bytes = pb_get_le64(footer + 16);
     segment->blocks_end = offset;
     return status;
 }

@@ -1006,8 +1006,13 @@ write_names(struct pb_segment_writer *writer, uint8_t *footer, struct pb_error *
     size_t raw = 0;
     enum pb_status status = pb_names_encode(writer->names, &bytes, &stored, &raw);
 
+    if (status == PB_OVER_LIMIT)
+        return pb_fail(error, status,
+                       "segment %llu: the names of its readers and vehicles take more than %u MiB; "
+                       "import less at once, with fewer threads",
+                       (unsigned long long)writer->entry.number, PB_NAMES_BYTES_MAX >> 20);
     if (status != PB_OK)
-        return pb_fail(error, status, "segment %llu: names cannot be written",
+        return pb_fail(error, status, "segment %llu: no memory for its names",
                        (unsigned long long)writer->entry.number);
     pb_put_le64(footer, writer->offset + writer->out_bytes);
     pb_put_le64(footer + 8, stored);

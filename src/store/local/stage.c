@@ -23,6 +23,7 @@
 #define SAMPLE_ROWS 16384u /* of a lane, from which ranges are chosen */
 #define FEW_ROWS 64u       /* of a bucket, whose chunks are small */
 #define PARTITIONS_FIRST 4u
+#define NAMES_MEMORY_MIN ((size_t)32 << 20) /* of a lane: all readers of a nation fit */
 #define KEYS_AHEAD 16u /* reads whose names are fetched before they are looked for */
 
 static_assert(sizeof(struct staged_row) == 40, "no holes");
@@ -351,11 +352,16 @@ put_tail(struct staged_row *row, const struct pb_read *read, const struct pb_con
 static void
 look_whether_full(struct pb_stage *stage, struct stage_lane *lane)
 {
+    size_t names_bytes = pb_names_memory(&lane->names);
+    /* So that those of all lanes fit into one segment. */
+    size_t names_bytes_max = PB_NAMES_BYTES_MAX / stage->lane_count;
     uint64_t rows = atomic_fetch_add_explicit(&stage->rows, LOOK_ROWS, memory_order_relaxed);
 
+    if (names_bytes_max < NAMES_MEMORY_MIN)
+        names_bytes_max = NAMES_MEMORY_MIN;
     if (rows + (uint64_t)LOOK_ROWS * (stage->lane_count + 1u) >= PB_SEGMENT_ROWS_MAX ||
-        pb_names_memory(&lane->names) + pb_memo_memory(&lane->memo) >=
-            stage->memory_bytes / 2 / stage->lane_count)
+        names_bytes >= names_bytes_max ||
+        names_bytes + pb_memo_memory(&lane->memo) >= stage->memory_bytes / 2 / stage->lane_count)
         atomic_store_explicit(&stage->is_full, true, memory_order_relaxed);
 }
 
