@@ -159,12 +159,14 @@ a_filter_of_very_many_events_has_room_for_half_of_them(void **state)
     };
     struct store_room room;
     struct pb_segment *segment = NULL;
+    size_t plain = 0;
 
     (void)state;
     room_init(&room);
     assert_int_equal(PB_OK, append(&room, 1, true));
     room_flush(&room);
     segment = room.store->version->segments[0]->segment;
+    plain = pb_segment_memory(segment);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct pb_filter *expected = NULL;
 
@@ -176,6 +178,7 @@ a_filter_of_very_many_events_has_room_for_half_of_them(void **state)
         pb_segment_filter_events(segment);
         assert_non_null(segment->events);
         assert_int_equal(pb_filter_bytes(expected), pb_filter_bytes(segment->events));
+        assert_int_equal(plain + pb_filter_bytes(expected), pb_segment_memory(segment));
         pb_filter_free(expected);
         pb_filter_free(segment->events);
         segment->events = NULL;

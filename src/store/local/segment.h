@@ -19,6 +19,7 @@
 #ifndef PB_STORE_LOCAL_SEGMENT_H
 #define PB_STORE_LOCAL_SEGMENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -212,6 +213,8 @@ struct pb_segment {
     struct pb_table_view tables[PB_TABLE_COUNT];
     struct pb_table_index *indexes; /* owned; of each table */
     char *path;           /* owned, for messages */
+
+    _Atomic size_t filter_bytes; /* of events */
 
     /* Guarded by the store's writing lock, like all that appends use alone. */
     struct pb_filter *events; /* owned: of the keys of table events; NULL: none (yet) */

@@ -243,7 +243,8 @@ pb_segment_forget(const struct pb_segment *segment)
 size_t
 pb_segment_memory(const struct pb_segment *segment)
 {
-    return sizeof(*segment) + pb_names_memory(&segment->names);
+    return sizeof(*segment) + pb_names_memory(&segment->names)
+           + atomic_load_explicit(&segment->filter_bytes, memory_order_relaxed);
 }
 
 /* ---- blocks ---- */
@@ -1165,6 +1166,10 @@ begin_filter(struct pb_segment *segment)
         count = count / 2 > FILTER_WHOLE_EVENTS ? count / 2 : FILTER_WHOLE_EVENTS;
     if (count != 0 && pb_filter_new(segment->env, count, &segment->events) != PB_OK)
         segment->events = NULL;
+    if (segment->events != NULL) {
+        atomic_store_explicit(&segment->filter_bytes, (size_t)pb_filter_bytes(segment->events),
+                              memory_order_relaxed);
+    }
 }
 
 void
@@ -1181,6 +1186,7 @@ pb_segment_filter_events(struct pb_segment *segment)
     for (; segment->filtered_blocks < end; segment->filtered_blocks++) {
         if (filter_block(segment, segment->filtered_blocks, segment->events) != PB_OK) {
             /* Damage is found, and told, by who looks the table up. */
+            atomic_store_explicit(&segment->filter_bytes, 0, memory_order_relaxed);
             pb_filter_free(segment->events);
             segment->events = NULL;
             return;
