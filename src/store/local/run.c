@@ -1486,16 +1486,24 @@ row_for_segment(const struct pb_run *run, const struct run_row *row,
                         &ret_row->heading_code);
 }
 
-/* What lies in the heap of a row that was fetched before. */
+/* Context and vehicle of a row that was fetched before, and what lies in its heap. */
 static inline __attribute__((always_inline)) void
-fetch_heap_ahead(const struct pb_run *run, const struct pb_pair *pairs, uint64_t i, uint64_t count)
+fetch_rest_ahead(const struct pb_run *run, const struct pb_context_move *moves,
+                 const struct pb_pair *pairs, uint64_t i, uint64_t count)
 {
-    if (run->heap_count != 0 && i + AHEAD / 2 < count) {
-        const struct run_row *row = row_at(run, pairs[i + AHEAD / 2].value);
+    const struct run_row *row = NULL;
 
-        if (row->heap != HEAP_NONE)
-            __builtin_prefetch(heap_at(run, row->heap));
+    if (i + AHEAD / 2 >= count)
+        return;
+    row = row_at(run, pairs[i + AHEAD / 2].value);
+    if (moves == NULL) {
+        __builtin_prefetch(&run->names->contexts[row->context]);
+        __builtin_prefetch(&run->names->vehicles[row->vehicle]);
+    } else {
+        __builtin_prefetch(&moves[row->context]);
     }
+    if (row->heap != HEAP_NONE)
+        __builtin_prefetch(heap_at(run, row->heap));
 }
 
 /* moves: NULL where the rows' numbers are the writer's. */
@@ -1514,7 +1522,7 @@ write_rows(const struct pb_run *run, const struct partition *partition,
         struct pb_row out;
 
         fetch_ahead(run, pairs, i, partition->count);
-        fetch_heap_ahead(run, pairs, i, partition->count);
+        fetch_rest_ahead(run, moves, pairs, i, partition->count);
         if (row->flags & ROW_DROPPED)
             continue;
         if (before == NULL || row->jurisdiction != jurisdiction

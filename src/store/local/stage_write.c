@@ -257,16 +257,25 @@ read_spilled(struct writing *writing, struct part *part, size_t bytes)
     return PB_OK;
 }
 
+/* Where the number stands that a lane's context has among those of all lanes, with that vehicle. */
+static inline const uint32_t *
+moved_context(const struct lane_moves *lane, uint32_t context, uint32_t vehicle)
+{
+    const struct context_moves *move = &lane->moves[context];
+    uint64_t lower = move->reports & ((UINT64_C(1) << lane->vehicles[vehicle].reports) - 1);
+
+    return &lane->contexts[move->first + (uint32_t)__builtin_popcountll(lower)];
+}
+
 /* Gives a row the numbers of the names of all lanes. */
 static inline void
 move_row(const struct lane_moves *lane, struct pb_row *row)
 {
-    const struct vehicle_move *vehicle = &lane->vehicles[row->vehicle];
     const struct context_moves *move = &lane->moves[row->context];
-    uint64_t lower = move->reports & ((UINT64_C(1) << vehicle->reports) - 1);
+    uint32_t context = *moved_context(lane, row->context, row->vehicle);
 
-    row->vehicle = vehicle->vehicle;
-    row->context = lane->contexts[move->first + (uint32_t)__builtin_popcountll(lower)];
+    row->vehicle = lane->vehicles[row->vehicle].vehicle;
+    row->context = context;
     row->lat = (int32_t)((uint32_t)row->lat + (uint32_t)move->lat);
     row->lon = (int32_t)((uint32_t)row->lon + (uint32_t)move->lon);
     row->heading_code = (uint16_t)(row->heading_code + move->heading_code);
@@ -345,6 +354,8 @@ put_bucket(const struct writing *writing, const struct stage_lane *lane,
             __builtin_prefetch(&moves->vehicles[views[count].row.vehicle]);
             __builtin_prefetch(&moves->moves[views[count].row.context]);
         }
+        for (uint32_t i = 0; i < count; i++)
+            __builtin_prefetch(moved_context(moves, views[i].row.context, views[i].row.vehicle));
         for (uint32_t i = 0; i < count; i++)
             put_staged(writing, lane, &views[i], run);
     } while (count == ROWS_AHEAD);
