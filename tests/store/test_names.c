@@ -454,7 +454,7 @@ a_join_that_fails_for_want_of_memory_says_so(void **state)
             fault_env_init(&fault, pb_env_system());
             assert_int_equal(PB_OK, pb_names_init(&target, &fault.env));
             fault.fail_allocation_at = fault.allocation_count + at;
-            status = is_announced ? pb_names_announce(&target, &source) : PB_OK;
+            status = is_announced ? pb_names_announce(&target, &source, NULL) : PB_OK;
             if (status == PB_OK)
                 status = pb_names_join(&target, &source, moves, vehicles);
             assert_int_equal(fault.failure_count == 0 ? PB_OK : PB_E_NOMEM, status);
@@ -508,7 +508,7 @@ what_is_mobile_here_is_mobile_there(void **state)
 
             assert_int_equal(PB_OK, pb_names_init(&target, pb_env_system()));
             if (is_announced)
-                assert_int_equal(PB_OK, pb_names_announce(&target, &source));
+                assert_int_equal(PB_OK, pb_names_announce(&target, &source, NULL));
             assert_int_equal(PB_OK, pb_names_join_context(&target, &source, &source.contexts[from],
                                                           &move));
             joined = &target.contexts[move.context];

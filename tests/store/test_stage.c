@@ -2,22 +2,24 @@
  * Loading through the stage: what goes in is found again, once, whatever fits into memory, also
  * where somebody else stores the same reads meanwhile.
  */
-#include "store/store_room.h"
+#include "store/sweep.h"
 
 #include <stdio.h>
 
 #include "read/read_maker.h"
+#include "store/local/local.h"
 
 #define READS 60000u
 #define PLATES 3000u
 #define SMALL_BYTES (UINT64_C(28) << 20) /* less than what the reads of one month take */
+#define MIDDLE_BYTES (UINT64_C(96) << 20) /* the same of large rows, and more than names take */
 
 /* Read n of the load: plates, months, readers, keeping times and what else rows can have, in every
  * mixture. Texts lie in room. */
 struct made {
     char plate[PB_PLATE_BYTES_MAX + 1], reader[24], raw[24];
     struct pb_alternate alternate;
-    struct pb_image_ref image;
+    struct pb_image_ref images[3];
 };
 
 /* The files that lanes put rows into, when they were opened; and what else is done when files are
@@ -57,7 +59,12 @@ spy_on(struct store_room *room)
     room->fault.env.files = &spy.own;
 }
 
-static bool is_one_month; /* and each read has an image, so that rows are large */
+static enum {
+    MIXED,
+    ONE_MONTH,     /* and each read has an image, so that rows are large */
+    FEW_ELSEWHERE, /* and each read has three, and there are many readers; a few of the first are
+                    * of another month */
+} shape;
 
 static struct pb_read
 make_read(uint32_t n, struct made *room)
@@ -77,8 +84,12 @@ make_read(uint32_t n, struct made *room)
                    (unsigned)maker_below(&random, 90));
     read.plate = pb_str_from(room->plate);
     read.reader = pb_str_from(room->reader);
-    if (!is_one_month)
-        read.captured_at_us += (int64_t)(plate % 3) * 40 * ROOM_DAY_US;
+    if (shape == FEW_ELSEWHERE) {
+        (void)snprintf(room->reader, sizeof(room->reader), "reader-%u", n / 4);
+        read.reader = pb_str_from(room->reader);
+    }
+    if (shape == MIXED || (shape == FEW_ELSEWHERE && n % 4 == 0 && n < 1200))
+        read.captured_at_us += (int64_t)(shape == MIXED ? plate % 3 : 1) * 40 * ROOM_DAY_US;
     read.jurisdiction = (uint16_t)(n % 7 == 0 ? 5 : 0);
     read.lat_e7 += n % 5 == 0 ? (int32_t)maker_below(&random, 100000) : 0;
     read.make = pb_str_from(words[maker_below(&random, 3)]);
@@ -87,10 +98,11 @@ make_read(uint32_t n, struct made *room)
     read.revision = n % 31 == 0 ? 2 : 0;
     read.is_revisable = n % 31 == 0;
     /* Few keeping times, for ever, and more of them than are numbered. */
-    if (is_one_month) {
-        room->image = (struct pb_image_ref){ PB_IMAGE_SCENE, pb_str_from(image) };
-        read.images = &room->image;
-        read.image_count = 1;
+    if (shape != MIXED) {
+        read.images = room->images;
+        read.image_count = shape == ONE_MONTH ? 1 : 3;
+        for (uint32_t i = 0; i < read.image_count; i++)
+            room->images[i] = (struct pb_image_ref){ PB_IMAGE_SCENE, pb_str_from(image) };
     } else if (plate % 4 == 1) {
         read.delete_after_us = read.captured_at_us + (plate % 3 + 1) * 100 * ROOM_DAY_US;
     } else if (plate % 4 == 2) {
@@ -174,6 +186,23 @@ expect_all(struct store_room *room, uint32_t end)
     assert_int_equal(end, count);
 }
 
+/* Of the few rows each has a reader of its own: their segment knows these, and no others. */
+static void
+expect_own_names(struct store_room *room)
+{
+    const struct pb_version *version = room->store->version;
+    const struct pb_segment *few = NULL, *many = NULL;
+    bool is_first = false;
+
+    assert_int_equal(2, version->segment_count);
+    is_first = version->segments[0]->segment->entry.rows < version->segments[1]->segment->entry.rows;
+    few = version->segments[!is_first]->segment;
+    many = version->segments[is_first]->segment;
+    assert_int_equal(few->entry.rows, few->names.context_count);
+    assert_true(few->names.context_count < many->names.context_count / 10);
+    assert_true(few->names.vehicle_count <= many->names.vehicle_count);
+}
+
 /* With the least memory the stage is written again and again; with some, rows go to the lanes'
  * files; with much, all stays in memory. */
 static void
@@ -182,14 +211,17 @@ what_is_loaded_is_found_whatever_fits_into_memory(void **state)
     static const struct {
         uint64_t memory_bytes;
         unsigned lanes;
-        bool is_one_month, by_lane, spills;
+        int shape;
+        bool by_lane, spills;
     } cases[] = {
-        { 1, 2, false, false, false },
-        { SMALL_BYTES, 1, false, false, false },
-        { SMALL_BYTES, 1, true, false, true },
-        { SMALL_BYTES, 2, true, false, true },
-        { UINT64_C(1) << 30, 2, false, false, false },
-        { UINT64_C(1) << 30, 3, false, true, false },
+        { 1, 2, MIXED, false, false },
+        { SMALL_BYTES, 1, MIXED, false, false },
+        { SMALL_BYTES, 1, ONE_MONTH, false, true },
+        { SMALL_BYTES, 2, ONE_MONTH, false, true },
+        { UINT64_C(1) << 30, 2, MIXED, false, false },
+        { UINT64_C(1) << 30, 3, MIXED, true, false },
+        { MIDDLE_BYTES, 2, FEW_ELSEWHERE, false, true },
+        { UINT64_C(1) << 30, 2, FEW_ELSEWHERE, false, false },
     };
 
     (void)state;
@@ -200,7 +232,7 @@ what_is_loaded_is_found_whatever_fits_into_memory(void **state)
         struct pb_loader *loader = NULL;
         uint32_t twice = 0;
 
-        is_one_month = cases[i].is_one_month;
+        shape = cases[i].shape;
         room_init(&room);
         room_close(&room);
         spy_on(&room);
@@ -218,10 +250,12 @@ what_is_loaded_is_found_whatever_fits_into_memory(void **state)
         pb_loader_free(loader);
         expect_all(&room, READS);
         assert_int_equal(PB_OK, pb_store_stats(room.store, &stats, &room.error));
-        if (cases[i].memory_bytes > SMALL_BYTES || cases[i].is_one_month)
+        if (cases[i].memory_bytes > SMALL_BYTES || cases[i].shape != MIXED)
             assert_int_equal(cases[i].spills ? cases[i].lanes : 0, spy.stage_files);
         if (cases[i].memory_bytes > SMALL_BYTES || cases[i].spills)
             assert_int_equal(stats.partitions, stats.segments);
+        if (cases[i].shape == FEW_ELSEWHERE)
+            expect_own_names(&room);
 
         /* The same again changes nothing. */
         loader = room_loader(&room, cases[i].lanes);
@@ -244,7 +278,7 @@ a_load_that_is_dropped_stores_nothing_and_leaves_nothing(void **state)
     struct pb_loader *loader = NULL;
 
     (void)state;
-    is_one_month = true;
+    shape = ONE_MONTH;
     room_init(&room);
     open_with(&room, SMALL_BYTES);
     loader = room_loader(&room, 2);
@@ -335,7 +369,7 @@ reads_that_come_while_a_stage_is_written_are_not_stored_twice(void **state)
     uint32_t conflicts = 0;
 
     (void)state;
-    is_one_month = false;
+    shape = MIXED;
     room_init(&room);
     room_close(&room);
     spy_on(&room);
@@ -371,7 +405,7 @@ load_with_fault(uint64_t allocation, uint64_t file_call)
     uint64_t failures = 0;
     enum pb_status status = PB_OK;
 
-    is_one_month = true;
+    shape = ONE_MONTH;
     room_init(&room);
     open_with(&room, SMALL_BYTES);
     loader = room_loader(&room, 2);
@@ -414,6 +448,54 @@ a_fault_while_a_stage_is_filled_or_written_leaves_a_sound_store(void **state)
     }
 }
 
+/* So few reads are enough for a stage that is written, and not too many to be loaded often. */
+#define SWEPT_READS 8300u
+
+static void
+fill_stage(struct store_room *room, void *context)
+{
+    struct pb_loader **loader = context;
+
+    shape = FEW_ELSEWHERE;
+    room_create(room);
+    *loader = room_loader(room, 1);
+    (void)add_reads(room, *loader, 1, 0, SWEPT_READS);
+}
+
+static enum pb_status
+act_finish(struct store_room *room, void *context)
+{
+    return pb_loader_finish(*(struct pb_loader **)context, &room->error);
+}
+
+static void
+check_finished(struct store_room *room, void *context, enum pb_status status)
+{
+    pb_loader_free(*(struct pb_loader **)context);
+    room_reopen(room);
+    if (status == PB_OK) {
+        expect_own_names(room);
+        expect_all(room, SWEPT_READS);
+    } else {
+        (void)room_count(room, "*");
+    }
+}
+
+static void
+few_rows_are_written_with_their_names_or_the_load_fails(void **state)
+{
+    struct pb_loader *loader = NULL;
+    const struct sweep sweep = { .name = "few rows",
+                                 .prepare = fill_stage,
+                                 .act = act_finish,
+                                 .check = check_finished,
+                                 .context = &loader,
+                                 .is_once_only = true };
+
+    (void)state;
+    sweep_all(&sweep);
+}
+
 int
 main(void)
 {
@@ -423,6 +505,7 @@ main(void)
         cmocka_unit_test(a_stage_is_written_before_its_lanes_have_more_names_than_a_segment_may),
         cmocka_unit_test(reads_that_come_while_a_stage_is_written_are_not_stored_twice),
         cmocka_unit_test(a_fault_while_a_stage_is_filled_or_written_leaves_a_sound_store),
+        cmocka_unit_test(few_rows_are_written_with_their_names_or_the_load_fails),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

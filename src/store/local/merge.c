@@ -73,7 +73,7 @@ init_input(struct merge *merge, struct input *input, const struct pb_segment *se
                                sizeof(*input->commits));
     if (input->moves == NULL || input->vehicles == NULL || input->commits == NULL)
         return PB_E_NOMEM;
-    return pb_names_announce(&merge->names, names);
+    return pb_names_announce(&merge->names, names, NULL);
 }
 
 static void

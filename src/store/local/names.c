@@ -558,14 +558,16 @@ pb_names_sort_contexts(struct pb_names *names, uint32_t *ret_numbers)
 /* ---- joining ---- */
 
 enum pb_status
-pb_names_announce(struct pb_names *target, const struct pb_names *source)
+pb_names_announce(struct pb_names *target, const struct pb_names *source, const uint64_t *wanted)
 {
     for (uint32_t i = 0; i < source->context_count; i++) {
         struct pb_context context = source->contexts[i];
-        enum pb_status status = pb_names_text(target, source->texts[context.reader],
-                                              &context.reader);
         uint32_t number = 0;
+        enum pb_status status = PB_OK;
 
+        if (wanted != NULL && wanted[i] == 0)
+            continue;
+        status = pb_names_text(target, source->texts[context.reader], &context.reader);
         if (status != PB_OK)
             return status;
         if (!context.is_mobile || context.lat_e7 == PB_NO_POSITION
@@ -599,20 +601,14 @@ pb_names_join_context(struct pb_names *target, const struct pb_names *source,
 }
 
 enum pb_status
-pb_names_join_vehicles(struct pb_names *target, const struct pb_names *source,
-                       uint32_t *ret_vehicles)
+pb_names_join_vehicle(struct pb_names *target, const struct pb_names *source, uint32_t vehicle,
+                      uint32_t *ret_vehicle)
 {
-    for (uint32_t i = 0; i < source->vehicle_count; i++) {
-        const struct pb_vehicle *from = &source->vehicles[i];
-        const struct pb_str texts[4] = { source->texts[from->make], source->texts[from->model],
-                                         source->texts[from->color], source->texts[from->body] };
-        enum pb_status status =
-            find_vehicle(target, from->year, from->year_last, texts, &ret_vehicles[i]);
+    const struct pb_vehicle *from = &source->vehicles[vehicle];
+    const struct pb_str texts[4] = { source->texts[from->make], source->texts[from->model],
+                                     source->texts[from->color], source->texts[from->body] };
 
-        if (status != PB_OK)
-            return status;
-    }
-    return PB_OK;
+    return find_vehicle(target, from->year, from->year_last, texts, ret_vehicle);
 }
 
 enum pb_status
@@ -623,7 +619,9 @@ pb_names_join(struct pb_names *target, const struct pb_names *source,
 
     for (uint32_t i = 0; i < source->context_count && status == PB_OK; i++)
         status = pb_names_join_context(target, source, &source->contexts[i], &ret_moves[i]);
-    return status == PB_OK ? pb_names_join_vehicles(target, source, ret_vehicles) : status;
+    for (uint32_t i = 0; i < source->vehicle_count && status == PB_OK; i++)
+        status = pb_names_join_vehicle(target, source, i, &ret_vehicles[i]);
+    return status;
 }
 
 /* ---- on disk ---- */
@@ -707,23 +705,29 @@ out:
     return status;
 }
 
+/* The texts lie at `at`, and must fill it up to `end`. */
 static enum pb_status
-decode_texts(struct pb_names *names, const uint8_t **at, const uint8_t *end)
+decode_texts(struct pb_names *names, const uint8_t *at, const uint8_t *end)
 {
-    for (uint32_t i = 0; i < names->text_count; i++) {
-        struct pb_str text = { NULL, 0 };
+    uint8_t *copy = pb_arena_alloc(&names->arena, (size_t)(end - at));
 
-        if (end - *at < 2)
+    if (copy == NULL)
+        return PB_E_NOMEM;
+    memcpy(copy, at, (size_t)(end - at));
+    end = copy + (end - at);
+    at = copy;
+    for (uint32_t i = 0; i < names->text_count; i++) {
+        uint32_t bytes = 0;
+
+        if (end - at < 2)
             return PB_E_CORRUPT;
-        text.bytes = pb_get_le16(*at);
-        text.text = (const char *)*at + 2;
-        if ((size_t)(end - *at) - 2 < text.bytes)
+        bytes = pb_get_le16(at);
+        if ((size_t)(end - at) - 2 < bytes)
             return PB_E_CORRUPT;
-        if (pb_arena_copy(&names->arena, text, &names->texts[i]) != PB_OK)
-            return PB_E_NOMEM;
-        *at += 2 + text.bytes;
+        names->texts[i] = (struct pb_str){ (const char *)at + 2, bytes };
+        at += 2 + bytes;
     }
-    return PB_OK;
+    return at == end ? PB_OK : PB_E_CORRUPT;
 }
 
 static enum pb_status
@@ -796,7 +800,6 @@ pb_names_decode(struct pb_names *names, const struct pb_env *env, const uint8_t 
     names->vehicle_count = pb_get_le32(plain + 8);
     names->context_room = names->context_count;
     names->vehicle_room = names->vehicle_count;
-    at = plain + HEADER_BYTES;
     if ((uint64_t)names->text_count * 2 + (uint64_t)names->context_count * CONTEXT_BYTES
                 + (uint64_t)names->vehicle_count * VEHICLE_BYTES > raw - HEADER_BYTES
         || names->text_count == 0 || names->vehicle_count == 0)
@@ -808,11 +811,9 @@ pb_names_decode(struct pb_names *names, const struct pb_env *env, const uint8_t 
         status = PB_E_NOMEM;
         goto out;
     }
-    status = decode_texts(names, &at, plain + raw);
-    if (status == PB_OK
-        && (size_t)(plain + raw - at) != (size_t)names->context_count * CONTEXT_BYTES
-                                             + (size_t)names->vehicle_count * VEHICLE_BYTES)
-        status = PB_E_CORRUPT;
+    at = plain + raw - (size_t)names->context_count * CONTEXT_BYTES
+         - (size_t)names->vehicle_count * VEHICLE_BYTES;
+    status = decode_texts(names, plain + HEADER_BYTES, at);
     if (status == PB_OK)
         status = decode_contexts(names, &at);
     if (status == PB_OK)

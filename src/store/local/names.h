@@ -138,21 +138,23 @@ pb_context_move_row(const struct pb_context_move *move, uint32_t *context, int32
 /*
  * Adds all names of source to target, and says by number where they went: moves and vehicles have
  * room for source's contexts and vehicles. Fixed contexts of a reader that source or target
- * knows as mobile join its mobile one. Give every source to pb_names_announce first.
+ * knows as mobile join its mobile one. Give every source to pb_names_announce first; wanted
+ * is not 0 for those contexts that will be joined, or NULL: all.
  */
 PB_MUST_CHECK enum pb_status pb_names_announce(struct pb_names *target,
-                                               const struct pb_names *source);
+                                               const struct pb_names *source,
+                                               const uint64_t *wanted);
 PB_MUST_CHECK enum pb_status pb_names_join(struct pb_names *target, const struct pb_names *source,
                                            struct pb_context_move *ret_moves,
                                            uint32_t *ret_vehicles);
-/* Its two halves, of one context (of source, or like one of it) and of all vehicles. */
+/* Its parts: of one context (of source, or like one of it), and of one vehicle of source. */
 PB_MUST_CHECK enum pb_status pb_names_join_context(struct pb_names *target,
                                                    const struct pb_names *source,
                                                    const struct pb_context *from,
                                                    struct pb_context_move *ret_move);
-PB_MUST_CHECK enum pb_status pb_names_join_vehicles(struct pb_names *target,
-                                                    const struct pb_names *source,
-                                                    uint32_t *ret_vehicles);
+PB_MUST_CHECK enum pb_status pb_names_join_vehicle(struct pb_names *target,
+                                                   const struct pb_names *source,
+                                                   uint32_t vehicle, uint32_t *ret_vehicle);
 
 /* Numbers contexts anew by place, so that those of one town lie near one another; ret_numbers has
  * room for all and gets each old number's new one. After that no context can be added. */

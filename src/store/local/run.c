@@ -1610,7 +1610,7 @@ pb_run_write(struct pb_run *run, const struct pb_run_target *target,
         goto out;
     status = pb_names_init(&names, run->env);
     if (status == PB_OK)
-        status = pb_names_announce(&names, run->names);
+        status = pb_names_announce(&names, run->names, NULL);
     if (status == PB_OK)
         status = pb_names_join(&names, run->names, moves, vehicles);
     if (status == PB_OK) {

@@ -12,6 +12,7 @@
 
 #define PARTS 3u         /* in work at one time */
 #define ROWS_AHEAD 16u   /* whose names are fetched before they are looked at */
+#define FEW_PER_CONTEXT 4u /* rows of a partition: fewer than contexts by so many times */
 #define PART_ROWS 32768u /* buckets are taken together up to so many */
 
 /* Buckets [first, end) of all lanes, of one partition, being sorted. */
@@ -47,10 +48,16 @@ struct lane_moves {
     struct vehicle_move *vehicles; /* owned: by the lane's vehicles */
 };
 
+/* Which names of a lane the rows of a partition have. */
+struct lane_names {
+    uint64_t *reports;    /* owned: by the lane's contexts, as the lane's own */
+    uint8_t *has_vehicle; /* owned: by the lane's vehicles */
+};
+
 struct writing {
     struct pb_stage *stage;
     const struct pb_stage_target *target;
-    struct pb_names names;    /* of all lanes */
+    struct pb_names names;    /* of all lanes, or what the partition in work has of them */
     struct lane_moves *lanes; /* owned */
     struct part parts[PARTS];
     uint32_t part_first, part_count;
@@ -90,11 +97,14 @@ join_context(struct writing *writing, const struct pb_names *names, uint32_t num
     return PB_OK;
 }
 
+/* few: what is joined; NULL: all. */
 static enum pb_status
-join_contexts(struct writing *writing, const struct stage_lane *lane, struct lane_moves *moves)
+join_contexts(struct writing *writing, const struct stage_lane *lane,
+              const struct lane_names *few, struct lane_moves *moves)
 {
     const struct pb_env *env = writing->stage->env;
     const struct pb_names *names = &lane->names;
+    const uint64_t *reports = few == NULL ? lane->reports : few->reports;
     enum pb_status status = PB_OK;
 
     moves->moves = pb_calloc(env, names->context_count + 1u, sizeof(*moves->moves));
@@ -102,11 +112,9 @@ join_contexts(struct writing *writing, const struct stage_lane *lane, struct lan
         return PB_E_NOMEM;
     for (uint32_t i = 0; i < names->context_count; i++) {
         /* The newest may have no row: when it was added there was no memory for more. */
-        uint64_t reports = i < lane->reports_room ? lane->reports[i] : 0;
-
-        moves->moves[i].reports = reports;
+        moves->moves[i].reports = i < lane->reports_room ? reports[i] : 0;
         moves->moves[i].first = moves->context_count;
-        moves->context_count += (uint32_t)__builtin_popcountll(reports);
+        moves->context_count += (uint32_t)__builtin_popcountll(moves->moves[i].reports);
     }
     moves->contexts = pb_calloc(env, moves->context_count + 1u, sizeof(*moves->contexts));
     if (moves->contexts == NULL)
@@ -117,21 +125,22 @@ join_contexts(struct writing *writing, const struct stage_lane *lane, struct lan
 }
 
 static enum pb_status
-join_vehicles(struct writing *writing, const struct pb_names *names, struct lane_moves *moves)
+join_vehicles(struct writing *writing, const struct pb_names *names, const struct lane_names *few,
+              struct lane_moves *moves)
 {
-    const struct pb_env *env = writing->stage->env;
-    uint32_t *numbers = pb_calloc(env, names->vehicle_count + 1u, sizeof(*numbers));
-    enum pb_status status = PB_E_NOMEM;
+    enum pb_status status = PB_OK;
 
-    moves->vehicles = pb_calloc(env, names->vehicle_count + 1u, sizeof(*moves->vehicles));
-    if (numbers != NULL && moves->vehicles != NULL)
-        status = pb_names_join_vehicles(&writing->names, names, numbers);
+    moves->vehicles =
+        pb_calloc(writing->stage->env, names->vehicle_count + 1u, sizeof(*moves->vehicles));
+    if (moves->vehicles == NULL)
+        return PB_E_NOMEM;
     for (uint32_t i = 0; i < names->vehicle_count && status == PB_OK; i++) {
-        moves->vehicles[i] =
-            (struct vehicle_move){ .vehicle = numbers[i],
-                                   .reports = pb_vehicle_reports(&names->vehicles[i]) };
+        if (few != NULL && !few->has_vehicle[i])
+            continue;
+        moves->vehicles[i].reports = pb_vehicle_reports(&names->vehicles[i]);
+        status =
+            pb_names_join_vehicle(&writing->names, names, i, &moves->vehicles[i].vehicle);
     }
-    pb_free(env, numbers);
     return status;
 }
 
@@ -151,8 +160,9 @@ sort_contexts(struct writing *writing)
     return status;
 }
 
+/* few: by lane, what is joined; NULL: all. */
 static enum pb_status
-join_names(struct writing *writing)
+join_names(struct writing *writing, const struct lane_names *few)
 {
     struct pb_stage *stage = writing->stage;
     enum pb_status status = pb_names_init(&writing->names, stage->env);
@@ -160,14 +170,32 @@ join_names(struct writing *writing)
     writing->lanes = pb_calloc(stage->env, stage->lane_count, sizeof(*writing->lanes));
     if (writing->lanes == NULL)
         status = PB_E_NOMEM;
-    for (unsigned i = 0; i < stage->lane_count && status == PB_OK; i++)
-        status = pb_names_announce(&writing->names, &stage->lanes[i].names);
     for (unsigned i = 0; i < stage->lane_count && status == PB_OK; i++) {
-        status = join_contexts(writing, &stage->lanes[i], &writing->lanes[i]);
+        status = pb_names_announce(&writing->names, &stage->lanes[i].names,
+                                   few == NULL ? NULL : few[i].reports);
+    }
+    for (unsigned i = 0; i < stage->lane_count && status == PB_OK; i++) {
+        const struct lane_names *of_lane = few == NULL ? NULL : &few[i];
+
+        status = join_contexts(writing, &stage->lanes[i], of_lane, &writing->lanes[i]);
         if (status == PB_OK)
-            status = join_vehicles(writing, &stage->lanes[i].names, &writing->lanes[i]);
+            status = join_vehicles(writing, &stage->lanes[i].names, of_lane, &writing->lanes[i]);
     }
     return status == PB_OK ? sort_contexts(writing) : status;
+}
+
+static void
+free_names(struct writing *writing)
+{
+    const struct pb_env *env = writing->stage->env;
+
+    for (unsigned i = 0; writing->lanes != NULL && i < writing->stage->lane_count; i++) {
+        pb_free(env, writing->lanes[i].moves);
+        pb_free(env, writing->lanes[i].contexts);
+        pb_free(env, writing->lanes[i].vehicles);
+    }
+    pb_free(env, writing->lanes);
+    pb_names_done(&writing->names);
 }
 
 /* ---- parts ---- */
@@ -522,6 +550,94 @@ write_segment(struct writing *writing)
     return status;
 }
 
+/* ---- few rows ---- */
+
+/* Rows of a lane whose names are noted. */
+struct noting {
+    const struct pb_names *names;
+    struct lane_names *few;
+};
+
+static enum pb_status
+note_names(void *context, const uint8_t *bytes, size_t count)
+{
+    const struct noting *noting = context;
+    struct staged_row row;
+
+    for (size_t at = 0; at < count; at += staged_bytes(&row)) {
+        const struct pb_vehicle *vehicle;
+
+        memcpy(&row, bytes + at, sizeof(row));
+        vehicle = &noting->names->vehicles[row.vehicle];
+        noting->few->reports[row.context] |= UINT64_C(1) << pb_vehicle_reports(vehicle);
+        noting->few->has_vehicle[row.vehicle] = 1;
+    }
+    return PB_OK;
+}
+
+/* Notes the names that a lane's rows of writing's partition have. */
+static enum pb_status
+note_lane(const struct writing *writing, unsigned number, struct lane_names *few)
+{
+    const struct stage_lane *lane = &writing->stage->lanes[number];
+    struct noting noting = { .names = &lane->names, .few = few };
+    enum pb_status status = PB_OK;
+
+    few->reports =
+        pb_calloc(writing->stage->env, lane->names.context_count + 1u, sizeof(*few->reports));
+    few->has_vehicle = pb_calloc(writing->stage->env, lane->names.vehicle_count + 1u, 1);
+    if (few->reports == NULL || few->has_vehicle == NULL)
+        return PB_E_NOMEM;
+    for (uint32_t b = 0; b <= STAGE_BUCKETS && status == PB_OK; b++) {
+        const struct bucket *bucket = bucket_at(writing, number, b);
+
+        if (bucket == NULL)
+            break;
+        status = pb_bin_each(&lane->bins, &bucket->bin, note_names, &noting, writing->error);
+    }
+    return status;
+}
+
+/* Writes the segment of a partition with few rows, of which a load over a month's border has some,
+ * with the names of these rows alone: an open segment keeps its names in memory. */
+static enum pb_status
+write_few(struct writing *writing)
+{
+    const struct pb_env *env = writing->stage->env;
+    struct pb_names all_names = writing->names;
+    struct lane_moves *all_lanes = writing->lanes;
+    struct lane_names *few = pb_calloc(env, writing->stage->lane_count, sizeof(*few));
+    enum pb_status status = few == NULL ? PB_E_NOMEM : PB_OK;
+
+    memset(&writing->names, 0, sizeof(writing->names));
+    writing->lanes = NULL;
+    for (unsigned i = 0; i < writing->stage->lane_count && status == PB_OK; i++)
+        status = note_lane(writing, i, &few[i]);
+    if (status == PB_OK)
+        status = join_names(writing, few);
+    if (status == PB_OK)
+        status = write_segment(writing);
+    for (unsigned i = 0; few != NULL && i < writing->stage->lane_count; i++) {
+        pb_free(env, few[i].reports);
+        pb_free(env, few[i].has_vehicle);
+    }
+    pb_free(env, few);
+    free_names(writing);
+    writing->names = all_names;
+    writing->lanes = all_lanes;
+    return status;
+}
+
+static bool
+has_few_rows(const struct writing *writing)
+{
+    struct part_size size = { 0 };
+
+    for (uint32_t b = 0; b <= STAGE_BUCKETS; b++)
+        add_size(writing, b, &size);
+    return size.rows < writing->names.context_count / FEW_PER_CONTEXT;
+}
+
 static enum pb_status
 write_segments(struct writing *writing)
 {
@@ -538,7 +654,7 @@ write_segments(struct writing *writing)
             for (unsigned j = 0; j < i && !is_written; j++)
                 is_written = bucket_at(writing, j, 0) != NULL;
             if (!is_written)
-                status = write_segment(writing);
+                status = has_few_rows(writing) ? write_few(writing) : write_segment(writing);
             if (status != PB_OK)
                 return status;
         }
@@ -556,13 +672,7 @@ writing_done(struct writing *writing)
         pb_run_free(writing->parts[i].run);
         pb_free(env, writing->parts[i].spilled);
     }
-    for (unsigned i = 0; writing->lanes != NULL && i < writing->stage->lane_count; i++) {
-        pb_free(env, writing->lanes[i].moves);
-        pb_free(env, writing->lanes[i].contexts);
-        pb_free(env, writing->lanes[i].vehicles);
-    }
-    pb_free(env, writing->lanes);
-    pb_names_done(&writing->names);
+    free_names(writing);
     pb_free(env, writing->entries);
     pb_free(env, writing->place_keys);
 }
@@ -603,7 +713,7 @@ pb_stage_write(struct pb_stage *stage, const struct pb_stage_target *target,
             status = pb_stage_spread(stage, &stage->lanes[i], error);
     }
     if (status == PB_OK)
-        status = join_names(&writing);
+        status = join_names(&writing, NULL);
     if (status == PB_OK)
         status = join_place_samples(&writing);
     if (status == PB_OK)
