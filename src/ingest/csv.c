@@ -25,9 +25,17 @@
 
 enum row_shape {
     ROW_GOOD,
-    ROW_OPEN,      /* a quote is not closed */
-    ROW_BAD_QUOTE, /* a quote in an unquoted cell */
-    ROW_BAD_TEXT,  /* text after a closing quote */
+    ROW_OPEN,
+    ROW_BAD_QUOTE,
+    ROW_BAD_TEXT,
+};
+
+/* What is wrong with a row of that shape. */
+static const char *const shape_faults[] = {
+    [ROW_GOOD] = NULL,
+    [ROW_OPEN] = "a quote is not closed",
+    [ROW_BAD_QUOTE] = "a quote in a cell that is not quoted",
+    [ROW_BAD_TEXT] = "text after a closing quote",
 };
 
 /* Finds the quote that closes the one before at; false where there is none before end. */
@@ -128,15 +136,16 @@ next_cell(struct pb_str row, uint32_t *at, struct pb_str *ret_cell, bool *ret_is
     uint32_t begin = *at, end;
     const char *comma;
     size_t quote = 0;
+    bool is_closed;
 
     if (begin > row.bytes)
         return false;
     *ret_is_quoted = begin < row.bytes && row.text[begin] == '"';
     if (*ret_is_quoted) {
         begin++;
-        /* Found: this is a good row. */
-        if (!find_closing_quote((const uint8_t *)row.text, row.bytes, begin, &quote))
-            quote = row.bytes;
+        is_closed = find_closing_quote((const uint8_t *)row.text, row.bytes, begin, &quote);
+        assert(is_closed); /* row_end() has found it, too */
+        (void)is_closed;
         end = (uint32_t)quote;
         *at = end + 2;
     } else {
@@ -279,16 +288,8 @@ quoted_row(struct pb_parser *parser, size_t end, enum row_shape shape)
     uint32_t cell_count = 0, at = 0;
     bool is_quoted;
 
-    switch (shape) {
-    case ROW_GOOD:
-        break;
-    case ROW_OPEN:
-        return pb_batch_reject(batch, "", "a quote is not closed");
-    case ROW_BAD_QUOTE:
-        return pb_batch_reject(batch, "", "a quote in a cell that is not quoted");
-    case ROW_BAD_TEXT:
-        return pb_batch_reject(batch, "", "text after a closing quote");
-    }
+    if (shape != ROW_GOOD)
+        return pb_batch_reject(batch, "", shape_faults[shape]);
     while (next_cell(row, &at, &cell, &is_quoted)) {
         enum pb_status status = is_quoted ? undouble_quotes(batch, &cell) : PB_OK;
 

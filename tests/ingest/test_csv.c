@@ -50,7 +50,7 @@ rows_become_reads(void **state)
         { "captured_at,plate,jurisdiction,reader,lat,lon,heading_deg,speed_kmh,confidence,make,"
           "model,color,body,year,event_id,alternates,lane,delete_after,revision,images\n"
           "2026-03-08T12:00:00Z,AB12,ga,g, 34.0522342 ,-118.24368495,359.996,42.03,91.609123,"
-          "Toyota,CAMRY,Silver,sedan,2015-2019,e-1,A812:81.5|AB1Z|-:3,2,2026-04-08T12:00:00Z,3,"
+          "Toyota,CAMRY,Silver,sedan,2015-2019,e-1,A812:81.5||AB1Z|-:3|,2,2026-04-08T12:00:00Z,3,"
           "plate=a=1.jpg|scene=b\n",
           "{\"plate\":\"AB12\",\"jurisdiction\":\"US-GA\",\"captured_at\":"
           "\"2026-03-08T12:00:00.000Z\",\"reader\":\"g\",\"lat\":34.0522342,\"lon\":-118.243685,"
@@ -102,6 +102,8 @@ bad_rows_say_why_and_cost_no_other(void **state)
           "3 reader is too long\n" },
         { "2026-03-08T12:00:00Z,AB12,g\"h\n", "3 a quote in a cell that is not quoted\n" },
         { "2026-03-08T12:00:00Z,AB12,\"g\"h\n", "3 text after a closing quote\n" },
+        { "2026-03-08T12:00:00Z,AB12,\"g\"\rh\n", "3 text after a closing quote\n" },
+        { "2026-03-08T12:00:00Z,\"\",g\n", "3 plate is empty\n" },
         { "2026-03-08T12:00:00Z,AB12, \"g\"\n", "3 a quote in a cell that is not quoted\n" },
         { "2026-03-08T12:00:00Z,AB12,\"g\n", "3 a quote is not closed\n" },
     };
@@ -127,6 +129,7 @@ bad_cells_name_their_column(void **state)
         { "lat,lon", "-90.00000006,1", "lat is not from -90 to 90 degrees" },
         { "lat,lon", "1,180.1", "lon is not from -180 to 180 degrees" },
         { "lat,lon", "1,", "lon is missing beside the other coordinate" },
+        { "lat,lon", ",1", "lat is missing beside the other coordinate" },
         { "lat,lon", "1x,1", "lat is not a number" },
         { "lat,lon", "NaN,1", "lat is not a number" },
         { "heading_deg", "-1", "heading_deg is not from 0 to 360 degrees" },
@@ -138,25 +141,31 @@ bad_cells_name_their_column(void **state)
         { "confidence", "100.1", "confidence is not from 0 to 100" },
         { "confidence", "high", "confidence is not a number" },
         { "confidence", "%", "confidence is not a number" },
+        { "confidence", " ", "confidence is not a number" },
         { "confidence,confidence_scale", "1.5,unit", "confidence is not from 0 to 1" },
         { "confidence,confidence_scale", "1%,unit",
           "confidence is in percent beside the scale unit" },
         { "confidence,confidence_scale", "1,ratio",
           "confidence_scale is neither unit nor percent" },
+        { "confidence,confidence_scale", "1,un1t",
+          "confidence_scale is neither unit nor percent" },
         { "year", "1884", "year is not a year or a range of years from 1885 to 2100" },
         { "year", "2019-2015", "year is not a year or a range of years from 1885 to 2100" },
+        { "year", "2015-2101", "year is not a year or a range of years from 1885 to 2100" },
         { "year", "2015-", "year is not a year or a range of years from 1885 to 2100" },
         { "revision", "-1", "revision is not a whole number from 0 to 4294967295" },
         { "revision", "4294967296", "revision is not a whole number from 0 to 4294967295" },
         { "delete_after", "soon",
           "delete_after is neither a time with a zone from 1970 to 2199 nor never" },
         { "alternates", "A1:50", "alternates have a confidence where the read has none" },
+        { "alternates", "A1|A2:50|A3", "alternates have a confidence where the read has none" },
         { "confidence,alternates", "50,A1:101",
           "alternates have a confidence that is not a number on the read's scale" },
         { "confidence,alternates", "50,A1:5%",
           "alternates have a confidence that is not a number on the read's scale" },
         { "alternates", "A\xff", "alternates have a text that cannot be a plate" },
         { "images", "a.jpg", "images have an item that is not kind=reference" },
+        { "images", "plate=1|", "images have an item that is not kind=reference" },
         { "images", "front=a.jpg",
           "images have a kind other than plate, vehicle, scene and other" },
         { "images", "plate=", "images have a reference that is empty or too long" },
@@ -166,6 +175,8 @@ bad_cells_name_their_column(void **state)
         { "something", "\xff",
           "a cell of an unknown column is not UTF-8 or has a control character" },
         { "something", "a\tb",
+          "a cell of an unknown column is not UTF-8 or has a control character" },
+        { "something", "a\x7f",
           "a cell of an unknown column is not UTF-8 or has a control character" },
     };
     char text[1024], rejection[256];
@@ -289,9 +300,36 @@ a_quote_that_nobody_closes_costs_one_line(void **state)
     free(text);
 }
 
+/* A header and a row of as many columns as may be, and two cells more in each of two ways. */
+static void
+no_row_has_more_cells_than_a_header_may_have(void **state)
+{
+    char commas[256], text[4096];
+    struct pb_ingest_defaults defaults = no_defaults();
+
+    (void)state;
+    memset(commas, ',', sizeof(commas));
+    for (int extra = 0; extra <= 1; extra++) {
+        int bytes = snprintf(text, sizeof(text),
+                             "captured_at,plate,reader%.*s\n"
+                             "2026-03-08T12:00:00Z,AB12,g%.*s\n"
+                             "2026-03-08T12:00:00Z,AB12,\"g\"%.*s\n",
+                             253, commas, 253 + 2 * extra, commas, 253 + 2 * extra, commas);
+
+        collector_init(&collector);
+        assert_int_equal(PB_OK,
+                         collect(&collector, PB_FORMAT_CSV, text, (size_t)bytes, &defaults));
+        assert_string_equal(extra == 0 ? "" : "2 the row has more cells than the header\n"
+                                              "3 the row has more cells than the header\n",
+                            collector.rejections);
+        assert_string_equal(extra == 0 ? READ READ : "", collector.reads);
+    }
+}
+
 static void
 headers_that_cannot_be_used_are_refused_by_name(void **state)
 {
+    static char long_line[PB_LINE_BYTES_MAX + 32], many_columns[512];
     static const struct {
         const char *header, *word;
     } cases[] = {
@@ -302,10 +340,16 @@ headers_that_cannot_be_used_are_refused_by_name(void **state)
         { "plate,captured_at,reader,PLATE\n", "plate twice" },
         { "plate,captured_at,\"reader\n", "quote" },
         { "plate;captured_at;reader\n", "plate" },
+        { long_line, "longer than a line" },
+        { many_columns, "more than 256 columns" },
     };
     struct pb_ingest_defaults defaults = no_defaults();
 
     (void)state;
+    memset(long_line, 'x', PB_LINE_BYTES_MAX);
+    (void)put_text(long_line, sizeof(long_line), PB_LINE_BYTES_MAX, ",plate\n");
+    memset(many_columns, ',', 256);
+    (void)put_text(many_columns, sizeof(many_columns), 256, "\n");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct pb_input_head *head = NULL;
         struct pb_error error;
@@ -386,6 +430,7 @@ main(void)
         cmocka_unit_test(quoted_line_ends_belong_to_their_cell_and_count_as_lines),
         cmocka_unit_test(a_line_too_long_is_one_rejection),
         cmocka_unit_test(a_quote_that_nobody_closes_costs_one_line),
+        cmocka_unit_test(no_row_has_more_cells_than_a_header_may_have),
         cmocka_unit_test(headers_that_cannot_be_used_are_refused_by_name),
         cmocka_unit_test(what_a_source_says_of_all_its_reads_fills_the_gaps),
         cmocka_unit_test(a_sink_that_has_enough_stops_the_parser),
