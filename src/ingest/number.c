@@ -11,8 +11,11 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/limits.h"
+
 #define DIGITS_KEPT (PB_POWERS_OF_TEN - 1) /* the most that always fit in uint64_t */
-#define EXPONENT_MAX 100000
+/* No line has as many digits as this, so that from here on its value says nothing more. */
+#define EXPONENT_MAX 10000000
 
 const uint64_t pb_powers_of_ten[PB_POWERS_OF_TEN] = {
     UINT64_C(1),
@@ -36,6 +39,8 @@ const uint64_t pb_powers_of_ten[PB_POWERS_OF_TEN] = {
     UINT64_C(1000000000000000000),
     UINT64_C(10000000000000000000),
 };
+
+static_assert(PB_LINE_BYTES_MAX < EXPONENT_MAX, "an exponent makes up for any number of digits");
 
 /* value is digits times 10^exponent, but for digits that were left out. */
 struct decimal {
@@ -82,8 +87,7 @@ take_digits(const char *at, const char *end, bool is_fraction, struct decimal *d
         if (digit > 9)
             break;
         if (decimal->kept == DIGITS_KEPT) {
-            if (!is_fraction && decimal->exponent < EXPONENT_MAX)
-                decimal->exponent++;
+            decimal->exponent += !is_fraction;
             continue;
         }
         decimal->digits = decimal->digits * 10 + digit;
@@ -170,8 +174,8 @@ read_any(const char *at, const char *end, unsigned decimals, uint64_t *ret_magni
         if (!take_exponent(at + 1, end, &exponent))
             return false;
     }
-    /* Each part is bounded by EXPONENT_MAX * 10 or by the length of text, far below 2^31
-     * for any text that PB_LINE_BYTES_MAX lets in. */
+    /* Each part is bounded by EXPONENT_MAX * 10 or by the length of text, together far below
+     * 2^31 for any text that PB_LINE_BYTES_MAX lets in. */
     exponent += decimal.exponent + (int32_t)decimals;
     return scale(decimal.digits, exponent, ret_magnitude);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "ingest/number.h"
 
@@ -45,6 +46,7 @@ decimals_are_exact_and_rounded_half_away_from_zero(void **state)
         { "+12.5", 2, 1250 },
         { "007.50", 2, 750 },
         { "7", 0, 7 },
+        { "7", 12, INT64_C(7000000000000) },
         { "12345678", 0, 12345678 },
         { "1234567890123", 2, INT64_C(123456789012300) },
         { "0.00000005", 7, 1 },
@@ -79,12 +81,41 @@ decimals_are_exact_and_rounded_half_away_from_zero(void **state)
     }
 }
 
+/* As many digits as a line can have, before the point or behind it, and an exponent that makes up
+ * for them. */
+static void
+an_exponent_makes_up_for_any_number_of_digits(void **state)
+{
+    static const size_t counts[] = { 1, 18, 19, 20, 99999, 100000, 200000, 1000000 };
+    size_t room = PB_LINE_BYTES_MAX;
+    char *text = malloc(room);
+
+    (void)state;
+    assert_non_null(text);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        int64_t value = 0;
+
+        text[0] = '3';
+        memset(text + 1, '0', counts[i]);
+        (void)snprintf(text + 1 + counts[i], 32, "e-%zu", counts[i]);
+        assert_true(decimal(text, 7, &value));
+        assert_int_equal(30000000, value);
+
+        memcpy(text, "0.", 2);
+        memset(text + 2, '0', counts[i]);
+        (void)snprintf(text + 2 + counts[i], 32, "3e%zu", counts[i] + 1);
+        assert_true(decimal(text, 7, &value));
+        assert_int_equal(30000000, value);
+    }
+    free(text);
+}
+
 static void
 what_is_no_decimal_is_refused(void **state)
 {
     static const char *const cases[] = {
         "", "-", "+", ".", ".5", "5.", "-.5", "1.2.3", "1,5", " 1", "1 ", "1x", "0x10", "NaN",
-        "nan", "inf", "Infinity", "1e", "1e+", "1e-", "1e1.5", "e5", "--1", "1-", "12/", "12:",
+        "nan", "inf", "Infinity", "1e", "1e+", "1e-", "1e1.5", "1e1x", "e5", "--1", "1-", "12/", "12:",
         "1.2/", "1234567a", "12345678a", "1.1234567a", "1.12345678a", "9223372036854775808",
         "1e19", "99999999999999999999999", "1e99999999999",
     };
@@ -270,6 +301,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decimals_are_exact_and_rounded_half_away_from_zero),
+        cmocka_unit_test(an_exponent_makes_up_for_any_number_of_digits),
         cmocka_unit_test(what_is_no_decimal_is_refused),
         cmocka_unit_test(every_byte_but_digits_ends_a_number),
         cmocka_unit_test(numbers_as_printed_read_back_the_same),
