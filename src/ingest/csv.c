@@ -93,12 +93,13 @@ row_end(const uint8_t *bytes, size_t count, size_t start, enum row_shape *ret_sh
 }
 
 size_t
-pb_csv_cut(const uint8_t *bytes, size_t count, bool is_last)
+pb_csv_cut(const struct pb_input_head *head, const uint8_t *bytes, size_t count, bool is_last)
 {
     const uint8_t *quote = count == 0 ? NULL : memchr(bytes, '"', count);
     enum row_shape shape;
     size_t at;
 
+    (void)head;
     if (is_last || quote == NULL)
         return is_last ? count : pb_last_line_end(bytes, count);
     at = pb_last_line_end(bytes, (size_t)(quote - bytes));

@@ -35,8 +35,4 @@ PB_MUST_CHECK enum pb_status pb_csv_head_parse(const uint8_t *bytes, size_t coun
                                                const struct pb_ingest_defaults *defaults,
                                                struct pb_csv_head *ret_head,
                                                size_t *ret_head_bytes, struct pb_error *error);
-
-/* As pb_input_cut, without the lines. */
-size_t pb_csv_cut(const uint8_t *bytes, size_t count, bool is_last);
-
 #endif

@@ -93,19 +93,14 @@ cut_elements(const uint8_t *bytes, size_t count)
 }
 
 size_t
-pb_documents_cut(enum pb_json_layout layout, const uint8_t *bytes, size_t count, bool is_last)
+pb_documents_cut(const struct pb_input_head *head, const uint8_t *bytes, size_t count, bool is_last)
 {
     if (is_last)
         return count;
-    switch (layout) {
-    case PB_JSON_LINES:
+    if (head->layout == PB_JSON_LINES)
         return pb_last_line_end(bytes, count);
-    case PB_JSON_DOCUMENTS:
-        return cut_documents(bytes, count);
-    case PB_JSON_ELEMENTS:
-        return cut_elements(bytes, count);
-    }
-    return count;
+    return head->layout == PB_JSON_DOCUMENTS ? cut_documents(bytes, count)
+                                             : cut_elements(bytes, count);
 }
 
 /* ---- parsing ---- */
@@ -377,13 +372,8 @@ pb_documents_chunk(struct pb_parser *parser, const struct pb_chunk *chunk)
 {
     struct place place = { .parser = parser, .chunk = chunk, .at = 0, .line = chunk->first_line };
 
-    switch (parser->head->layout) {
-    case PB_JSON_LINES:
+    if (parser->head->layout == PB_JSON_LINES)
         return take_lines(&place);
-    case PB_JSON_DOCUMENTS:
-        return take_documents(&place);
-    case PB_JSON_ELEMENTS:
-        return take_elements(&place);
-    }
-    return PB_OK;
+    return parser->head->layout == PB_JSON_DOCUMENTS ? take_documents(&place)
+                                                     : take_elements(&place);
 }

@@ -14,26 +14,6 @@
 
 #define DETECT_BYTES_MAX 65536u
 
-static const char *const format_names[] = { "auto", "csv", "ndjson", "pbr", "openalpr" };
-#define FORMAT_COUNT (sizeof(format_names) / sizeof(format_names[0]))
-
-const char *
-pb_format_name(enum pb_format format)
-{
-    assert((size_t)format < FORMAT_COUNT);
-    return format_names[format];
-}
-
-int
-pb_format_from_name(const char *name)
-{
-    for (size_t i = 0; i < FORMAT_COUNT; i++) {
-        if (strcmp(name, format_names[i]) == 0)
-            return (int)i;
-    }
-    return -1;
-}
-
 /* ---- detection ---- */
 
 /* The bytes of a byte order mark at the start. */
@@ -125,42 +105,113 @@ copy_defaults(struct pb_input_head *head, const struct pb_ingest_defaults *defau
 }
 
 static enum pb_status
-parse_head(struct pb_input_head *head, const uint8_t *bytes, size_t count, size_t *ret_head_bytes,
-           struct pb_error *error)
+csv_head(struct pb_input_head *head, const uint8_t *bytes, size_t count, size_t *ret_head_bytes,
+         struct pb_error *error)
 {
-    size_t at = head->format == PB_FORMAT_PBR ? 0 : mark_bytes(bytes, count);
-    size_t csv_bytes = 0;
-    enum pb_status status = PB_OK;
+    size_t at = mark_bytes(bytes, count), csv_bytes = 0;
+    enum pb_status status =
+        pb_csv_head_parse(bytes + at, count - at, &head->defaults, &head->csv, &csv_bytes, error);
 
-    switch (head->format) {
-    case PB_FORMAT_AUTO:
-        return pb_fail(error, PB_BAD_INPUT, "the format of the input is not known");
-    case PB_FORMAT_CSV:
-        status = pb_csv_head_parse(bytes + at, count - at, &head->defaults, &head->csv,
-                                   &csv_bytes, error);
-        at += csv_bytes;
-        break;
-    case PB_FORMAT_NDJSON:
-        pb_json_keys_init(&head->keys, pb_native_keys, pb_native_key_count);
-        break;
-    case PB_FORMAT_OPENALPR:
-        pb_json_keys_init(&head->keys, pb_openalpr_keys, pb_openalpr_key_count);
-        break;
-    case PB_FORMAT_PBR:
-        if (count < PB_PBR_HEAD_BYTES)
-            return pb_fail(error, PB_BAD_INPUT, "these are not Platebase reads in binary");
-        status = pb_pbr_head_get(bytes, error);
-        at = PB_PBR_HEAD_BYTES;
-        break;
-    }
-    if (head->format == PB_FORMAT_NDJSON || head->format == PB_FORMAT_OPENALPR) {
-        head->layout = pb_documents_layout(bytes + at, count - at);
-        if (head->layout == PB_JSON_ELEMENTS)
-            at = (size_t)((const uint8_t *)memchr(bytes + at, '[', count - at) - bytes) + 1;
-    }
-    *ret_head_bytes = at;
+    *ret_head_bytes = at + csv_bytes;
     return status;
 }
+
+/* Up to the first document: the bracket of an array is of the head. */
+static size_t
+json_head_bytes(struct pb_input_head *head, const uint8_t *bytes, size_t count)
+{
+    size_t at = mark_bytes(bytes, count);
+
+    head->layout = pb_documents_layout(bytes + at, count - at);
+    if (head->layout == PB_JSON_ELEMENTS)
+        at = (size_t)((const uint8_t *)memchr(bytes + at, '[', count - at) - bytes) + 1;
+    return at;
+}
+
+static enum pb_status
+ndjson_head(struct pb_input_head *head, const uint8_t *bytes, size_t count, size_t *ret_head_bytes,
+            struct pb_error *error)
+{
+    (void)error;
+    pb_json_keys_init(&head->keys, pb_native_keys, pb_native_key_count);
+    *ret_head_bytes = json_head_bytes(head, bytes, count);
+    return PB_OK;
+}
+
+static enum pb_status
+openalpr_head(struct pb_input_head *head, const uint8_t *bytes, size_t count,
+              size_t *ret_head_bytes, struct pb_error *error)
+{
+    (void)error;
+    pb_json_keys_init(&head->keys, pb_openalpr_keys, pb_openalpr_key_count);
+    *ret_head_bytes = json_head_bytes(head, bytes, count);
+    return PB_OK;
+}
+
+static enum pb_status
+pbr_head(struct pb_input_head *head, const uint8_t *bytes, size_t count, size_t *ret_head_bytes,
+         struct pb_error *error)
+{
+    (void)head;
+    if (count < PB_PBR_HEAD_BYTES)
+        return pb_fail(error, PB_BAD_INPUT, "these are not Platebase reads in binary");
+    *ret_head_bytes = PB_PBR_HEAD_BYTES;
+    return pb_pbr_head_get(bytes, error);
+}
+
+/* ---- formats ---- */
+
+/* What a format is. */
+static const struct format {
+    const char *name;
+    enum pb_status (*head)(struct pb_input_head *head, const uint8_t *bytes, size_t count,
+                           size_t *ret_head_bytes, struct pb_error *error);
+    size_t (*cut)(const struct pb_input_head *head, const uint8_t *bytes, size_t count,
+                  bool is_last);
+    enum pb_status (*chunk)(struct pb_parser *parser, const struct pb_chunk *chunk);
+    bool has_lines;
+    bool is_json;
+} formats[] = {
+    [PB_FORMAT_AUTO] = { .name = "auto" }, /* no head has it */
+    [PB_FORMAT_CSV] = { .name = "csv",
+                        .head = csv_head,
+                        .cut = pb_csv_cut,
+                        .chunk = pb_csv_chunk,
+                        .has_lines = true },
+    [PB_FORMAT_NDJSON] = { .name = "ndjson",
+                           .head = ndjson_head,
+                           .cut = pb_documents_cut,
+                           .chunk = pb_documents_chunk,
+                           .has_lines = true,
+                           .is_json = true },
+    [PB_FORMAT_PBR] = { .name = "pbr", .head = pbr_head, .cut = pb_pbr_cut, .chunk = pb_pbr_chunk },
+    [PB_FORMAT_OPENALPR] = { .name = "openalpr",
+                             .head = openalpr_head,
+                             .cut = pb_documents_cut,
+                             .chunk = pb_documents_chunk,
+                             .has_lines = true,
+                             .is_json = true },
+};
+#define FORMAT_COUNT (sizeof(formats) / sizeof(formats[0]))
+
+const char *
+pb_format_name(enum pb_format format)
+{
+    assert((size_t)format < FORMAT_COUNT);
+    return formats[format].name;
+}
+
+int
+pb_format_from_name(const char *name)
+{
+    for (size_t i = 0; i < FORMAT_COUNT; i++) {
+        if (strcmp(name, formats[i].name) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+/* ---- inputs ---- */
 
 enum pb_status
 pb_input_head_new(const struct pb_env *env, enum pb_format format, const uint8_t *bytes,
@@ -168,16 +219,19 @@ pb_input_head_new(const struct pb_env *env, enum pb_format format, const uint8_t
                   struct pb_input_head **ret_head, size_t *ret_head_bytes,
                   struct pb_error *error)
 {
-    struct pb_input_head *head = pb_calloc(env, 1, sizeof(*head));
+    struct pb_input_head *head;
     size_t head_bytes = 0;
     enum pb_status status;
 
+    if (format == PB_FORMAT_AUTO)
+        return pb_fail(error, PB_BAD_INPUT, "the format of the input is not known");
+    head = pb_calloc(env, 1, sizeof(*head));
     if (head == NULL)
         return pb_fail(error, PB_E_NOMEM, "no memory to begin an import");
     head->format = format;
     status = copy_defaults(head, defaults, error);
     if (status == PB_OK)
-        status = parse_head(head, bytes, count, &head_bytes, error);
+        status = formats[format].head(head, bytes, count, &head_bytes, error);
     if (status != PB_OK) {
         pb_input_head_free(env, head);
         return status;
@@ -206,23 +260,10 @@ size_t
 pb_input_cut(const struct pb_input_head *head, const uint8_t *bytes, size_t count, bool is_last,
              uint64_t *ret_lines)
 {
-    size_t border = 0;
+    const struct format *format = &formats[head->format];
+    size_t border = format->cut(head, bytes, count, is_last);
 
-    *ret_lines = 0;
-    switch (head->format) {
-    case PB_FORMAT_AUTO:
-        break;
-    case PB_FORMAT_CSV:
-        border = pb_csv_cut(bytes, count, is_last);
-        break;
-    case PB_FORMAT_NDJSON:
-    case PB_FORMAT_OPENALPR:
-        border = pb_documents_cut(head->layout, bytes, count, is_last);
-        break;
-    case PB_FORMAT_PBR:
-        return pb_pbr_cut(bytes, count, is_last);
-    }
-    *ret_lines = pb_count_lines(bytes, border);
+    *ret_lines = format->has_lines ? pb_count_lines(bytes, border) : 0;
     return border;
 }
 
@@ -242,7 +283,7 @@ pb_parser_new(const struct pb_env *env, const struct pb_input_head *head,
         goto out;
     if (head->format == PB_FORMAT_CSV)
         pb_csv_scratch_init(&parser->csv, &head->csv);
-    if (head->format == PB_FORMAT_NDJSON || head->format == PB_FORMAT_OPENALPR) {
+    if (formats[head->format].is_json) {
         parser->json = pb_json_new(env);
         if (parser->json == NULL) {
             status = PB_E_NOMEM;
@@ -274,26 +315,13 @@ pb_parser_chunk(struct pb_parser *parser, const uint8_t *bytes, size_t count, ui
     struct pb_chunk chunk = {
         .bytes = bytes, .count = count, .first_line = first_line, .is_last = is_last
     };
-    enum pb_status status = PB_BAD_INPUT;
+    enum pb_status status;
 
     parser->batch.sink = sink;
     parser->batch.chunk = bytes;
     parser->batch.is_ascii = false;
     parser->batch.count = 0; /* of an earlier chunk that the sink stopped */
-    switch (parser->head->format) {
-    case PB_FORMAT_AUTO:
-        break; /* no head has it */
-    case PB_FORMAT_CSV:
-        status = pb_csv_chunk(parser, &chunk);
-        break;
-    case PB_FORMAT_NDJSON:
-    case PB_FORMAT_OPENALPR:
-        status = pb_documents_chunk(parser, &chunk);
-        break;
-    case PB_FORMAT_PBR:
-        status = pb_pbr_chunk(parser, &chunk);
-        break;
-    }
+    status = formats[parser->head->format].chunk(parser, &chunk);
     if (status == PB_OK)
         status = pb_batch_flush(&parser->batch);
     parser->batch.sink = NULL;

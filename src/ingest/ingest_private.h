@@ -50,12 +50,14 @@ size_t pb_line_end(const uint8_t *bytes, size_t count, size_t at);
 /* After the last line end in bytes; 0 where there is none. */
 size_t pb_last_line_end(const uint8_t *bytes, size_t count);
 
-/* CSV. */
+/* The formats: their pb_input_cut(), without the lines, and their pb_parser_chunk(). */
+size_t pb_csv_cut(const struct pb_input_head *head, const uint8_t *bytes, size_t count,
+                  bool is_last);
 PB_MUST_CHECK enum pb_status pb_csv_chunk(struct pb_parser *parser, const struct pb_chunk *chunk);
 
 /* JSON: native and OpenALPR. */
 enum pb_json_layout pb_documents_layout(const uint8_t *bytes, size_t count);
-size_t pb_documents_cut(enum pb_json_layout layout, const uint8_t *bytes, size_t count,
+size_t pb_documents_cut(const struct pb_input_head *head, const uint8_t *bytes, size_t count,
                         bool is_last);
 PB_MUST_CHECK enum pb_status pb_documents_chunk(struct pb_parser *parser,
                                                 const struct pb_chunk *chunk);
@@ -67,7 +69,8 @@ PB_MUST_CHECK enum pb_status pb_openalpr_document(struct pb_batch *batch,
                                                   const struct pb_json_value *values);
 
 /* The binary form. */
-size_t pb_pbr_cut(const uint8_t *bytes, size_t count, bool is_last);
+size_t pb_pbr_cut(const struct pb_input_head *head, const uint8_t *bytes, size_t count,
+                  bool is_last);
 PB_MUST_CHECK enum pb_status pb_pbr_chunk(struct pb_parser *parser, const struct pb_chunk *chunk);
 
 #endif

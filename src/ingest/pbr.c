@@ -124,11 +124,12 @@ next_stretch(const uint8_t *bytes, size_t count, size_t at, bool is_last,
 }
 
 size_t
-pb_pbr_cut(const uint8_t *bytes, size_t count, bool is_last)
+pb_pbr_cut(const struct pb_input_head *head, const uint8_t *bytes, size_t count, bool is_last)
 {
     struct pb_pbr_block block;
     size_t at = 0, end;
 
+    (void)head;
     if (is_last)
         return count;
     while (at < count && next_stretch(bytes, count, at, false, &block, &end) != STRETCH_OPEN)
