@@ -38,7 +38,8 @@ frames_become_a_read_for_each_plate(void **state)
           "\"confidence\":91.609123,\"plate_index\":0,\"region\":\"us-ga\",\"candidates\":["
           "{\"plate\":\"AB12\",\"confidence\":91.609123},{\"plate\":\"A812\",\"confidence\":"
           "81.2},{\"plate\":\"a8-12\",\"confidence\":80},{\"plate\":\"\",\"confidence\":1},"
-          "{\"plate\":\"AB1Z\",\"confidence\":101}]}]}",
+          "{\"plate\":\"AB1Z\",\"confidence\":101},{\"plate\":\"UNKNOWN\"},"
+          "{\"plate\":\"A\\u0001\"},7]}]}",
           "{\"plate\":\"AB12\",\"jurisdiction\":\"US-GA\"," READ_HEAD ",\"confidence\":91.609123,"
           "\"confidence_scale\":\"percent\",\"event_id\":\"u-1#0\",\"alternates\":[{\"plate\":"
           "\"A812\",\"confidence\":81.2},{\"plate\":\"AB1Z\"}]," READ_IMAGE,
@@ -58,6 +59,10 @@ frames_become_a_read_for_each_plate(void **state)
           "\"openalpr-cam3\",\"images\":[{\"kind\":\"scene\",\"ref\":\"a.jpg\"}]}\n",
           "" },
         { "{\"results\":[{\"plate\":\"AB12\"}]}", "", "1 captured_at is missing\n" },
+        { "{\"epoch_time\":\"later\",\"results\":[{\"plate\":\"AB12\"}]}", "",
+          "1 captured_at is not a time from 1970 to 2199\n" },
+        { "{\"epoch_time\":true,\"results\":[{\"plate\":\"AB12\"}]}", "",
+          "1 captured_at is not a time from 1970 to 2199\n" },
         { "{\"epoch_time\":1772971200,\"results\":[{\"plate\":\"AB12\"}]}", "",
           "1 reader is empty\n" },
         { "{" FRAME ",\"results\":[{\"plate\":\"AB12\",\"confidence\":-1}]}", "",
@@ -126,6 +131,10 @@ a_pass_keeps_its_identity_from_preview_to_final_word_and_alert(void **state)
     }
 }
 
+#define BARE_PASS                                                                                  \
+    "{\"plate\":\"AB12\",\"captured_at\":\"2026-03-08T12:00:00.000-00:00\",\"reader\":\"openalpr-" \
+    "cam3\",\"revision\":1,\"revises\":true"
+
 static void
 groups_that_say_little_or_nonsense_are_still_read(void **state)
 {
@@ -155,6 +164,10 @@ groups_that_say_little_or_nonsense_are_still_read(void **state)
         { "{\"data_type\":\"alpr_group\",\"best_plate_number\":\"AB12\",\"camera_id\":3,"
           "\"epoch_start\":1772971200000,\"gps_latitude\":91,\"gps_longitude\":1}",
           "", "1 gps_latitude is not from -90 to 90 degrees\n" },
+        { "{\"best_plate_number\":\"AB12\",\"camera_id\":3,\"epoch_start\":1772971200000}",
+          BARE_PASS "}\n", "" },
+        { "{\"best_plate\":{\"plate\":\"AB12\"},\"camera_id\":3,\"epoch_start\":1772971200000}",
+          BARE_PASS "}\n", "" },
     };
     struct pb_ingest_defaults defaults = no_defaults();
 
@@ -163,6 +176,69 @@ groups_that_say_little_or_nonsense_are_still_read(void **state)
         parse(cases[i].text, strlen(cases[i].text), &defaults);
         assert_string_equal(cases[i].rejections, collector.rejections);
         assert_string_equal(cases[i].reads, collector.reads);
+    }
+}
+
+/* What is added to a group that says nothing but plate, time and camera, and what it adds to the
+ * read, or why there is none. */
+static void
+details_of_a_group_are_taken_one_by_one(void **state)
+{
+    static const struct {
+        const char *members, *added, *rejection;
+    } cases[] = {
+        { "\"gps_latitude\":33.5,\"gps_longitude\":-84.25", "\"lat\":33.5,\"lon\":-84.25", "" },
+        { "\"gps_latitude\":0,\"gps_longitude\":0", "", "" },
+        { "\"gps_latitude\":-1,\"gps_longitude\":-1", "", "" },
+        { "\"gps_latitude\":0,\"gps_longitude\":-1", "", "" },
+        { "\"gps_latitude\":0,\"gps_longitude\":5", "\"lat\":0,\"lon\":5", "" },
+        { "\"gps_latitude\":-1,\"gps_longitude\":-2", "\"lat\":-1,\"lon\":-2", "" },
+        { "\"gps_latitude\":5", "", "" },
+        { "\"gps_longitude\":5", "", "" },
+        { "\"gps_latitude\":\"5\",\"gps_longitude\":5", "", "" },
+        { "\"gps_latitude\":-90.1,\"gps_longitude\":1", "",
+          "1 gps_latitude is not from -90 to 90 degrees\n" },
+        { "\"gps_latitude\":1e30,\"gps_longitude\":1", "",
+          "1 gps_latitude is not from -90 to 90 degrees\n" },
+        { "\"gps_latitude\":1,\"gps_longitude\":180.1", "",
+          "1 gps_longitude is not from -180 to 180 degrees\n" },
+        { "\"gps_latitude\":1,\"gps_longitude\":-180.1", "",
+          "1 gps_longitude is not from -180 to 180 degrees\n" },
+        { "\"gps_latitude\":1,\"gps_longitude\":-1e30", "",
+          "1 gps_longitude is not from -180 to 180 degrees\n" },
+        { "\"travel_direction\":360", "\"heading_deg\":0", "" },
+        { "\"travel_direction\":360.01", "", "" },
+        { "\"travel_direction\":-0.01", "", "" },
+        { "\"travel_direction\":1e30", "", "" },
+        { "\"uuids\":[\"u\",\"v\"],\"plate_indexes\":[4,5]", "\"event_id\":\"pass:u#4\"", "" },
+        { "\"uuids\":[\"u\"],\"plate_indexes\":[]", "\"event_id\":\"pass:u#0\"", "" },
+        { "\"uuids\":[\"u\"],\"plate_indexes\":[\"4\"]", "\"event_id\":\"pass:u#0\"", "" },
+        { "\"uuids\":[],\"plate_indexes\":[4]", "", "" },
+        { "\"uuids\":[7],\"plate_indexes\":[4]", "", "" },
+        { "\"vehicle\":7", "", "" },
+        { "\"vehicle\":{}", "", "" },
+        { "\"vehicle\":{\"make_model\":[{\"name\":\"camry\"}]}", "", "" },
+        { "\"vehicle\":{\"make_model\":[{\"name\":\"\"}]}", "", "" },
+        { "\"vehicle\":{\"make\":[7,{\"confidence\":5},{\"name\":\"KIA\",\"confidence\":6}]}",
+          "\"make\":\"kia\"", "" },
+    };
+    struct pb_ingest_defaults defaults = no_defaults();
+    char text[512];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int bytes = snprintf(text, sizeof(text),
+                             "{\"data_type\":\"alpr_group\",\"best_plate_number\":\"AB12\","
+                             "\"camera_id\":3,\"epoch_start\":1772971200000,%s}",
+                             cases[i].members);
+
+        parse(text, (size_t)bytes, &defaults);
+        assert_string_equal(cases[i].rejection, collector.rejections);
+        assert_int_equal(cases[i].rejection[0] == '\0', collector.read_count);
+        if (collector.read_count > 0 && cases[i].added[0] == '\0')
+            assert_string_equal(BARE_PASS "}\n", collector.reads);
+        if (cases[i].added[0] != '\0')
+            assert_non_null(strstr(collector.reads, cases[i].added));
     }
 }
 
@@ -254,6 +330,7 @@ main(void)
         cmocka_unit_test(frames_become_a_read_for_each_plate),
         cmocka_unit_test(a_pass_keeps_its_identity_from_preview_to_final_word_and_alert),
         cmocka_unit_test(groups_that_say_little_or_nonsense_are_still_read),
+        cmocka_unit_test(details_of_a_group_are_taken_one_by_one),
         cmocka_unit_test(a_heartbeat_is_nothing_and_no_error),
         cmocka_unit_test(all_that_the_daemon_posted_is_read),
         cmocka_unit_test(the_truth_is_among_plate_and_alternates_of_every_drawn_picture),
