@@ -512,8 +512,9 @@ walk_object(struct walk *walk, bool is_kept, unsigned depth)
             return false;
         separator = walk_separator(walk, '}');
     }
-    return separator == '}' ? true
-                            : fail(walk, PB_BAD_INPUT, "a comma or brace is missing in an object");
+    if (separator != '}')
+        return fail(walk, PB_BAD_INPUT, "a comma or brace is missing in an object");
+    return true;
 }
 
 /* After the opening bracket. */
@@ -529,8 +530,9 @@ walk_array(struct walk *walk, bool is_kept, unsigned depth)
             return false;
         separator = walk_separator(walk, ']');
     }
-    return separator == ']' ? true
-                            : fail(walk, PB_BAD_INPUT, "a comma or bracket is missing in an array");
+    if (separator != ']')
+        return fail(walk, PB_BAD_INPUT, "a comma or bracket is missing in an array");
+    return true;
 }
 
 /* ---- texts and documents ---- */
@@ -709,8 +711,10 @@ any_key(const struct walk *walk, size_t begin, size_t end)
     uint8_t key;
 
     end = trim_end(walk->bytes, begin, end);
-    if (end - begin < 2 || walk->bytes[begin] != '"' || walk->bytes[end - 1] != '"')
+    if (walk->bytes[begin] != '"')
         return KEY_UNCLEAR;
+    /* The index promises the closing quote. */
+    assert(end - begin >= 2 && walk->bytes[end - 1] == '"');
     text.text = (const char *)walk->bytes + begin + 1;
     text.bytes = (uint32_t)(end - begin - 2);
     key = find_key(walk->keys, text);
@@ -830,7 +834,8 @@ take_members(struct walk *walk, bool has_escapes, struct pb_json_members *ret_me
                 return false; /* white space behind it */
             /* The index promises the closing quote. */
             assert(!is_string || (end - begin >= 2 && bytes[end - 1] == '"'));
-            if (has_escapes && is_string && memchr(text->text, '\\', text->bytes) != NULL) {
+            if ((has_escapes & is_string) != 0 &&
+                memchr(text->text, '\\', text->bytes) != NULL) {
                 strings &= ~bit;
                 if (!take_any_scalar(walk, begin, end, key, ret_members))
                     return false;
@@ -889,10 +894,10 @@ pb_json_members(struct pb_json *json, size_t from, size_t to, const struct pb_js
     uint32_t others = 0;
     size_t end = 0;
 
-    assert(from <= to && to <= json->count);
+    assert(from < to && to <= json->count);
     while (*json->next_token < from)
         json->next_token++;
-    if (*json->next_token != from || from == to || json->bytes[from] != '{')
+    if (*json->next_token != from || json->bytes[from] != '{')
         return 0;
     ret_members->first_token = json->next_token;
     ret_members->unescaped_used = json->unescaped_used;

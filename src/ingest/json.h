@@ -129,7 +129,7 @@ struct pb_json_members {
  * of values in between.
  *
  * from       where a line begins
- * to         an end of a line, of this one or a later one
+ * to         an end of a line, of this one or a later one; after from
  * keys       at most PB_JSON_MEMBERS_MAX - 1 of them
  * allowed    PB_JSON_TYPE_COUNT elements, by type: a bit for each key that may have such a value
  * unchecked  a bit for each key whose numbers the caller checks, so that no digit is looked at

@@ -33,7 +33,8 @@ void pb_json_index_free(struct pb_json_index *index); /* NULL is fine */
  * of each run of other characters that are not white space (a number, true, or a mistake)
  * its first.
  *
- * bytes       count bytes; PB_JSON_PADDING_BYTES more must be readable, of any content
+ * bytes       count bytes, fewer than 4 GiB; PB_JSON_PADDING_BYTES more must be readable, of any
+ *             content
  * ret_starts  set on PB_OK only: ascending offsets, and after the last one PB_JSON_SENTINELS
  *             times `count`, which stands for the end; valid until the next call
  * ret_reason  set on PB_BAD_INPUT only: a static sentence

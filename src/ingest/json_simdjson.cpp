@@ -7,6 +7,7 @@
  */
 #include "ingest/json_index.h"
 
+#include <cassert>
 #include <memory>
 #include <new>
 
@@ -58,10 +59,7 @@ extern "C" enum pb_status
 pb_json_index_run(struct pb_json_index *index, const uint8_t *bytes, size_t count,
                   const uint32_t **ret_starts, const char **ret_reason)
 {
-    if (count >= simdjson::SIMDJSON_MAXSIZE_BYTES) {
-        *ret_reason = "too long";
-        return PB_BAD_INPUT;
-    }
+    assert(count < simdjson::SIMDJSON_MAXSIZE_BYTES); /* reserve() fails where it is not */
     if (!reserve(index, count))
         return PB_E_NOMEM;
     switch (index->stage->stage1(bytes, count, simdjson::stage1_mode::regular)) {

@@ -58,7 +58,8 @@ static_assert(sizeof(pb_native_keys) / sizeof(pb_native_keys[0]) == (size_t)KEY_
 const char *
 pb_native_field_name(enum pb_native_field field)
 {
-    return field == PB_NATIVE_NONE ? "" : pb_native_keys[field - 1];
+    assert(field > PB_NATIVE_NONE && field < PB_NATIVE_COUNT);
+    return pb_native_keys[field - 1];
 }
 
 static bool

@@ -42,7 +42,7 @@ enum pb_native_field {
     PB_NATIVE_COUNT,
 };
 
-/* "plate", ...; static. */
+/* "plate", ...; static. Not of PB_NATIVE_NONE. */
 const char *pb_native_field_name(enum pb_native_field field);
 /* The field of a CSV column, of a name without spaces around it and in any case;
  * PB_NATIVE_NONE for unknown ones and those that are only of JSON. */
