@@ -188,8 +188,8 @@ a_sink_that_has_enough_stops_the_parser_wherever_it_is(void **state)
         { PB_FORMAT_NDJSON, "[" ESCAPED "," ESCAPED ",]" },
         { PB_FORMAT_NDJSON, "{\n" HEAD ",\"plate\":\"\\u0041B1\"}\n" ESCAPED "{\n}" },
         { PB_FORMAT_OPENALPR,
-          "{\"epoch_time\":1772971200000,\"camera_id\":3,\"results\":[{\"plate\":\"AB12\"},{\"plate\":"
-          "\"\"},{\"plate\":\"AB13\"},{\"plate\":\"\"}]}" },
+          "{\"epoch_time\":1772971200000,\"camera_id\":3,\"results\":[{\"plate\":\"AB12\"},"
+          "{\"plate\":\"\"},{\"plate\":\"AB13\"},{\"plate\":\"\"}]}" },
     };
 
     (void)state;
@@ -415,9 +415,11 @@ every_failing_allocation_is_told_and_leaks_nothing(void **state)
     size_t at;
 
     (void)state;
-    at = put_text(many_values, sizeof(many_values), 0, "[{\"plate\":\"AB1\"," HEAD ",\"alternates\":[");
+    at = put_text(many_values, sizeof(many_values), 0,
+                  "[{\"plate\":\"AB1\"," HEAD ",\"alternates\":[");
     for (int i = 0; i < 128; i++)
-        at = put_text(many_values, sizeof(many_values), at, "%s{\"plate\":\"A81\"}", i == 0 ? "" : ",");
+        at = put_text(many_values, sizeof(many_values), at, "%s{\"plate\":\"A81\"}",
+                      i == 0 ? "" : ",");
     (void)put_text(many_values, sizeof(many_values), at, "]}]");
     (void)put_text(long_uuid, sizeof(long_uuid), 0,
                    "{\"epoch_time\":1772971200000,\"results\":[{\"plate\":\"AB12\"}],\"uuid\":"

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "ingest/collector.h"
 #include "ingest/json.h"
+#include "ingest/json_index.h"
 #include "ingest/native.h"
 
 static struct pb_json *json;
@@ -57,7 +58,9 @@ texts_are_judged_as_the_standard_says(void **state)
         "{\"a\":}", "{\"a\":1,}", "{,}", "{\"a\" 1}", "{a:1}", "{'a':1}", "{\"a\":1 \"b\":2}",
         "{\"a\"::1}", "{1:1}", "nul", "nulll", "True", "truefalse", "01", "-01", "1.", ".5", "+1",
         "-", "1e", "1e+", "0x1", "1 2", "\"", "\"\\", "\"\\\"", "\"\\x\"", "\"\\u12\"",
-        "\"\\u12g4\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"a\"b", "\"a\"\"b\"",
+        "\"\\u12g4\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\ud800\\uffff\"",
+        "\"\\ud800\\uzzzz\"", "\"\\ud800abcdefgh\"", "\"\\ud800\\nabcdef\"", "\"\\udc00\"",
+        "\"a\"b", "\"a\"\"b\"",
         "a\"b\"", "1\"b\"", "\"a\nb\"", "[\"a\",\n4\n,1,", "[\"\t\"]", "{}{}", "{}[]",
         "\xEF\xBB\xBF{}",
         "\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "[1]\x01", "{\"a\":1}#", "//\n1", "[\\]",
@@ -102,6 +105,54 @@ no_beginning_of_an_object_is_json(void **state)
     for (size_t bytes = 0; bytes + 1 < sizeof(text); bytes++)
         assert_false(is_json(text, bytes));
     assert_true(is_json(text, sizeof(text) - 1));
+}
+
+static void
+nothing_of_a_text_that_ends_within_a_string_is_a_document(void **state)
+{
+    static const char text[] = "\"a\\\"b\\\\ \\n\"";
+    const struct pb_json_value *values;
+    const char *reason;
+    uint32_t count;
+
+    (void)state;
+    for (size_t to = 1; to <= sizeof(text) - 1; to++) {
+        assert_int_equal(PB_OK, pb_json_load(json, (const uint8_t *)text, sizeof(text) - 1,
+                                             sizeof(text) - 1, &reason));
+        assert_int_equal(to == sizeof(text) - 1 ? PB_OK : PB_BAD_INPUT,
+                         pb_json_document(json, 0, to, NULL, &values, &count, &reason));
+    }
+}
+
+/* What is kept for one text grows by at least half, and serves smaller ones after it. */
+static void
+texts_of_any_length_follow_each_other(void **state)
+{
+    static const size_t counts[] = { 10, 100, 70000, 200000, 10, 1u << 20, (1u << 20) + 1, 10 };
+    char *text = malloc((1u << 20) + 1);
+
+    (void)state;
+    assert_non_null(text);
+    pb_json_free(json);
+    json = pb_json_new(pb_env_system());
+    assert_non_null(json);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        memset(text, ' ', counts[i]);
+        text[0] = '[';
+        text[counts[i] - 1] = ']';
+        assert_true(is_json(text, counts[i]));
+        text[counts[i] - 2] = '[';
+        assert_false(is_json(text, counts[i]));
+    }
+    free(text);
+}
+
+static void
+what_was_not_made_can_be_freed(void **state)
+{
+    (void)state;
+    pb_json_free(NULL);
+    pb_json_index_free(NULL);
 }
 
 /* PB_SHARED_DIR, or ../shared beside the source tree. */
@@ -390,6 +441,9 @@ main(void)
         cmocka_unit_test(texts_are_judged_as_the_standard_says),
         cmocka_unit_test(depth_is_limited_exactly),
         cmocka_unit_test(no_beginning_of_an_object_is_json),
+        cmocka_unit_test(nothing_of_a_text_that_ends_within_a_string_is_a_document),
+        cmocka_unit_test(texts_of_any_length_follow_each_other),
+        cmocka_unit_test(what_was_not_made_can_be_freed),
         cmocka_unit_test(the_public_test_suite_is_judged_as_its_names_say),
         cmocka_unit_test(known_members_come_out_flat_and_others_not_at_all),
         cmocka_unit_test(every_length_of_key_is_told_from_its_neighbours),

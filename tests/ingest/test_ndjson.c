@@ -6,6 +6,8 @@ static struct collector collector;
 
 #define HEAD "\"captured_at\":\"2026-03-08T12:00:00Z\",\"reader\":\"g\""
 #define OBJECT "{\"plate\":\"AB12\"," HEAD "}"
+/* Its escape keeps the parser from taking lines beside it as they stand. */
+#define OBJECT_ESCAPED "{\"plate\":\"AB12\",\"x\":\"\\n\"," HEAD "}"
 #define READ "{\"plate\":\"AB12\",\"captured_at\":\"2026-03-08T12:00:00.000Z\",\"reader\":\"g\"}\n"
 
 static void
@@ -100,6 +102,8 @@ bad_lines_say_why_and_cost_no_other(void **state)
         { "\"AB12\"", "2 not an object\n" },
         { "7", "2 not an object\n" },
         { "null", "2 not an object\n" },
+        { "{1:1}", "2 a key is missing in an object\n" },
+        { "{plate:\"AB12\"," HEAD "}", "2 a key is missing in an object\n" },
         { "AB12,g", "2 neither a number nor any other JSON value\n" },
         { "}", "2 neither a number nor any other JSON value\n" },
         { "{" HEAD "}", "2 plate is empty\n" },
@@ -143,8 +147,28 @@ bad_lines_say_why_and_cost_no_other(void **state)
           "2 alternates have an item with the same key twice\n" },
         { "{\"plate\":\"AB12\",\"alternates\":[{\"plate\":\"A\",\"confidence\":1}]," HEAD "}",
           "2 alternates have a confidence where the read has none\n" },
+        { "{\"plate\":\"AB12\",\"alternates\":[{\"plate\":null}]," HEAD "}",
+          "2 alternates have an item whose plate is not a string\n" },
+        { "{\"plate\":\"AB12\",\"alternates\":[{\"plate\":5}]," HEAD "}",
+          "2 alternates have an item whose plate is not a string\n" },
+        { "{\"plate\":\"AB12\",\"alternates\":[{\"plate\":\"A\\u0001\"}]," HEAD "}",
+          "2 alternates have a text that cannot be a plate\n" },
+        { "{\"plate\":\"AB12\",\"confidence\":50," HEAD
+          ",\"alternates\":[{\"plate\":\"A\",\"confidence\":\"5\"}]}",
+          "2 alternates have a confidence that is not a number on the read's scale\n" },
+        { "{\"plate\":\"AB12\",\"confidence\":50," HEAD
+          ",\"alternates\":[{\"plate\":\"A\",\"confidence\":101}]}",
+          "2 alternates have a confidence that is not a number on the read's scale\n" },
+        { "{\"plate\":\"AB12\",\"images\":[1]," HEAD "}",
+          "2 images have an item that is not an object\n" },
         { "{\"plate\":\"AB12\",\"images\":[{\"kind\":\"plate\"}]," HEAD "}",
           "2 images have an item whose kind or ref is not a string\n" },
+        { "{\"plate\":\"AB12\",\"images\":[{\"kind\":\"plate\",\"ref\":5}]," HEAD "}",
+          "2 images have an item whose kind or ref is not a string\n" },
+        { "{\"plate\":\"AB12\",\"images\":[{\"kind\":5,\"ref\":\"a\"}]," HEAD "}",
+          "2 images have an item whose kind or ref is not a string\n" },
+        { "{\"plate\":\"AB12\",\"images\":[{\"kind\":\"front\",\"ref\":\"a\"}]," HEAD "}",
+          "2 images have a kind other than plate, vehicle, scene and other\n" },
         { "{\"plate\":\"AB12\",\"x\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1"
           "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
           "2 nested too deeply\n" },
@@ -161,42 +185,60 @@ bad_lines_say_why_and_cost_no_other(void **state)
     }
 }
 
-/* A space before a colon or a comma is white space that no writer of lines sends; a line with one
- * behind a string is taken the slow way. */
+/* Puts white space before and behind each comma and colon. */
 static void
-put_with_spaces(char *ret_text, size_t room, const char *line)
+put_with_spaces(char *ret_text, size_t room, const char *line, const char *before,
+                const char *behind)
 {
     size_t at = 0;
     bool is_string = false;
 
     for (; *line != '\0'; line++) {
-        assert_true(at + 3 < room);
+        bool is_between;
+
         if (*line == '"' && line[-1] != '\\')
             is_string = !is_string;
-        if ((*line == ':' || *line == ',') && !is_string)
-            ret_text[at++] = ' ';
-        ret_text[at++] = *line;
+        is_between = !is_string && (*line == ':' || *line == ',');
+        at = put_text(ret_text, room, at, "%s%c%s", is_between ? before : "", *line,
+                      is_between ? behind : "");
     }
-    ret_text[at++] = '\n';
-    ret_text[at] = '\0';
 }
 
+/* A space before a colon or a comma is white space that no writer of lines sends; a line with one
+ * behind a string is taken the slow way. As that one reads it, so must others read it, whether
+ * lines beside it have escapes or not. */
 static void
-expect_the_same_both_ways(char *text, size_t bytes, size_t room)
+expect_the_same_each_way(const char *line)
 {
-    char spaced[1024], rejections[1024], reads[1024];
+    static const struct {
+        const char *before, *behind, *next;
+        size_t next_reads;
+    } ways[] = {
+        { " ", "", "", 0 },
+        { "", "", "", 0 },
+        { "", " ", "", 0 },
+        { "", "  ", "", 0 },
+        { "", "", OBJECT_ESCAPED, 1 },
+        { "", " ", OBJECT_ESCAPED, 1 },
+        { "", "  ", OBJECT_ESCAPED, 1 },
+    };
+    char text[2048], rejections[1024], reads[1024];
 
-    assert_in_range(bytes, 1, room - 2);
-    put_with_spaces(spaced, sizeof(spaced), text);
-    parse(spaced, strlen(spaced));
-    assert_in_range(snprintf(rejections, sizeof(rejections), "%s", collector.rejections), 0,
-                    sizeof(rejections) - 1);
-    assert_in_range(snprintf(reads, sizeof(reads), "%s", collector.reads), 0, sizeof(reads) - 1);
-    assert_true(rejections[0] != '\0' || reads[0] != '\0');
-    text[bytes] = '\n';
-    parse(text, bytes + 1);
-    assert_string_equal(rejections, collector.rejections);
-    assert_string_equal(reads, collector.reads);
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+        put_with_spaces(text, sizeof(text), line, ways[i].before, ways[i].behind);
+        (void)put_text(text, sizeof(text), strlen(text), "\n%s", ways[i].next);
+        parse(text, strlen(text));
+        if (i == 0) {
+            (void)put_text(rejections, sizeof(rejections), 0, "%s", collector.rejections);
+            (void)put_text(reads, sizeof(reads), 0, "%s", collector.reads);
+            assert_true(rejections[0] != '\0' || reads[0] != '\0');
+            continue;
+        }
+        assert_string_equal(rejections, collector.rejections);
+        assert_int_equal(0, strncmp(reads, collector.reads, strlen(reads)));
+        assert_string_equal(ways[i].next_reads == 0 ? "" : READ,
+                            collector.reads + strlen(reads));
+    }
 }
 
 static void
@@ -206,6 +248,8 @@ lines_mean_the_same_whichever_way_they_are_taken(void **state)
         "\"lat\":0.5,\"lon\":-0.25",
         "\"lat\":-90,\"lon\":180",
         "\"lat\":90.0000001,\"lon\":1",
+        "\"lat\":-90.0000001,\"lon\":1",
+        "\"lat\":1,\"lon\":180.1",
         "\"lat\":1,\"lon\":-180.1",
         "\"lat\":1.12345678,\"lon\":12.3456789",
         "\"lat\":1.123456789012345678,\"lon\":00.5",
@@ -223,10 +267,12 @@ lines_mean_the_same_whichever_way_they_are_taken(void **state)
         "\"heading_deg\":-0",
         "\"heading_deg\":7.5",
         "\"heading_deg\":1%",
+        "\"heading_deg\":-1",
         "\"speed_kmh\":655.34",
         "\"speed_kmh\":655.35",
         "\"speed_kmh\":12345678",
         "\"speed_kmh\":-1",
+        "\"speed_kmh\":1x",
         "\"confidence\":0.5",
         "\"confidence\":1.000001",
         "\"confidence\":100",
@@ -250,6 +296,7 @@ lines_mean_the_same_whichever_way_they_are_taken(void **state)
         "\"year\":\"2015-2019\"",
         "\"event_id\":12",
         "\"event_id\":1.5",
+        "\"event_id\":1e5",
         "\"event_id\":-",
         "\"lane\":3,\"revision\":2",
         "\"lane\":-3",
@@ -264,6 +311,11 @@ lines_mean_the_same_whichever_way_they_are_taken(void **state)
         "\"lat\":1,\"lon\":2,\"lat\":1",
         "\"alternates\":[{\"plate\":\"A1\"},{\"plate\":\"A2\"}],\"lane\":1",
         "\"alternates\":[{\"plate\":\"A1\"},{\"plate\":\"A2\"}]]",
+        "\"alternates\":[{\"plate\":\"A1\"},]",
+        "\"alternates\":[{\"plate\":\"A1\",\"lane\":1},{\"plate\":\"A2\",\"confidence\":null}]",
+        "\"alternates\":\"A1\"",
+        "\"images\":[{\"ref\":\"a\"},{\"kind\":null,\"ref\":\"b\"}]",
+        "\"correction\":true,\"identity_plate\":\"--\"",
         "\"images\":[{\"kind\":\"plate\",\"ref\":\"a\"}],\"speed_kmh\":1",
         "\"\":1",
         "\"heading_deg\":\"1\"",
@@ -285,9 +337,8 @@ lines_mean_the_same_whichever_way_they_are_taken(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        int bytes = snprintf(text, sizeof(text), "{\"plate\":\"AB12\"," HEAD ",%s}", members[i]);
-
-        expect_the_same_both_ways(text, (size_t)bytes, sizeof(text));
+        (void)put_text(text, sizeof(text), 0, "{\"plate\":\"AB12\"," HEAD ",%s}", members[i]);
+        expect_the_same_each_way(text);
     }
 }
 
@@ -304,12 +355,11 @@ plates_mean_the_same_whichever_way_they_are_taken(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(plates) / sizeof(plates[0]); i++) {
-        int bytes = snprintf(text, sizeof(text), "{\"plate\":\"%s\"," HEAD "}", plates[i]);
-
-        expect_the_same_both_ways(text, (size_t)bytes, sizeof(text));
-        bytes = snprintf(text, sizeof(text), "{\"plate_raw\":\"AZ09\",\"plate\":\"%s\"," HEAD "}",
-                         plates[i]);
-        expect_the_same_both_ways(text, (size_t)bytes, sizeof(text));
+        (void)put_text(text, sizeof(text), 0, "{\"plate\":\"%s\"," HEAD "}", plates[i]);
+        expect_the_same_each_way(text);
+        (void)put_text(text, sizeof(text), 0, "{\"plate_raw\":\"AZ09\",\"plate\":\"%s\"," HEAD "}",
+                       plates[i]);
+        expect_the_same_each_way(text);
     }
 }
 
@@ -336,10 +386,9 @@ codes_and_times_mean_the_same_whichever_way_they_are_taken(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-        int bytes = snprintf(text, sizeof(text), "{\"plate\":\"AB12\",\"reader\":\"g\",%s}",
-                             members[i]);
-
-        expect_the_same_both_ways(text, (size_t)bytes, sizeof(text));
+        (void)put_text(text, sizeof(text), 0, "{\"plate\":\"AB12\",\"reader\":\"g\",%s}",
+                       members[i]);
+        expect_the_same_each_way(text);
     }
 }
 
@@ -381,6 +430,35 @@ a_space_between_tokens_is_none_of_their_business_and_a_line_end_is(void **state)
     }
 }
 
+/* Alone, and beside a line with an escape. */
+static void
+no_beginning_of_a_line_is_a_read(void **state)
+{
+    static const char *const lines[] = {
+        "{\"plate\":\"AB12\",\"lane\":2,\"x\":\"a\\n\",\"alternates\":[{\"plate\":\"A1\"}]," HEAD
+        "}",
+        "{\"plate\": \"AB12\", \"lane\": 2, \"x\": {\"y\": [1]}, \"captured_at\": 1772971200000, "
+        "\"reader\": \"g\"}",
+    };
+    static const char *const nexts[] = { "", "\n", "\n" OBJECT, "\n" OBJECT_ESCAPED };
+    char text[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        for (size_t bytes = 1; bytes <= strlen(lines[i]); bytes++) {
+            for (size_t next = 0; next < sizeof(nexts) / sizeof(nexts[0]); next++) {
+                bool is_whole = bytes == strlen(lines[i]);
+                int count = snprintf(text, sizeof(text), "%.*s%s", (int)bytes, lines[i],
+                                     nexts[next]);
+
+                parse(text, (size_t)count);
+                assert_int_equal(!is_whole, collector.rejection_count);
+                assert_int_equal(is_whole + (next >= 2), collector.read_count);
+            }
+        }
+    }
+}
+
 static void
 a_first_line_that_is_broken_does_not_change_how_the_rest_is_read(void **state)
 {
@@ -401,16 +479,19 @@ an_object_that_goes_over_a_line_end_is_bad_lines(void **state)
         "{\"plate\":\"AB12\",\"year\":2015," HEAD "}",
         "{\"plate\": \"AB12\", \"year\": 2015, \"captured_at\": \"2026-03-08T12:00:00Z\"}",
         "{ \"plate\" : \"AB12\", \"x\" : [ 1, {} ] }",
+        "{ \"plate\":\"AB12\",\"x\":[ 1,{}]," HEAD "}",
     };
+    static const char *const neighbours[] = { OBJECT, OBJECT_ESCAPED };
     char text[512];
 
     (void)state;
     for (size_t i = 0; i < sizeof(styles) / sizeof(styles[0]); i++) {
         size_t bytes = strlen(styles[i]);
 
-        for (size_t at = 1; at < bytes; at++) {
-            int count = snprintf(text, sizeof(text), OBJECT "\n%.*s\n%s\n" OBJECT "\n", (int)at,
-                                 styles[i], styles[i] + at);
+        for (size_t at = 2; at < 2 * bytes; at++) {
+            const char *neighbour = neighbours[at % 2];
+            int count = snprintf(text, sizeof(text), "%s\n%.*s\n%s\n%s\n", neighbour, (int)at / 2,
+                                 styles[i], styles[i] + at / 2, neighbour);
 
             parse(text, (size_t)count);
             if (collector.read_count != 2 || collector.rejection_count != 2)
@@ -533,6 +614,7 @@ main(void)
         cmocka_unit_test(plates_mean_the_same_whichever_way_they_are_taken),
         cmocka_unit_test(codes_and_times_mean_the_same_whichever_way_they_are_taken),
         cmocka_unit_test(a_space_between_tokens_is_none_of_their_business_and_a_line_end_is),
+        cmocka_unit_test(no_beginning_of_a_line_is_a_read),
         cmocka_unit_test(a_first_line_that_is_broken_does_not_change_how_the_rest_is_read),
         cmocka_unit_test(an_object_that_goes_over_a_line_end_is_bad_lines),
         cmocka_unit_test(arrays_are_as_strict_as_the_standard),
