@@ -109,13 +109,13 @@ country_from_text(struct pb_str text)
     case KEY2(a, b) << COUNTRY_KEY_SHIFT | KEY3(s, t, u): \
         return number;
 
-/* country_key: of two letters. code: one to three letters or digits. */
+/* country_key: of two letters. code: one to three letters or digits, or none of these. */
 static uint16_t
 subdivision(uint32_t country_key, struct pb_str code)
 {
     uint32_t key;
 
-    if (code.bytes < 1 || code.bytes > 3)
+    if (code.bytes > 3)
         return 0;
     key = pack(code.text, code.bytes);
     if (key == 0)

@@ -150,8 +150,9 @@ pb_letter_narrow(uint32_t code_point)
 static bool
 is_dropped(uint32_t code_point)
 {
-    size_t low = 0, high = COUNT_OF(dropped);
+    size_t low = 0, high = COUNT_OF(dropped) - 1;
 
+    assert(code_point <= dropped[high].last); /* the last range ends where Unicode does */
     while (low < high) {
         size_t middle = (low + high) / 2;
 
@@ -160,7 +161,7 @@ is_dropped(uint32_t code_point)
         else
             high = middle;
     }
-    return low < COUNT_OF(dropped) && dropped[low].first <= code_point;
+    return dropped[low].first <= code_point;
 }
 
 /* Returns the Latin form, or the code point itself. */
@@ -231,6 +232,7 @@ upper_greek(uint32_t c)
     return c;
 }
 
+/* Of U+0400 to U+052F. */
 static uint32_t
 upper_cyrillic(uint32_t c)
 {
@@ -242,8 +244,7 @@ upper_cyrillic(uint32_t c)
         return 0x04C0;
     if (c >= 0x04C1 && c <= 0x04CE)
         return upper_of_turns(c, 1);
-    if ((c >= 0x0460 && c <= 0x0481) || (c >= 0x048A && c <= 0x04BF) ||
-        (c >= 0x04D0 && c <= 0x052F))
+    if ((c >= 0x0460 && c <= 0x0481) || (c >= 0x048A && c <= 0x04BF) || c >= 0x04D0)
         return upper_of_turns(c, 0);
     return c;
 }

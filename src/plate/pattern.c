@@ -196,16 +196,36 @@ next_in_class(struct builder *builder, uint32_t *ret_code_point)
     return PB_OK;
 }
 
-/* The code point after the one just read, without reading it; 0 at the end or if not UTF-8. */
+/* How many bytes the next character takes where it is this one, or its full-width form; else 0. */
 static uint32_t
-peek(const struct builder *builder)
+bytes_of_next(const struct builder *builder, uint32_t wanted)
 {
     uint32_t code_point;
+    size_t bytes = pb_utf8_next(builder->text.text + builder->at, builder->text.bytes - builder->at,
+                                &code_point);
 
-    if (pb_utf8_next(builder->text.text + builder->at, builder->text.bytes - builder->at,
-                     &code_point) == 0)
-        return 0;
-    return pb_letter_narrow(code_point);
+    return bytes != 0 && pb_letter_narrow(code_point) == wanted ? (uint32_t)bytes : 0;
+}
+
+/* After `first` in a class: ret_last is the end of the range that it begins, or itself. */
+static enum pb_status
+take_range_end(struct builder *builder, uint32_t first, uint32_t *ret_last)
+{
+    uint32_t dash_bytes = bytes_of_next(builder, '-');
+    uint32_t after_dash = builder->at + dash_bytes;
+    enum pb_status status;
+
+    *ret_last = first;
+    if (dash_bytes == 0)
+        return PB_OK;
+    builder->at = after_dash;
+    status = next_in_class(builder, ret_last);
+    if (status == PB_OK && *ret_last == ']') {
+        /* A dash at the end is a dash, and those are dropped. */
+        builder->at = after_dash;
+        *ret_last = first;
+    }
+    return status;
 }
 
 /* After `[`. */
@@ -213,43 +233,22 @@ static enum pb_status
 parse_class(struct builder *builder)
 {
     struct step step = { 0 };
-    uint32_t first = 0, last;
-    enum pb_status status;
+    uint32_t first = 0, last = 0;
+    enum pb_status status = next_in_class(builder, &first);
 
-    if (peek(builder) == '!' || peek(builder) == '^') {
+    if (status == PB_OK && (first == '!' || first == '^')) {
         step.is_negated = true;
-        status = next_code_point(builder, &first);
-        if (status != PB_OK)
-            return status;
-    }
-    for (;;) {
         status = next_in_class(builder, &first);
-        if (status != PB_OK)
-            return status;
-        if (first == ']')
-            break;
-        last = first;
-        if (peek(builder) == '-') {
-            uint32_t dash_at = builder->at;
-
-            status = next_in_class(builder, &last); /* the dash */
-            if (status == PB_OK)
-                status = next_in_class(builder, &last);
-            if (status != PB_OK)
-                return status;
-            if (last == ']') {
-                /* A dash at the end is a dash, and those are dropped. */
-                builder->at = dash_at;
-                status = next_in_class(builder, &last);
-                if (status != PB_OK)
-                    return status;
-                last = first;
-            }
-        }
-        status = add_class_range(builder, &step, first, last);
-        if (status != PB_OK)
-            return status;
     }
+    while (status == PB_OK && first != ']') {
+        status = take_range_end(builder, first, &last);
+        if (status == PB_OK)
+            status = add_class_range(builder, &step, first, last);
+        if (status == PB_OK)
+            status = next_in_class(builder, &first);
+    }
+    if (status != PB_OK)
+        return status;
     if (step.symbols == 0 && !step.has_ranges)
         return pb_fail(builder->error, PB_BAD_INPUT,
                        "plate pattern: no letter or digit in [...]");

@@ -167,8 +167,9 @@ extend(const struct pb_pattern *pattern, const uint64_t from[PB_PATTERN_LEVELS],
         uint64_t symbols = next_symbols(pattern, states[now], depth);
         unsigned symbol;
 
-        if (symbols == 0)
-            break;
+        /* A step without symbol has been left out already, for the edit that it costs; a state
+         * that lives without that one goes on by some symbol to one that lives. */
+        assert(symbols != 0);
         symbol = (unsigned)__builtin_ctzll(symbols);
         if (symbol == 1)
             break; /* the very next one: it makes the code no longer jump */
@@ -234,8 +235,7 @@ pb_pattern_scan_code(struct pb_pattern_scan *scan, uint64_t code,
     depth = common_characters(scan->code, code);
     if (depth > scan->depth)
         depth = scan->depth;
-    if (depth > length)
-        depth = length;
+    /* Codes ascend: no more than all of this one is as it was in the one before. */
     scan->code = code;
     while (depth < length) {
         take(pattern, scan->states[depth],

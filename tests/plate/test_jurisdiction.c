@@ -83,6 +83,33 @@ every_name_is_found_again(void **state)
     }
 }
 
+/* All codes of three letters at once, as above: each is of one country, which has no other. */
+static void
+each_country_has_one_code_of_three_letters(void **state)
+{
+    static unsigned codes_of[UINT16_MAX + 1];
+    uint64_t sum = 0;
+    unsigned count = 0;
+
+    (void)state;
+    memset(codes_of, 0, sizeof(codes_of));
+    for (unsigned i = 0; i < 26 * 26 * 26; i++) {
+        char code[4] = { (char)('A' + i / 676), (char)('A' + i / 26 % 26), (char)('A' + i % 26) };
+        uint16_t number = pb_jurisdiction_from_text(pb_str_from(code));
+        char line[16];
+
+        if (number == 0)
+            continue;
+        assert_int_equal(2, strlen(pb_jurisdiction_name(number)));
+        assert_int_equal(1, ++codes_of[number]);
+        (void)snprintf(line, sizeof(line), "%s=%s", code, pb_jurisdiction_name(number));
+        sum += pb_hash_bytes(line, strlen(line));
+        count++;
+    }
+    assert_int_equal(250, count);
+    assert_true(sum == UINT64_C(0x87EF91AB0F6574F9));
+}
+
 static const char *
 name_of(const char *text)
 {
@@ -101,12 +128,13 @@ common_spellings_are_understood(void **state)
         { "GA", "GA" },        { "CA", "CA" },         { "MX-DIF", "MX-CMX" },
         { "CA-PQ", "CA-QC" },  { "IN-TG", "IN-TS" },   { "AT-9", "AT-9" },
         { "au-nsw", "AU-NSW" }, { "UK", "GB" },        { "GBR", "GB" },
-        { "XK", "XK" },
+        { "XK", "XK" },        { "CA-NF", "CA-NL" },   { "IN-CT", "IN-CG" },
+        { "IN-OR", "IN-OD" },  { "IN-UT", "IN-UK" },
     };
     static const char *const unknown[] = {
         "", " ", "U", "ZZ", "ZZZ", "US-", "US-G", "US-ZZ", "US-GAA", "USGA", "US--GA", "US/GA",
         "US-G A", "1A", "A1", "12", "-", "--", "unknown", "\xC3\x84\xC3\x84", "DE-1", "GA-US",
-        "US-GA-1", "us-?", "AT-0",
+        "US-GA-1", "us-?", "AT-0", "{A", "A~", "us-~~", "~~-GA",
     };
 
     (void)state;
@@ -155,6 +183,18 @@ bare_codes_and_names_mean_the_country_at_hand_first(void **state)
         { "US", "Virginia", "US-VA" },
         { "US", "West Virginia", "US-WV" },
         { "US", "unknown", "" },
+        { "US", "West.Virginia", "US-WV" },
+        { "US", "West-Virginia-", "US-WV" },
+        { "US", "Georgi{", "" },
+        { "US", "Georgi\xC3\xA1", "" },
+        { "DE", "Bayern", "DE-BY" },
+        { "AT", "Wien", "AT-9" },
+        { "CH", "Bern", "CH-BE" },
+        { "AU", "Victoria", "AU-VIC" },
+        { "GB", "Scotland", "GB-SCT" },
+        { "BR", "Bahia", "BR-BA" },
+        { "IN", "Kerala", "IN-KL" },
+        { "DE", "Kerala", "" },
     };
 
     (void)state;
@@ -174,6 +214,7 @@ main(void)
         cmocka_unit_test(numbers_on_disk_keep_their_names),
         cmocka_unit_test(no_number_was_given_to_another_name),
         cmocka_unit_test(every_name_is_found_again),
+        cmocka_unit_test(each_country_has_one_code_of_three_letters),
         cmocka_unit_test(common_spellings_are_understood),
         cmocka_unit_test(bare_codes_and_names_mean_the_country_at_hand_first),
     };

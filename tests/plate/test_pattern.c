@@ -79,6 +79,19 @@ wildcards_and_classes_mean_what_they_say(void **state)
         { "AB#1", "AB#1", true },       { "AB?1", "AB#1", true },
         { "[A#]", "#", true },          { "[0-Z]", "#", false },
         { "\xD9\xA1\xD9\xA2", "12", true },            /* Arabic-Indic digits */
+        { "\xCC\x88" "A1", "A1", true },               /* an accent on nothing */
+        { "AQ\xCC\x88" "1", "AQ1", true },             /* and on a letter that has none */
+        { "?\xCC\x88" "1", "A1", true },
+        { "\xD0\x93\xCC\x81" "1", "\xD0\x83" "1", true }, /* letters without symbol */
+        { "\xD0\x93\xCC\x81" "1", "\xD0\x93" "1", false },
+        { "[A-\xC3\xA9]1", "Q1", true },              /* control characters lie between */
+        { "[A-\xC3\xA9]1", "\xC3\x89" "1", true },
+        { "[A-\xC3\xA9]1", "11", false },
+        { "[\xEF\xBC\x81" "0\xEF\xBC\x8D" "9]", "A", true }, /* full-width `!` and `-` */
+        { "[\xEF\xBC\x81" "0\xEF\xBC\x8D" "9]", "5", false },
+        { "[A\xEF\xBC\x8D]", "A", true },
+        { "[!-A]", "B", true },         { "[!-A]", "A", false },
+        { "[A!]", "A", true },          { "[A^]", "B", false },
     };
 
     (void)state;
@@ -163,9 +176,15 @@ refusals_say_what_is_wrong(void **state)
         { "[!]", 0, PB_BAD_INPUT, "in [...]" },
         { "[-]", 0, PB_BAD_INPUT, "in [...]" },
         { "[A?]", 0, PB_BAD_INPUT, "inside" },
+        { "[A*]", 0, PB_BAD_INPUT, "inside" },
+        { "[A-?]", 0, PB_BAD_INPUT, "inside" },
+        { "[!?]", 0, PB_BAD_INPUT, "inside" },
+        { "[!\xC3", 0, PB_BAD_INPUT, "UTF-8" },
+        { "[A\t]", 0, PB_BAD_INPUT, "control" },
         { "[[A]]", 0, PB_BAD_INPUT, "inside" },
         { "[9-0]", 0, PB_BAD_INPUT, "backwards" },
         { "[--A]", 0, PB_BAD_INPUT, "letter or digit" },
+        { "[A-~]", 0, PB_BAD_INPUT, "letter or digit" },
         { "[A\xCC\x88]", 0, PB_BAD_INPUT, "accent" },
         { "[0-\xE4\xBA\xAC]", 0, PB_OVER_LIMIT, "more than" },
         { "*", 1, PB_BAD_INPUT, "*" },
@@ -217,11 +236,36 @@ limits_hold_to_the_last_one(void **state)
         text[i] = '*'; /* stars count */
     assert_int_equal(PB_OK, compile_status(text, PB_PATTERN_STEPS_MAX));
     assert_int_equal(PB_OVER_LIMIT, compile_status(text, PB_PATTERN_STEPS_MAX + 1));
+    memset(text, 'A', PB_PATTERN_STEPS_MAX);
+    text[PB_PATTERN_STEPS_MAX] = '*'; /* the one too many may be a star */
+    assert_int_equal(PB_OVER_LIMIT, compile_status(text, PB_PATTERN_STEPS_MAX + 1));
     memset(text + 1, '*', sizeof(text) - 1); /* but a row of them is one */
     assert_int_equal(PB_OK, compile_status(text, PB_PATTERN_BYTES_MAX));
     memset(text + 1, '-', sizeof(text) - 1);
     assert_int_equal(PB_OK, compile_status(text, PB_PATTERN_BYTES_MAX));
     assert_int_equal(PB_OVER_LIMIT, compile_status(text, PB_PATTERN_BYTES_MAX + 1));
+}
+
+/* Where capitals and small letters take turns, folding leaves every second one: none lies beside
+ * another, and each makes a range of its own. */
+static void
+classes_together_hold_so_many_letters_and_no_more(void **state)
+{
+    static const char class[] = "[\xD1\xA0-\xD2\x81\xD2\x8A-\xD2\xBF\xD3\x90-\xD4\xAF]";
+    const uint32_t class_bytes = (uint32_t)sizeof(class) - 1;
+    struct pb_pattern *pattern = NULL;
+    struct pb_error error = { "" };
+    char text[PB_PATTERN_BYTES_MAX];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        memcpy(text + i * class_bytes, class, class_bytes);
+    assert_int_equal(PB_OK, compile_status(text, 2 * class_bytes));
+    assert_int_equal(PB_OVER_LIMIT,
+                     pb_pattern_compile(pb_env_system(), (struct pb_str){ text, 3 * class_bytes },
+                                        0, false, &pattern, &error));
+    assert_non_null(strstr(error.message, "too many different characters"));
+    assert_null(pattern);
 }
 
 static void
@@ -370,6 +414,7 @@ main(void)
         cmocka_unit_test(a_match_says_how_far_it_is),
         cmocka_unit_test(refusals_say_what_is_wrong),
         cmocka_unit_test(limits_hold_to_the_last_one),
+        cmocka_unit_test(classes_together_hold_so_many_letters_and_no_more),
         cmocka_unit_test(longest_patterns_match_with_all_edits),
         cmocka_unit_test(exact_patterns_are_known),
         cmocka_unit_test(broken_utf8_matches_nothing),

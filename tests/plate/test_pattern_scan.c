@@ -287,6 +287,49 @@ a_pattern_that_no_code_fits_ends_at_once(void **state)
 }
 
 static void
+the_same_code_again_gives_the_same_answer(void **state)
+{
+    static const char *const texts[] = { "AB*1", "AB12", "*2", "C*" };
+    uint64_t code = pb_plate_code(pb_str_from("AB12"));
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct pb_pattern_match first = { 9, false, false }, again = { 9, false, false };
+        uint64_t next_first = 0, next_again = 0;
+        struct pb_pattern *pattern;
+        struct pb_pattern_scan scan;
+        bool is_match;
+
+        assert_int_equal(PB_OK, pb_pattern_compile(pb_env_system(), pb_str_from(texts[i]), 0, true,
+                                                   &pattern, NULL));
+        pb_pattern_scan_init(&scan, pattern);
+        is_match = pb_pattern_scan_code(&scan, code, &first, &next_first);
+        assert_int_equal(i == 1 || i == 2, is_match);
+        assert_int_equal(is_match, pb_pattern_scan_code(&scan, code, &again, &next_again));
+        assert_int_equal(first.edits, again.edits);
+        assert_int_equal(first.has_lookalike, again.has_lookalike);
+        assert_true(next_first == next_again);
+        pb_pattern_free(pb_env_system(), pattern);
+    }
+}
+
+static void
+of_no_codes_none_may_match(void **state)
+{
+    static const char *const texts[] = { "A*", "*A*", "*" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        struct pb_pattern *pattern;
+
+        assert_int_equal(PB_OK, pb_pattern_compile(pb_env_system(), pb_str_from(texts[i]), 0, false,
+                                                   &pattern, NULL));
+        assert_true(pb_pattern_prefilter(pattern, NULL, 0) == 0);
+        pb_pattern_free(pb_env_system(), pattern);
+    }
+}
+
+static void
 damaged_codes_do_no_harm(void **state)
 {
     static const char *const texts[] = { "A*", "*1", "*A1*", "???", "ABC" };
@@ -306,7 +349,10 @@ damaged_codes_do_no_harm(void **state)
             struct pb_pattern_match match;
             uint64_t next;
 
-            code = (code & ((UINT64_C(1) << PB_PLATE_CODE_BITS) - 1)) | 1;
+            /* In no order; some end early, some have a hole. */
+            code = (code & ((UINT64_C(1) << PB_PLATE_CODE_BITS) - 1)) | UINT64_C(1) << 54;
+            code &= UINT64_MAX << 6 * oracle_below(&random, 10);
+            code &= ~(UINT64_C(63) << 6 * oracle_below(&random, 9));
             (void)pb_pattern_prefilter(pattern, &code, 1);
             (void)pb_pattern_scan_code(&scan, code, &match, &next);
             assert_true(next > code);
@@ -323,6 +369,8 @@ main(void)
         cmocka_unit_test(scanning_finds_what_matching_finds_for_common_shapes),
         cmocka_unit_test(jumps_land_on_codes_that_match),
         cmocka_unit_test(a_pattern_that_no_code_fits_ends_at_once),
+        cmocka_unit_test(the_same_code_again_gives_the_same_answer),
+        cmocka_unit_test(of_no_codes_none_may_match),
         cmocka_unit_test(damaged_codes_do_no_harm),
     };
 
