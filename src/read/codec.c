@@ -512,8 +512,9 @@ pb_record_is_ascii(const uint8_t *record, size_t bytes, const struct pb_read *re
                        read->make.bytes | read->model.bytes | read->color.bytes | read->body.bytes |
                        read->event_id.bytes | read->identity_plate.bytes;
 
-    /* Then the bytes of lengths, and only they, are below a space. */
-    return lengths < SPACE && (read->alternate_count | read->image_count) == 0 && text_bytes >= 8 &&
-           text_bytes <= COUNTED_BYTES_MAX &&
-           are_ascii_but(texts, text_bytes, 2 + (unsigned)__builtin_popcount(optional));
+    if (lengths >= SPACE || (read->alternate_count | read->image_count) != 0 || text_bytes < 8)
+        return false;
+    assert(text_bytes <= COUNTED_BYTES_MAX); /* nine short texts and their lengths */
+    /* The bytes of lengths, and only they, are below a space. */
+    return are_ascii_but(texts, text_bytes, 2 + (unsigned)__builtin_popcount(optional));
 }

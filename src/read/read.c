@@ -49,14 +49,10 @@ pb_read_confidence_permille(const struct pb_read *read)
 {
     if (read->confidence_e6 == PB_NO_CONFIDENCE)
         return -1;
-    switch (read->confidence_scale) {
-    case PB_SCALE_UNIT:
+    if (read->confidence_scale == PB_SCALE_UNIT)
         return (int)(read->confidence_e6 / (UNIT_MAX_E6 / 1000));
-    case PB_SCALE_PERCENT:
+    if (read->confidence_scale == PB_SCALE_PERCENT)
         return (int)(read->confidence_e6 / (PERCENT_MAX_E6 / 1000));
-    case PB_SCALE_NONE:
-        break;
-    }
     return -1;
 }
 
@@ -410,7 +406,7 @@ pb_read_is_plainly_valid(const struct pb_read *read)
            place_fault(read, &field) == NULL &&
            confidence_fault(read, &confidence_max_e6) == NULL && years_fault(read) == NULL &&
            read->alternate_count == 0 && read->image_count == 0 && !read->is_correction &&
-           read->identity_plate.bytes == 0 && read->plate.text[0] != '#';
+           read->plate.text[0] != '#';
 }
 
 /* ---- identity ---- */

@@ -53,6 +53,7 @@ put_year_range(struct pb_text_out *out, const struct pb_read *read)
 
 /* ---- CSV ---- */
 
+/* Of a cell that is not empty, as is_formula(). */
 static bool
 needs_quotes(struct pb_str text)
 {
@@ -62,7 +63,7 @@ needs_quotes(struct pb_str text)
         if (c == ',' || c == '"' || c == '\n' || c == '\r')
             return true;
     }
-    return text.bytes != 0 && (text.text[0] == ' ' || text.text[text.bytes - 1] == ' ');
+    return text.text[0] == ' ' || text.text[text.bytes - 1] == ' ';
 }
 
 /* true where a spreadsheet would take the cell for a formula. Some take the full-width forms
@@ -70,8 +71,6 @@ needs_quotes(struct pb_str text)
 static bool
 is_formula(struct pb_str text)
 {
-    if (text.bytes == 0)
-        return false;
     switch (text.text[0]) {
     case '=':
     case '+':

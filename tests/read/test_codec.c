@@ -337,6 +337,29 @@ texts_are_told_to_be_ascii_only_where_they_are(void **state)
     assert_true(told > 5000);
 }
 
+/* The quick look takes eight bytes at once: with fewer it says no, and the long way decides. */
+static void
+texts_of_less_than_eight_bytes_are_not_told_to_be_ascii(void **state)
+{
+    static const struct {
+        const char *plate; /* beside it two lengths, and a reader of one byte */
+        bool is_told;
+    } cases[] = { { "A", false }, { "AB12", false }, { "AB123", true }, { "AB1234", true } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct pb_read read = maker_ordinary(), decoded;
+        struct pb_record_room room;
+        uint8_t bytes[PB_RECORD_BYTES_MAX];
+        size_t used = 0, count;
+
+        read.plate = pb_str_from(cases[i].plate);
+        count = pb_record_encode(&read, bytes);
+        assert_int_equal(PB_OK, pb_record_decode(bytes, count, &room, &decoded, &used));
+        assert_int_equal(cases[i].is_told, pb_record_is_ascii(bytes, used, &decoded));
+    }
+}
+
 int
 main(void)
 {
@@ -352,6 +375,7 @@ main(void)
         cmocka_unit_test(decode_refuses_an_image_of_unknown_kind),
         cmocka_unit_test(decode_of_damaged_bytes_is_refused_or_exact),
         cmocka_unit_test(texts_are_told_to_be_ascii_only_where_they_are),
+        cmocka_unit_test(texts_of_less_than_eight_bytes_are_not_told_to_be_ascii),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,18 @@ identity_is_the_hash_that_the_format_page_states(void **state)
     assert_true(pb_read_identity(&read) == UINT64_C(0x5169C3806BD35980));
 }
 
+/* These eight bytes are the ones of that length whose XXH3 is 0, found by running it backwards. */
+static void
+an_identity_is_never_0(void **state)
+{
+    static const char bytes[] = "\x42\xD5\x68\xE1\x38\xD7\x27\xFF";
+    struct pb_str text = { bytes, sizeof(bytes) - 1 };
+
+    (void)state;
+    assert_true(pb_hash_bytes(text.text, text.bytes) == 0);
+    assert_true(pb_identity_of_bytes(text) == 1);
+}
+
 static bool
 have_same_bytes(const struct pb_read *a, const struct pb_read *b)
 {
@@ -149,6 +161,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(identity_is_the_hash_that_the_format_page_states),
+        cmocka_unit_test(an_identity_is_never_0),
         cmocka_unit_test(identity_with_an_event_id_is_reader_and_event_id_alone),
         cmocka_unit_test(identity_without_an_event_id_is_reader_time_and_plate),
         cmocka_unit_test(correction_keeps_the_identity_of_what_it_corrects),

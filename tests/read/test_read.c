@@ -98,6 +98,8 @@ confidence_of_both_scales_is_one_scale_rounded_down(void **state)
         { PB_SCALE_PERCENT, 91609123, 916 },
         { PB_SCALE_PERCENT, 89999999, 899 },
         { PB_SCALE_NONE, PB_NO_CONFIDENCE, -1 },
+        { PB_SCALE_NONE, 500000, -1 }, /* a number without a scale says nothing */
+        { (enum pb_confidence_scale)3, 500000, -1 },
     };
 
     (void)state;

@@ -319,6 +319,35 @@ json_of_a_full_read_is_as_the_format_page_shows(void **state)
 }
 
 static void
+json_says_which_scale_a_confidence_has(void **state)
+{
+    struct pb_read read = least();
+
+    (void)state;
+    read.confidence_scale = PB_SCALE_UNIT;
+    read.confidence_e6 = 937210;
+    expect_json(read, NULL,
+                "{\"plate\":\"AB12\",\"captured_at\":\"1970-01-01T00:00:00.000Z\",\"reader\":\"g\","
+                "\"confidence\":0.93721,\"confidence_scale\":\"unit\"}");
+}
+
+/* A program that was built for a later version may hand on what this one does not know. */
+static void
+json_takes_a_kind_or_match_that_it_does_not_know_for_the_first(void **state)
+{
+    static const struct pb_image_ref image = { (enum pb_image_kind)77, { "a/5.jpg", 7 } };
+    struct pb_result result = { .match = (enum pb_match)77 };
+    struct pb_read read = least();
+
+    (void)state;
+    read.images = &image;
+    read.image_count = 1;
+    expect_json(read, &result,
+                "{\"plate\":\"AB12\",\"captured_at\":\"1970-01-01T00:00:00.000Z\",\"reader\":\"g\","
+                "\"images\":[{\"kind\":\"other\",\"ref\":\"a/5.jpg\"}],\"match\":\"exact\"}");
+}
+
+static void
 json_tells_corrections_and_superseded_reads(void **state)
 {
     struct pb_read read = least();
@@ -437,6 +466,8 @@ main(void)
         cmocka_unit_test(positions_print_their_shortest_exact_decimals),
         cmocka_unit_test(json_of_a_bare_read_has_only_what_is_known),
         cmocka_unit_test(json_of_a_full_read_is_as_the_format_page_shows),
+        cmocka_unit_test(json_says_which_scale_a_confidence_has),
+        cmocka_unit_test(json_takes_a_kind_or_match_that_it_does_not_know_for_the_first),
         cmocka_unit_test(json_tells_corrections_and_superseded_reads),
         cmocka_unit_test(json_of_a_result_tells_how_it_matches),
         cmocka_unit_test(json_strings_escape_what_json_demands),
