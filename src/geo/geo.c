@@ -396,14 +396,14 @@ by_first(const void *a, const void *b)
     return (left->first > right->first) - (left->first < right->first);
 }
 
-/* Sorts the ranges and joins those without a gap. */
+/* Sorts the ranges and joins those without a gap. There is one at least: what an area has a point
+ * in is never called outside. */
 static void
 join_ranges(struct cover_work *work)
 {
     size_t kept = 0;
 
-    if (work->range_count == 0)
-        return;
+    assert(work->range_count > 0);
     qsort(work->ranges, work->range_count, sizeof(work->ranges[0]), by_first);
     for (size_t i = 1; i < work->range_count; i++) {
         assert(work->ranges[i].first > work->ranges[kept].last);

@@ -340,6 +340,8 @@ antimeridian_belongs_to_areas_on_either_side(void **state)
     for (size_t i = 0; i < 5; i++) {
         expect_point(areas[i], 5000000, LON_MAX, true);
         expect_point(areas[i], 5000000, -LON_MAX, true);
+        expect_point(areas[i], 10000001, LON_MAX, false); /* north of it on either side */
+        expect_point(areas[i], 10000001, -LON_MAX, false);
         free_area(areas[i]);
     }
     /* A point on a polygon's edge may count as either, but as the same for both numbers. */
@@ -493,6 +495,7 @@ polygon_refuses_what_is_no_polygon(void **state)
         { { { PB_NO_POSITION, PB_NO_POSITION }, { 1000, 0 }, { 0, 9 } }, 3 },
         { { { 0, 1790000000 }, { 1000, -1790000000 }, { 0, -1780000000 } }, 3 },
         { { { 0, 0 }, { 0, 1000 }, { 0, 2000 } }, 3 }, /* on one line */
+        { { { 0, 0 }, { 1000, 0 }, { 2000, 0 } }, 3 },
     };
     static struct pb_geo_point many[PB_POLYGON_POINTS_MAX + 1];
     struct pb_geo_area *area = NULL;
@@ -663,6 +666,59 @@ an_area_that_crosses_or_touches_itself_is_as_large_as_its_bounds(void **state)
     }
 }
 
+/* Whether two edges have a point in common, worked out another way than by sides: where along each
+ * of them the two lines cross. */
+static bool
+have_common_point(struct pb_geo_point a, struct pb_geo_point b, struct pb_geo_point c,
+                  struct pb_geo_point d)
+{
+    int r_x = b.lon_e7 - a.lon_e7, r_y = b.lat_e7 - a.lat_e7;
+    int s_x = d.lon_e7 - c.lon_e7, s_y = d.lat_e7 - c.lat_e7;
+    int q_x = c.lon_e7 - a.lon_e7, q_y = c.lat_e7 - a.lat_e7;
+    int both = r_x * s_y - r_y * s_x;
+    int along_r = q_x * s_y - q_y * s_x; /* of `both` */
+    int along_s = q_x * r_y - q_y * r_x;
+
+    if (both < 0) {
+        both = -both;
+        along_r = -along_r;
+        along_s = -along_s;
+    }
+    if (both != 0)
+        return along_r >= 0 && along_r <= both && along_s >= 0 && along_s <= both;
+    if (along_r != 0 || along_s != 0)
+        return false; /* side by side */
+    return fmin(a.lon_e7, b.lon_e7) <= fmax(c.lon_e7, d.lon_e7) &&
+           fmin(c.lon_e7, d.lon_e7) <= fmax(a.lon_e7, b.lon_e7) &&
+           fmin(a.lat_e7, b.lat_e7) <= fmax(c.lat_e7, d.lat_e7) &&
+           fmin(c.lat_e7, d.lat_e7) <= fmax(a.lat_e7, b.lat_e7);
+}
+
+/* Every one with its corners on a grid of 4 by 4: edges that cross, touch, lie on one another or on
+ * one line, and edges without length. */
+static void
+a_quadrilateral_is_simple_where_opposite_edges_do_not_meet(void **state)
+{
+    unsigned simple_count = 0;
+
+    (void)state;
+    for (unsigned corners = 0; corners < 65536; corners++) {
+        struct pb_geo_point points[4];
+        bool is_simple;
+
+        for (unsigned i = 0; i < 4; i++) {
+            points[i].lat_e7 = (int32_t)(corners >> 4 * i & 3);
+            points[i].lon_e7 = (int32_t)(corners >> (4 * i + 2) & 3);
+        }
+        is_simple = !have_common_point(points[0], points[1], points[2], points[3]) &&
+                    !have_common_point(points[1], points[2], points[3], points[0]);
+        if (is_simple != pb_geo_is_simple(points, 4))
+            fail_msg("corners %04x: simple is %d", corners, is_simple);
+        simple_count += is_simple;
+    }
+    assert_in_range(simple_count, 10000, 60000);
+}
+
 /* At the ends of the Earth no difference overflows. */
 static void
 a_polygon_around_the_world_is_measured(void **state)
@@ -686,6 +742,7 @@ main(void)
         cmocka_unit_test(small_circles_have_small_covers),
         cmocka_unit_test(large_circles_have_covers_close_to_their_area),
         cmocka_unit_test(an_area_that_crosses_or_touches_itself_is_as_large_as_its_bounds),
+        cmocka_unit_test(a_quadrilateral_is_simple_where_opposite_edges_do_not_meet),
         cmocka_unit_test(a_polygon_around_the_world_is_measured),
         cmocka_unit_test(rectangle_contains_its_points_and_its_cover_too),
         cmocka_unit_test(antimeridian_belongs_to_areas_on_either_side),

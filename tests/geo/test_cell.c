@@ -95,6 +95,8 @@ cell_of_no_position_is_none(void **state)
 {
     (void)state;
     assert_int_equal(PB_GEO_CELL_NONE, pb_geo_cell(PB_NO_POSITION, PB_NO_POSITION));
+    assert_int_equal(PB_GEO_CELL_NONE, pb_geo_cell(PB_NO_POSITION, 0));
+    assert_int_equal(PB_GEO_CELL_NONE, pb_geo_cell(0, PB_NO_POSITION));
 }
 
 /* Expected: haversine and the spherical law of cosines, worked out apart from this code. */
