@@ -8,6 +8,7 @@
 #define PB_LINE_BYTES_MAX (1u << 20)          /* one line of CSV or NDJSON */
 #define PB_BLOCK_BYTES_MAX (16u << 20)        /* one block of the binary form or of the log */
 #define PB_JSON_DEPTH_MAX 32u
+#define PB_YAML_BYTES_MAX (64u << 20)         /* one text */
 #define PB_APPEND_READS_MAX 65536u            /* reads in one append */
 #define PB_PATTERN_BYTES_MAX 128u
 #define PB_PATTERN_STEPS_MAX 48u              /* characters, classes and stars of a pattern */

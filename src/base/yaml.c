@@ -35,18 +35,22 @@ struct builder {
     bool has_document;
 };
 
+static_assert(PB_YAML_BYTES_MAX < UINT32_MAX / 3, "lines fit, and what escapes grow to");
+
 static uint32_t
 line_of(yaml_mark_t mark)
 {
-    return mark.line < UINT32_MAX ? (uint32_t)mark.line + 1 : UINT32_MAX;
+    return (uint32_t)mark.line + 1;
 }
 
+/* offset: of a byte of the text. */
 static uint32_t
 line_at(struct pb_str text, size_t offset)
 {
     uint32_t line = 1;
 
-    for (size_t i = 0; i < offset && i < text.bytes; i++)
+    assert(offset < text.bytes);
+    for (size_t i = 0; i < offset; i++)
         line += text.text[i] == '\n';
     return line;
 }
@@ -109,8 +113,6 @@ take_scalar(struct builder *builder, const yaml_event_t *event)
 
     if (memchr(event->data.scalar.value, 0, bytes) != NULL)
         return bad(builder, line, "a text must not hold a NUL");
-    if (bytes >= UINT32_MAX)
-        return pb_fail(builder->error, PB_OVER_LIMIT, "line %u: the text is too long", line);
     copy = pb_arena_alloc(builder->arena, bytes + 1);
     if (copy == NULL)
         return PB_E_NOMEM;
@@ -191,10 +193,10 @@ end_map(struct builder *builder, const struct frame *frame)
     if (count > PB_YAML_KEYS_MAX)
         return pb_fail(builder->error, PB_OVER_LIMIT, "line %u: a map with more than %u keys",
                        frame->line, PB_YAML_KEYS_MAX);
-    keys = new_nodes(builder, count);
-    items = new_nodes(builder, count);
-    if (keys == NULL || items == NULL)
+    keys = new_nodes(builder, 2 * count);
+    if (keys == NULL)
         return PB_E_NOMEM;
+    items = keys + count;
     for (uint32_t i = 0; i < count; i++) {
         keys[i] = builder->stack[frame->first + 2 * i];
         items[i] = builder->stack[frame->first + 2 * i + 1];
@@ -291,10 +293,10 @@ parser_failed(const yaml_parser_t *parser, struct pb_str text, struct pb_error *
 
     if (parser->error == YAML_MEMORY_ERROR)
         return PB_E_NOMEM;
+    assert(parser->problem != NULL); /* libyaml says so of all others */
     line = parser->error == YAML_READER_ERROR ? line_at(text, parser->problem_offset)
                                               : line_of(parser->problem_mark);
-    return pb_fail(error, PB_BAD_INPUT, "line %u: %s%s%s", line,
-                   parser->problem == NULL ? "this is not YAML" : parser->problem,
+    return pb_fail(error, PB_BAD_INPUT, "line %u: %s%s%s", line, parser->problem,
                    *context == '\0' ? "" : " ", context);
 }
 
@@ -362,10 +364,13 @@ pb_yaml_parse(struct pb_arena *arena, struct pb_str text, const struct pb_yaml *
     enum pb_status status;
 
     assert(arena != NULL && ret_root != NULL);
+    if (text.bytes > PB_YAML_BYTES_MAX)
+        return pb_fail(error, PB_OVER_LIMIT, "more than %u bytes of YAML", PB_YAML_BYTES_MAX);
     status = check_utf8(text, error);
     if (status != PB_OK)
         return status;
-    if (!yaml_parser_initialize(&parser))
+    root = pb_arena_alloc(arena, sizeof(*root));
+    if (root == NULL || !yaml_parser_initialize(&parser))
         return PB_E_NOMEM;
     /* Said rather than guessed: a byte order mark would make it read UTF-16. */
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
@@ -374,17 +379,10 @@ pb_yaml_parse(struct pb_arena *arena, struct pb_str text, const struct pb_yaml *
                                  text.bytes);
 
     status = take_all(&builder, &parser, text);
-    if (status != PB_OK)
-        goto out;
-    root = pb_arena_alloc(arena, sizeof(*root));
-    if (root == NULL) {
-        status = PB_E_NOMEM;
-        goto out;
+    if (status == PB_OK) {
+        *root = root_of(&builder);
+        *ret_root = root;
     }
-    *root = root_of(&builder);
-    *ret_root = root;
-
-out:
     pb_free(arena->env, builder.stack);
     yaml_parser_delete(&parser);
     return status;

@@ -20,6 +20,8 @@
 #include <platebase/read.h>
 #include <platebase/status.h>
 
+#include "base/limits.h"
+
 struct pb_arena;
 
 #define PB_YAML_DEPTH_MAX 16u
@@ -43,7 +45,8 @@ struct pb_yaml {
  *
  * Returns  PB_OK
  *          PB_BAD_INPUT   error names the line and what is wrong
- *          PB_OVER_LIMIT  too deep, too many nodes, or too many keys in a map
+ *          PB_OVER_LIMIT  more than PB_YAML_BYTES_MAX bytes, too deep, too many nodes, or too
+ *                         many keys in a map
  *          PB_E_NOMEM     what was built so far stays in the arena
  */
 PB_MUST_CHECK enum pb_status pb_yaml_parse(struct pb_arena *arena, struct pb_str text,

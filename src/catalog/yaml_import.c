@@ -351,6 +351,7 @@ pb_catalog_from_yaml(struct pb_catalog *catalog, const char *text, size_t bytes,
     struct pb_arena tree;
     enum pb_status status;
 
+    static_assert(PB_CATALOG_YAML_BYTES_MAX <= PB_YAML_BYTES_MAX, "a whole catalog is read");
     if (bytes > PB_CATALOG_YAML_BYTES_MAX)
         return pb_fail(error, PB_OVER_LIMIT, "a catalog in YAML is at most %u bytes",
                        PB_CATALOG_YAML_BYTES_MAX);

@@ -223,6 +223,25 @@ a_large_block_leaves_the_small_chunk_in_use(void **state)
 }
 
 static void
+a_large_block_may_be_the_first(void **state)
+{
+    struct fault_env fault;
+    struct pb_arena arena;
+    char *large;
+
+    (void)state;
+    fault_env_init(&fault, pb_env_system());
+    pb_arena_init(&arena, &fault.env, 4096);
+    large = pb_arena_alloc(&arena, 1000000);
+    assert_non_null(large);
+    memset(large, 'x', 1000000);
+    assert_non_null(pb_arena_alloc(&arena, 8));
+    assert_int_equal(2, atomic_load(&fault.allocation_count));
+    pb_arena_clear(&arena);
+    assert_true(fault_env_is_clean(&fault));
+}
+
+static void
 a_reset_arena_asks_for_no_more_memory(void **state)
 {
     struct fault_env fault;
@@ -284,6 +303,30 @@ arena_copies_texts(void **state)
     assert_int_equal(PB_E_NOMEM, pb_arena_copy(&arena, (struct pb_str){ text, 6 }, &copy));
     assert_int_equal(7, copy.bytes);
     assert_null(pb_arena_alloc(&arena, SIZE_MAX - 3));
+    assert_null(pb_arena_alloc(&arena, PTRDIFF_MAX));
+    pb_arena_clear(&arena);
+    assert_true(fault_env_is_clean(&fault));
+}
+
+static void
+arena_ends_texts_with_a_nul(void **state)
+{
+    struct fault_env fault;
+    struct pb_arena arena;
+    const char *copy;
+
+    (void)state;
+    fault_env_init(&fault, pb_env_system());
+    pb_arena_init(&arena, &fault.env, 1024);
+    copy = pb_arena_text(&arena, (struct pb_str){ "BPX 123", 3 });
+    assert_non_null(copy);
+    assert_string_equal("BPX", copy);
+    copy = pb_arena_text(&arena, (struct pb_str){ NULL, 0 });
+    assert_non_null(copy);
+    assert_string_equal("", copy);
+    fault.fail_allocation_at = atomic_load(&fault.allocation_count) + 1;
+    pb_arena_clear(&arena);
+    assert_null(pb_arena_text(&arena, (struct pb_str){ "BPX", 3 }));
     pb_arena_clear(&arena);
     assert_true(fault_env_is_clean(&fault));
 }
@@ -300,8 +343,10 @@ main(void)
         cmocka_unit_test(arena_blocks_are_aligned_and_apart),
         cmocka_unit_test(arena_takes_few_chunks_for_many_blocks),
         cmocka_unit_test(a_large_block_leaves_the_small_chunk_in_use),
+        cmocka_unit_test(a_large_block_may_be_the_first),
         cmocka_unit_test(a_reset_arena_asks_for_no_more_memory),
         cmocka_unit_test(arena_copies_texts),
+        cmocka_unit_test(arena_ends_texts_with_a_nul),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,27 @@ texts_compare_by_bytes_then_length(void **state)
     assert_true(pb_str_equal(pb_str_from(NULL), pb_str_from("")));
 }
 
+/* Whatever the length, and wherever the byte that differs. */
+static void
+short_texts_are_equal_where_all_their_bytes_are(void **state)
+{
+    (void)state;
+    assert_true(pb_short_texts_equal(NULL, NULL, 0));
+    for (uint32_t bytes = 1; bytes <= 24; bytes++) {
+        char a[24], b[24];
+
+        memset(a, 'x', sizeof(a));
+        memset(b, 'x', sizeof(b));
+        assert_true(pb_short_texts_equal(a, b, bytes));
+        for (uint32_t i = 0; i < sizeof(b); i++) {
+            b[i] = 'y';
+            assert_int_equal(i >= bytes, pb_short_texts_equal(a, b, bytes));
+            assert_int_equal(i >= bytes, pb_short_texts_equal(b, a, bytes));
+            b[i] = 'x';
+        }
+    }
+}
+
 static void
 the_hash_is_xxh3_and_stays_it(void **state)
 {
@@ -78,6 +99,49 @@ the_hash_is_xxh3_and_stays_it(void **state)
 }
 
 /* ---- UTF-8 ---- */
+
+static void
+text_is_plain_where_all_of_it_is_shown(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t bytes;
+        bool is_plain;
+    } cases[] = {
+        { NULL, 0, true },
+        { "a b~", 4, true },
+        { "\xC3\x84\xE4\xBA\xAC\xF0\x9F\x9A\x97", 9, true },
+        { "a\xE2\x80\x8E", 4, true }, /* a mark that belongs to Hebrew */
+        { "\xC2\xA0", 2, true },
+        { "\xF0\x9F\xBF\xBF", 4, true },
+        { "\0", 1, false },
+        { "a\nb", 3, false },
+        { "a\x1F", 2, false },
+        { "\x7F", 1, false },
+        { "\xC2\x9F", 2, false },
+        { "a\xC2\xADz", 4, false }, /* soft hyphen */
+        { "a\xE2\x80\xAE"
+          "b",
+          5, false }, /* turns the order round */
+        { "\xE2\x81\xA6"
+          "b",
+          4, false },
+        { "\xEF\xBB\xBF"
+          "a",
+          4, false },                     /* byte order mark */
+        { "\xEF\xBF\xBF", 3, false },     /* no character */
+        { "\xF3\xA0\x81\x81", 4, false }, /* tag */
+        { "\xF4\x8F\xBF\xBF", 4, false },
+        { "a\xC3", 2, false }, /* cut short */
+        { "\xFFz", 2, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (pb_text_is_plain((struct pb_str){ cases[i].text, cases[i].bytes }) != cases[i].is_plain)
+            fail_msg("case %zu", i);
+    }
+}
 
 static void
 every_code_point_survives_encoding_and_decoding(void **state)
@@ -244,6 +308,8 @@ main(void)
         cmocka_unit_test(blanks_go_from_the_ends_alone),
         cmocka_unit_test(quotes_end_where_they_should),
         cmocka_unit_test(texts_compare_by_bytes_then_length),
+        cmocka_unit_test(short_texts_are_equal_where_all_their_bytes_are),
+        cmocka_unit_test(text_is_plain_where_all_of_it_is_shown),
         cmocka_unit_test(the_hash_is_xxh3_and_stays_it),
         cmocka_unit_test(every_code_point_survives_encoding_and_decoding),
         cmocka_unit_test(what_is_not_utf8_is_refused),

@@ -17,6 +17,30 @@
 static struct pb_arena arena;
 static struct pb_error error;
 
+/* ---- libyaml's memory ---- */
+
+/* The library asks for its memory through functions that it exports: those of the program come
+ * before its own. */
+void *yaml_malloc(size_t bytes);
+void *yaml_realloc(void *memory, size_t bytes);
+
+static unsigned library_calls;   /* for memory */
+static unsigned library_fail_at; /* which of them finds none; from 1 */
+
+void *
+yaml_malloc(size_t bytes)
+{
+    return ++library_calls == library_fail_at ? NULL : malloc(bytes != 0 ? bytes : 1);
+}
+
+void *
+yaml_realloc(void *memory, size_t bytes)
+{
+    return ++library_calls == library_fail_at ? NULL : realloc(memory, bytes != 0 ? bytes : 1);
+}
+
+/* ---- cases ---- */
+
 static int
 begin(void **state)
 {
@@ -330,6 +354,52 @@ everything_is_given_back_when_any_allocation_fails(void **state)
     assert_in_range(fail_at, 6, 100);
 }
 
+static void
+everything_is_given_back_when_libyaml_finds_no_memory(void **state)
+{
+    static const char text[] = "a: [1, {b: 'two'}, \"t\\u0068ree\"]\nlong: |\n  text\n  more\n";
+    enum pb_status status = PB_E_NOMEM;
+
+    (void)state;
+    for (library_fail_at = 1; status != PB_OK; library_fail_at++) {
+        const struct pb_yaml *root = NULL;
+        struct fault_env fault;
+        struct pb_arena small;
+
+        assert_true(library_fail_at < 1000);
+        library_calls = 0;
+        fault_env_init(&fault, pb_env_system());
+        pb_arena_init(&small, &fault.env, 256);
+        status = pb_yaml_parse(&small, pb_str_from(text), &root, &error);
+        assert_int_equal(library_calls < library_fail_at ? PB_OK : PB_E_NOMEM, status);
+        assert_int_equal(status == PB_OK, root != NULL);
+        pb_arena_clear(&small);
+        assert_true(fault_env_is_clean(&fault));
+    }
+    library_fail_at = 0;
+    assert_in_range(library_calls, 10, 999); /* it did ask us */
+}
+
+static void
+a_text_has_a_bounded_number_of_bytes(void **state)
+{
+    size_t bytes = (size_t)PB_YAML_BYTES_MAX + 1;
+    char *text = malloc(bytes);
+    const struct pb_yaml *root = NULL;
+
+    (void)state;
+    assert_non_null(text);
+    memset(text, '\n', bytes);
+    text[bytes - 2] = '5';
+    assert_int_equal(PB_OVER_LIMIT, refused(text, bytes));
+    assert_string_equal("more than 67108864 bytes of YAML", error.message);
+    assert_int_equal(PB_OK, pb_yaml_parse(&arena, (struct pb_str){ text, PB_YAML_BYTES_MAX }, &root,
+                                          &error));
+    assert_text("5", root);
+    assert_int_equal(PB_YAML_BYTES_MAX, root->line);
+    free(text);
+}
+
 /* What was refused halfway, with lists open and texts waiting, leaves nothing behind. */
 static void
 everything_is_given_back_when_the_text_is_refused(void **state)
@@ -362,7 +432,9 @@ main(void)
         cmocka_unit_test(nesting_ends_at_its_limit),
         cmocka_unit_test(a_map_has_a_bounded_number_of_keys),
         cmocka_unit_test(a_tree_has_a_bounded_number_of_values),
+        cmocka_unit_test(a_text_has_a_bounded_number_of_bytes),
         cmocka_unit_test(everything_is_given_back_when_any_allocation_fails),
+        cmocka_unit_test(everything_is_given_back_when_libyaml_finds_no_memory),
         cmocka_unit_test(everything_is_given_back_when_the_text_is_refused),
     };
 
