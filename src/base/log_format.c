@@ -248,8 +248,8 @@ pb_log_mark_decode(const uint8_t *bytes, size_t count, const uint8_t *store_id,
 static enum pb_status
 check_path(int length, const char *directory, struct pb_error *error)
 {
-    if (length < 0 || (size_t)length >= PB_PATH_BYTES_MAX)
-        return pb_fail(error, PB_OVER_LIMIT, "the path '%s' is too long", directory);
+    if ((size_t)length >= PB_PATH_BYTES_MAX) /* one that cannot be written is negative */
+        return pb_fail(error, PB_OVER_LIMIT, "too long a path: '%s'", directory);
     return PB_OK;
 }
 
