@@ -74,8 +74,7 @@ carry_records(struct pb_log *log, const char *directory, const struct pb_log_end
     size_t offset = 0;
 
     status = pb_log_file_path(directory, previous->number, ".log", path, error);
-    if (status != PB_OK)
-        return status;
+    assert(status == PB_OK); /* it is no longer than the new log's */
     status = files->open(log->env->file_context, path, PB_OPEN_READ, &file, error);
     if (status == PB_NOT_FOUND)
         return pb_fail(error, PB_E_CORRUPT, "%s: the log is gone since it was replayed", path);
@@ -150,8 +149,7 @@ open_mark(struct pb_log *log, const char *directory, struct pb_error *error)
     uint64_t size = 0;
 
     status = pb_log_path(directory, PB_LOG_MARK_NAME, path, error);
-    if (status != PB_OK)
-        return status;
+    assert(status == PB_OK); /* it is shorter than the log's */
     status = files->open(context, path, PB_OPEN_WRITE, &log->mark_file, error);
     if (status == PB_NOT_FOUND)
         status = files->open(context, path, PB_OPEN_CREATE, &log->mark_file, error);
@@ -222,8 +220,7 @@ give_name(struct pb_log *log, const char *directory, const char *from, const cha
     enum pb_status status;
 
     status = pb_log_path(directory, "log", log_directory, error);
-    if (status != PB_OK)
-        return status;
+    assert(status == PB_OK); /* it begins the log's */
     status = files->rename(log->env->file_context, from, to, &cause);
     if (status == PB_OK)
         status = files->sync_directory(log->env->file_context, log_directory, &cause);
@@ -258,8 +255,7 @@ pb_log_create(const struct pb_env *env, const char *directory,
     if (status != PB_OK)
         goto out;
     status = pb_log_file_path(directory, number, ".tmp", temporary_path, error);
-    if (status != PB_OK)
-        goto out;
+    assert(status == PB_OK); /* it is as long */
     status = check_is_free(log, path, error);
     if (status != PB_OK)
         goto out;

@@ -506,8 +506,7 @@ walk_file(struct reader *reader, const struct chain *chain, size_t index,
         walk.mark = &chain->mark;
 
     status = pb_log_file_path(reader->directory, of->number, ".log", path, reader->error);
-    if (status != PB_OK)
-        return status;
+    assert(status == PB_OK); /* read_header() found it by this path */
     status = files->open(context, path, PB_OPEN_READ, &file, reader->error);
     if (status == PB_NOT_FOUND)
         return pb_fail(reader->error, PB_E_IO, "%s was there and is gone", path);

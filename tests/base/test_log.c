@@ -538,6 +538,45 @@ a_missing_log_is_named(void **state)
 }
 
 static void
+a_log_that_is_missing_between_others_is_named(void **state)
+{
+    struct sim_fs *fs = make_two_logs();
+    struct pb_env env = sim_fs_env(fs);
+    struct pb_error error = { .message = "" };
+    struct pb_log *log = NULL;
+    struct pb_log_end end;
+    uint64_t count = 0;
+
+    (void)state;
+    assert_int_equal(PB_OK,
+                     pb_log_replay(&env, "store", store_id, 1, count_record, &count, &end, NULL));
+    assert_int_equal(PB_OK, pb_log_create(&env, "store", store_id, 3, &end, &log, NULL));
+    pb_log_close(log);
+    remove_file(&env, "store/log/2.log");
+    assert_int_equal(PB_E_CORRUPT, replay_status(&env, &error));
+    assert_non_null(strstr(error.message, "log/2.log: byte 0: the log is missing; log 3 follows"));
+    sim_fs_free(fs);
+}
+
+static void
+logs_that_do_not_count_any_more_are_not_looked_at(void **state)
+{
+    struct sim_fs *fs = make_two_logs();
+    struct pb_env env = sim_fs_env(fs);
+    struct pb_log_end end;
+    uint64_t count = 0;
+
+    (void)state;
+    assert_true(sim_fs_flip_bit(fs, "store/log/1.log", 20 * 8));
+    assert_int_equal(PB_E_CORRUPT, replay_status(&env, NULL));
+    assert_int_equal(PB_OK,
+                     pb_log_replay(&env, "store", store_id, 2, count_record, &count, &end, NULL));
+    assert_int_equal(2, end.number);
+    assert_int_equal(7, count);
+    sim_fs_free(fs);
+}
+
+static void
 all_logs_missing_is_told_from_a_new_store(void **state)
 {
     struct sim_fs *fs = make_two_logs();
@@ -869,6 +908,85 @@ damage_is_reported_with_its_file_and_place(void **state)
     sim_fs_free(fs);
 }
 
+/* The mark may lag behind and still be of the log before the newest: both then say the same. */
+static void
+the_mark_is_named_where_the_next_log_says_no_more(void **state)
+{
+    struct sim_fs *fs = make_two_logs();
+    struct pb_env env = sim_fs_env(fs);
+    struct pb_error error = { .message = "" };
+    struct pb_log_mark mark = { .number = 1, .commit = 6 };
+    uint8_t bytes[PB_LOG_MARK_BYTES];
+
+    (void)state;
+    assert_true(sim_fs_file_size(fs, "store/log/1.log", &mark.bytes));
+    pb_log_mark_encode(&mark, store_id, bytes);
+    overwrite(&env, "store/acked", 0, bytes, sizeof(bytes));
+    assert_int_equal(PB_OK, replay_status(&env, NULL));
+    assert_true(sim_fs_flip_bit(fs, "store/log/1.log", (PB_LOG_HEADER_BYTES + 60) * 8));
+    assert_int_equal(PB_E_CORRUPT, replay_status(&env, &error));
+    assert_non_null(strstr(error.message, "but the mark says that the log was synced up to"));
+    sim_fs_free(fs);
+}
+
+struct told {
+    char places[8][64]; /* "file:byte" */
+    size_t count;
+};
+
+static void
+remember_damage(void *context, const char *file, uint64_t offset, const char *what)
+{
+    struct told *told = context;
+
+    assert_true(told->count < 8 && strlen(what) > 10);
+    (void)snprintf(told->places[told->count++], sizeof(told->places[0]), "%s:%" PRIu64, file,
+                   offset);
+}
+
+/* Two records side by side are one damaged place: what looks like a record in it is none. */
+static void
+each_damaged_place_is_told_once(void **state)
+{
+    struct sim_fs *fs = make_disk();
+    struct pb_env env = sim_fs_env(fs);
+    struct pb_log_end none = { .number = 0 };
+    const uint8_t payload[] = "payload";
+    struct pb_verify_counts counts = { 0 };
+    struct told told = { .count = 0 };
+    struct pb_log_mark mark = { 1, 96 + 4 * 63, 99 }; /* of a commit that never was */
+    uint8_t mark_bytes[PB_LOG_MARK_BYTES];
+    struct pb_log *log = NULL;
+
+    (void)state;
+    assert_int_equal(PB_OK, pb_log_create(&env, "store", store_id, 1, &none, &log, NULL));
+    for (uint64_t commit = 1; commit <= 4; commit++) {
+        struct pb_log_record record = {
+            .commit = commit, .payload = payload, .payload_bytes = 7, .count = 1
+        };
+
+        assert_int_equal(PB_OK, pb_log_append(log, &record, 1, NULL));
+    }
+    pb_log_close(log);
+    assert_true(sim_fs_flip_bit(fs, "store/log/1.log", (96 + 60) * 8));
+    assert_true(sim_fs_flip_bit(fs, "store/log/1.log", (96 + 63 + 60) * 8));
+    assert_int_equal(PB_OK, pb_log_verify(&env, "store", store_id, 1, remember_damage, &told,
+                                          &counts, NULL));
+    assert_int_equal(1, counts.damaged);
+    assert_int_equal(2, counts.blocks);
+    assert_int_equal(1, told.count);
+    assert_string_equal("log/1.log:96", told.places[0]);
+
+    /* Behind damage nobody knows what the mark should name. */
+    pb_log_mark_encode(&mark, store_id, mark_bytes);
+    overwrite(&env, "store/acked", 0, mark_bytes, sizeof(mark_bytes));
+    counts.damaged = 0;
+    assert_int_equal(PB_OK, pb_log_verify(&env, "store", store_id, 1, remember_damage, &told,
+                                          &counts, NULL));
+    assert_int_equal(1, counts.damaged);
+    sim_fs_free(fs);
+}
+
 static void
 verifying_goes_on_behind_damage(void **state)
 {
@@ -1079,7 +1197,273 @@ replaying_and_verifying_report_every_failure(void **state)
     }
 }
 
+/* Each opening in turn finds nothing: the first is the mark's, which need not be there. */
+static void
+a_log_that_goes_while_it_is_replayed_is_named(void **state)
+{
+    struct sim_fs *fs = make_two_logs();
+    struct pb_env sim_env = sim_fs_env(fs);
+    uint64_t fail_at = 0;
+    enum pb_status status;
+
+    (void)state;
+    do {
+        struct pb_error error = { .message = "" };
+        struct fault_env fault;
+
+        fault_env_init(&fault, &sim_env);
+        fault.fail_file_mask = FAULT_OPEN;
+        fault.fail_file_status = PB_NOT_FOUND;
+        fault.fail_file_call_at = ++fail_at;
+        status = replay_status(&fault.env, &error);
+        assert_int_equal(fail_at == 1 || fail_at > 5 ? PB_OK : PB_E_IO, status);
+        if (status != PB_OK)
+            assert_non_null(strstr(error.message, "was there and is gone"));
+        assert_true(fault_env_is_clean(&fault));
+    } while (fail_at < 6);
+    sim_fs_free(fs);
+}
+
+/* What a log after it would carry over is not there any more as it was replayed. */
+static void
+what_changed_since_the_replay_is_not_carried_over(void **state)
+{
+    (void)state;
+    for (int is_gone = 0; is_gone < 2; is_gone++) {
+        struct sim_fs *fs = make_two_logs();
+        struct pb_env env = sim_fs_env(fs);
+        struct pb_error error = { .message = "" };
+        struct pb_log *log = NULL;
+        struct pb_log_end end;
+        uint64_t count = 0, size = 0;
+
+        remove_file(&env, "store/acked"); /* so that records are carried */
+        assert_int_equal(PB_OK, pb_log_replay(&env, "store", store_id, 1, count_record, &count,
+                                              &end, NULL));
+        if (is_gone)
+            remove_file(&env, "store/log/2.log");
+        else
+            assert_true(sim_fs_flip_bit(fs, "store/log/2.log", end.bytes * 8 - 1));
+        assert_int_equal(PB_E_CORRUPT,
+                         pb_log_create(&env, "store", store_id, 3, &end, &log, &error));
+        assert_non_null(strstr(error.message, is_gone ? "gone since it was replayed"
+                                                      : "where there was a good record before"));
+        assert_null(log);
+        assert_false(sim_fs_file_size(fs, "store/log/3.log", &size));
+        sim_fs_free(fs);
+    }
+}
+
+static void
+more_than_one_write_may_hold_is_not_carried_over(void **state)
+{
+    struct sim_fs *fs = make_two_logs();
+    struct pb_env env = sim_fs_env(fs);
+    struct pb_error error = { .message = "" };
+    struct pb_log_end end = { .number = 2,
+                              .bytes = PB_LOG_HEADER_BYTES + PB_LOG_WRITE_BYTES_MAX + 1,
+                              .durable_bytes = PB_LOG_HEADER_BYTES };
+    struct pb_log *log = NULL;
+
+    (void)state;
+    assert_int_equal(PB_OVER_LIMIT, pb_log_create(&env, "store", store_id, 3, &end, &log, &error));
+    assert_non_null(strstr(error.message, "too many to carry over"));
+    assert_null(log);
+    sim_fs_free(fs);
+}
+
 /* ---- the rest ---- */
+
+/* A directory whose name leaves room for that of the mark and none for that of log 7. */
+static enum pb_status
+list_log_7(void *context, const char *path, pb_list_fn *each, void *each_context,
+           struct pb_error *error)
+{
+    (void)context;
+    (void)path;
+    (void)error;
+    (void)each(each_context, "7.log", false);
+    return PB_OK;
+}
+
+static enum pb_status
+find_nothing(void *context, const char *path, enum pb_open_mode mode, struct pb_file **ret_file,
+             struct pb_error *error)
+{
+    (void)context;
+    (void)mode;
+    (void)ret_file;
+    return pb_fail(error, PB_NOT_FOUND, "%s is not there", path);
+}
+
+static void
+a_directory_with_too_long_a_name_is_refused(void **state)
+{
+    static char directory[PB_PATH_BYTES_MAX + 1];
+    struct sim_fs *fs = make_disk();
+    struct pb_env env = sim_fs_env(fs);
+    struct pb_file_ops files = *env.files;
+    struct pb_log_end end = { .number = 0 };
+    struct pb_log *log = NULL;
+    uint64_t count = 0, calls;
+
+    (void)state;
+    files.list = list_log_7;
+    files.open = find_nothing;
+    env.files = &files;
+    memset(directory, 'd', sizeof(directory) - 1);
+    for (size_t left = 0; left < strlen("/log/7.log") + 1; left++) {
+        directory[PB_PATH_BYTES_MAX - left] = '\0';
+        assert_int_equal(PB_OVER_LIMIT, pb_log_replay(&env, directory, store_id, 1, count_record,
+                                                      &count, &end, NULL));
+        assert_int_equal(PB_OVER_LIMIT,
+                         pb_log_create(&env, directory, store_id, 7, &end, &log, NULL));
+        assert_null(log);
+        calls = sim_fs_call_count(fs);
+        pb_log_delete_below(&env, directory, 8); /* leaves it for later */
+        assert_int_equal(calls, sim_fs_call_count(fs));
+    }
+    sim_fs_free(fs);
+}
+
+static enum pb_status
+take_any_write(void *context, struct pb_file *file, uint64_t offset, const void *bytes,
+               size_t count, struct pb_error *error)
+{
+    (void)context;
+    (void)file;
+    (void)offset;
+    (void)bytes;
+    (void)count;
+    (void)error;
+    return PB_OK;
+}
+
+/* On a disk that forgets what is written, so that the test needs no gibibyte. */
+static void
+a_log_ends_at_its_largest_size(void **state)
+{
+    struct sim_fs *fs = make_disk();
+    struct pb_env env = sim_fs_env(fs);
+    struct pb_file_ops files = *env.files;
+    struct pb_error error = { .message = "" };
+    struct pb_log_end end = { .number = 0 };
+    uint8_t *payload = calloc(1, PB_BLOCK_BYTES_MAX);
+    struct pb_log_record records[3];
+    struct pb_log *log = NULL;
+    enum pb_status status = PB_OK;
+
+    (void)state;
+    assert_non_null(payload);
+    files.write = take_any_write;
+    env.files = &files;
+    assert_int_equal(PB_OK, pb_log_create(&env, "store", store_id, 1, &end, &log, NULL));
+    while (status == PB_OK) {
+        pb_log_end_of(log, &end);
+        for (size_t i = 0; i < 3; i++)
+            records[i] = (struct pb_log_record){ .commit = end.commit + 1 + i,
+                                                 .payload = payload,
+                                                 .payload_bytes = PB_BLOCK_BYTES_MAX,
+                                                 .count = 1 };
+        status = pb_log_append(log, records, 3, &error);
+    }
+    assert_int_equal(PB_OVER_LIMIT, status);
+    assert_non_null(strstr(error.message, "for one file"));
+    assert_in_range(end.bytes, PB_LOG_FILE_BYTES_MAX - 4 * PB_BLOCK_BYTES_MAX,
+                    PB_LOG_FILE_BYTES_MAX);
+    pb_log_close(log);
+    free(payload);
+    sim_fs_free(fs);
+}
+
+/* From which call on a file has more bytes than a log may have; 0: from none. */
+static unsigned huge_from;
+static unsigned size_calls;
+
+static enum pb_status
+size_or_huge(void *context, struct pb_file *file, uint64_t *ret_size, struct pb_error *error)
+{
+    (void)context;
+    (void)file;
+    (void)error;
+    *ret_size = ++size_calls == 1 ? 0 : size_calls < huge_from ? 96 : PB_LOG_FILE_BYTES_MAX + 1u;
+    return PB_OK;
+}
+
+static enum pb_status
+map_no_more_than_a_log(void *context, struct pb_file *file, uint64_t size, const void **ret_bytes,
+                       struct pb_error *error)
+{
+    (void)context;
+    (void)file;
+    (void)ret_bytes;
+    assert_int_equal(PB_LOG_FILE_BYTES_MAX, size);
+    return pb_fail(error, PB_E_IO, "as the test wants it");
+}
+
+static void
+a_file_that_goes_on_behind_a_log_is_damage(void **state)
+{
+    struct sim_fs *fs = make_two_logs();
+    struct pb_env env = sim_fs_env(fs);
+    struct pb_file_ops files = *env.files;
+    struct pb_error error = { .message = "" };
+    struct pb_verify_counts counts = { 0 };
+    struct told told = { .count = 0 };
+
+    (void)state;
+    files.size = size_or_huge;
+    files.map = map_no_more_than_a_log;
+    env.files = &files;
+    huge_from = 4; /* behind the mark and both headers */
+    size_calls = 0;
+    assert_int_equal(PB_E_CORRUPT, replay_status(&env, &error));
+    assert_non_null(strstr(error.message, "log/1.log: byte 1073741824: the file goes on"));
+    size_calls = 0;
+    assert_int_equal(PB_E_IO, pb_log_verify(&env, "store", store_id, 1, remember_damage, &told,
+                                            &counts, NULL));
+    assert_int_equal(1, told.count);
+    assert_string_equal("log/1.log:1073741824", told.places[0]);
+    sim_fs_free(fs);
+}
+
+static void
+logs_that_cannot_be_listed_are_not_deleted(void **state)
+{
+    struct sim_fs *fs = make_two_logs();
+    struct pb_env sim_env = sim_fs_env(fs);
+    struct fault_env fault;
+    uint64_t size;
+
+    (void)state;
+    fault_env_init(&fault, &sim_env);
+    fault.fail_file_mask = FAULT_LIST;
+    fault.fail_file_call_at = 1;
+    fault.is_file_failure_lasting = true;
+    pb_log_delete_below(&fault.env, "store", 9);
+    assert_true(sim_fs_file_size(fs, "store/log/1.log", &size));
+    pb_log_delete_below(&sim_env, "store", 9);
+    assert_false(sim_fs_file_size(fs, "store/log/1.log", &size));
+    sim_fs_free(fs);
+}
+
+static void
+more_than_a_log_may_have_is_not_parsed(void **state)
+{
+    struct pb_log_header header = { .number = 4, .synced_bytes = 96 };
+    struct pb_error error = { .message = "" };
+    uint8_t bytes[PB_LOG_HEADER_BYTES];
+    uint64_t count = 0;
+
+    (void)state;
+    pb_log_header_encode(&header, store_id, bytes);
+    assert_int_equal(PB_OK,
+                     pb_log_parse(bytes, sizeof(bytes), store_id, count_record, &count, NULL));
+    /* Nothing behind the header is looked at. */
+    assert_int_equal(PB_E_CORRUPT, pb_log_parse(bytes, (size_t)PB_LOG_FILE_BYTES_MAX + 1, store_id,
+                                                count_record, &count, &error));
+    assert_string_equal("the log is too long", error.message);
+}
 
 static enum pb_status
 stop_at_three(void *context, const struct pb_log_record *record, struct pb_error *error)
@@ -1198,6 +1582,8 @@ main(void)
         cmocka_unit_test(every_truncation_and_zeroed_sector_is_found),
         cmocka_unit_test(without_the_mark_only_the_last_append_may_go_unnoticed),
         cmocka_unit_test(a_missing_log_is_named),
+        cmocka_unit_test(a_log_that_is_missing_between_others_is_named),
+        cmocka_unit_test(logs_that_do_not_count_any_more_are_not_looked_at),
         cmocka_unit_test(all_logs_missing_is_told_from_a_new_store),
         cmocka_unit_test(a_bad_mark_does_not_keep_the_store_shut_but_is_reported),
         cmocka_unit_test(a_log_of_another_store_is_refused),
@@ -1210,16 +1596,26 @@ main(void)
         cmocka_unit_test(a_log_that_was_synced_behind_its_stated_end_is_refused),
         cmocka_unit_test(the_marks_name_is_on_disk_before_anything_is_acknowledged),
         cmocka_unit_test(damage_is_reported_with_its_file_and_place),
+        cmocka_unit_test(the_mark_is_named_where_the_next_log_says_no_more),
+        cmocka_unit_test(each_damaged_place_is_told_once),
         cmocka_unit_test(verifying_goes_on_behind_damage),
         cmocka_unit_test(a_failed_append_poisons_the_log_for_good),
         cmocka_unit_test(too_much_is_refused_before_anything_is_written),
         cmocka_unit_test(no_memory_for_an_append_leaves_the_log_usable),
         cmocka_unit_test(creating_fails_cleanly_wherever_it_fails),
         cmocka_unit_test(replaying_and_verifying_report_every_failure),
+        cmocka_unit_test(a_log_that_goes_while_it_is_replayed_is_named),
+        cmocka_unit_test(what_changed_since_the_replay_is_not_carried_over),
+        cmocka_unit_test(more_than_one_write_may_hold_is_not_carried_over),
+        cmocka_unit_test(a_directory_with_too_long_a_name_is_refused),
+        cmocka_unit_test(a_log_ends_at_its_largest_size),
+        cmocka_unit_test(a_file_that_goes_on_behind_a_log_is_damage),
+        cmocka_unit_test(logs_that_cannot_be_listed_are_not_deleted),
         cmocka_unit_test(the_callers_status_stops_the_replay),
         cmocka_unit_test(a_taken_number_is_not_written_over),
         cmocka_unit_test(deleting_takes_older_logs_and_left_overs_only),
         cmocka_unit_test(a_torn_tail_ends_the_parse_without_an_error),
+        cmocka_unit_test(more_than_a_log_may_have_is_not_parsed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
