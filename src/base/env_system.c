@@ -9,6 +9,7 @@
  */
 #include "base/env.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,7 @@
 
 #define BACKGROUND_NICE 5 /* about a third of what a thread gets that is not nice */
 #define HUGE_PAGE_BYTES ((uintptr_t)2 << 20)
-#define HUGE_FROM_BYTES ((size_t)4 << 20)
+#define HUGE_FROM_BYTES ((size_t)4 << 20) /* two */
 #define HUGE_ZEROED_FROM_BYTES ((size_t)16 << 20)
 #define ARENA_BYTES (4 << 20) /* what memory for many small things is asked for at once */
 #define WRITE_BACK_BYTES ((size_t)512 << 10)
@@ -52,8 +53,8 @@ ask_for_huge_pages(void *memory, size_t bytes)
     uintptr_t first = ((uintptr_t)memory + HUGE_PAGE_BYTES - 1) & ~(HUGE_PAGE_BYTES - 1);
     uintptr_t end = ((uintptr_t)memory + bytes) & ~(HUGE_PAGE_BYTES - 1);
 
-    if (first < end)
-        (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+    assert(first < end); /* what is as large as two has a whole one */
+    (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
 }
 
 static void *
@@ -320,8 +321,6 @@ system_size(void *context, struct pb_file *file, uint64_t *ret_size, struct pb_e
     (void)context;
     if (fstat(file->descriptor, &info) != 0)
         return fail_errno(error, errno, "get the size of", file->path);
-    if (info.st_size < 0)
-        return fail_errno(error, EOVERFLOW, "get the size of", file->path);
     *ret_size = (uint64_t)info.st_size;
     return PB_OK;
 }

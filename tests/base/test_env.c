@@ -560,6 +560,113 @@ others_cannot_read_what_is_made(void **state)
                                                  NULL));
 }
 
+/* A link is what it leads to; one that leads nowhere is no directory. */
+static void
+links_are_listed_as_what_they_lead_to(void **state)
+{
+    struct place *place = *state;
+    struct listing listing = { .count_max = 8 };
+
+    make_file(place, "a", "");
+    assert_int_equal(PB_OK, files(place)->mkdir(context(place), at(place, "sub"), NULL));
+    assert_int_equal(0, symlink("a", at(place, "to-a")));
+    assert_int_equal(0, symlink("sub", at(place, "to-sub")));
+    assert_int_equal(0, symlink("no", at(place, "to-no")));
+    assert_int_equal(PB_OK, files(place)->list(context(place), place->directory, take_name,
+                                               &listing, NULL));
+    assert_int_equal(5, listing.count);
+    for (unsigned i = 0; i < 5; i++) {
+        bool is_sub = strstr(listing.names[i], "sub") != NULL;
+
+        assert_int_equal(is_sub, listing.is_directory[i]);
+        if (strncmp(listing.names[i], "to-", 3) == 0)
+            assert_int_equal(0, unlink(at(place, listing.names[i])));
+    }
+}
+
+/* A directory opens to be read as a file does, and that is all. */
+static void
+what_the_system_refuses_is_told_with_its_path(void **state)
+{
+    struct place *place = *state;
+    struct pb_file *file = NULL;
+    struct pb_error error = { "" };
+    const void *map = NULL;
+    char byte;
+
+    assert_int_equal(PB_OK, files(place)->open(context(place), place->directory, PB_OPEN_READ,
+                                               &file, NULL));
+    assert_failed(files(place)->read(context(place), file, 0, &byte, 1, &error), &error,
+                  place->directory);
+    assert_failed(files(place)->map(context(place), file, 1, &map, &error), &error,
+                  place->directory);
+    assert_failed(files(place)->lock(context(place), file, &error), &error, place->directory);
+    assert_null(map);
+    close_file(place, file);
+    assert_failed(files(place)->sync_directory(context(place), "/proc", &error), &error, "/proc");
+    if (files(place)->open(context(place), "/dev/full", PB_OPEN_WRITE, &file, NULL) == PB_OK) {
+        assert_failed(files(place)->sync(context(place), file, &error), &error, "/dev/full");
+        close_file(place, file);
+    }
+}
+
+static void
+impossible_offsets_and_sizes_are_refused(void **state)
+{
+    struct place *place = *state;
+    struct pb_file *file = must_open(place, "a", PB_OPEN_CREATE);
+    struct pb_error error = { "" };
+    const void *map = NULL;
+    char byte = 'x';
+
+    assert_failed(files(place)->write(context(place), file, INT64_MAX, &byte, 1, &error), &error,
+                  "/a");
+    assert_failed(files(place)->write(context(place), file, UINT64_MAX, &byte, 1, &error), &error,
+                  "/a");
+    assert_failed(files(place)->read(context(place), file, INT64_MAX, &byte, 1, &error), &error,
+                  "/a");
+    assert_failed(files(place)->map(context(place), file, (uint64_t)PTRDIFF_MAX + 1, &map, &error),
+                  &error, "/a");
+    assert_null(map);
+    close_file(place, file);
+}
+
+static void
+large_pieces_are_written_and_large_blocks_are_zero(void **state)
+{
+    const size_t bytes = (size_t)16 << 20;
+    struct place *place = *state;
+    const struct pb_env *env = pb_env_system();
+    struct pb_file *file = must_open(place, "a", PB_OPEN_CREATE);
+    unsigned char *block = env->zeroed(env->memory_context, bytes);
+    unsigned char *read = env->resize(env->memory_context, NULL, 0, bytes);
+
+    assert_non_null(block);
+    assert_non_null(read);
+    for (size_t i = 0; i < bytes; i += 4096)
+        assert_int_equal(0, block[i]);
+    for (size_t i = 0; i < bytes; i += 1000)
+        block[i] = (unsigned char)(i / 1000);
+    assert_int_equal(PB_OK, files(place)->write(context(place), file, 5, block, 1u << 20, NULL));
+    assert_int_equal(PB_OK, files(place)->sync(context(place), file, NULL));
+    assert_int_equal(PB_OK, files(place)->read(context(place), file, 5, read, 1u << 20, NULL));
+    assert_memory_equal(block, read, 1u << 20);
+    (void)env->resize(env->memory_context, block, bytes, 0);
+    (void)env->resize(env->memory_context, read, bytes, 0);
+    pb_env_system_give_back(); /* of which nothing is seen but that it is harmless */
+    close_file(place, file);
+}
+
+static void
+a_pause_of_less_than_nothing_ends_at_once(void **state)
+{
+    const struct pb_env *env = pb_env_system();
+
+    (void)state;
+    pb_pause_us(env, 0);
+    pb_pause_us(env, -1);
+}
+
 static void
 messages_say_what_was_tried_and_why_it_failed(void **state)
 {
@@ -647,6 +754,15 @@ main(void)
         cmocka_unit_test_setup_teardown(others_cannot_read_what_is_made, set_up_system, tear_down),
         cmocka_unit_test_setup_teardown(forgotten_bytes_leave_resident_memory, set_up_system,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(links_are_listed_as_what_they_lead_to, set_up_system,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_the_system_refuses_is_told_with_its_path,
+                                        set_up_system, tear_down),
+        cmocka_unit_test_setup_teardown(impossible_offsets_and_sizes_are_refused, set_up_system,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(large_pieces_are_written_and_large_blocks_are_zero,
+                                        set_up_system, tear_down),
+        cmocka_unit_test(a_pause_of_less_than_nothing_ends_at_once),
         cmocka_unit_test(messages_say_what_was_tried_and_why_it_failed),
         cmocka_unit_test(a_full_disk_is_told_apart),
     };
