@@ -235,7 +235,9 @@ pb_pattern_scan_code(struct pb_pattern_scan *scan, uint64_t code,
     depth = common_characters(scan->code, code);
     if (depth > scan->depth)
         depth = scan->depth;
-    /* Codes ascend: no more than all of this one is as it was in the one before. */
+    /* Codes ascend; those of a damaged segment need not. */
+    if (depth > length)
+        depth = length;
     scan->code = code;
     while (depth < length) {
         take(pattern, scan->states[depth],

@@ -195,7 +195,8 @@ expect_own_names(struct store_room *room)
     bool is_first = false;
 
     assert_int_equal(2, version->segment_count);
-    is_first = version->segments[0]->segment->entry.rows < version->segments[1]->segment->entry.rows;
+    is_first =
+        version->segments[0]->segment->entry.rows < version->segments[1]->segment->entry.rows;
     few = version->segments[!is_first]->segment;
     many = version->segments[is_first]->segment;
     assert_int_equal(few->entry.rows, few->names.context_count);
