@@ -47,6 +47,7 @@ struct bench {
     struct pb_store *store;
     const char *plates, *places, *like, *edit;
     struct pb_store_stats stats;
+    int64_t open_ns;
     struct timing history, like_scan, edit_scan, place;
 };
 
@@ -259,6 +260,8 @@ put_answer(const struct bench *bench)
     printf("{\"engine\":\"platebase\",\"version\":\"" PB_VERSION "\"");
     printf(",\"reads\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"bytes_per_read\":%.3f", stats->reads,
            stats->bytes, stats->reads > 0 ? (double)stats->bytes / (double)stats->reads : 0);
+    printf(",\"segments\":%" PRIu64 ",\"open_ms\":%.1f", stats->segments,
+           (double)bench->open_ns / 1e6);
     put_history(&bench->history);
     put_scan("like", &bench->like_scan);
     put_scan("edit", &bench->edit_scan);
@@ -298,7 +301,9 @@ main(int argc, char **argv)
     bench.places = argv[3];
     bench.like = argv[4];
     bench.edit = argv[5];
+    bench.open_ns = -pb_monotonic_ns(bench.env);
     status = pb_store_open(bench.env, argv[1], &options, &bench.store, &error);
+    bench.open_ns += pb_monotonic_ns(bench.env);
     if (status == PB_OK)
         status = measure(&bench, &error);
     if (status == PB_OK)
