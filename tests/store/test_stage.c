@@ -17,7 +17,7 @@
 /* Read n of the load: plates, months, readers, keeping times and what else rows can have, in every
  * mixture. Texts lie in room. */
 struct made {
-    char plate[PB_PLATE_BYTES_MAX + 1], reader[24], raw[24];
+    char plate[PB_PLATE_BYTES_MAX + 1], reader[24], model[24], raw[24];
     struct pb_alternate alternate;
     struct pb_image_ref images[3];
 };
@@ -62,8 +62,8 @@ spy_on(struct store_room *room)
 static enum {
     MIXED,
     ONE_MONTH,     /* and each read has an image, so that rows are large */
-    FEW_ELSEWHERE, /* and each read has three, and there are many readers; a few of the first are
-                    * of another month */
+    FEW_ELSEWHERE, /* and each read has three, and there are many readers and vehicles; few reads,
+                    * the first and those of some plates, are of another month */
 } shape;
 
 static struct pb_read
@@ -87,8 +87,10 @@ make_read(uint32_t n, struct made *room)
     if (shape == FEW_ELSEWHERE) {
         (void)snprintf(room->reader, sizeof(room->reader), "reader-%u", n / 4);
         read.reader = pb_str_from(room->reader);
+        (void)snprintf(room->model, sizeof(room->model), "model-%u", n % 701);
+        read.model = pb_str_from(room->model);
     }
-    if (shape == MIXED || (shape == FEW_ELSEWHERE && n % 4 == 0 && n < 1200))
+    if (shape == MIXED || (shape == FEW_ELSEWHERE && (plate < 30 || n == 0)))
         read.captured_at_us += (int64_t)(shape == MIXED ? plate % 3 : 1) * 40 * ROOM_DAY_US;
     read.jurisdiction = (uint16_t)(n % 7 == 0 ? 5 : 0);
     read.lat_e7 += n % 5 == 0 ? (int32_t)maker_below(&random, 100000) : 0;
@@ -186,7 +188,7 @@ expect_all(struct store_room *room, uint32_t end)
     assert_int_equal(end, count);
 }
 
-/* Of the few rows each has a reader of its own: their segment knows these, and no others. */
+/* The segment of the few rows knows their readers and vehicles, and no others. */
 static void
 expect_own_names(struct store_room *room)
 {
@@ -199,9 +201,9 @@ expect_own_names(struct store_room *room)
         version->segments[0]->segment->entry.rows < version->segments[1]->segment->entry.rows;
     few = version->segments[!is_first]->segment;
     many = version->segments[is_first]->segment;
-    assert_int_equal(few->entry.rows, few->names.context_count);
+    assert_true(few->names.context_count <= few->entry.rows);
     assert_true(few->names.context_count < many->names.context_count / 10);
-    assert_true(few->names.vehicle_count <= many->names.vehicle_count);
+    assert_true(few->names.vehicle_count < many->names.vehicle_count);
 }
 
 /* With the least memory the stage is written again and again; with some, rows go to the lanes'
@@ -497,6 +499,29 @@ few_rows_are_written_with_their_names_or_the_load_fails(void **state)
     sweep_all(&sweep);
 }
 
+/* The few rows are the first that are read back from the lanes' files. */
+static void
+few_rows_that_cannot_be_read_back_end_the_load(void **state)
+{
+    struct store_room room;
+    struct pb_loader *loader = NULL;
+
+    (void)state;
+    shape = FEW_ELSEWHERE;
+    room_init(&room);
+    open_with(&room, MIDDLE_BYTES);
+    loader = room_loader(&room, 2);
+    (void)add_reads(&room, loader, 2, 0, READS);
+    room.fault.fail_file_mask = FAULT_READ;
+    room.fault.file_call_count = 0;
+    room.fault.fail_file_call_at = 1;
+    assert_int_equal(PB_E_IO, pb_loader_finish(loader, &room.error));
+    room.fault.fail_file_call_at = 0;
+    pb_loader_free(loader);
+    expect_all(&room, 0);
+    room_done(&room);
+}
+
 int
 main(void)
 {
@@ -507,6 +532,7 @@ main(void)
         cmocka_unit_test(reads_that_come_while_a_stage_is_written_are_not_stored_twice),
         cmocka_unit_test(a_fault_while_a_stage_is_filled_or_written_leaves_a_sound_store),
         cmocka_unit_test(few_rows_are_written_with_their_names_or_the_load_fails),
+        cmocka_unit_test(few_rows_that_cannot_be_read_back_end_the_load),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

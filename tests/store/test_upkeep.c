@@ -87,6 +87,7 @@ segments_whose_names_together_are_too_many_are_not_merged(void **state)
         { { PB_NAMES_BYTES_MAX / 2, PB_NAMES_BYTES_MAX / 2, 1, 1 }, 1 },
         { { 1, PB_NAMES_BYTES_MAX / 2 + 1, 1, 1 }, 2 },
         { { PB_NAMES_BYTES_MAX / 2 + 1, PB_NAMES_BYTES_MAX, 1, PB_NAMES_BYTES_MAX }, 4 },
+        { { PB_NAMES_BYTES_MAX, PB_NAMES_BYTES_MAX, PB_NAMES_BYTES_MAX, PB_NAMES_BYTES_MAX }, 4 },
     };
 
     (void)state;

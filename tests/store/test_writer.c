@@ -435,20 +435,21 @@ vehicles_that_cannot_be_put_together_for_want_of_memory_are_said(void **state)
 
 /* One row, with these names. */
 static enum pb_status
-write_row(const struct pb_env *env, struct pb_names *names, struct pb_segment_entry *ret_entry)
+write_row(const struct pb_env *env, struct pb_names *names, struct pb_segment_entry *ret_entry,
+          struct pb_error *error)
 {
     struct pb_segment_writer *writer = NULL;
     struct pb_row row = some_row(0);
-    enum pb_status status = new_writer(env, names, NULL, &writer, NULL);
+    enum pb_status status = new_writer(env, names, NULL, &writer, error);
 
     if (status == PB_OK)
-        status = pb_segment_writer_commit(writer, 1, 0, NULL);
+        status = pb_segment_writer_commit(writer, 1, 0, error);
     if (status == PB_OK) {
         put_plate(writer, 1);
-        status = pb_segment_writer_row(writer, &row, NULL);
+        status = pb_segment_writer_row(writer, &row, error);
     }
     if (status == PB_OK)
-        status = pb_segment_writer_finish(writer, ret_entry, NULL);
+        status = pb_segment_writer_finish(writer, ret_entry, error);
     pb_segment_writer_free(writer);
     return status;
 }
@@ -485,7 +486,7 @@ names_larger_than_what_is_written_at_once_come_back(void **state)
         fault_env_init(&fault, &env);
         fault.fail_file_mask = FAULT_CREATE | FAULT_WRITE | FAULT_SYNC;
         fault.fail_file_call_at = ++at;
-        status = write_row(&fault.env, &names, &entry);
+        status = write_row(&fault.env, &names, &entry, NULL);
         assert_int_equal(fault.failure_count == 0 ? PB_OK : PB_E_IO, status);
         assert_int_equal(status == PB_OK, sim_fs_file_size(fs, FILE_PATH, &size));
     }
@@ -496,6 +497,27 @@ names_larger_than_what_is_written_at_once_come_back(void **state)
     for (uint32_t i = 0; i < names.text_count; i++)
         assert_true(pb_str_equal(names.texts[i], segment->names.texts[i]));
     pb_segment_close(segment);
+    pb_names_done(&names);
+    sim_fs_free(fs);
+}
+
+static void
+more_names_than_a_segment_may_have_are_refused(void **state)
+{
+    struct sim_fs *fs = make_disk();
+    struct pb_env env = sim_fs_env(fs);
+    struct pb_segment_entry entry = { 0 };
+    struct pb_error error = { .message = "" };
+    struct pb_names names = { 0 };
+    uint64_t size = 0;
+
+    (void)state;
+    assert_int_equal(PB_OK, make_names(&names, &env, false));
+    names.context_count = PB_NAMES_BYTES_MAX / 20; /* as if there were so many */
+    assert_int_equal(PB_OVER_LIMIT, write_row(&env, &names, &entry, &error));
+    assert_non_null(strstr(error.message, "segment 7: the names of its readers and vehicles take "
+                                          "more than 256 MiB"));
+    assert_false(sim_fs_file_size(fs, FILE_PATH, &size));
     pb_names_done(&names);
     sim_fs_free(fs);
 }
@@ -599,6 +621,7 @@ main(void)
         cmocka_unit_test(an_index_that_cannot_be_put_aside_or_read_again_leaves_no_segment),
         cmocka_unit_test(vehicles_that_cannot_be_put_together_for_want_of_memory_are_said),
         cmocka_unit_test(names_larger_than_what_is_written_at_once_come_back),
+        cmocka_unit_test(more_names_than_a_segment_may_have_are_refused),
         cmocka_unit_test(plates_whose_rows_take_four_gigabytes_are_refused),
         cmocka_unit_test(more_rows_than_a_segment_may_have_are_refused),
         cmocka_unit_test(extras_that_are_none_are_not_written),

@@ -93,8 +93,8 @@ list_partition(const struct pb_version *version, const struct pb_segment *first,
 static uint32_t
 choose_count(struct pb_segment *const *segments, uint32_t count, bool all)
 {
-    uint64_t sum = count == 0 ? 0 : segments[0]->entry.rows;
-    uint64_t names_bytes = count == 0 ? 0 : segments[0]->names_bytes;
+    uint64_t sum = segments[0]->entry.rows;
+    uint64_t names_bytes = segments[0]->names_bytes;
     uint32_t chosen = 1;
 
     while (chosen < count && chosen < MERGE_COUNT_MAX
@@ -128,8 +128,9 @@ choose_merge(const struct pb_version *version, bool all, struct pb_segment **ret
         if (!is_first)
             continue;
         count = list_partition(version, first, ret_segments);
-        count = choose_count(ret_segments, count, all);
-        if (count != 0)
+        if (count > 1)
+            count = choose_count(ret_segments, count, all);
+        if (count > 1)
             return count;
     }
     return 0;
