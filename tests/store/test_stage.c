@@ -59,7 +59,7 @@ spy_on(struct store_room *room)
     room->fault.env.files = &spy.own;
 }
 
-static enum {
+static enum load_shape {
     MIXED,
     ONE_MONTH,     /* and each read has an image, so that rows are large */
     FEW_ELSEWHERE, /* and each read has three, and there are many readers and vehicles; few reads,
@@ -214,7 +214,7 @@ what_is_loaded_is_found_whatever_fits_into_memory(void **state)
     static const struct {
         uint64_t memory_bytes;
         unsigned lanes;
-        int shape;
+        enum load_shape shape;
         bool by_lane, spills;
     } cases[] = {
         { 1, 2, MIXED, false, false },
