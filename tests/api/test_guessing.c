@@ -182,7 +182,7 @@ who_has_to_wait_costs_no_hash(void **state)
 {
     struct guessing *guessing = *state;
     struct browser *doe = &guessing->doe;
-    char name[16];
+    char name[24];
 
     for (int i = 0; i < 5; i++)
         browser_expect(doe, 401, guess(doe, "doe"));
