@@ -168,8 +168,11 @@ extend(const struct pb_pattern *pattern, const uint64_t from[PB_PATTERN_LEVELS],
         unsigned symbol;
 
         /* A step without symbol has been left out already, for the edit that it costs; a state
-         * that lives without that one goes on by some symbol to one that lives. */
+         * that lives without that one goes on by some symbol to one that lives. Whoever asks
+         * wrote the pattern, so it is not only asserted. */
         assert(symbols != 0);
+        if (symbols == 0)
+            break;
         symbol = (unsigned)__builtin_ctzll(symbols);
         if (symbol == 1)
             break; /* the very next one: it makes the code no longer jump */
