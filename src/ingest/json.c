@@ -991,5 +991,5 @@ pb_json_value_end(const uint8_t *bytes, size_t count, size_t at, bool *ret_is_op
             return at + 1;
     }
     *ret_is_open = true;
-    return at < count ? at : count;
+    return at;
 }
